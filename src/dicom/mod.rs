@@ -1,0 +1,1 @@
+//! DICOM files: bounded reading and writing, pixel codecs, character sets.

@@ -1,0 +1,3 @@
+//! The seam: commands, queries and events that faces use alike; [`tools`] holds what needs no workspace.
+
+pub mod tools;

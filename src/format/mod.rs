@@ -1,0 +1,1 @@
+//! Files of volumes and labels, one format a file.

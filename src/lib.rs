@@ -1,0 +1,17 @@
+//! Gantry: a terminal operations console and QA auditor for radiology annotation pipelines.
+//!
+//! The modules are floors of one house; a module uses only lower floors (`docs/ARCHITECTURE.md`).
+
+// Faces: no domain logic, they speak only to `engine`.
+pub mod cli;
+
+// Seam: commands, queries, events; and the tools that need no workspace.
+pub mod engine;
+
+// Adapters: the only places with IO.
+pub mod dicom;
+pub mod format;
+
+// Core: pure, deterministic, no IO, no clock.
+pub mod measure;
+pub mod model;

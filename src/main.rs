@@ -1,0 +1,5 @@
+//! The `gantry` command.
+
+fn main() -> std::process::ExitCode {
+    gantry::cli::main()
+}

@@ -1,0 +1,3 @@
+//! Words of the trade as types: tags, value representations, identifiers, safe text.
+
+pub mod text;
