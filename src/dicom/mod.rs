@@ -1,1 +1,15 @@
 //! DICOM files: bounded reading and writing, pixel codecs, character sets.
+
+mod charset;
+mod dataset;
+mod dictionary;
+mod file;
+mod parse;
+mod write;
+
+pub use charset::Charset;
+pub use dataset::{DataSet, Element, Fragments, Value};
+pub use dictionary::{keyword, tag_of, vr_of};
+pub use file::{File, Meta, ReadError, ReadOptions, Syntax, read, with_header};
+pub use parse::is_pixel_data;
+pub use write::write;

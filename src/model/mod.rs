@@ -1,3 +1,9 @@
 //! Words of the trade as types: tags, value representations, identifiers, safe text.
 
+mod tag;
+pub mod tags;
 pub mod text;
+mod vr;
+
+pub use tag::Tag;
+pub use vr::Vr;
