@@ -1,0 +1,27 @@
+//! Datasets out.
+
+use serde::{Deserialize, Serialize};
+
+/// Writes series to a folder, model-ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    /// Formats, such as `nifti`, `json`.
+    pub formats: Vec<String>,
+    /// The folder, absolute.
+    pub to: String,
+    /// Which series, in the query language; without one, every accepted series.
+    pub filter: Option<String>,
+}
+
+/// What was exported.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportOutcome {
+    /// The folder.
+    pub to: String,
+    /// Series written.
+    pub series: u64,
+    /// Files written.
+    pub files: u64,
+    /// Series left out: (series UID, why).
+    pub left_out: Vec<(String, String)>,
+}
