@@ -10,6 +10,7 @@ pub mod engine;
 
 // Adapters: the only places with IO.
 pub mod blob;
+pub mod catalog;
 pub mod config;
 pub mod dicom;
 pub mod format;
