@@ -14,6 +14,7 @@ pub mod catalog;
 pub mod config;
 pub mod dicom;
 pub mod format;
+pub mod source;
 
 // Core: pure, deterministic, no IO, no clock.
 pub mod audit;

@@ -236,6 +236,15 @@ impl IntakeMap {
         Ok(lock(&self.connection).prepare_cached(&sql)?.query_row([id], record).optional()?)
     }
 
+    /// The row of a path.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn row(&self, inbox: &str, path: &str) -> Result<Option<FileRecord>, CatalogError> {
+        let sql = format!("SELECT {COLUMNS} FROM file WHERE inbox = ?1 AND path = ?2");
+        Ok(lock(&self.connection).prepare_cached(&sql)?.query_row([inbox, path], record).optional()?)
+    }
+
     /// A quarantined file's copy is gone; the record stays.
     ///
     /// # Errors
