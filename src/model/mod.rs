@@ -1,9 +1,14 @@
 //! Words of the trade as types: tags, value representations, identifiers, safe text.
 
+mod finding;
+pub mod geometry;
+mod header;
 mod tag;
 pub mod tags;
 pub mod text;
 mod vr;
 
+pub use finding::{Finding, Severity};
+pub use header::{Common, Frame, Header, Interner, Mosaic, PixelFormat, SpacingSource};
 pub use tag::Tag;
 pub use vr::Vr;
