@@ -128,6 +128,7 @@ fn empty(facts: Facts<'_>, first: Option<Slot>) -> Stack {
         instances: 0,
         frames: 0,
         split_by: Vec::new(),
+        image_type: frame.and_then(|f| f.image_type.clone()),
         grid: None,
         orientation: frame.and_then(|f| f.orientation),
         spacing_mm: frame.and_then(|f| f.spacing_mm),

@@ -65,6 +65,8 @@ pub struct Stack {
     pub instances: u32,
     /// Frames as the files count them.
     pub frames: u32,
+    /// Image Type of the first frame, values joined by backslashes.
+    pub image_type: Option<Arc<str>>,
     /// Why this is a stack of its own, where the series has several.
     pub split_by: Vec<SplitReason>,
     /// The grid of one volume.
