@@ -1,1 +1,3 @@
 //! DICOM files: bounded reading and writing, pixel codecs, character sets.
+
+pub mod codec;
