@@ -9,6 +9,8 @@ mod colour;
 mod encapsulated;
 mod error;
 mod fingerprint;
+mod jpeg;
+mod marker;
 mod native;
 mod rle;
 mod syntax;
@@ -23,7 +25,9 @@ pub use error::{Note, PixelError};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use syntax::{Codec, RLE_LOSSLESS, Syntax, syntax, syntaxes};
 
+use canonical::{Data, Decoded, SignBit};
 use encapsulated::FrameMap;
+use marker::Header;
 use native::Order;
 
 /// Samples of one compressed frame at most (8192 × 8192): decoders work with 32 bits a sample.
@@ -276,7 +280,7 @@ impl<'a> FrameReader<'a> {
         if needed > limit { Err(PixelError::TooLarge { needed, limit, available }) } else { Ok(()) }
     }
 
-    fn decode_encoded(&self, encoded: &[u8], _notes: &mut Vec<Note>) -> Result<Samples, PixelError> {
+    fn decode_encoded(&self, encoded: &[u8], notes: &mut Vec<Note>) -> Result<Samples, PixelError> {
         let layout = &self.layout;
         match self.syntax.codec {
             Codec::Native => native::decode(encoded, 0, layout, Order::Little),
@@ -307,10 +311,38 @@ impl<'a> FrameReader<'a> {
                 }
                 native::decode(&bytes, 0, &planar, Order::Little)
             }
-            Codec::Jpeg | Codec::JpegLs | Codec::Jpeg2000 | Codec::None => {
+            Codec::Jpeg => {
+                let samples = u32::from(layout.samples_per_pixel);
+                let (decoded, header) = jpeg::decode(encoded, layout.columns, layout.rows, samples)?;
+                self.coloured(decoded, &header, SignBit::Stored, notes)
+            }
+            Codec::JpegLs | Codec::Jpeg2000 | Codec::None => {
                 Err(PixelError::UnsupportedSyntax(self.syntax.uid.into()))
             }
         }
+    }
+}
+
+impl FrameReader<'_> {
+    /// Samples of a JPEG or JPEG-LS stream: luminance and chroma turned into RGB.
+    fn coloured(
+        &self,
+        mut decoded: Decoded,
+        header: &Header,
+        sign: SignBit,
+        notes: &mut Vec<Note>,
+    ) -> Result<Samples, PixelError> {
+        let photometric = &self.layout.photometric;
+        if self.layout.samples_per_pixel == 3 {
+            let ybr = header.is_ybr(photometric);
+            if ybr != photometric.is_ybr() {
+                notes.push(Note::ColourModel);
+            }
+            if let (true, Data::U8(samples)) = (ybr, &mut decoded.data) {
+                colour::ybr_full_to_rgb(samples);
+            }
+        }
+        decoded.into_samples(&self.layout, sign, notes)
     }
 }
 
