@@ -10,6 +10,7 @@ mod encapsulated;
 mod error;
 mod fingerprint;
 mod jpeg;
+mod jpegls;
 mod marker;
 mod native;
 mod rle;
@@ -316,9 +317,12 @@ impl<'a> FrameReader<'a> {
                 let (decoded, header) = jpeg::decode(encoded, layout.columns, layout.rows, samples)?;
                 self.coloured(decoded, &header, SignBit::Stored, notes)
             }
-            Codec::JpegLs | Codec::Jpeg2000 | Codec::None => {
-                Err(PixelError::UnsupportedSyntax(self.syntax.uid.into()))
+            Codec::JpegLs => {
+                let samples = u32::from(layout.samples_per_pixel);
+                let (decoded, header) = jpegls::decode(encoded, layout.columns, layout.rows, samples)?;
+                self.coloured(decoded, &header, SignBit::Precision, notes)
             }
+            Codec::Jpeg2000 | Codec::None => Err(PixelError::UnsupportedSyntax(self.syntax.uid.into())),
         }
     }
 }
