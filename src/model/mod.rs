@@ -3,6 +3,7 @@
 mod finding;
 pub mod geometry;
 mod header;
+pub mod pixels;
 mod tag;
 pub mod tags;
 pub mod text;
