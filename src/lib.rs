@@ -8,6 +8,9 @@ pub mod cli;
 // Seam: commands, queries, events; and the tools that need no workspace.
 pub mod engine;
 
+// Services: each one job, over core and adapters.
+pub mod qc;
+
 // Adapters: the only places with IO.
 pub mod blob;
 pub mod catalog;
@@ -20,3 +23,4 @@ pub mod source;
 pub mod audit;
 pub mod measure;
 pub mod model;
+pub mod series;

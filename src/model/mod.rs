@@ -2,6 +2,10 @@
 
 mod event;
 mod stack;
+mod finding;
+pub mod geometry;
+mod header;
+pub mod pixels;
 mod tag;
 pub mod tags;
 pub mod text;
@@ -9,5 +13,7 @@ mod vr;
 
 pub use event::{Event, What};
 pub use stack::{FrameRef, StackView};
+pub use finding::{Finding, Severity};
+pub use header::{Common, Frame, Header, Interner, Mosaic, PixelFormat, SpacingSource};
 pub use tag::Tag;
 pub use vr::Vr;
