@@ -1,7 +1,10 @@
 //! The command line: one file per command family. It parses, asks the engine, and prints the outcome as text or
 //! as strict JSON; the contract that scripts rely on is in the README ("Commands").
 
+pub mod agree;
+pub mod drift;
 mod exit;
+pub mod measure;
 mod output;
 
 pub use exit::{Exit, Failure};
@@ -46,7 +49,14 @@ pub struct Global {
 
 /// One variant per command; the arguments and the doing are in the command's own file.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Compare two label files: overlap and surface distances of every structure
+    Measure(measure::Args),
+    /// Agreement of readers from a table of ratings
+    Agree(agree::Args),
+    /// Drift and control charts of a metric over time
+    Drift(drift::Args),
+}
 
 /// Parses the process's arguments, runs the command and returns its exit status.
 pub fn main() -> ExitCode {
@@ -67,9 +77,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli, _out: &Output) -> Result<Exit, Failure> {
+fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
     match &cli.command {
         None => Ok(Exit::Done),
-        Some(command) => match *command {},
+        Some(Command::Measure(args)) => measure::run(args, out),
+        Some(Command::Agree(args)) => agree::run(args, out),
+        Some(Command::Drift(args)) => drift::run(args, out),
     }
 }
