@@ -4,12 +4,16 @@
 
 // Faces: no domain logic, they speak only to `engine`.
 pub mod cli;
+pub mod daemon;
 
 // Seam: commands, queries, events; and the tools that need no workspace.
 pub mod engine;
 
 // Services: each one job, over core and adapters.
 pub mod qc;
+
+// Line: puts the services in order.
+pub mod pipeline;
 
 // Adapters: the only places with IO.
 pub mod blob;

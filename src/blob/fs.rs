@@ -47,6 +47,11 @@ impl FsStore {
         Ok(Self { root: root.into(), next: AtomicU64::new(0) })
     }
 
+    /// The store in `root` as another process keeps it: for reading.
+    pub fn attach(root: &Path) -> Self {
+        Self { root: root.into(), next: AtomicU64::new(0) }
+    }
+
     /// Writes `bytes` beside their place. Nothing is flushed yet.
     ///
     /// # Errors

@@ -112,7 +112,8 @@ impl Reader<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn blobs_of_source(&self, source_hash: &str) -> Result<Vec<String>, CatalogError> {
-        let mut statement = self.connection().prepare_cached("SELECT blob FROM instance WHERE source_hash = ?1")?;
+        let mut statement =
+            self.connection().prepare_cached("SELECT blob FROM instance WHERE source_hash = ?1")?;
         Ok(statement.query_map([source_hash], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 

@@ -276,6 +276,18 @@ impl IntakeMap {
             .query_row([inbox], |row| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?)))?)
     }
 
+    /// Writes a consistent copy of the whole map to `to`.
+    ///
+    /// # Errors
+    /// The copy cannot be written.
+    pub fn backup(&self, to: &Path) -> Result<(), CatalogError> {
+        let mut copy = Connection::open(to)?;
+        let connection = lock(&self.connection);
+        let backup = rusqlite::backup::Backup::new(&connection, &mut copy)?;
+        backup.run_to_completion(1_000, std::time::Duration::ZERO, None)?;
+        Ok(())
+    }
+
     /// Whether any row still needs the quarantined copy with this hash.
     ///
     /// # Errors

@@ -16,7 +16,8 @@ pub mod tools;
 pub use client::Client;
 pub use error::EngineError;
 pub use session::{Engine, OpenError, Session};
-pub use crate::model::{Event, What};
+
+pub use crate::pipeline::now_ms;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,19 +1,21 @@
 //! An open workspace, and one user's access to it.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::broadcast;
 
-use super::command::Command;
+use super::command::{Command, IngestOutcome};
 use super::query::Query;
 use super::{Client, EngineError, answer, perform};
 use crate::blob::{BlobError, FsStore};
 use crate::catalog::{Catalog, CatalogError, IntakeMap};
 use crate::config::{Lock, Workspace, WorkspaceError};
 use crate::model::Event;
-use crate::pipeline::{Deidentify, Intake, Shared, Supervisor, Watchers};
+use crate::pipeline::{Counts, Deidentify, Intake, Shared, Supervisor, Tally, Watchers, watch};
+use crate::source::{Mode, WatchState};
 
 /// An open workspace with its pipeline. Dropping it stops watching, finishes what is in hand and gives the lock up.
 pub struct Engine {
@@ -22,6 +24,7 @@ pub struct Engine {
     pub(super) watchers: Watchers,
     pipeline: Mutex<Option<Pipeline>>,
     lock: Lock,
+    opened: Instant,
 }
 
 struct Pipeline {
@@ -58,13 +61,15 @@ impl Engine {
         let deid = Deidentify::new(&config.deid, secret).map_err(OpenError::Profile)?;
         let places = (workspace.root().to_path_buf(), workspace.quarantine());
         let shared = Arc::new(Shared::new((catalog, map, store), deid, places, config));
-        let pipeline = Pipeline { intake: Arc::new(Intake::start(&shared)), supervisor: Supervisor::start(&shared) };
+        let pipeline =
+            Pipeline { intake: Arc::new(Intake::start(&shared)), supervisor: Supervisor::start(&shared) };
         Ok(Arc::new(Self {
             workspace,
             shared,
             watchers: Watchers::default(),
             pipeline: Mutex::new(Some(pipeline)),
             lock,
+            opened: Instant::now(),
         }))
     }
 
@@ -129,6 +134,42 @@ impl Engine {
             }
             std::thread::sleep(Duration::from_millis(30));
         }
+    }
+
+    /// Takes every inbox in once and waits until every job is done.
+    ///
+    /// # Errors
+    /// The disk or database refuses.
+    pub fn run_once(self: &Arc<Self>) -> Result<IngestOutcome, EngineError> {
+        let (started, before) = (Instant::now(), self.job_totals());
+        let tally = Arc::new(Tally::default());
+        let stop = AtomicBool::new(false);
+        for inbox in &self.shared.config().inboxes {
+            let state = WatchState::default();
+            self.with_intake(|intake| {
+                watch(inbox, Mode::Once, &self.shared, intake, (&state, &tally, &stop));
+            });
+        }
+        perform::outcome(self, &tally, before, started)
+    }
+
+    /// What became of everything that the watched inboxes brought since start.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub fn totals(&self) -> Result<IngestOutcome, EngineError> {
+        let mut all = Counts::default();
+        for inbox in &self.shared.config().inboxes {
+            let Some((_, tally)) = self.watchers.state(&inbox.name) else { continue };
+            let counts = tally.counts();
+            all.received += counts.received;
+            all.deidentified += counts.deidentified;
+            all.quarantined += counts.quarantined;
+            all.rejected += counts.rejected;
+            all.duplicates += counts.duplicates;
+            all.series.extend(counts.series);
+        }
+        perform::counted(self, &all, (0, 0), self.opened)
     }
 
     /// Stops: inboxes first, then what is in hand is finished. Safe to call more than once.

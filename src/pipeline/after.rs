@@ -70,5 +70,9 @@ fn free(path: &Path) -> PathBuf {
         name.push(format!(".{n}"));
         path.with_file_name(name)
     };
-    if path.exists() { (1..).map(numbered).find(|p| !p.exists()).unwrap_or_else(|| path.into()) } else { path.into() }
+    if path.exists() {
+        (1..).map(numbered).find(|p| !p.exists()).unwrap_or_else(|| path.into())
+    } else {
+        path.into()
+    }
 }

@@ -11,5 +11,5 @@ pub fn now_ms() -> i64 {
 /// The local day of a time, `YYYY-MM-DD`.
 pub fn day_of(at_ms: i64) -> String {
     let at = Timestamp::from_millisecond(at_ms).unwrap_or_default();
-    at.to_zoned(TimeZone::system()).date().to_string()
+    at.to_zoned_datetime(TimeZone::system()).date().to_string()
 }

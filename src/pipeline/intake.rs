@@ -48,10 +48,21 @@ struct Dealt {
 
 /// How a file ends, before its batch is committed.
 enum End {
-    Stored { staged: Staged, instance: Box<NewInstance> },
-    Duplicate { series: Vec<String> },
-    Quarantined { reason: String, detail: String },
-    Rejected { reason: String, detail: String },
+    Stored {
+        staged: Staged,
+        instance: Box<NewInstance>,
+    },
+    Duplicate {
+        series: Vec<String>,
+    },
+    Quarantined {
+        reason: String,
+        detail: String,
+    },
+    Rejected {
+        reason: String,
+        detail: String,
+    },
     /// Disk or database refused: nothing is recorded, so the file is found again.
     Failed(String),
 }
@@ -174,7 +185,9 @@ fn commit_batches(shared: &Shared, dealt: &Receiver<Dealt>) {
 /// Blobs, then rows, then the landing side's map, then the counts.
 fn commit(shared: &Shared, mut batch: Vec<Dealt>) {
     let now = now_ms();
-    if let Err(why) = flush(shared, &mut batch).and_then(|()| rows(shared, &mut batch, now).map_err(|e| e.to_string())) {
+    if let Err(why) =
+        flush(shared, &mut batch).and_then(|()| rows(shared, &mut batch, now).map_err(|e| e.to_string()))
+    {
         for dealt in &mut batch {
             dealt.end = End::Failed(why.clone());
         }

@@ -74,7 +74,9 @@ impl Running {
         let thread = {
             let (inbox, shared, intake) = (inbox.clone(), shared.clone(), intake.clone());
             let (stop, state, tally) = (stop.clone(), state.clone(), tally.clone());
-            std::thread::spawn(move || watch(&inbox, Mode::Forever, &shared, &intake, (&state, &tally, &stop)))
+            std::thread::spawn(move || {
+                watch(&inbox, Mode::Forever, &shared, &intake, (&state, &tally, &stop))
+            })
         };
         Self { inbox, stop, state, tally, thread: Some(thread) }
     }

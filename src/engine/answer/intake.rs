@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use crate::catalog::{Choice, FileRecord, GroupRecord};
 use crate::config::Inbox;
 use crate::engine::query::{
-    AttributeRow, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup, IntakeGroups, IntakeStatus,
-    Rows, SourceView,
+    AttributeRow, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup, IntakeGroups,
+    IntakeStatus, Rows, SourceView,
 };
 use crate::engine::{EngineError, Session};
 use crate::pipeline::{Attribute, explain_reason, now_ms};
@@ -79,7 +79,8 @@ pub fn detail(session: &Session, query: &IntakeDetail) -> Result<IntakeDetailVie
     let shared = &session.engine.shared;
     let missing = || EngineError::NotFound { what: "file".into(), id: query.id.to_string() };
     let record = shared.map.file(query.id)?.ok_or_else(missing)?;
-    let copy = record.file.kept.then(|| std::fs::read(shared.quarantined(&record.file.sha256)).ok()).flatten();
+    let copy =
+        record.file.kept.then(|| std::fs::read(shared.quarantined(&record.file.sha256)).ok()).flatten();
     let attributes = copy.as_deref().map(|bytes| shared.deid.explain(bytes)).unwrap_or_default();
     if query.reveal {
         // Looking at values as they stand is an act: it leaves its mark before they are shown.

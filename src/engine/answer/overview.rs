@@ -60,10 +60,13 @@ fn flow(session: &Session, now: i64) -> Result<Vec<FlowStage>, EngineError> {
         ("deidentified", vec![(files("quarantined"), "quarantined"), (files("rejected"), "rejected")]),
         ("catalogued", vec![]),
         ("checked", vec![(jobs, "in work"), (parked, "parked")]),
-        ("in review", vec![
-            (reader.task_count(Which::Open, now)?, "open"),
-            (reader.task_count(Which::Overdue, now)?, "overdue"),
-        ]),
+        (
+            "in review",
+            vec![
+                (reader.task_count(Which::Open, now)?, "open"),
+                (reader.task_count(Which::Overdue, now)?, "overdue"),
+            ],
+        ),
         ("accepted", vec![(returned, "returned")]),
     ];
     asides
@@ -91,12 +94,22 @@ fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
     };
     let free = disk_free(session);
     if free < DISK_LOW_BYTES {
-        alert(Severity::Error, format!("only {} MiB free on the workspace's disk", free >> 20), "overview", String::new());
+        alert(
+            Severity::Error,
+            format!("only {} MiB free on the workspace's disk", free >> 20),
+            "overview",
+            String::new(),
+        );
     }
     let reader = shared.catalog.read();
     let parked = reader.job_counts()?.1;
     if parked > 0 {
-        alert(Severity::Error, format!("{parked} jobs failed three times and are parked"), "ingest", "jobs:parked".into());
+        alert(
+            Severity::Error,
+            format!("{parked} jobs failed three times and are parked"),
+            "ingest",
+            "jobs:parked".into(),
+        );
     }
     for inbox in &shared.config().inboxes {
         let Some((state, tally)) = session.engine.watchers.state(&inbox.name) else { continue };
@@ -104,7 +117,12 @@ fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
             alert(Severity::Warning, format!("inbox {:?}: {problem}", inbox.name), "ingest", String::new());
         }
         if let Some(failure) = tally.counts().failure {
-            alert(Severity::Error, format!("inbox {:?}: {failure}; the files are tried again", inbox.name), "ingest", String::new());
+            alert(
+                Severity::Error,
+                format!("inbox {:?}: {failure}; the files are tried again", inbox.name),
+                "ingest",
+                String::new(),
+            );
         }
     }
     let mut quarantined = std::collections::BTreeMap::new();
@@ -122,7 +140,12 @@ fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
     }
     let overdue = reader.task_count(Which::Overdue, now)?;
     if overdue > 0 {
-        alert(Severity::Warning, format!("{overdue} review tasks are overdue"), "queue", "tab:overdue".into());
+        alert(
+            Severity::Warning,
+            format!("{overdue} review tasks are overdue"),
+            "queue",
+            "tab:overdue".into(),
+        );
     }
     alerts.sort_by_key(|a| std::cmp::Reverse(a.severity));
     Ok(alerts)
@@ -154,7 +177,11 @@ fn trends(decisions: &[DecisionRecord], now: i64) -> Vec<Trend> {
         trend("returned", "%", 100.0, &|d| share(d.iter().filter(|d| !d.accepted).count(), d.len())),
         trend("median cycle time", "d", days, &|d| cycle_time(d, 0.5)),
         trend("p90 cycle time", "d", days, &|d| cycle_time(d, 0.9)),
-        trend("decided", "", 1.0, &|d| Measured { value: Some(d.len() as f64), n: d.len() as u64, ..Measured::default() }),
+        trend("decided", "", 1.0, &|d| Measured {
+            value: Some(d.len() as f64),
+            n: d.len() as u64,
+            ..Measured::default()
+        }),
     ]
 }
 
@@ -162,7 +189,8 @@ fn trends(decisions: &[DecisionRecord], now: i64) -> Vec<Trend> {
 fn backlog(reader: &Reader<'_>, now: i64) -> Result<Vec<(i64, u64)>, CatalogError> {
     let times = reader.task_times()?;
     let first = times.iter().map(|(made, _)| *made).min().unwrap_or(now);
-    let hours = (0..=BACKLOG_HOURS).rev().map(|back| now - back * HOUR_MS).filter(|at| *at >= first - HOUR_MS);
+    let hours =
+        (0..=BACKLOG_HOURS).rev().map(|back| now - back * HOUR_MS).filter(|at| *at >= first - HOUR_MS);
     Ok(hours
         .map(|at| {
             let open = times.iter().filter(|(made, decided)| *made <= at && decided.is_none_or(|d| d > at));

@@ -74,9 +74,7 @@ pub fn cycle_time(decisions: &[&DecisionRecord], quantile: f64) -> Measured {
     times.sort_unstable();
     let rank = (quantile * times.len() as f64).ceil() as usize;
     match times.get(rank.saturating_sub(1)) {
-        Some(&time) => {
-            Measured { value: Some(time as f64), ci95: None, n: times.len() as u64, reason: None }
-        }
+        Some(&time) => Measured { value: Some(time as f64), ci95: None, n: times.len() as u64, reason: None },
         None => Measured { reason: Some("nothing decided yet".into()), ..Measured::default() },
     }
 }

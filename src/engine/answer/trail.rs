@@ -1,7 +1,7 @@
 //! The audit trail and parked jobs.
 
 use crate::catalog::TrailRecord;
-use crate::engine::query::{History, ParkedJob, Rows, TrailEntry};
+use crate::engine::query::{History, ParkedJob, Rows, TrailEntry, TrailVerified};
 use crate::engine::{EngineError, Session};
 
 const MAX_PAGE: u32 = 10_000;
@@ -11,6 +11,11 @@ pub fn history(session: &Session, query: &History) -> Result<Rows<TrailEntry>, E
     let limit = query.page.limit.min(MAX_PAGE);
     let (rows, total) = reader.trail(query.object.as_deref(), &query.text, query.page.offset, limit)?;
     Ok(Rows { rows: rows.into_iter().map(entry).collect(), total })
+}
+
+pub fn verify(session: &Session) -> Result<TrailVerified, EngineError> {
+    let (entries, hash, broken) = session.engine.shared.catalog.read().verify_trail()?;
+    Ok(TrailVerified { entries, hash: hex::encode(hash), broken: broken.map(|b| b.to_string()) })
 }
 
 pub fn parked(session: &Session) -> Result<Vec<ParkedJob>, EngineError> {

@@ -10,9 +10,9 @@ use crate::catalog::{FileRecord, NewFile};
 use crate::config::{After, Edit, Inbox, Pixels};
 use crate::engine::answer::choice_of;
 use crate::engine::command::{AddInbox, Ingest, IngestOutcome, IntakeChoice, Moved, RemoveInbox};
-use crate::engine::{EngineError, Session};
+use crate::engine::{Engine, EngineError, Session};
 use crate::model::What;
-use crate::pipeline::{Tally, now_ms};
+use crate::pipeline::{Counts, Tally, now_ms};
 use crate::source::{By, Entry, Found, walk};
 
 /// Files of a group handled in one go.
@@ -70,16 +70,19 @@ pub fn ingest(session: &Session, command: &Ingest) -> Result<IngestOutcome, Engi
     for path in &command.paths {
         let path = Path::new(path);
         if !path.exists() {
-            return Err(EngineError::NotFound { what: "path".into(), id: path.to_string_lossy().into_owned() });
+            return Err(EngineError::NotFound {
+                what: "path".into(),
+                id: path.to_string_lossy().into_owned(),
+            });
         }
         hand_in_tree(session, path, &command.site, &tally)?;
     }
-    outcome(session, &tally, before, started)
+    outcome(engine, &tally, before, started)
 }
 
 /// Waits until every file is accounted for and every job is done, and counts.
 pub fn outcome(
-    session: &Session,
+    engine: &Engine,
     tally: &Tally,
     jobs_before: (u64, u64),
     started: Instant,
@@ -87,17 +90,29 @@ pub fn outcome(
     while tally.open() > 0 {
         tally.wait(Duration::from_millis(500));
     }
-    session.engine.drain()?;
+    engine.drain()?;
     let counts = tally.counts();
     if let (Some(why), 1..) = (&counts.failure, counts.failed) {
-        return Err(EngineError::Storage { why: format!("{} files could not be stored: {why}", counts.failed) });
+        return Err(EngineError::Storage {
+            why: format!("{} files could not be stored: {why}", counts.failed),
+        });
     }
-    let reader = session.engine.shared.catalog.read();
+    counted(engine, &counts, jobs_before, started)
+}
+
+/// The counts with what the catalog knows of their series.
+pub fn counted(
+    engine: &Engine,
+    counts: &Counts,
+    jobs_before: (u64, u64),
+    started: Instant,
+) -> Result<IngestOutcome, EngineError> {
+    let reader = engine.shared.catalog.read();
     let mut qc_findings = 0;
     for uid in &counts.series {
         qc_findings += reader.findings(uid)?.len() as u64;
     }
-    let jobs = session.engine.job_totals();
+    let jobs = engine.job_totals();
     Ok(IngestOutcome {
         received: counts.received,
         deidentified: counts.deidentified,
@@ -137,7 +152,12 @@ pub fn release(session: &Session, choice: &IntakeChoice) -> Result<Moved, Engine
     again(session, choice, "intake.release", Some(true))
 }
 
-fn again(session: &Session, choice: &IntakeChoice, action: &str, trust: Option<bool>) -> Result<Moved, EngineError> {
+fn again(
+    session: &Session,
+    choice: &IntakeChoice,
+    action: &str,
+    trust: Option<bool>,
+) -> Result<Moved, EngineError> {
     let shared = &session.engine.shared;
     let (mut moved, mut refused) = (0, std::collections::BTreeMap::<String, u64>::new());
     let tally = Arc::new(Tally::default());
@@ -171,10 +191,17 @@ fn again(session: &Session, choice: &IntakeChoice, action: &str, trust: Option<b
 }
 
 /// Takes one copy through the intake and returns what became of it. The row of the copy itself is not kept.
-fn take_again(session: &Session, file: &NewFile, path: &Path, trusted: bool, tally: &Arc<Tally>) -> Option<NewFile> {
+fn take_again(
+    session: &Session,
+    file: &NewFile,
+    path: &Path,
+    trusted: bool,
+    tally: &Arc<Tally>,
+) -> Option<NewFile> {
     let inbox = format!("{}\u{1f}again", file.inbox);
     let (bytes, mtime_ns, site) = (file.bytes, file.mtime_ns, file.site.clone());
-    let found = Found { inbox: inbox.clone(), path: path.into(), bytes, mtime_ns, site, trusted, by: By::Person };
+    let found =
+        Found { inbox: inbox.clone(), path: path.into(), bytes, mtime_ns, site, trusted, by: By::Person };
     session.engine.with_intake(|intake| intake.hand_in(found, tally))?;
     while tally.open() > 0 {
         tally.wait(Duration::from_millis(200));
@@ -258,12 +285,22 @@ fn chosen(session: &Session, choice: &IntakeChoice) -> Result<Vec<FileRecord>, E
 }
 
 /// Source paths carry names: the trail tells how many and of which kind, never which.
-fn audit(session: &Session, action: &str, choice: &IntakeChoice, moved: u64, of: u64) -> Result<(), EngineError> {
+fn audit(
+    session: &Session,
+    action: &str,
+    choice: &IntakeChoice,
+    moved: u64,
+    of: u64,
+) -> Result<(), EngineError> {
     let groups: Vec<String> = match choice {
         IntakeChoice::Groups(keys) => keys.iter().map(|k| k.replace('\u{1f}', " · ")).collect(),
         IntakeChoice::Files(_) => Vec::new(),
     };
     let detail = json!({ "moved": moved, "of": of, "groups": groups });
-    session.engine.shared.catalog.write_first(|tx| tx.audit(now_ms(), &session.user, action, "intake", &detail))?;
+    session
+        .engine
+        .shared
+        .catalog
+        .write_first(|tx| tx.audit(now_ms(), &session.user, action, "intake", &detail))?;
     Ok(())
 }

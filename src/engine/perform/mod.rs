@@ -1,8 +1,11 @@
 //! Commands carried out, one file per family.
 
+mod backup;
 mod dataset;
 mod intake;
 mod review;
+
+pub(super) use intake::{counted, outcome};
 
 use serde_json::Value;
 
@@ -25,6 +28,7 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::UnclaimTask(c) => wire(review::unclaim(session, c.task)?),
         Command::DecideTask(c) => wire(review::decide(session, &c)?),
         Command::UndoDecision(c) => wire(review::undo(session, c.task)?),
+        Command::Backup(c) => wire(backup::backup(session, &c)?),
         Command::Export(c) => wire(dataset::export(session, &c)?),
     }
 }

@@ -25,7 +25,8 @@ pub fn claim(session: &Session, task: i64) -> Result<(), EngineError> {
 pub fn claim_next(session: &Session, command: &ClaimNext) -> Result<Option<i64>, EngineError> {
     let filter = Filter::parse(&command.filter).map_err(|e| EngineError::Invalid { why: e.to_string() })?;
     let page = (now_ms(), 0, TRIES + command.except.len() as u32);
-    let tasks = tab_tasks(&session.engine.shared.catalog.read(), command.view, &session.user, &filter, page)?.0;
+    let tasks =
+        tab_tasks(&session.engine.shared.catalog.read(), command.view, &session.user, &filter, page)?.0;
     for task in tasks.iter().filter(|t| t.state == "open" && !command.except.contains(&t.id)) {
         match claim(session, task.id) {
             Ok(()) => return Ok(Some(task.id)),
