@@ -463,7 +463,11 @@ impl Cell {
                     .segments
                     .last()
                     .map_or(0, |s| room(block_style, first, s.0.min(room(block_style, first, 0))));
-                let take = if open > 0 {
+                let take = if block_style & style::HIGH_THROUGHPUT != 0 && block.segments.is_empty() {
+                    // Passes beyond three are place-holders in whole sets before the clean-up pass.
+                    block.segments.push((0, 0));
+                    (passes - 1) / 3 * 3 + 1
+                } else if open > 0 {
                     passes.min(open)
                 } else {
                     block.segments.push((0, 0));
