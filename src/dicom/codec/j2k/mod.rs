@@ -57,13 +57,26 @@ pub(super) fn decode(data: &[u8], columns: u32, rows: u32, components: u32) -> R
     };
     let stream = codestream::parse(data, check)?;
     let mut image = Image::new(&stream.size);
+    let mut complete = true;
     for (index, tile) in stream.tiles.iter().enumerate() {
         let params = tile.params.as_ref().unwrap_or(&stream.params);
         params.check()?;
         let parsed = tile::read(&stream.size, index as u32, tile, params)?;
+        if !parsed.complete {
+            // Cut between packets: on purpose if all lengths fit, else by an accident.
+            if parsed.empty() || stream.open && !stream.ended {
+                let read = tile.packets.len() as u64;
+                return Err(truncated(read, read + 1, "bytes of packets"));
+            }
+            complete = false;
+        }
         image.tile(&parsed, params, &stream.size)?;
     }
-    Ok(image.finish(&stream))
+    let mut decoded = image.finish(&stream);
+    if !complete {
+        decoded.notes.push(Note::FewerPackets);
+    }
+    Ok(decoded)
 }
 
 /// The code stream itself: as it is, or from the boxes of a JP2 file.
@@ -135,7 +148,8 @@ impl Image {
                 Plane::Approximate(transform(component, own, precision)?)
             });
         }
-        if params.colour_transform {
+        // Some writers announce the transform for grey images.
+        if params.colour_transform && planes.len() >= 3 {
             undo_colour(&mut planes)?;
         }
         let left = (parsed.area.x0 - size.x0) as usize;
