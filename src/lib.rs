@@ -8,6 +8,9 @@ pub mod cli;
 // Seam: commands, queries, events; and the tools that need no workspace.
 pub mod engine;
 
+// Services: each one job, over core and adapters.
+pub mod qc;
+
 // Adapters: the only places with IO.
 pub mod dicom;
 pub mod format;
@@ -15,3 +18,4 @@ pub mod format;
 // Core: pure, deterministic, no IO, no clock.
 pub mod measure;
 pub mod model;
+pub mod series;
