@@ -7,6 +7,7 @@ pub mod bland_altman;
 pub mod bootstrap;
 pub mod cohen;
 pub mod icc;
+pub mod live;
 pub mod many;
 pub mod marginals;
 pub mod proportion;
