@@ -9,6 +9,9 @@ pub enum PixelError {
     /// The transfer syntax is not in the registry, or has no decoder (video, JPIP, JPEG XL).
     #[error("no decoder for transfer syntax {0}")]
     UnsupportedSyntax(String),
+    /// There is no pixel data.
+    #[error("no pixel data")]
+    NoPixels,
     /// Rows, columns, samples or bits that no image can have, or that this program does not know.
     #[error("pixel layout not usable: {0}")]
     Layout(&'static str),
@@ -84,6 +87,7 @@ impl PixelError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnsupportedSyntax(_) => "syntax_unsupported",
+            Self::NoPixels => "no_pixels",
             Self::Layout(_) => "layout_invalid",
             Self::TooLarge { .. } => "pixels_too_large",
             Self::Truncated { .. } => "fewer_pixels_than_declared",

@@ -318,9 +318,9 @@ pub(super) fn parse(
                 size = Some(parsed);
             }
             0x60 => {
-                packed.push(segment.split_first().map(|(&z, rest)| (z, rest)).ok_or_else(|| damaged("PPM"))?)
+                packed.push(segment.split_first().map(|(&z, rest)| (z, rest)).ok_or_else(|| damaged("PPM"))?);
             }
-            0x74 | 0x75 | 0x77 | 0x72..=0x73 | 0x76 | 0x78..=0x79 => {
+            0x72..=0x79 => {
                 return Err(unsupported("a transform of Part 2"));
             }
             _ => {

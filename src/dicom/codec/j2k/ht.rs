@@ -318,7 +318,7 @@ impl Quads<'_> {
 
     /// Context of the quad at column `x` from the row above (equation 2), less the quad to the left.
     #[inline]
-    fn from_above(&self, x: usize) -> usize {
+    fn context_above(&self, x: usize) -> usize {
         let a = &self.above[x..x + 4];
         usize::from(a[0] | a[1] != 0) | usize::from(a[2] | a[3] != 0) << 2
     }
@@ -335,7 +335,7 @@ impl Quads<'_> {
                 if x >= width {
                     break;
                 }
-                let context = if first_row { left } else { left | self.from_above(x) };
+                let context = if first_row { left } else { left | self.context_above(x) };
                 let code = self.code(context, table);
                 *slot = code;
                 let rho = usize::from(code >> 4 & 15);

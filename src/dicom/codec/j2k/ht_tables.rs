@@ -2,6 +2,7 @@
 //!
 //! A row is packed from the top: context (3 bits), significance pattern ρ (4), offset u_off (1), exponent masks
 //! ε_k and ε_1 (4 each), code word with its first bit lowest (7), its length (3).
+#![allow(clippy::unreadable_literal)] // Packed rows, not numbers.
 
 /// Codes of the first row of quads.
 pub(super) const FIRST_ROW: [u32; 444] = [

@@ -175,13 +175,13 @@ impl Image {
             let values = line.iter().map(|&v| value(v));
             match &mut self.data {
                 Data::U8(out) => {
-                    out[from..].iter_mut().step_by(components).zip(values).for_each(|(to, v)| *to = v as u8)
+                    out[from..].iter_mut().step_by(components).zip(values).for_each(|(to, v)| *to = v as u8);
                 }
                 Data::U16(out) => {
-                    out[from..].iter_mut().step_by(components).zip(values).for_each(|(to, v)| *to = v as u16)
+                    out[from..].iter_mut().step_by(components).zip(values).for_each(|(to, v)| *to = v as u16);
                 }
                 Data::I32(out) => {
-                    out[from..].iter_mut().step_by(components).zip(values).for_each(|(to, v)| *to = v)
+                    out[from..].iter_mut().step_by(components).zip(values).for_each(|(to, v)| *to = v);
                 }
             }
         }

@@ -80,7 +80,7 @@ pub(super) struct Parsed {
 }
 
 fn ceil_shift(value: u32, shift: u32) -> u32 {
-    if shift >= 32 { u32::from(value > 0) } else { (u64::from(value) + (1_u64 << shift) - 1 >> shift) as u32 }
+    if shift >= 32 { u32::from(value > 0) } else { u64::from(value).div_ceil(1 << shift) as u32 }
 }
 
 fn scaled(area: Rect, shift: u32) -> Rect {
@@ -112,7 +112,7 @@ fn band_area(area: Rect, orientation: Orientation, depth: u32) -> Rect {
     let y = high(matches!(orientation, Orientation::LowHigh | Orientation::HighHigh));
     let at = |v: u32, offset: u64| {
         let v = u64::from(v).saturating_sub(offset);
-        if depth >= 33 { u32::from(v > 0) } else { (v + (1_u64 << depth) - 1 >> depth) as u32 }
+        if depth >= 33 { u32::from(v > 0) } else { v.div_ceil(1 << depth) as u32 }
     };
     Rect { x0: at(area.x0, x), y0: at(area.y0, y), x1: at(area.x1, x), y1: at(area.y1, y) }
 }
