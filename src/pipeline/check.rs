@@ -7,6 +7,7 @@ use super::assemble::Loaded;
 use super::stage::{Stage, StageError};
 use super::{Shared, now_ms};
 use crate::catalog::{Job, NewFinding};
+use crate::dicom::codec::{self, PixelError};
 use crate::dicom::{self, ReadOptions};
 use crate::model::pixels::Samples;
 use crate::model::{Finding, Severity, What};
@@ -65,23 +66,22 @@ fn pixels(shared: &Shared, loaded: &Loaded) -> SeriesPixels {
 /// Statistics of every frame; `None` where there is no pixel data.
 fn statistics(bytes: &[u8]) -> Option<InstancePixels> {
     let file = dicom::read(bytes, ReadOptions::default()).ok()?;
-    let result = dicom::pixels::with_frames(&file, |reader| {
-        let mut found = InstancePixels::default();
-        for index in 0..reader.declared() {
-            match reader.decode_frame(index) {
-                Ok(frame) => found.frames.push(of_samples(&frame.samples)),
-                Err(error) => {
-                    found.error = Some(error.to_string());
-                    break;
-                }
+    let mut found = InstancePixels::default();
+    let reader = match codec::open(&file) {
+        Ok(reader) => reader,
+        Err(PixelError::NoPixels) => return None,
+        Err(error) => return Some(InstancePixels { error: Some(error.to_string()), ..found }),
+    };
+    for index in 0..reader.declared() {
+        match reader.decode_frame(index) {
+            Ok(frame) => found.frames.push(of_samples(&frame.samples)),
+            Err(error) => {
+                found.error = Some(error.to_string());
+                break;
             }
         }
-        Ok(found)
-    });
-    match result {
-        Ok(found) => found,
-        Err(error) => Some(InstancePixels { frames: Vec::new(), error: Some(error.to_string()) }),
     }
+    Some(found)
 }
 
 fn of_samples(samples: &Samples) -> FrameStats {
