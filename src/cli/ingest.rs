@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::connect::{connect, workspace};
-use super::{Exit, Failure, Global, Output};
+use super::{Exit, Failure, Global, Output, log};
 use crate::engine::command::{self, IngestOutcome};
 
 /// Arguments of `gantry ingest`.
@@ -74,6 +74,7 @@ pub fn ingest(args: &Ingest, global: &Global, out: &Output) -> Result<Exit, Fail
 /// # Errors
 /// Another process runs it, or the storage refuses.
 pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    log::init(global.verbose, Some(&workspace(global)?.logs().join("gantry.log")));
     let connection = connect(global)?;
     let Some(engine) = &connection.engine else {
         return Err(Failure::new(Exit::Workspace, "locked", "another process runs this workspace already")

@@ -8,6 +8,7 @@ mod connect;
 pub mod drift;
 mod exit;
 pub mod ingest;
+mod log;
 pub mod measure;
 mod output;
 pub mod queue;
@@ -101,6 +102,12 @@ pub fn main() -> ExitCode {
         }
     };
     let out = Output::new(&cli.global);
+    log::hush_panics();
+    match &cli.command {
+        // These have a log file in the workspace; the console has no stderr to write to.
+        None | Some(Command::Run(_)) => {}
+        Some(_) => log::init(cli.global.verbose, None),
+    }
     match run(&cli, &out) {
         Ok(exit) => exit.into(),
         Err(failure) => {
