@@ -8,6 +8,9 @@ pub mod cli;
 // Seam: commands, queries, events; and the tools that need no workspace.
 pub mod engine;
 
+// Services: each one job, over core and adapters; they do not know each other.
+pub mod deid;
+
 // Adapters: the only places with IO.
 pub mod blob;
 pub mod catalog;
