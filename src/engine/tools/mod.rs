@@ -1,1 +1,5 @@
 //! Tools that need no workspace: no permission, no audit.
+
+pub mod agree;
+pub mod drift;
+pub mod measure;
