@@ -9,11 +9,12 @@ pub mod daemon;
 // Seam: commands, queries, events; and the tools that need no workspace.
 pub mod engine;
 
-// Services: each one job, over core and adapters.
-pub mod qc;
-
 // Line: puts the services in order.
 pub mod pipeline;
+
+// Services: each one job, over core and adapters; they do not know each other.
+pub mod deid;
+pub mod qc;
 
 // Adapters: the only places with IO.
 pub mod blob;
