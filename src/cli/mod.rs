@@ -3,6 +3,8 @@
 
 mod exit;
 mod output;
+mod progress;
+mod scan;
 
 pub use exit::{Exit, Failure};
 pub use output::Output;
@@ -46,7 +48,10 @@ pub struct Global {
 
 /// One variant per command; the arguments and the doing are in the command's own file.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Find the series below paths, sort and measure them from their headers
+    Scan(scan::Args),
+}
 
 /// Parses the process's arguments, runs the command and returns its exit status.
 pub fn main() -> ExitCode {
@@ -67,9 +72,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli, _out: &Output) -> Result<Exit, Failure> {
+fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
     match &cli.command {
         None => Ok(Exit::Done),
-        Some(command) => match *command {},
+        Some(Command::Scan(args)) => scan::run(args, out),
     }
 }
