@@ -7,7 +7,6 @@ mod dictionary;
 mod file;
 mod header;
 mod parse;
-pub mod pixels;
 mod tree;
 mod write;
 

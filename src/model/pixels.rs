@@ -194,12 +194,12 @@ impl Samples {
                 block.extend(c.iter().map(|&x| x as u8));
                 sink(&block);
             }),
-            Self::U16(v) => blocks(v, &mut block, &mut sink, |x| x.to_le_bytes()),
-            Self::I16(v) => blocks(v, &mut block, &mut sink, |x| x.to_le_bytes()),
-            Self::U32(v) => blocks(v, &mut block, &mut sink, |x| x.to_le_bytes()),
-            Self::I32(v) => blocks(v, &mut block, &mut sink, |x| x.to_le_bytes()),
-            Self::F32(v) => blocks(v, &mut block, &mut sink, |x| x.to_le_bytes()),
-            Self::F64(v) => blocks(v, &mut block, &mut sink, |x| x.to_le_bytes()),
+            Self::U16(v) => blocks(v, &mut block, &mut sink, u16::to_le_bytes),
+            Self::I16(v) => blocks(v, &mut block, &mut sink, i16::to_le_bytes),
+            Self::U32(v) => blocks(v, &mut block, &mut sink, u32::to_le_bytes),
+            Self::I32(v) => blocks(v, &mut block, &mut sink, i32::to_le_bytes),
+            Self::F32(v) => blocks(v, &mut block, &mut sink, f32::to_le_bytes),
+            Self::F64(v) => blocks(v, &mut block, &mut sink, f64::to_le_bytes),
         }
     }
 

@@ -22,7 +22,7 @@ impl<'a> FrameMap<'a> {
     pub(super) fn new(
         mut fragments: Vec<&'a [u8]>,
         offsets: &[u8],
-        extended: Option<(&[u64], &[u64])>,
+        extended: Option<(Vec<u64>, Vec<u64>)>,
         declared: u32,
         codec: Codec,
         notes: &mut Vec<Note>,
@@ -32,10 +32,10 @@ impl<'a> FrameMap<'a> {
         }
         let declared = declared as usize;
         if let Some((offsets, lengths)) = extended {
-            if let Some(starts) = starts_from(&fragments, offsets, codec)
+            if let Some(starts) = starts_from(&fragments, &offsets, codec)
                 .filter(|s| offsets.len() == lengths.len() && s.len() > declared)
             {
-                return Self { fragments, starts, lengths: Some(lengths.to_vec()) }.noting(declared, notes);
+                return Self { fragments, starts, lengths: Some(lengths) }.noting(declared, notes);
             }
             notes.push(Note::OffsetTableIgnored);
         }
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn extended_lengths_cut_padding() {
         let mut notes = Vec::new();
-        let map = FrameMap::new(vec![A, C], &[], Some((&[0, 12], &[3, 4])), 2, Codec::Jpeg, &mut notes);
+        let map = FrameMap::new(vec![A, C], &[], Some((vec![0, 12], vec![3, 4])), 2, Codec::Jpeg, &mut notes);
         assert_eq!(map.frame(0).unwrap().as_ref(), &A[..3]);
         assert_eq!(map.frame(1).unwrap().as_ref(), C);
         assert!(notes.is_empty());

@@ -9,6 +9,9 @@ pub enum PixelError {
     /// The transfer syntax is not in the registry, or has no decoder (video, JPIP, JPEG XL).
     #[error("no decoder for transfer syntax {0}")]
     UnsupportedSyntax(String),
+    /// There is no pixel data.
+    #[error("no pixel data")]
+    NoPixels,
     /// Rows, columns, samples or bits that no image can have, or that this program does not know.
     #[error("pixel layout not usable: {0}")]
     Layout(&'static str),
@@ -84,6 +87,7 @@ impl PixelError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnsupportedSyntax(_) => "syntax_unsupported",
+            Self::NoPixels => "no_pixels",
             Self::Layout(_) => "layout_invalid",
             Self::TooLarge { .. } => "pixels_too_large",
             Self::Truncated { .. } => "fewer_pixels_than_declared",
@@ -130,6 +134,8 @@ pub enum Note {
     },
     /// The (extended) offset table contradicts the fragments and was not used.
     OffsetTableIgnored,
+    /// A JPEG 2000 stream was cut between packets: details its header promises are not there.
+    FewerPackets,
     /// The code stream has no end marker.
     NoEndMarker,
     /// The code stream is longer than its end marker says by more than padding.
@@ -150,6 +156,7 @@ impl Note {
             Self::Padding { .. } => "padding",
             Self::FewerFrames { .. } => "fewer_frames",
             Self::OffsetTableIgnored => "offset_table_ignored",
+            Self::FewerPackets => "fewer_packets",
             Self::NoEndMarker => "no_end_marker",
             Self::TrailingBytes => "trailing_bytes",
             Self::ColourModel => "colour_model_differs",

@@ -9,6 +9,7 @@ mod colour;
 mod encapsulated;
 mod error;
 mod fingerprint;
+mod instance;
 mod j2k;
 mod jpeg;
 mod jpegls;
@@ -25,6 +26,7 @@ use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
 
 pub use error::{Note, PixelError};
 pub use fingerprint::{Fingerprint, fingerprint};
+pub use instance::{layout, open};
 pub use syntax::{Codec, RLE_LOSSLESS, Syntax, syntax, syntaxes};
 
 use canonical::{Data, Decoded, SignBit};
@@ -50,7 +52,7 @@ pub enum PixelSource<'a> {
         /// Value of the first item, the basic offset table.
         offsets: &'a [u8],
         /// Extended Offset Table (7FE0,0001) and its lengths (7FE0,0002).
-        extended: Option<(&'a [u64], &'a [u64])>,
+        extended: Option<(Vec<u64>, Vec<u64>)>,
         /// The other items' values.
         fragments: Vec<&'a [u8]>,
     },
@@ -389,7 +391,7 @@ pub fn encode(layout: &PixelLayout, syntax_uid: &str, samples: &Samples) -> Resu
     let native = native::encode(samples, layout.bits_allocated);
     match syntax.codec {
         Codec::Native => Ok(native),
-        Codec::Rle if layout.bits_allocated % 8 == 0 => rle::encode(
+        Codec::Rle if layout.bits_allocated.is_multiple_of(8) => rle::encode(
             &native,
             layout.columns as usize,
             usize::from(layout.samples_per_pixel),

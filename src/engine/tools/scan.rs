@@ -10,7 +10,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::gather::Gathered;
-use crate::dicom::{self, ReadOptions, codec, pixels};
+use crate::dicom::codec::{self, PixelError};
+use crate::dicom::{self, ReadOptions};
 use crate::model::{Finding, Severity};
 use crate::qc;
 use crate::series::{Gap, Series, Slice, SplitReason, Stack, VolumeReason};
@@ -208,9 +209,9 @@ pub fn instance(path: &Path) -> Option<InstanceLine> {
     };
     let sop_uid = file.dataset.ascii(crate::model::tags::SOP_INSTANCE_UID).map(Into::into);
     let line = InstanceLine { sop_uid, ..line };
-    match pixels::with_frames(&file, codec::fingerprint) {
-        Ok(None) => None,
-        Ok(Some(found)) => {
+    match codec::open(&file).and_then(|reader| codec::fingerprint(&reader)) {
+        Err(PixelError::NoPixels) => None,
+        Ok(found) => {
             let finite = found.min.is_finite() && found.max.is_finite() && found.sum.is_finite();
             Some(InstanceLine {
                 frames: Some(found.frames),

@@ -232,7 +232,7 @@ impl Passes<'_> {
     #[inline]
     fn set(&mut self, x: usize, y: usize, negative: u32, plane: u32) {
         let at = (y + 1) * self.stride + x + 1;
-        self.values[y * self.width + x] = negative << 31 | 3 << (plane - 1);
+        self.values[y * self.width + x] = (negative << 31) | (3 << (plane - 1));
         let sign = |side: u16| side | (side << NEGATIVE) * negative as u16;
         let stride = self.stride;
         let flags = &mut *self.flags;

@@ -295,6 +295,8 @@ pub(super) struct Stream {
     pub(super) tiles: Vec<Tile>,
     /// EOC was there.
     pub(super) ended: bool,
+    /// The last tile-part did not tell its length.
+    pub(super) open: bool,
 }
 
 /// Takes a code stream apart. `check` sees the size before anything is allocated by it.
@@ -316,9 +318,9 @@ pub(super) fn parse(
                 size = Some(parsed);
             }
             0x60 => {
-                packed.push(segment.split_first().map(|(&z, rest)| (z, rest)).ok_or_else(|| damaged("PPM"))?)
+                packed.push(segment.split_first().map(|(&z, rest)| (z, rest)).ok_or_else(|| damaged("PPM"))?);
             }
-            0x74 | 0x75 | 0x77 | 0x72..=0x73 | 0x76 | 0x78..=0x79 => {
+            0x72..=0x79 => {
                 return Err(unsupported("a transform of Part 2"));
             }
             _ => {
@@ -334,7 +336,7 @@ pub(super) fn parse(
         return Err(truncated(data.len() as u64 / 14, count, "tiles"));
     }
     let tiles = (0..count).map(|_| Tile::default()).collect();
-    let mut stream = Stream { size, params, tiles, ended: false };
+    let mut stream = Stream { size, params, tiles, ended: false, open: false };
     stream.tile_parts(data, at, packed_headers(packed)?)?;
     Ok(stream)
 }
@@ -394,6 +396,7 @@ impl Stream {
             let (index, length) = (usize::from(r.u16()?), r.u32()? as usize);
             let (part, _parts) = (r.u8()?, r.u8()?);
             let tile = self.tiles.get_mut(index).ok_or_else(|| damaged("tile number"))?;
+            self.open |= length == 0;
             let end = if length == 0 { end_of_stream(data) } else { start.saturating_add(length) };
             at = next;
             let mut headers: Vec<(u8, &[u8])> = Vec::new();

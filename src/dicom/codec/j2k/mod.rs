@@ -2,6 +2,8 @@
 
 mod block;
 mod codestream;
+mod ht;
+mod ht_tables;
 mod mq;
 mod tagtree;
 mod tile;
@@ -55,13 +57,26 @@ pub(super) fn decode(data: &[u8], columns: u32, rows: u32, components: u32) -> R
     };
     let stream = codestream::parse(data, check)?;
     let mut image = Image::new(&stream.size);
+    let mut complete = true;
     for (index, tile) in stream.tiles.iter().enumerate() {
         let params = tile.params.as_ref().unwrap_or(&stream.params);
         params.check()?;
         let parsed = tile::read(&stream.size, index as u32, tile, params)?;
+        if !parsed.complete {
+            // Cut between packets: on purpose if all lengths fit, else by an accident.
+            if parsed.empty() || stream.open && !stream.ended {
+                let read = tile.packets.len() as u64;
+                return Err(truncated(read, read + 1, "bytes of packets"));
+            }
+            complete = false;
+        }
         image.tile(&parsed, params, &stream.size)?;
     }
-    Ok(image.finish(&stream))
+    let mut decoded = image.finish(&stream);
+    if !complete {
+        decoded.notes.push(Note::FewerPackets);
+    }
+    Ok(decoded)
 }
 
 /// The code stream itself: as it is, or from the boxes of a JP2 file.
@@ -133,7 +148,8 @@ impl Image {
                 Plane::Approximate(transform(component, own, precision)?)
             });
         }
-        if params.colour_transform {
+        // Some writers announce the transform for grey images.
+        if params.colour_transform && planes.len() >= 3 {
             undo_colour(&mut planes)?;
         }
         let left = (parsed.area.x0 - size.x0) as usize;
@@ -159,13 +175,13 @@ impl Image {
             let values = line.iter().map(|&v| value(v));
             match &mut self.data {
                 Data::U8(out) => {
-                    out[from..].iter_mut().step_by(components).zip(values).for_each(|(to, v)| *to = v as u8)
+                    out[from..].iter_mut().step_by(components).zip(values).for_each(|(to, v)| *to = v as u8);
                 }
                 Data::U16(out) => {
-                    out[from..].iter_mut().step_by(components).zip(values).for_each(|(to, v)| *to = v as u16)
+                    out[from..].iter_mut().step_by(components).zip(values).for_each(|(to, v)| *to = v as u16);
                 }
                 Data::I32(out) => {
-                    out[from..].iter_mut().step_by(components).zip(values).for_each(|(to, v)| *to = v)
+                    out[from..].iter_mut().step_by(components).zip(values).for_each(|(to, v)| *to = v);
                 }
             }
         }
@@ -311,7 +327,9 @@ fn decode_block<T: Coefficient>(
     let step = 2_f32.powi(range) * (1.0 + f32::from(mantissa) / 2048.0);
     let (width, height) = (block.area.width(), block.area.height());
     if params.coding.style & style::HIGH_THROUGHPUT != 0 {
-        return Err(unsupported("high-throughput blocks"));
+        high_throughput(block, planes, params, work)?;
+        store(&work.values, block.area, band.area, params.roi_shift, step, out);
+        return Ok(());
     }
     let coded = Coded {
         data: &block.data,
@@ -323,6 +341,38 @@ fn decode_block<T: Coefficient>(
     block::decode(&coded, width, height, work);
     store(&work.values, block.area, band.area, params.roi_shift, step, out);
     Ok(())
+}
+
+/// Decodes a high-throughput block of a band with `planes` bit-planes left below its empty ones.
+fn high_throughput(
+    block: &Block,
+    planes: u32,
+    params: &ComponentParams,
+    work: &mut Workspace,
+) -> Result<(), PixelError> {
+    let &(first, length) = block.segments.first().ok_or_else(|| damaged("block without passes"))?;
+    let &(second, more) = block.segments.get(1).unwrap_or(&(0, 0));
+    // Place-holder passes stand for bit-planes without anything.
+    let planes = planes.checked_sub((first - 1) / 3).filter(|&p| p > 0);
+    let planes = planes.ok_or_else(|| damaged("more passes than bit-planes"))?;
+    let (cleanup, rest) =
+        block.data.split_at_checked(length as usize).ok_or_else(|| damaged("high-throughput block"))?;
+    if params.roi_shift > 0 || second > 2 {
+        return Err(unsupported("regions of interest or several sets of passes in high-throughput blocks"));
+    }
+    let all_planes = planes + block.empty_planes + (first - 1) / 3;
+    if all_planes > MAX_PLANES - 1 {
+        return Err(unsupported("more bit-planes than 28 in high-throughput blocks"));
+    }
+    let coded = ht::Coded {
+        cleanup,
+        refinement: rest.get(..more as usize).unwrap_or(rest),
+        passes: 1 + second,
+        planes,
+        all_planes,
+        causal: params.coding.style & style::CAUSAL != 0,
+    };
+    ht::decode(&coded, block.area.width(), block.area.height(), work)
 }
 
 /// Puts a block's values into its band.

@@ -75,10 +75,12 @@ pub(super) struct TileComponent {
 pub(super) struct Parsed {
     pub(super) area: Rect,
     pub(super) components: Vec<TileComponent>,
+    /// Every packet was there: a stream may be cut between packets on purpose.
+    pub(super) complete: bool,
 }
 
 fn ceil_shift(value: u32, shift: u32) -> u32 {
-    if shift >= 32 { u32::from(value > 0) } else { (u64::from(value) + (1_u64 << shift) - 1 >> shift) as u32 }
+    if shift >= 32 { u32::from(value > 0) } else { u64::from(value).div_ceil(1 << shift) as u32 }
 }
 
 fn scaled(area: Rect, shift: u32) -> Rect {
@@ -110,7 +112,7 @@ fn band_area(area: Rect, orientation: Orientation, depth: u32) -> Rect {
     let y = high(matches!(orientation, Orientation::LowHigh | Orientation::HighHigh));
     let at = |v: u32, offset: u64| {
         let v = u64::from(v).saturating_sub(offset);
-        if depth >= 33 { u32::from(v > 0) } else { (v + (1_u64 << depth) - 1 >> depth) as u32 }
+        if depth >= 33 { u32::from(v > 0) } else { v.div_ceil(1 << depth) as u32 }
     };
     Rect { x0: at(area.x0, x), y0: at(area.y0, y), x1: at(area.x1, x), y1: at(area.y1, y) }
 }
@@ -227,6 +229,8 @@ struct Source<'a> {
     at: usize,
     headers: Option<(&'a [u8], usize)>,
     blocks_left: usize,
+    /// The data ended where a packet would begin.
+    ended: bool,
 }
 
 /// Reads all packets of tile `index`.
@@ -237,12 +241,13 @@ pub(super) fn read(size: &Size, index: u32, tile: &Tile, params: &Params) -> Res
     let mut precincts_left = available + 4096;
     let components: Result<Vec<_>, _> =
         params.components.iter().map(|c| TileComponent::new(area, c, &mut precincts_left)).collect();
-    let mut parsed = Parsed { area, components: components? };
+    let mut parsed = Parsed { area, components: components?, complete: true };
     let mut source = Source {
         packets: &tile.packets,
         at: 0,
         headers: tile.headers.as_ref().map(|h| (&h[..], 0)),
         blocks_left: available * 64 + (1 << 17),
+        ended: false,
     };
     let only = [Progression {
         order: params.order,
@@ -254,6 +259,7 @@ pub(super) fn read(size: &Size, index: u32, tile: &Tile, params: &Params) -> Res
     for progression in progressions {
         parsed.progress(progression, params, &mut source)?;
     }
+    parsed.complete = !source.ended;
     let all = |c: &TileComponent| {
         c.resolutions.iter().all(|r| r.precincts.iter().all(|p| p.layers >= params.layers))
     };
@@ -274,6 +280,11 @@ struct Place {
 }
 
 impl Parsed {
+    /// Whether no packet of it was there.
+    pub(super) fn empty(&self) -> bool {
+        self.components.iter().all(|c| c.resolutions.iter().all(|r| r.blocks().next().is_none()))
+    }
+
     /// All places of a progression, in the order of one layer.
     fn places(&self, progression: &Progression) -> Vec<Place> {
         let mut places = Vec::new();
@@ -370,6 +381,10 @@ impl Parsed {
             source.at += 6;
         }
         let (header, at) = source.headers.unwrap_or((source.packets, source.at));
+        if at >= header.len() {
+            source.ended = true;
+            return Ok(());
+        }
         let mut bits = HeaderBits::new(header, at);
         let mut parts = Vec::new();
         if bits.bit().ok_or_else(|| cut(source))? == 1 {
@@ -463,7 +478,11 @@ impl Cell {
                     .segments
                     .last()
                     .map_or(0, |s| room(block_style, first, s.0.min(room(block_style, first, 0))));
-                let take = if open > 0 {
+                let take = if block_style & style::HIGH_THROUGHPUT != 0 && block.segments.is_empty() {
+                    // Passes beyond three are place-holders in whole sets before the clean-up pass.
+                    block.segments.push((0, 0));
+                    (passes - 1) / 3 * 3 + 1
+                } else if open > 0 {
                     passes.min(open)
                 } else {
                     block.segments.push((0, 0));

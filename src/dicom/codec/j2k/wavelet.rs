@@ -79,7 +79,9 @@ impl Coefficient for f32 {
         if rows.len() > width {
             for (y, row) in rows.chunks_exact_mut(width).enumerate() {
                 let factor = if (y % 2 == 1) ^ first_high { 1.0 / K } else { K };
-                row.iter_mut().for_each(|v| *v *= factor);
+                for v in row {
+                    *v *= factor;
+                }
             }
         }
         for (phase, factor) in [(0, DELTA), (1, GAMMA), (0, BETA), (1, ALPHA)] {
@@ -91,7 +93,7 @@ impl Coefficient for f32 {
 
 /// One lifting step on the low (`phase` 0) or high (1) samples from their two neighbours, mirrored at the ends.
 /// A line of one high sample is only `single`d.
-#[inline(always)]
+#[inline]
 fn lift<T: Copy>(
     line: &mut [T],
     first_high: bool,
@@ -125,7 +127,7 @@ fn lift<T: Copy>(
 }
 
 /// [`lift`] for whole rows at once.
-#[inline(always)]
+#[inline]
 fn lift_rows<T: Copy>(
     rows: &mut [T],
     width: usize,
@@ -137,7 +139,9 @@ fn lift_rows<T: Copy>(
     let n = rows.len() / width.max(1);
     if n == 1 {
         if first_high && phase == 1 {
-            rows.iter_mut().for_each(|v| *v = single(*v));
+            for v in rows {
+                *v = single(*v);
+            }
         }
         return;
     }

@@ -18,7 +18,7 @@ pub(super) fn scaled(table: &[u16; 64]) -> [f32; 64] {
 }
 
 /// One dimension, in place, over `v[0], v[stride], …`.
-#[inline(always)]
+#[inline]
 fn one(v: [f32; 8]) -> [f32; 8] {
     let (t10, t11) = (v[0] + v[4], v[0] - v[4]);
     let t13 = v[2] + v[6];

@@ -110,7 +110,7 @@ pub(super) fn decode(
         match code {
             0xC0..=0xC3 => decoder.start_frame(code, segment, (columns, rows, components))?,
             0xC5..=0xC7 | 0xCD..=0xCF => return Err(unsupported("hierarchical coding")),
-            0xC9..=0xCB | 0xCC => return Err(unsupported("arithmetic coding")),
+            0xC9..=0xCC => return Err(unsupported("arithmetic coding")),
             0xC4 => decoder.huffman_tables(segment)?,
             0xDB => decoder.quantisation_tables(segment)?,
             0xDD => decoder.restart = usize::from(marker::be16(segment, 0).unwrap_or(0)),
@@ -401,7 +401,9 @@ impl Frame {
                 return Err(damaged("more scans than any image has"));
             }
             if band.first == 0 {
-                channels.iter().for_each(|c| self.components[c.component].seen = true);
+                for channel in channels.iter() {
+                    self.components[channel.component].seen = true;
+                }
             }
             Process::Progressive { band, end_of_band: &mut end_of_band }
         };

@@ -65,7 +65,9 @@ pub(super) fn decode(
                 if bits.overrun() || !bits.restart() {
                     return Err(short(y, rows));
                 }
-                channels.iter_mut().for_each(|c| c.prediction = 0);
+                for channel in channels.iter_mut() {
+                    channel.prediction = 0;
+                }
                 if let Process::Progressive { end_of_band, .. } = &mut process {
                     **end_of_band = 0;
                 }

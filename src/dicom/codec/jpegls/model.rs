@@ -192,14 +192,14 @@ impl Model {
                 );
             }
             if contexts[..samples].iter().any(|&q| q != 0) {
-                for s in 0..samples {
+                for (s, &context) in contexts[..samples].iter().enumerate() {
                     let i = at + s;
                     let prediction = predict(
                         i32::from(line[i - samples]),
                         i32::from(above[i]),
                         i32::from(above[i - samples]),
                     );
-                    line[i] = self.regular(bits, contexts[s], prediction)?;
+                    line[i] = self.regular(bits, context, prediction)?;
                 }
                 x += 1;
                 continue;
