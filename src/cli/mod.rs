@@ -11,7 +11,9 @@ pub mod ingest;
 mod log;
 pub mod measure;
 mod output;
+mod progress;
 pub mod queue;
+mod scan;
 pub mod shell;
 pub mod workspace;
 
@@ -90,6 +92,8 @@ pub enum Command {
     Agree(agree::Args),
     /// Drift and control charts of a metric over time
     Drift(drift::Args),
+    /// Find the series below paths, sort and measure them from their headers
+    Scan(scan::Args),
 }
 
 /// Parses the process's arguments, runs the command and returns its exit status.
@@ -137,5 +141,6 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Measure(args)) => measure::run(args, out),
         Some(Command::Agree(args)) => agree::run(args, out),
         Some(Command::Drift(args)) => drift::run(args, out),
+        Some(Command::Scan(args)) => scan::run(args, out),
     }
 }

@@ -2,4 +2,6 @@
 
 pub mod agree;
 pub mod drift;
+pub mod gather;
 pub mod measure;
+pub mod scan;
