@@ -15,3 +15,4 @@ pub mod format;
 // Core: pure, deterministic, no IO, no clock.
 pub mod measure;
 pub mod model;
+pub mod render;

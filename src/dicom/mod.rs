@@ -1,6 +1,7 @@
 //! DICOM files: bounded reading and writing, pixel codecs, character sets.
 
 mod charset;
+pub mod codec;
 mod dataset;
 mod dictionary;
 mod file;

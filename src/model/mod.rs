@@ -1,5 +1,6 @@
 //! Words of the trade as types: tags, value representations, identifiers, safe text.
 
+pub mod pixels;
 mod tag;
 pub mod tags;
 pub mod text;
