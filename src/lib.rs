@@ -9,10 +9,14 @@ pub mod cli;
 pub mod engine;
 
 // Adapters: the only places with IO.
+pub mod blob;
+pub mod catalog;
+pub mod config;
 pub mod dicom;
 pub mod format;
 
 // Core: pure, deterministic, no IO, no clock.
+pub mod audit;
 pub mod measure;
 pub mod model;
 pub mod render;
