@@ -4,6 +4,7 @@
 
 // Faces: no domain logic, they speak only to `engine`.
 pub mod cli;
+pub mod console;
 
 // Seam: commands, queries, events; and the tools that need no workspace.
 pub mod engine;
