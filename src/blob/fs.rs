@@ -47,6 +47,11 @@ impl FsStore {
         Ok(Self { root: root.into(), next: AtomicU64::new(0) })
     }
 
+    /// The store in `root` as another process keeps it: for reading.
+    pub fn attach(root: &Path) -> Self {
+        Self { root: root.into(), next: AtomicU64::new(0) }
+    }
+
     /// Writes `bytes` beside their place. Nothing is flushed yet.
     ///
     /// # Errors
@@ -63,13 +68,18 @@ impl FsStore {
         Ok(staged)
     }
 
-    /// Puts a batch into place and flushes all of it with one call. Only then may rows name these blobs.
+    /// Puts a batch into place and flushes all of it with one call (and everything else on this file system, which
+    /// `others` asks for where no blob is new). Only then may rows name these blobs.
     ///
     /// # Errors
     /// The disk refused; blobs that are in their place already do no harm.
-    pub fn settle(&self, batch: &mut [Staged]) -> Result<(), BlobError> {
-        let mut moved = false;
-        for staged in batch.iter_mut() {
+    pub fn settle<'a>(
+        &self,
+        batch: impl IntoIterator<Item = &'a mut Staged>,
+        others: bool,
+    ) -> Result<(), BlobError> {
+        let mut moved = others;
+        for staged in batch {
             if let Some(draft) = staged.draft.take() {
                 fs::rename(&draft, self.path(&staged.name))?;
                 moved = true;
@@ -162,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = FsStore::open(folder.path()).unwrap();
         let mut batch = vec![store.stage(b"one").unwrap(), store.stage(b"two").unwrap()];
-        store.settle(&mut batch).unwrap();
+        store.settle(&mut batch, false).unwrap();
         let (one, two) = (batch[0].name.clone(), batch[1].name.clone());
         assert_eq!(store.read(&one).unwrap(), b"one");
         drop(store.stage(b"abandoned").unwrap());

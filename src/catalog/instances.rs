@@ -107,6 +107,16 @@ impl Reader<'_> {
         Ok(statement.query_map([source_hash], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
+    /// What was stored for a source.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn blobs_of_source(&self, source_hash: &str) -> Result<Vec<String>, CatalogError> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT blob FROM instance WHERE source_hash = ?1")?;
+        Ok(statement.query_map([source_hash], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
     /// The instances of a series, in an order that does not depend on their arrival.
     ///
     /// # Errors

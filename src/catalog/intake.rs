@@ -236,6 +236,15 @@ impl IntakeMap {
         Ok(lock(&self.connection).prepare_cached(&sql)?.query_row([id], record).optional()?)
     }
 
+    /// The row of a path.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn row(&self, inbox: &str, path: &str) -> Result<Option<FileRecord>, CatalogError> {
+        let sql = format!("SELECT {COLUMNS} FROM file WHERE inbox = ?1 AND path = ?2");
+        Ok(lock(&self.connection).prepare_cached(&sql)?.query_row([inbox, path], record).optional()?)
+    }
+
     /// A quarantined file's copy is gone; the record stays.
     ///
     /// # Errors
@@ -265,6 +274,18 @@ impl IntakeMap {
         Ok(lock(&self.connection)
             .prepare_cached("SELECT count(*), max(at_ms) FROM file WHERE inbox = ?1")?
             .query_row([inbox], |row| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?)))?)
+    }
+
+    /// Writes a consistent copy of the whole map to `to`.
+    ///
+    /// # Errors
+    /// The copy cannot be written.
+    pub fn backup(&self, to: &Path) -> Result<(), CatalogError> {
+        let mut copy = Connection::open(to)?;
+        let connection = lock(&self.connection);
+        let backup = rusqlite::backup::Backup::new(&connection, &mut copy)?;
+        backup.run_to_completion(1_000, std::time::Duration::ZERO, None)?;
+        Ok(())
     }
 
     /// Whether any row still needs the quarantined copy with this hash.

@@ -13,9 +13,10 @@ use super::image::{Decoded, Graphics};
 use super::keymap::{Action, COMMON, Key, Keymap, action, shown};
 use super::screen::{self, Context, Dialog, Effect, Effects, Message, Screen};
 use super::widget::words;
+use crate::engine::EngineError;
 use crate::engine::command::Decision;
 use crate::engine::query::{Complete, Door, FrameRef, Severity, Status, StatusView};
-use crate::engine::{EngineError, What};
+use crate::model::What;
 
 /// How long a decision can be taken back with one key.
 const UNDO_MS: i64 = 10_000;

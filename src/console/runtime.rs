@@ -23,8 +23,9 @@ use super::screen::Effect;
 use super::terminal::{Composer, Frame, Session, restore};
 use super::theme::{Depth, Theme};
 use super::worker::Workers;
+use crate::engine::Client;
 use crate::engine::query::{Door, FrameRef};
-use crate::engine::{Client, Event, What};
+use crate::model::{Event, What};
 
 /// Pixels of decoded slices in memory beside those on screen.
 const SLICE_BYTES: usize = 512 << 20;

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::command::Command;
 use super::query::Query;
-use super::{Act, EngineError, Event, Question};
+use super::{Act, EngineError, Question};
+use crate::model::Event;
 
 /// A connection to the engine. Calls block until they are answered: never call from a render loop.
 pub trait Client: Send + Sync {
@@ -36,7 +37,7 @@ pub trait Client: Send + Sync {
     fn quarantined(&self, id: i64) -> Result<Vec<u8>, EngineError>;
 }
 
-impl dyn Client {
+impl dyn Client + '_ {
     /// Asks a query and decodes its answer.
     ///
     /// # Errors

@@ -3,16 +3,21 @@
 //! A query or command is a plain struct. `client.ask(query::Overview)` answers with that query's own type whether the
 //! workspace is open in this process or served by another one on its Unix socket.
 
+mod answer;
 mod client;
 pub mod command;
 mod error;
-mod event;
+mod perform;
+
 pub mod query;
+mod session;
 pub mod tools;
 
 pub use client::Client;
 pub use error::EngineError;
-pub use event::{Event, What};
+pub use session::{Engine, OpenError, Session};
+
+pub use crate::pipeline::now_ms;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

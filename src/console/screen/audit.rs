@@ -8,7 +8,7 @@ use crate::console::canvas::{Canvas, middle};
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{Column, Fact, ListState, Pages, Table, draw_facts, words};
 use crate::engine::EngineError;
-use crate::engine::query::{self, History, Page, Rows, Severity, TrailEntry};
+use crate::engine::query::{History, Page, Rows, Severity, TrailEntry};
 
 const ACTIONS: &[Action] = &[
     action("screen.filter", &["/"], "filter", "only entries whose actor, action or object holds a text"),
@@ -226,6 +226,6 @@ pub(super) fn detail(detail: &serde_json::Value) -> Vec<Fact> {
 }
 
 /// One line for an entry in a history.
-pub(super) fn line(entry: &query::TrailEntry, now_ms: i64) -> String {
+pub(super) fn line(entry: &TrailEntry, now_ms: i64) -> String {
     format!("{} {} · {}", entry.action, words::ago(entry.at_ms, now_ms), entry.actor)
 }

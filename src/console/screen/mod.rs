@@ -16,7 +16,8 @@ use super::image::{Decoded, Graphics};
 use super::keymap::Action;
 use crate::engine::command::{Decision, UndoDecision};
 use crate::engine::query::{Door, FrameRef, Severity, StatusView};
-use crate::engine::{Act, Client, EngineError, Question, What};
+use crate::engine::{Act, Client, EngineError, Question};
+use crate::model::What;
 
 /// Every screen, in the order of the number keys.
 pub fn all() -> Vec<Box<dyn Screen>> {

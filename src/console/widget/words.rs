@@ -34,7 +34,9 @@ pub fn ago(at_ms: i64, now_ms: i64) -> String {
 /// `2026-11-24 14:02:11`, in the local zone: for details.
 pub fn exact(at_ms: i64) -> String {
     match jiff::Timestamp::from_millisecond(at_ms) {
-        Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Ok(time) => {
+            time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+        }
         Err(_) => "–".into(),
     }
 }

@@ -130,6 +130,8 @@ pub enum Note {
     },
     /// The (extended) offset table contradicts the fragments and was not used.
     OffsetTableIgnored,
+    /// A JPEG 2000 stream was cut between packets: details its header promises are not there.
+    FewerPackets,
     /// The code stream has no end marker.
     NoEndMarker,
     /// The code stream is longer than its end marker says by more than padding.
@@ -150,6 +152,7 @@ impl Note {
             Self::Padding { .. } => "padding",
             Self::FewerFrames { .. } => "fewer_frames",
             Self::OffsetTableIgnored => "offset_table_ignored",
+            Self::FewerPackets => "fewer_packets",
             Self::NoEndMarker => "no_end_marker",
             Self::TrailingBytes => "trailing_bytes",
             Self::ColourModel => "colour_model_differs",

@@ -9,7 +9,9 @@ mod colour;
 mod encapsulated;
 mod error;
 mod fingerprint;
+mod j2k;
 mod jpeg;
+mod jpegls;
 mod marker;
 mod native;
 mod rle;
@@ -316,9 +318,17 @@ impl<'a> FrameReader<'a> {
                 let (decoded, header) = jpeg::decode(encoded, layout.columns, layout.rows, samples)?;
                 self.coloured(decoded, &header, SignBit::Stored, notes)
             }
-            Codec::JpegLs | Codec::Jpeg2000 | Codec::None => {
-                Err(PixelError::UnsupportedSyntax(self.syntax.uid.into()))
+            Codec::JpegLs => {
+                let samples = u32::from(layout.samples_per_pixel);
+                let (decoded, header) = jpegls::decode(encoded, layout.columns, layout.rows, samples)?;
+                self.coloured(decoded, &header, SignBit::Precision, notes)
             }
+            Codec::Jpeg2000 => {
+                let samples = u32::from(layout.samples_per_pixel);
+                let decoded = j2k::decode(encoded, layout.columns, layout.rows, samples)?;
+                self.colour_of_j2k(decoded, notes)
+            }
+            Codec::None => Err(PixelError::UnsupportedSyntax(self.syntax.uid.into())),
         }
     }
 }
@@ -343,6 +353,19 @@ impl FrameReader<'_> {
             }
         }
         decoded.into_samples(&self.layout, sign, notes)
+    }
+}
+
+impl FrameReader<'_> {
+    /// Samples of a JPEG 2000 stream, which has undone its own transform; YBR_FULL is luminance and chroma still.
+    fn colour_of_j2k(&self, mut decoded: Decoded, notes: &mut Vec<Note>) -> Result<Samples, PixelError> {
+        let untransformed = matches!(self.layout.photometric, Photometric::YbrFull | Photometric::YbrFull422);
+        if let (true, 3, Data::U8(samples)) =
+            (untransformed, self.layout.samples_per_pixel, &mut decoded.data)
+        {
+            colour::ybr_full_to_rgb(samples);
+        }
+        decoded.into_samples(&self.layout, SignBit::Precision, notes)
     }
 }
 

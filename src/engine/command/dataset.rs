@@ -13,6 +13,24 @@ pub struct Export {
     pub filter: Option<String>,
 }
 
+/// Copies the workspace to a folder that does not exist yet; the copy is a workspace of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// The folder, absolute.
+    pub to: String,
+    /// Copy the landing side too: it may hold PHI.
+    pub landing: bool,
+}
+
+/// What was copied.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupOutcome {
+    /// Stored instances.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// What was exported.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportOutcome {

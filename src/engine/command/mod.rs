@@ -41,6 +41,7 @@ commands! {
     DecideTask => (),
     UndoDecision => (),
     Export => ExportOutcome,
+    Backup => BackupOutcome,
 }
 
 /// How many objects a command moved, and which it could not.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Page, Severity};
+pub use crate::model::{FrameRef, StackView};
 
 /// How often each value of the catalog's facets occurs among the series that match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,38 +111,6 @@ pub struct SeriesView {
     pub history: Vec<super::TrailEntry>,
     /// Its review task, if there is one.
     pub task: Option<i64>,
-}
-
-/// One stack of a series: frames on one grid.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StackView {
-    /// Number of slices along the normal.
-    pub slices: u32,
-    /// Volumes in time or diffusion weighting.
-    pub volumes: u32,
-    /// Rows.
-    pub rows: u32,
-    /// Columns.
-    pub columns: u32,
-    /// Row, column and slice spacing.
-    pub spacing_mm: Option<[f64; 3]>,
-    /// Image Orientation (Patient).
-    pub orientation: Option<[f64; 6]>,
-    /// (column, row, slice, 1) to millimetres, RAS+.
-    pub affine_ras: Option<[[f64; 4]; 4]>,
-    /// The frames in display order: volume by volume, along the normal.
-    pub frames: Vec<FrameRef>,
-}
-
-/// Where a frame is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct FrameRef {
-    /// The content hash of the stored instance.
-    pub blob: String,
-    /// The SOP instance UID.
-    pub sop_uid: String,
-    /// The frame, from 0.
-    pub frame: u32,
 }
 
 /// One thing that a check says.

@@ -65,4 +65,5 @@ queries! {
     Stats => StatsView,
     History => Rows<TrailEntry>,
     ParkedJobs => Vec<ParkedJob>,
+    VerifyTrail => TrailVerified,
 }

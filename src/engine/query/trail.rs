@@ -34,6 +34,21 @@ pub struct TrailEntry {
     pub hash: String,
 }
 
+/// Verifies every link of the trail's hash chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyTrail {}
+
+/// What the verification found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrailVerified {
+    /// Entries verified, from the first.
+    pub entries: u64,
+    /// The hash of the last of them: whoever keeps it can tell later that nothing before it was changed.
+    pub hash: String,
+    /// Where the chain breaks, if it does.
+    pub broken: Option<String>,
+}
+
 /// Jobs that failed three times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkedJobs {}
