@@ -46,11 +46,6 @@ impl Workers {
         drop(queue);
         self.shared.wake.notify_one();
     }
-
-    /// Whether a job waits.
-    pub fn is_waiting(&self) -> bool {
-        !self.shared.lock().jobs.is_empty()
-    }
 }
 
 impl Drop for Workers {

@@ -15,12 +15,13 @@ use std::sync::Arc;
 use image::{DynamicImage, RgbImage};
 use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Rect, Size};
+use ratatui::style::Color;
 use ratatui::widgets::Widget;
 use ratatui_image::protocol::iterm2::Iterm2;
 use ratatui_image::protocol::kitty::Kitty;
 
 use super::theme::Depth;
-use crate::render::{Rgb, Target};
+use crate::render::{Look, Rgb, Slice, Target, Window, compose};
 
 /// Draws itself into a target; `None` when there is nothing to draw yet.
 pub type Painter = Arc<dyn Fn(&Target) -> Option<Rgb> + Send + Sync>;
@@ -174,5 +175,72 @@ fn clear(size: Size) -> String {
         }
     }
     out.push_str("\x1b8");
+    out
+}
+
+/// As [`detect`], for a command that prints and leaves: raw mode only while the terminal answers.
+pub fn detect_raw(question: &Question) -> Graphics {
+    if crossterm::terminal::enable_raw_mode().is_err() {
+        return Graphics {
+            protocol: question.protocol.unwrap_or(Protocol::HalfBlocks),
+            ..Graphics::default()
+        };
+    }
+    let graphics = detect(question);
+    let _ = crossterm::terminal::disable_raw_mode();
+    graphics
+}
+
+/// A slice as lines for a terminal, at most as high and wide as it is, ready to print.
+pub fn inline(slice: &Slice, window: Option<Window>, graphics: &Graphics) -> String {
+    let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
+    let (columns, rows) = (columns.clamp(10, 400), rows.saturating_sub(2).clamp(4, 200));
+    let cell = graphics.cell_px;
+    // As many cells as the slice fills, keeping its proportions.
+    let height = f64::from(slice.rows) * slice.aspect;
+    let fit = (f64::from(columns) * f64::from(cell.0) / f64::from(slice.columns.max(1)))
+        .min(f64::from(rows) * f64::from(cell.1) / height.max(1.0));
+    let cells = |side: f64, cell: u16| (side * fit / f64::from(cell.max(1))).round().max(1.0) as u16;
+    let size = Size { width: cells(f64::from(slice.columns), cell.0), height: cells(height, cell.1) };
+    let preset = slice.presets().into_iter().next();
+    let window = window.or_else(|| preset.map(|preset| preset.window.resolve(slice)));
+    let look = Look::new(window.unwrap_or(Window::between(0.0, 255.0)));
+    let image = compose(slice, &look, &target(graphics, size, false));
+    let painter: Painter = Arc::new(|_| None);
+    let want = Want { pane: "view", size, content: 0, coarse: false, painter };
+    match encode(&image, &want, graphics) {
+        // Room is made first: a picture at the foot of the screen must not scroll half away.
+        Some(Picture::Sequence(data)) => {
+            let room = "\n".repeat(usize::from(size.height));
+            let up = format!("\x1b[{}A\r", size.height);
+            format!("{room}{up}\x1b7{data}\x1b8\x1b[{}B\r", size.height)
+        }
+        Some(picture) => cells_as_text(&picture, size),
+        None => String::new(),
+    }
+}
+
+fn cells_as_text(picture: &Picture, size: Size) -> String {
+    let area = Rect::new(0, 0, size.width, size.height);
+    let mut buffer = Buffer::empty(area);
+    let depth = Depth::from_env(|name| std::env::var(name).ok());
+    picture.place(area, &mut buffer, depth);
+    let mut out = String::new();
+    for y in 0..size.height {
+        for x in 0..size.width {
+            let cell = &buffer[(x, y)];
+            let colour = |colour: Color, base: u8| match colour {
+                Color::Rgb(r, g, b) => format!("\x1b[{};2;{r};{g};{b}m", base + 8),
+                Color::Indexed(index) => format!("\x1b[{};5;{index}m", base + 8),
+                Color::Black => format!("\x1b[{base}m"),
+                Color::DarkGray => format!("\x1b[{}m", base + 60),
+                Color::Gray => format!("\x1b[{}m", base + 7),
+                Color::White => format!("\x1b[{}m", base + 67),
+                _ => String::new(),
+            };
+            let _ = write!(out, "{}{}{}", colour(cell.fg, 30), colour(cell.bg, 40), cell.symbol());
+        }
+        out.push_str("\x1b[0m\n");
+    }
     out
 }

@@ -232,7 +232,7 @@ fn draw_flow(canvas: &mut Canvas<'_>, area: Rect, flow: &[FlowStage]) {
 /// A trend's value as printed, without its interval.
 fn printed(value: f64, unit: &str) -> String {
     match unit {
-        "%" => format!("{:.0} %", value * 100.0),
+        "%" => format!("{value:.0} %"),
         "" if value.fract() == 0.0 => words::count(value.max(0.0) as u64),
         "" => format!("{value:.2}"),
         unit => format!("{value:.1} {unit}"),
@@ -247,8 +247,7 @@ fn draw_trends(canvas: &mut Canvas<'_>, area: Rect, trends: &[Trend]) {
     for (row, trend) in trends.iter().take(usize::from(inner.height)).enumerate() {
         let y = inner.y + row as u16;
         let change = trend.value.zip(trend.before).map(|(now, before)| now - before);
-        let scale = if trend.unit == "%" { 100.0 } else { 1.0 };
-        let change = match change.map(|change| change * scale) {
+        let change = match change {
             Some(change) if change.abs() < 0.05 => "–".to_string(),
             Some(change) => format!("{} {:.1}", if change > 0.0 { "▲" } else { "▼" }, change.abs()),
             None => String::new(),
@@ -266,7 +265,7 @@ fn draw_trends(canvas: &mut Canvas<'_>, area: Rect, trends: &[Trend]) {
         let used = canvas.text(inner.x + name + 1, y, room, &printed(value, &trend.unit), bold);
         if let Some((low, high)) = trend.ci95 {
             let digits = |value: f64| {
-                if trend.unit == "%" { format!("{:.0}", value * 100.0) } else { format!("{value:.2}") }
+                if trend.unit == "%" { format!("{value:.0}") } else { format!("{value:.2}") }
             };
             let interval = format!("[{}–{}]", digits(low), digits(high));
             if used + 1 + interval.len() as u16 <= room + 2 {

@@ -4,5 +4,7 @@ pub mod agree;
 pub mod drift;
 pub mod measure;
 mod picture;
+mod view;
 
 pub use picture::{PictureError, frame_count, picture, picture_of};
+pub use view::{ViewError, Viewed, view};

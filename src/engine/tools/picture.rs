@@ -1,9 +1,9 @@
 //! From the bytes of a DICOM file to a slice that can be drawn.
 
-use crate::dicom::codec::{PixelError, PixelSource, frames};
-use crate::dicom::{DataSet, File, ReadError, ReadOptions, Value, read};
-use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
-use crate::model::{Tag, tags};
+use crate::dicom::codec::PixelError;
+use crate::dicom::{DataSet, File, ReadError, ReadOptions, header, pixels, read};
+use crate::model::pixels::{Photometric, PixelLayout, Samples};
+use crate::model::{Interner, Mosaic, Tag, tags};
 use crate::render::{Pixels, Shape, Slice, Window};
 
 /// VOI LUT Function.
@@ -46,40 +46,58 @@ pub fn picture(bytes: &[u8], frame: u32) -> Result<Slice, PictureError> {
     picture_of(&file, frame)
 }
 
-/// Decodes frame `frame` (from 0) of a file that was read.
+/// Decodes frame `frame` (from 0) of a file that was read. The tiles of a mosaic count as frames.
 ///
 /// # Errors
 /// [`PictureError`]
 pub fn picture_of(file: &File<'_>, frame: u32) -> Result<Slice, PictureError> {
     let dataset = &file.dataset;
-    let layout = layout(dataset).ok_or(PictureError::NoImage)?;
-    let extended =
-        (longs(dataset, tags::EXTENDED_OFFSET_TABLE), longs(dataset, tags::EXTENDED_OFFSET_TABLE_LENGTHS));
-    let element = pixel_element(dataset).ok_or(PictureError::NoImage)?;
-    let source = match &element.value {
-        Value::Bytes(bytes) => PixelSource::Native(bytes),
-        Value::Fragments(parts) => PixelSource::Encapsulated {
-            offsets: &parts.offsets,
-            extended: (!extended.0.is_empty()).then_some((&extended.0[..], &extended.1[..])),
-            fragments: parts.fragments.iter().map(AsRef::as_ref).collect(),
-        },
-        Value::Items(_) | Value::Unread(_) => return Err(PictureError::NoImage),
-    };
-    let decoded = frames(&layout, &file.syntax.uid, source)?.decode_frame(frame)?;
-    let groups = Groups::new(dataset, frame);
+    let layout = pixels::layout(dataset).ok_or(PictureError::NoImage)?;
+    let mosaic = mosaic_of(file);
+    let stored = if mosaic.is_some() { 0 } else { frame };
+    let decoded =
+        pixels::with_frames(file, |reader| reader.decode_frame(stored))?.ok_or(PictureError::NoImage)?;
+    let groups = Groups::new(dataset, stored);
     let pixels = match (&layout.photometric, decoded.samples_per_pixel) {
         (Photometric::Palette, 1) => Pixels::Rgb(palette(dataset, &decoded.samples)),
         (_, 3) => Pixels::Rgb(bytes(&decoded.samples, layout.significant_bits())),
         (_, 1) => Pixels::Grey(modality_values(&groups, &decoded.samples)),
         _ => return Err(PictureError::NoImage),
     };
-    Ok(slice(dataset, &groups, &layout, pixels))
+    let whole = slice(dataset, &groups, &layout, pixels);
+    match mosaic {
+        Some(mosaic) => tile(whole, mosaic, frame).ok_or(PictureError::NoImage),
+        None => Ok(whole),
+    }
+}
+
+fn mosaic_of(file: &File<'_>) -> Option<Mosaic> {
+    let claims = file.dataset.ascii_values(tags::IMAGE_TYPE).any(|value| value == "MOSAIC");
+    claims.then(|| header(file, 0, &Interner::default(), 0).common.mosaic).flatten()
+}
+
+/// One tile of a mosaic as a slice of its own.
+fn tile(whole: Slice, mosaic: Mosaic, index: u32) -> Option<Slice> {
+    let across = mosaic.across.max(1);
+    let (columns, rows) = (whole.columns / across, whole.rows / across);
+    let (left, top) = (index % across * columns, index / across * rows);
+    if index >= mosaic.tiles || top + rows > whole.rows || columns == 0 {
+        return None;
+    }
+    let Pixels::Grey(values) = &whole.pixels else { return None };
+    let line = |row: u32| {
+        let from = (top + row) as usize * whole.columns as usize + left as usize;
+        values.get(from..from + columns as usize)
+    };
+    let cut = (0..rows).map(line).collect::<Option<Vec<_>>>()?.concat();
+    Some(Slice { columns, rows, pixels: Pixels::Grey(cut), ..whole })
 }
 
 /// How many frames a file's image has; `None` where it holds none.
 pub fn frame_count(file: &File<'_>) -> Option<u32> {
-    pixel_element(&file.dataset)?;
-    layout(&file.dataset).map(|layout| layout.frames)
+    pixels::pixel_element(&file.dataset)?;
+    let frames = pixels::layout(&file.dataset)?.frames;
+    Some(mosaic_of(file).map_or(frames, |mosaic| mosaic.tiles))
 }
 
 fn slice(dataset: &DataSet<'_>, groups: &Groups<'_, '_>, layout: &PixelLayout, pixels: Pixels) -> Slice {
@@ -166,45 +184,6 @@ impl<'d, 'a> Groups<'d, 'a> {
         let text = holder.text(tag, &holder.charset(&crate::dicom::Charset::default())).unwrap_or_default();
         text.split('\\').map(|part| part.trim().to_string()).collect()
     }
-}
-
-fn pixel_element<'d, 'a>(dataset: &'d DataSet<'a>) -> Option<&'d crate::dicom::Element<'a>> {
-    [tags::PIXEL_DATA, tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA]
-        .into_iter()
-        .find_map(|tag| dataset.get(tag))
-}
-
-fn layout(dataset: &DataSet<'_>) -> Option<PixelLayout> {
-    let count = |tag: Tag| dataset.integer(tag).and_then(|value| u32::try_from(value).ok());
-    let small = |tag: Tag, absent: u16| count(tag).map_or(absent, |value| value.min(u16::MAX.into()) as u16);
-    let (kind, bits) = if dataset.get(tags::FLOAT_PIXEL_DATA).is_some() {
-        (SampleKind::Float32, 32)
-    } else if dataset.get(tags::DOUBLE_FLOAT_PIXEL_DATA).is_some() {
-        (SampleKind::Float64, 64)
-    } else {
-        (SampleKind::Integer, small(tags::BITS_ALLOCATED, 0))
-    };
-    let stored = small(tags::BITS_STORED, bits);
-    Some(PixelLayout {
-        rows: count(tags::ROWS)?,
-        columns: count(tags::COLUMNS)?,
-        samples_per_pixel: small(tags::SAMPLES_PER_PIXEL, 1),
-        bits_allocated: bits,
-        bits_stored: stored,
-        high_bit: small(tags::HIGH_BIT, stored.saturating_sub(1)),
-        signed: count(tags::PIXEL_REPRESENTATION) == Some(1),
-        planar: count(tags::PLANAR_CONFIGURATION) == Some(1),
-        photometric: Photometric::from_term(
-            dataset.ascii(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default(),
-        ),
-        frames: count(tags::NUMBER_OF_FRAMES).unwrap_or(1).max(1),
-        kind,
-    })
-}
-
-fn longs(dataset: &DataSet<'_>, tag: Tag) -> Vec<u64> {
-    let bytes = dataset.bytes(tag).unwrap_or_default();
-    bytes.as_chunks::<8>().0.iter().map(|chunk| u64::from_le_bytes(*chunk)).collect()
 }
 
 /// Stored values through the Modality LUT, or rescale slope and intercept.

@@ -53,7 +53,7 @@ pub(super) enum Answer {
     Next(Outcome<Option<Box<Case>>>),
     Decided { task: i64, decision: Decision, outcome: Outcome<()>, next: Outcome<Option<Box<Case>>> },
     Ahead(Option<Box<Case>>, Option<u64>),
-    GivenBack(Outcome<()>),
+    GivenBack,
     Exported(Outcome<ExportOutcome>),
 }
 

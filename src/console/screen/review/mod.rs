@@ -211,7 +211,7 @@ impl Review {
         {
             self.skipped.push(task);
             if case.held {
-                effects.push(act(UnclaimTask { task }, Answer::GivenBack));
+                effects.push(act(UnclaimTask { task }, |_| Answer::GivenBack));
             }
         }
         effects.extend(self.take_next(context));
@@ -279,7 +279,7 @@ impl Review {
                 self.left = left;
                 self.load()
             }
-            Answer::GivenBack(_) => Vec::new(),
+            Answer::GivenBack => Vec::new(),
             Answer::Exported(Ok(outcome)) => {
                 let text = format!("{} files in {}", outcome.files, outcome.to);
                 vec![Effect::Say(Severity::Info, text)]
@@ -304,7 +304,7 @@ impl Review {
 
     fn export(&self, folder: &str) -> Effects {
         let Some(case) = &self.case.value else { return Vec::new() };
-        let filter = Some(format!("uid:{}", case.series.row.series_uid));
+        let filter = Some(format!("series:{}", case.series.row.series_uid));
         let to =
             std::path::absolute(folder).map_or_else(|_| folder.into(), |path| path.display().to_string());
         let command = Export { formats: vec!["nifti".into(), "json".into()], to, filter };
@@ -396,7 +396,7 @@ impl Screen for Review {
             }
             Message::End => match &self.case.value {
                 Some(case) if case.held => {
-                    let give_back = |task| act(UnclaimTask { task }, Answer::GivenBack);
+                    let give_back = |task| act(UnclaimTask { task }, |_| Answer::GivenBack);
                     case.task().map(give_back).into_iter().collect()
                 }
                 _ => Vec::new(),
