@@ -5,6 +5,7 @@ pub mod agree;
 pub mod audit;
 pub mod catalog;
 mod connect;
+pub mod console;
 pub mod drift;
 mod exit;
 pub mod ingest;
@@ -15,6 +16,7 @@ mod progress;
 pub mod queue;
 mod scan;
 pub mod shell;
+pub mod view;
 pub mod workspace;
 
 pub use exit::{Exit, Failure};
@@ -82,6 +84,10 @@ pub enum Command {
     Audit(audit::AuditArgs),
     /// Copy the workspace
     Backup(audit::BackupArgs),
+    /// The console
+    Console(console::Args),
+    /// Draw one slice inline in the terminal
+    View(view::Args),
     /// Print completions for a shell
     Completions(shell::Completions),
     /// Print the manual page
@@ -124,7 +130,9 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
     let global = &cli.global;
     match &cli.command {
-        None => Ok(Exit::Done),
+        None => console::run(&console::Args::default(), global),
+        Some(Command::Console(args)) => console::run(args, global),
+        Some(Command::View(args)) => view::run(args, out),
         Some(Command::Init(args)) => workspace::init(args, out),
         Some(Command::Config(args)) => workspace::config(args, global, out),
         Some(Command::Doctor) => workspace::doctor(global, out),
