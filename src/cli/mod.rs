@@ -5,6 +5,7 @@ pub mod agree;
 pub mod audit;
 pub mod catalog;
 mod connect;
+mod convert;
 pub mod drift;
 mod exit;
 pub mod ingest;
@@ -94,6 +95,8 @@ pub enum Command {
     Drift(drift::Args),
     /// Find the series below paths, sort and measure them from their headers
     Scan(scan::Args),
+    /// Write series as volumes
+    Convert(convert::Args),
 }
 
 /// Parses the process's arguments, runs the command and returns its exit status.
@@ -142,5 +145,6 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Agree(args)) => agree::run(args, out),
         Some(Command::Drift(args)) => drift::run(args, out),
         Some(Command::Scan(args)) => scan::run(args, out),
+        Some(Command::Convert(args)) => convert::run(args, out),
     }
 }
