@@ -16,6 +16,7 @@ pub mod pipeline;
 // Services: each one job, over core and adapters; they do not know each other.
 pub mod deid;
 pub mod qc;
+pub mod volume;
 
 // Adapters: the only places with IO.
 pub mod blob;

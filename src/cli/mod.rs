@@ -6,6 +6,7 @@ pub mod audit;
 pub mod catalog;
 mod connect;
 pub mod console;
+mod convert;
 pub mod drift;
 mod exit;
 pub mod ingest;
@@ -100,6 +101,8 @@ pub enum Command {
     Drift(drift::Args),
     /// Find the series below paths, sort and measure them from their headers
     Scan(scan::Args),
+    /// Write series as volumes
+    Convert(convert::Args),
 }
 
 /// Parses the process's arguments, runs the command and returns its exit status.
@@ -150,5 +153,6 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Agree(args)) => agree::run(args, out),
         Some(Command::Drift(args)) => drift::run(args, out),
         Some(Command::Scan(args)) => scan::run(args, out),
+        Some(Command::Convert(args)) => convert::run(args, out),
     }
 }
