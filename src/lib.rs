@@ -14,6 +14,7 @@ pub mod engine;
 pub mod pipeline;
 
 // Services: each one job, over core and adapters; they do not know each other.
+pub mod dataset;
 pub mod deid;
 pub mod qc;
 pub mod volume;

@@ -9,6 +9,7 @@ pub mod console;
 mod convert;
 pub mod drift;
 mod exit;
+pub mod export;
 pub mod ingest;
 mod log;
 pub mod measure;
@@ -81,6 +82,8 @@ pub enum Command {
     Queue(queue::QueueArgs),
     /// Backlog, first-pass accuracy, rejection rate, cycle times
     Stats,
+    /// Write a model-ready dataset
+    Export(export::Args),
     /// Verify, show or export the tamper-evident trail
     Audit(audit::AuditArgs),
     /// Copy the workspace
@@ -145,6 +148,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Show(args)) => catalog::show(args, global, out),
         Some(Command::Queue(args)) => queue::queue(args, global, out),
         Some(Command::Stats) => queue::stats(global, out),
+        Some(Command::Export(args)) => export::run(args, global, out),
         Some(Command::Audit(args)) => audit::audit(args, global, out),
         Some(Command::Backup(args)) => audit::backup(args, global, out),
         Some(Command::Completions(args)) => shell::completions(args),
