@@ -150,6 +150,7 @@ pub fn compare(grid: &Grid, a: &Labels, b: &Labels, options: &Options) -> Report
     let convention = match options.convention {
         Convention::Surfel => "surfel",
         Convention::Voxel => "voxel",
+        Convention::Mesh => "mesh",
     };
     Report { structures, convention }
 }
@@ -189,7 +190,7 @@ fn structure<A: Label, B: Label>(grid: &Grid, a: &[A], b: &[B], pair: &Pair, opt
         add("hd95_mm", &|| distance(&|s| s.hausdorff_mm(0.95)));
         add("assd_mm", &|| distance(&surface::Surfaces::assd_mm));
         add("masd_mm", &|| distance(&surface::Surfaces::masd_mm));
-        if options.convention == Convention::Surfel {
+        if options.convention != Convention::Voxel {
             add("surface_area_a_mm2", &|| distance(&|s| s.from_a.weight()));
             add("surface_area_b_mm2", &|| distance(&|s| s.from_b.weight()));
         }
