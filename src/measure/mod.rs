@@ -5,6 +5,7 @@
 
 pub mod active;
 pub mod agreement;
+pub mod behaviour;
 pub mod consensus;
 pub mod detection;
 pub mod drift;

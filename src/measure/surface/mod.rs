@@ -77,6 +77,11 @@ impl Directed {
         self.distances_mm.iter().zip(&self.weights).map(|(d, w)| d * w).sum()
     }
 
+    /// The largest distance.
+    pub fn max_mm(&self) -> f64 {
+        self.weighted_percentile(1.0)
+    }
+
     /// Mean distance, weighted.
     pub fn mean_mm(&self) -> f64 {
         self.moment() / self.weight()
