@@ -151,7 +151,9 @@ fn false_alarms_stay_within_the_design_rates_of_each_chart() {
     rate("page-hinkley", 0.01, |r| !chart(r).2.signals().is_empty());
     rate("adwin", 0.05, |r| {
         let mut adwin = Adwin::new(0.002);
-        normal(r, 400).into_iter().for_each(|v| adwin.push(v));
+        for v in normal(r, 400) {
+            adwin.push(v);
+        }
         !adwin.signals().is_empty()
     });
     rate("individuals", 1.0 - (1.0 - 0.0027_f64).powi(50) + 0.01, |r| {

@@ -37,7 +37,7 @@ impl Default for Options {
 }
 
 /// Measures that can be asked for by name.
-pub const METRICS: [&str; 14] = [
+pub const METRICS: [&str; 15] = [
     "dice",
     "jaccard",
     "sensitivity",
@@ -51,11 +51,13 @@ pub const METRICS: [&str; 14] = [
     "assd_mm",
     "masd_mm",
     "nsd",
-    "surface_area_mm2",
+    "surface_area_a_mm2",
+    "surface_area_b_mm2",
 ];
 
 /// Measures that need the surfaces.
-const SURFACE_METRICS: [&str; 6] = ["hd_mm", "hd95_mm", "assd_mm", "masd_mm", "nsd", "surface_area_mm2"];
+const SURFACE_METRICS: [&str; 7] =
+    ["hd_mm", "hd95_mm", "assd_mm", "masd_mm", "nsd", "surface_area_a_mm2", "surface_area_b_mm2"];
 
 /// Values by tolerance, in the order in which the tolerances were given.
 #[derive(Debug, Clone, PartialEq, Default)]
