@@ -1,1 +1,20 @@
 //! DICOM files: bounded reading and writing, pixel codecs, character sets.
+
+mod charset;
+pub mod codec;
+mod dataset;
+mod dictionary;
+mod file;
+mod header;
+mod parse;
+mod tree;
+mod write;
+
+pub use charset::Charset;
+pub use dataset::{DataSet, Element, Fragments, Value};
+pub use dictionary::{keyword, tag_of, vr_of};
+pub use file::{File, Meta, ReadError, ReadOptions, Syntax, read, with_header};
+pub use header::{Digest, header, pixel_digest};
+pub use parse::is_pixel_data;
+pub use tree::{Refusal, Tree, read_tree};
+pub use write::write;

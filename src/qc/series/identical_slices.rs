@@ -1,0 +1,58 @@
+//! Different slices with the same pixels.
+
+use serde_json::json;
+
+use crate::model::{Finding, Severity};
+use crate::qc::{Check, Input};
+use std::collections::BTreeMap;
+
+use super::{MOST, count, is_sliced, on_grid};
+
+/// Slices at different positions have exactly the same pixels.
+#[derive(Debug, Clone, Copy)]
+pub struct IdenticalSlices;
+
+impl Check for IdenticalSlices {
+    fn id(&self) -> &'static str {
+        "identical_slices"
+    }
+
+    fn needs_pixels(&self) -> bool {
+        true
+    }
+
+    fn run(&self, input: &Input<'_>) -> Vec<Finding> {
+        let Some(pixels) = input.pixels else { return Vec::new() };
+        if !is_sliced(input.series) {
+            return Vec::new();
+        }
+        let mut findings = Vec::new();
+        for (n, stack) in on_grid(input.series).filter(|(_, s)| s.common.mosaic.is_none()) {
+            let mut seen: BTreeMap<u64, Vec<(usize, &crate::series::Slice)>> = BTreeMap::new();
+            for (at, slice) in stack.slices.iter().enumerate() {
+                let stats = pixels
+                    .get(&slice.instance)
+                    .and_then(|p| p.frames.get(slice.frame.saturating_sub(1) as usize));
+                if let Some(stats) = stats.filter(|s| s.min < s.max) {
+                    seen.entry(stats.digest).or_default().push((at % stack.depth().max(1), slice));
+                }
+            }
+            let twins: Vec<_> =
+                seen.into_values().filter(|s| s.iter().any(|(at, _)| *at != s[0].0)).collect();
+            if twins.is_empty() {
+                continue;
+            }
+            let message = format!(
+                "{} of slices at different positions with the same pixels",
+                count(twins.len(), "group")
+            );
+            let listed: Vec<Vec<_>> =
+                twins.iter().take(MOST).map(|t| t.iter().take(MOST).map(|(_, s)| s).collect()).collect();
+            findings.push(
+                self.finding(Severity::Error, message, json!({"groups": twins.len(), "slices": listed}))
+                    .of_stack(n),
+            );
+        }
+        findings
+    }
+}

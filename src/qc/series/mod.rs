@@ -1,0 +1,60 @@
+//! Checks of series, one a file.
+
+pub mod blank_slices;
+pub mod copies;
+pub mod ct_air;
+pub mod date_order;
+pub mod declared_count;
+pub mod duplicated_slices;
+pub mod frame_of_reference;
+pub mod gantry_tilt;
+pub mod identical_slices;
+pub mod identity;
+pub mod incomplete_volumes;
+pub mod instance_order;
+pub mod laterality;
+pub mod missing_slices;
+pub mod mixed_matrix;
+pub mod mixed_orientation;
+pub mod mixed_spacing;
+pub mod modality_sop_class;
+pub mod not_a_volume;
+pub mod off_line;
+pub mod pixel_format;
+pub mod rescale;
+pub mod saturated;
+pub mod truncated_pixels;
+pub mod undecodable_pixels;
+pub mod uneven_spacing;
+
+use crate::series::{Series, Stack};
+
+/// Entries that evidence lists at most; a count always stands beside the list.
+const MOST: usize = 50;
+
+/// Modalities whose images are slices of a volume.
+fn is_sliced(series: &Series) -> bool {
+    matches!(series.modality(), Some("CT" | "MR" | "PT"))
+}
+
+/// Localizers and projections show several planes on purpose.
+fn is_survey(stack: &Stack) -> bool {
+    let words = ["LOCALIZER", "SCOUT", "PROJECTION IMAGE", "SURVEY"];
+    stack.image_type.as_deref().is_some_and(|t| t.split('\\').any(|v| words.contains(&v)))
+}
+
+/// The stacks that lie on a grid, with their numbers.
+fn on_grid(series: &Series) -> impl Iterator<Item = (usize, &Stack)> {
+    series.stacks.iter().enumerate().filter(|(_, s)| s.grid.is_some())
+}
+
+/// Millimetres as people read them.
+fn mm(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
+/// `3 slices`, `1 slice`.
+fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
