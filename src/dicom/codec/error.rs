@@ -136,6 +136,8 @@ pub enum Note {
     OffsetTableIgnored,
     /// A JPEG 2000 stream was cut between packets: details its header promises are not there.
     FewerPackets,
+    /// Blocks of a JPEG 2000 stream have less data than passes: the picture may be damaged there.
+    BlocksEndEarly,
     /// The code stream has no end marker.
     NoEndMarker,
     /// The code stream is longer than its end marker says by more than padding.
@@ -157,6 +159,7 @@ impl Note {
             Self::FewerFrames { .. } => "fewer_frames",
             Self::OffsetTableIgnored => "offset_table_ignored",
             Self::FewerPackets => "fewer_packets",
+            Self::BlocksEndEarly => "blocks_end_early",
             Self::NoEndMarker => "no_end_marker",
             Self::TrailingBytes => "trailing_bytes",
             Self::ColourModel => "colour_model_differs",

@@ -280,7 +280,7 @@ impl<'a> FrameReader<'a> {
             return Err(PixelError::NoFrame { index: frames, frames });
         }
         let needed = self.layout.bytes_per_frame().saturating_mul(u64::from(self.layout.frames));
-        let (available, limit) = (map.bytes(), map.bytes().saturating_mul(MAX_EXPANSION).max(4 * FREE_BYTES));
+        let (available, limit) = (map.bytes(), map.bytes().saturating_mul(MAX_EXPANSION).max(2 * FREE_BYTES));
         if needed > limit { Err(PixelError::TooLarge { needed, limit, available }) } else { Ok(()) }
     }
 
