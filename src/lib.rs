@@ -4,18 +4,28 @@
 
 // Faces: no domain logic, they speak only to `engine`.
 pub mod cli;
+pub mod daemon;
 
 // Seam: commands, queries, events; and the tools that need no workspace.
 pub mod engine;
 
-// Services: each one job, over core and adapters.
+// Line: puts the services in order.
+pub mod pipeline;
+
+// Services: each one job, over core and adapters; they do not know each other.
+pub mod deid;
 pub mod qc;
 
 // Adapters: the only places with IO.
+pub mod blob;
+pub mod catalog;
+pub mod config;
 pub mod dicom;
 pub mod format;
+pub mod source;
 
 // Core: pure, deterministic, no IO, no clock.
+pub mod audit;
 pub mod measure;
 pub mod model;
 pub mod series;

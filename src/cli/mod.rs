@@ -1,8 +1,21 @@
 //! The command line: one file per command family. It parses, asks the engine, and prints the outcome as text or
 //! as strict JSON; the contract that scripts rely on is in the README ("Commands").
 
+pub mod agree;
+pub mod audit;
+pub mod catalog;
+mod connect;
+pub mod drift;
 mod exit;
+pub mod ingest;
+mod log;
+pub mod measure;
 mod output;
+mod progress;
+pub mod queue;
+mod scan;
+pub mod shell;
+pub mod workspace;
 
 pub use exit::{Exit, Failure};
 pub use output::Output;
@@ -46,7 +59,42 @@ pub struct Global {
 
 /// One variant per command; the arguments and the doing are in the command's own file.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Make a workspace
+    Init(workspace::Init),
+    /// Show, check or change the configuration
+    Config(workspace::ConfigArgs),
+    /// Examine terminal, disk, watch limits, database and inboxes
+    Doctor,
+    /// Take files in through the pipeline and wait until they are accounted for
+    Ingest(ingest::Ingest),
+    /// Run the pipeline without a screen
+    Run(ingest::Run),
+    /// Series that match a query
+    Search(catalog::Search),
+    /// Everything known of a subject, study, series or task
+    Show(catalog::Show),
+    /// Work on the review queue
+    Queue(queue::QueueArgs),
+    /// Backlog, first-pass accuracy, rejection rate, cycle times
+    Stats,
+    /// Verify, show or export the tamper-evident trail
+    Audit(audit::AuditArgs),
+    /// Copy the workspace
+    Backup(audit::BackupArgs),
+    /// Print completions for a shell
+    Completions(shell::Completions),
+    /// Print the manual page
+    Man,
+    /// Compare two label files: overlap and surface distances of every structure
+    Measure(measure::Args),
+    /// Agreement of readers from a table of ratings
+    Agree(agree::Args),
+    /// Drift and control charts of a metric over time
+    Drift(drift::Args),
+    /// Find the series below paths, sort and measure them from their headers
+    Scan(scan::Args),
+}
 
 /// Parses the process's arguments, runs the command and returns its exit status.
 pub fn main() -> ExitCode {
@@ -58,6 +106,12 @@ pub fn main() -> ExitCode {
         }
     };
     let out = Output::new(&cli.global);
+    log::hush_panics();
+    match &cli.command {
+        // These have a log file in the workspace; the console has no stderr to write to.
+        None | Some(Command::Run(_)) => {}
+        Some(_) => log::init(cli.global.verbose, None),
+    }
     match run(&cli, &out) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -67,9 +121,26 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli, _out: &Output) -> Result<Exit, Failure> {
+fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
+    let global = &cli.global;
     match &cli.command {
         None => Ok(Exit::Done),
-        Some(command) => match *command {},
+        Some(Command::Init(args)) => workspace::init(args, out),
+        Some(Command::Config(args)) => workspace::config(args, global, out),
+        Some(Command::Doctor) => workspace::doctor(global, out),
+        Some(Command::Ingest(args)) => ingest::ingest(args, global, out),
+        Some(Command::Run(args)) => ingest::run(args, global, out),
+        Some(Command::Search(args)) => catalog::search(args, global, out),
+        Some(Command::Show(args)) => catalog::show(args, global, out),
+        Some(Command::Queue(args)) => queue::queue(args, global, out),
+        Some(Command::Stats) => queue::stats(global, out),
+        Some(Command::Audit(args)) => audit::audit(args, global, out),
+        Some(Command::Backup(args)) => audit::backup(args, global, out),
+        Some(Command::Completions(args)) => shell::completions(args),
+        Some(Command::Man) => shell::man(),
+        Some(Command::Measure(args)) => measure::run(args, out),
+        Some(Command::Agree(args)) => agree::run(args, out),
+        Some(Command::Drift(args)) => drift::run(args, out),
+        Some(Command::Scan(args)) => scan::run(args, out),
     }
 }

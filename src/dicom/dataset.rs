@@ -73,6 +73,11 @@ impl<'a> DataSet<'a> {
         self.elements.iter_mut()
     }
 
+    /// The elements in ascending order, each its own.
+    pub fn into_elements(self) -> Vec<Element<'a>> {
+        self.elements
+    }
+
     /// Keeps the elements for which `keep` says so; it may change them.
     pub fn retain_mut(&mut self, keep: impl FnMut(&mut Element<'a>) -> bool) {
         self.elements.retain_mut(keep);

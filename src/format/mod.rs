@@ -1,1 +1,4 @@
-//! Files of volumes and labels, one format a file.
+//! Files of volumes and labels, one format a file; and tables.
+
+pub mod nifti;
+pub mod table;

@@ -1,1 +1,20 @@
 //! The measuring core: agreement, overlap, surface, detection, consensus, drift, sampling, time-to-event.
+//!
+//! Pure functions over slices. Each one's documentation cites its source and states its convention and edge cases;
+//! what can be undefined says so with a [`estimate::Reason`], never with a number.
+
+pub mod active;
+pub mod agreement;
+pub mod consensus;
+pub mod detection;
+pub mod drift;
+pub mod estimate;
+pub mod grid;
+pub mod linear;
+pub mod outliers;
+pub mod overlap;
+pub mod process;
+pub mod sampling;
+pub mod special;
+pub mod stats;
+pub mod surface;

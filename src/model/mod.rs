@@ -1,15 +1,19 @@
 //! Words of the trade as types: tags, value representations, identifiers, safe text.
 
+mod event;
 mod finding;
 pub mod geometry;
 mod header;
 pub mod pixels;
+mod stack;
 mod tag;
 pub mod tags;
 pub mod text;
 mod vr;
 
+pub use event::{Event, What};
 pub use finding::{Finding, Severity};
 pub use header::{Common, Frame, Header, Interner, Mosaic, PixelFormat, SpacingSource};
+pub use stack::{FrameRef, StackView};
 pub use tag::Tag;
 pub use vr::Vr;

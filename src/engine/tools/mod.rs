@@ -1,1 +1,7 @@
 //! Tools that need no workspace: no permission, no audit.
+
+pub mod agree;
+pub mod drift;
+pub mod gather;
+pub mod measure;
+pub mod scan;

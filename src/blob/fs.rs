@@ -1,0 +1,196 @@
+//! Blobs in a folder: `ab/cdef….dcm`. A batch is staged in `tmp/`, renamed into place and flushed together, before
+//! the catalog names any of it; what a crash leaves behind without a row is swept at the next start.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{BlobError, name_of};
+
+/// Blobs in a folder.
+#[derive(Debug)]
+pub struct FsStore {
+    root: PathBuf,
+    next: AtomicU64,
+}
+
+/// A blob that is written and not yet in its place; removed when it is dropped before [`FsStore::settle`].
+#[derive(Debug)]
+pub struct Staged {
+    /// The content hash.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    draft: Option<PathBuf>,
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Some(draft) = &self.draft {
+            let _ = fs::remove_file(draft);
+        }
+    }
+}
+
+impl FsStore {
+    /// Opens the store in `root`, making its folders where they are missing.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn open(root: &Path) -> Result<Self, BlobError> {
+        fs::create_dir_all(root.join("tmp"))?;
+        for first in 0..=u8::MAX {
+            fs::create_dir_all(root.join(format!("{first:02x}")))?;
+        }
+        Ok(Self { root: root.into(), next: AtomicU64::new(0) })
+    }
+
+    /// The store in `root` as another process keeps it: for reading.
+    pub fn attach(root: &Path) -> Self {
+        Self { root: root.into(), next: AtomicU64::new(0) }
+    }
+
+    /// Writes `bytes` beside their place. Nothing is flushed yet.
+    ///
+    /// # Errors
+    /// The disk is full or cannot be written.
+    pub fn stage(&self, bytes: &[u8]) -> Result<Staged, BlobError> {
+        let name = name_of(bytes);
+        if self.path(&name).is_file() {
+            return Ok(Staged { name, bytes: bytes.len() as u64, draft: None });
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let draft = self.root.join("tmp").join(format!("{}-{number}", std::process::id()));
+        let staged = Staged { name, bytes: bytes.len() as u64, draft: Some(draft.clone()) };
+        File::create_new(&draft)?.write_all(bytes)?;
+        Ok(staged)
+    }
+
+    /// Puts a batch into place and flushes all of it with one call (and everything else on this file system, which
+    /// `others` asks for where no blob is new). Only then may rows name these blobs.
+    ///
+    /// # Errors
+    /// The disk refused; blobs that are in their place already do no harm.
+    pub fn settle<'a>(
+        &self,
+        batch: impl IntoIterator<Item = &'a mut Staged>,
+        others: bool,
+    ) -> Result<(), BlobError> {
+        let mut moved = others;
+        for staged in batch {
+            if let Some(draft) = staged.draft.take() {
+                fs::rename(&draft, self.path(&staged.name))?;
+                moved = true;
+            }
+        }
+        if moved {
+            rustix::fs::syncfs(File::open(&self.root)?).map_err(io::Error::from)?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of a blob, verified against its name.
+    ///
+    /// # Errors
+    /// Not there, damaged, or unreadable.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, BlobError> {
+        let mut bytes = Vec::new();
+        self.open_blob(name)?.read_to_end(&mut bytes)?;
+        if name_of(&bytes) == name { Ok(bytes) } else { Err(BlobError::Damaged(name.into())) }
+    }
+
+    /// Where a blob lies, for readers that need only its header. Content is not verified.
+    ///
+    /// # Errors
+    /// Not a blob's name, or not there.
+    pub fn locate(&self, name: &str) -> Result<PathBuf, BlobError> {
+        let path = self.path(name);
+        if is_name(name) && path.is_file() { Ok(path) } else { Err(BlobError::NotFound(name.into())) }
+    }
+
+    fn open_blob(&self, name: &str) -> Result<File, BlobError> {
+        Ok(File::open(self.locate(name)?)?)
+    }
+
+    /// Removes drafts, and blobs that no row names: what a crash left. Returns how many.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn sweep(&self, named: &HashSet<String>) -> Result<u64, BlobError> {
+        let mut removed = 0;
+        for entry in fs::read_dir(self.root.join("tmp"))? {
+            fs::remove_file(entry?.path())?;
+            removed += 1;
+        }
+        for name in self.names()? {
+            if !named.contains(&name) {
+                fs::remove_file(self.path(&name))?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Every blob's name, in order.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn names(&self) -> Result<Vec<String>, BlobError> {
+        let mut names = Vec::new();
+        for first in 0..=u8::MAX {
+            let folder = format!("{first:02x}");
+            for entry in fs::read_dir(self.root.join(&folder))? {
+                let file = entry?.file_name();
+                let rest = file.to_str().and_then(|f| f.strip_suffix(".dcm"));
+                names.extend(rest.map(|rest| format!("{folder}{rest}")));
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        let (first, rest) = name.split_at_checked(2).unwrap_or((name, ""));
+        self.root.join(first).join(format!("{rest}.dcm"))
+    }
+}
+
+/// Names come back from outside (a client, an old row): nothing but 64 hexadecimal digits becomes a path.
+fn is_name(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stores_once_verifies_and_sweeps_what_no_row_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FsStore::open(folder.path()).unwrap();
+        let mut batch = vec![store.stage(b"one").unwrap(), store.stage(b"two").unwrap()];
+        store.settle(&mut batch, false).unwrap();
+        let (one, two) = (batch[0].name.clone(), batch[1].name.clone());
+        assert_eq!(store.read(&one).unwrap(), b"one");
+        drop(store.stage(b"abandoned").unwrap());
+        assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
+
+        assert_eq!(store.sweep(&HashSet::from([one.clone()])).unwrap(), 1);
+        assert_eq!(store.read(&two), Err(BlobError::NotFound(two)));
+
+        fs::write(store.locate(&one).unwrap(), b"0ne").unwrap();
+        assert_eq!(store.read(&one), Err(BlobError::Damaged(one)));
+    }
+
+    #[test]
+    fn a_name_never_becomes_a_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FsStore::open(folder.path()).unwrap();
+        for name in ["", "a", "../../../etc/passwd", "..", "é", &"A".repeat(64)] {
+            assert!(matches!(store.read(name), Err(BlobError::NotFound(_))), "{name}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Connections, transactions, migrations.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+/// Readers that may be open at a time; more callers wait.
+const READERS: usize = 4;
+
+/// Why the catalog cannot answer. Never holds a value of a column.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// SQLite refused.
+    #[error("the catalog: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A JSON column does not hold what it should.
+    #[error("the catalog holds a value that cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The folder.
+    #[error("the catalog cannot be opened: {0}")]
+    Io(#[from] io::Error),
+    /// A database of a later version.
+    #[error("the catalog was written by a later version of Gantry")]
+    TooNew,
+    /// What a transaction refuses, in a person's words: somebody else holds the task …
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The catalog's database.
+pub struct Catalog {
+    writer: Mutex<Connection>,
+    people_waiting: AtomicUsize,
+    machine_gate: Condvar,
+    readers: Pool,
+}
+
+/// A read connection in use.
+pub struct Reader<'a> {
+    pool: &'a Pool,
+    connection: Option<Connection>,
+}
+
+/// One transaction: everything in it happens or nothing.
+pub struct Tx<'a> {
+    pub(super) tx: Transaction<'a>,
+}
+
+struct Pool {
+    idle: Mutex<Vec<Connection>>,
+    returned: Condvar,
+}
+
+impl Catalog {
+    /// Opens the database, making or migrating it.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is of a later version.
+    pub fn open(path: &Path) -> Result<Self, CatalogError> {
+        let writer = open_writer(path, &[include_str!("migrations/0001_catalog.sql")])?;
+        let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            writer: Mutex::new(writer),
+            people_waiting: AtomicUsize::new(0),
+            machine_gate: Condvar::new(),
+            readers: Pool { idle: Mutex::new(readers), returned: Condvar::new() },
+        })
+    }
+
+    /// One transaction of machine work: it lets people go first.
+    ///
+    /// # Errors
+    /// What `work` returns, or SQLite refuses; nothing has happened then.
+    pub fn write<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
+        let mut writer = lock(&self.writer);
+        while self.people_waiting.load(Ordering::Acquire) > 0 {
+            let waited = self.machine_gate.wait_timeout(writer, Duration::from_millis(20));
+            writer = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        transact(&mut writer, work)
+    }
+
+    /// One transaction on behalf of a person: it goes before machine work.
+    ///
+    /// # Errors
+    /// As [`Catalog::write`].
+    pub fn write_first<T>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>,
+    ) -> Result<T, CatalogError> {
+        self.people_waiting.fetch_add(1, Ordering::AcqRel);
+        let result = transact(&mut lock(&self.writer), work);
+        self.people_waiting.fetch_sub(1, Ordering::AcqRel);
+        self.machine_gate.notify_all();
+        result
+    }
+
+    /// A connection that sees one committed state per statement.
+    pub fn read(&self) -> Reader<'_> {
+        let mut idle = lock(&self.readers.idle);
+        loop {
+            if let Some(connection) = idle.pop() {
+                return Reader { pool: &self.readers, connection: Some(connection) };
+            }
+            idle = self.readers.returned.wait(idle).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Writes a consistent copy of the whole database to `to`, while it is in use.
+    ///
+    /// # Errors
+    /// The copy cannot be written.
+    pub fn backup(&self, to: &Path) -> Result<(), CatalogError> {
+        let mut copy = Connection::open(to)?;
+        let reader = self.read();
+        let backup = rusqlite::backup::Backup::new(reader.connection(), &mut copy)?;
+        backup.run_to_completion(1_000, Duration::ZERO, None)?;
+        Ok(())
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn connection(&self) -> &Connection {
+        match &self.connection {
+            Some(connection) => connection,
+            // The connection is taken out by `drop` alone.
+            None => unreachable!("a reader in use has its connection"),
+        }
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            lock(&self.pool.idle).push(connection);
+            self.pool.returned.notify_one();
+        }
+    }
+}
+
+fn transact<T>(
+    writer: &mut Connection,
+    work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>,
+) -> Result<T, CatalogError> {
+    let tx = Tx { tx: writer.transaction_with_behavior(TransactionBehavior::Immediate)? };
+    let result = work(&tx)?;
+    tx.tx.commit()?;
+    Ok(result)
+}
+
+/// A panic while the lock was held rolled its transaction back; the connection is sound.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens a database for writing and applies the migrations it has not seen.
+pub(super) fn open_writer(path: &Path, migrations: &[&str]) -> Result<Connection, CatalogError> {
+    let mut writer = Connection::open(path)?;
+    writer.busy_timeout(Duration::from_secs(10))?;
+    writer.pragma_update(None, "journal_mode", "WAL")?;
+    writer.pragma_update(None, "synchronous", "FULL")?;
+    writer.pragma_update(None, "cache_size", -32_000)?;
+    writer.set_prepared_statement_cache_capacity(128);
+    let version: usize =
+        writer.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? as usize;
+    if version > migrations.len() {
+        return Err(CatalogError::TooNew);
+    }
+    for (i, migration) in migrations.iter().enumerate().skip(version) {
+        let tx = writer.transaction()?;
+        tx.execute_batch(migration)?;
+        tx.pragma_update(None, "user_version", i as i64 + 1)?;
+        tx.commit()?;
+    }
+    Ok(writer)
+}
+
+fn open_reader(path: &Path) -> Result<Connection, CatalogError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = Connection::open_with_flags(path, flags)?;
+    reader.busy_timeout(Duration::from_secs(10))?;
+    reader.pragma_update(None, "cache_size", -16_000)?;
+    reader.set_prepared_statement_cache_capacity(64);
+    Ok(reader)
+}

@@ -1,0 +1,333 @@
+//! The query language of the catalog: `modality:CT body:chest slice<=1.5 date:2024-01..2024-06 finding:missing_slices
+//! -site:A "free text"`.
+//!
+//! Terms are joined by *and*; `a,b` after a colon is *or*; a minus before a term is *not*; words without a field are
+//! looked for in descriptions, body part, vendor, modality, subject and site.
+
+use rusqlite::types::Value;
+
+/// A parsed query.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filter {
+    terms: Vec<Term>,
+}
+
+/// Why a query cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    /// No field has this name.
+    #[error("no field is called {name:?}; there are {}", field_names())]
+    UnknownField {
+        /// The name.
+        name: String,
+    },
+    /// A value of the wrong kind.
+    #[error("{field} is compared with {expected}, not with {value:?}")]
+    Value {
+        /// The field.
+        field: &'static str,
+        /// What is expected.
+        expected: &'static str,
+        /// What stood there.
+        value: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Term {
+    negated: bool,
+    test: Test,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Test {
+    Words(String),
+    OneOf(&'static Field, Vec<String>),
+    Range(&'static Field, Option<Bound>, Option<Bound>),
+}
+
+/// One end of a range: its value, and whether it belongs to the range.
+#[derive(Debug, Clone, PartialEq)]
+struct Bound {
+    value: Value,
+    closed: bool,
+}
+
+#[derive(Debug, PartialEq)]
+struct Field {
+    name: &'static str,
+    column: &'static str,
+    kind: Kind,
+}
+
+#[derive(Debug, PartialEq, Clone, Copy)]
+enum Kind {
+    /// Compared without regard to case.
+    Text,
+    Number,
+    /// `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    Date,
+    /// A check's name among the findings.
+    Finding,
+}
+
+const FIELDS: &[Field] = &[
+    Field { name: "modality", column: "modality", kind: Kind::Text },
+    Field { name: "body", column: "body_part", kind: Kind::Text },
+    Field { name: "site", column: "site", kind: Kind::Text },
+    Field { name: "state", column: "state", kind: Kind::Text },
+    Field { name: "subject", column: "subject", kind: Kind::Text },
+    Field { name: "study", column: "study_uid", kind: Kind::Text },
+    Field { name: "series", column: "uid", kind: Kind::Text },
+    Field { name: "vendor", column: "manufacturer", kind: Kind::Text },
+    Field { name: "model", column: "model", kind: Kind::Text },
+    Field { name: "finding", column: "", kind: Kind::Finding },
+    Field { name: "date", column: "study_date", kind: Kind::Date },
+    Field { name: "slice", column: "spacing_slice_mm", kind: Kind::Number },
+    Field { name: "pixel", column: "spacing_row_mm", kind: Kind::Number },
+    Field { name: "rows", column: "rows", kind: Kind::Number },
+    Field { name: "columns", column: "columns", kind: Kind::Number },
+    Field { name: "instances", column: "instances", kind: Kind::Number },
+    Field { name: "frames", column: "frames", kind: Kind::Number },
+    Field { name: "number", column: "number", kind: Kind::Number },
+    Field { name: "errors", column: "errors", kind: Kind::Number },
+    Field { name: "warnings", column: "warnings", kind: Kind::Number },
+];
+
+/// Every field's name, for messages and completion.
+pub fn field_names() -> String {
+    FIELDS.iter().map(|f| f.name).collect::<Vec<_>>().join(", ")
+}
+
+/// A condition on the table `series` with the values of its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// The SQL text.
+    pub text: String,
+    /// The values.
+    pub values: Vec<Value>,
+}
+
+impl Filter {
+    /// Parses a query; an empty one matches everything.
+    ///
+    /// # Errors
+    /// [`FilterError`], in words for the person who typed it.
+    pub fn parse(query: &str) -> Result<Self, FilterError> {
+        let terms = tokens(query).into_iter().map(|token| term(&token)).collect::<Result<_, _>>()?;
+        Ok(Self { terms })
+    }
+
+    /// The condition with parameters from `?1`.
+    pub fn sql(&self) -> Condition {
+        self.sql_from(1)
+    }
+
+    /// The condition with parameters from `?first`.
+    pub fn sql_from(&self, first: usize) -> Condition {
+        let mut values = Vec::new();
+        let mut bind = |value: Value| {
+            values.push(value);
+            format!("?{}", first + values.len() - 1)
+        };
+        let parts: Vec<String> = self
+            .terms
+            .iter()
+            .map(|term| {
+                let sql = term.test.sql(&mut bind);
+                if term.negated { format!("NOT coalesce({sql}, 0)") } else { sql }
+            })
+            .collect();
+        let text = if parts.is_empty() { "1".into() } else { parts.join(" AND ") };
+        Condition { text, values }
+    }
+
+    /// Fields whose name begins like the last word of `text`, as completions of that word.
+    pub fn complete_field(text: &str) -> Vec<String> {
+        let word = text.rsplit(' ').next().unwrap_or_default().trim_start_matches('-');
+        FIELDS.iter().filter(|f| f.name.starts_with(word)).map(|f| format!("{}:", f.name)).collect()
+    }
+
+    /// The column behind a text field, for completion of its values.
+    pub fn text_column(name: &str) -> Option<&'static str> {
+        FIELDS.iter().find(|f| f.name == name && f.kind == Kind::Text).map(|f| f.column)
+    }
+}
+
+impl Test {
+    fn sql(&self, bind: &mut impl FnMut(Value) -> String) -> String {
+        match self {
+            Self::Words(words) => {
+                let quoted = format!("\"{}\"", words.replace('"', "\"\""));
+                let starred = if words.contains(' ') { quoted } else { format!("{quoted}*") };
+                format!(
+                    "id IN (SELECT rowid FROM series_text WHERE series_text MATCH {})",
+                    bind(starred.into())
+                )
+            }
+            Self::OneOf(field, values) if field.kind == Kind::Finding => {
+                let places: Vec<String> = values.iter().map(|v| bind(v.clone().into())).collect();
+                format!("uid IN (SELECT series_uid FROM finding WHERE check_name IN ({}))", places.join(","))
+            }
+            Self::OneOf(field, values) => {
+                // Values are compared as they are and in upper case, so that the column's index serves.
+                let mut all: Vec<String> =
+                    values.iter().flat_map(|v| [v.clone(), v.to_uppercase()]).collect();
+                all.dedup();
+                let places: Vec<String> = all.into_iter().map(|v| bind(v.into())).collect();
+                format!("{} IN ({})", field.column, places.join(","))
+            }
+            Self::Range(field, low, high) => {
+                let mut parts = Vec::new();
+                if let Some(bound) = low {
+                    let sign = if bound.closed { ">=" } else { ">" };
+                    parts.push(format!("{} {sign} {}", field.column, bind(bound.value.clone())));
+                }
+                if let Some(bound) = high {
+                    let sign = if bound.closed { "<=" } else { "<" };
+                    parts.push(format!("{} {sign} {}", field.column, bind(bound.value.clone())));
+                }
+                if parts.is_empty() {
+                    format!("{} IS NOT NULL", field.column)
+                } else {
+                    format!("({})", parts.join(" AND "))
+                }
+            }
+        }
+    }
+}
+
+/// Splits at spaces outside quotes; the quotes stay, so that `"a:b"` is text.
+fn tokens(query: &str) -> Vec<String> {
+    let (mut out, mut token, mut quoted) = (Vec::new(), String::new(), false);
+    for c in query.chars() {
+        match c {
+            '"' => {
+                quoted = !quoted;
+                token.push(c);
+            }
+            c if c.is_whitespace() && !quoted => out.push(std::mem::take(&mut token)),
+            c => token.push(c),
+        }
+    }
+    out.push(token);
+    out.retain(|t| !t.is_empty() && t != "-");
+    out
+}
+
+fn term(token: &str) -> Result<Term, FilterError> {
+    let (negated, body) = match token.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, token),
+    };
+    let operator = (!body.starts_with('"')).then(|| body.find([':', '<', '>', '='])).flatten();
+    let Some(at) = operator else {
+        return Ok(Term { negated, test: Test::Words(body.replace('"', "")) });
+    };
+    let name = &body[..at];
+    let field = FIELDS
+        .iter()
+        .find(|f| f.name.eq_ignore_ascii_case(name))
+        .ok_or_else(|| FilterError::UnknownField { name: name.into() })?;
+    let test = comparison(field, &body[at..])?;
+    Ok(Term { negated, test })
+}
+
+/// `:value`, `:a,b`, `:low..high`, `<=x`, `<x`, `>=x`, `>x`, `=x`.
+fn comparison(field: &'static Field, rest: &str) -> Result<Test, FilterError> {
+    let wrong =
+        |expected, value: &str| FilterError::Value { field: field.name, expected, value: value.into() };
+    let (operator, value) = ["<=", ">=", "<", ">", ":", "="]
+        .iter()
+        .find_map(|op| rest.strip_prefix(op).map(|value| (*op, value.replace('"', ""))))
+        .ok_or_else(|| wrong("a value", rest))?;
+    if matches!(field.kind, Kind::Text | Kind::Finding) {
+        if !matches!(operator, ":" | "=") {
+            return Err(wrong("`:`", operator));
+        }
+        return Ok(Test::OneOf(field, value.split(',').map(str::to_string).collect()));
+    }
+    let end = |text: &str, high: bool, closed: bool| -> Result<Option<Bound>, FilterError> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let value = match field.kind {
+            Kind::Number => text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::Real),
+            _ => date(text, high).map(Value::Text),
+        };
+        let expected = if field.kind == Kind::Number { "a number" } else { "a date such as 2024-06" };
+        value.map(|value| Some(Bound { value, closed })).ok_or_else(|| wrong(expected, text))
+    };
+    Ok(match operator {
+        ":" | "=" => match value.split_once("..") {
+            Some((low, high)) => Test::Range(field, end(low, false, true)?, end(high, true, true)?),
+            None => Test::Range(field, end(&value, false, true)?, end(&value, true, true)?),
+        },
+        "<=" => Test::Range(field, None, end(&value, true, true)?),
+        "<" => Test::Range(field, None, end(&value, false, false)?),
+        ">=" => Test::Range(field, end(&value, false, true)?, None),
+        _ => Test::Range(field, end(&value, true, false)?, None),
+    })
+}
+
+/// The first or last day that a date of year, month or day means.
+fn date(text: &str, last: bool) -> Option<String> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = parts.iter().map(|p| p.len()).collect();
+    if !parts.iter().all(|p| p.bytes().all(|b| b.is_ascii_digit())) {
+        return None;
+    }
+    match (&*lengths, last) {
+        ([4], false) => Some(format!("{text}-01-01")),
+        ([4], true) => Some(format!("{text}-12-31")),
+        ([4, 2], false) => Some(format!("{text}-01")),
+        ([4, 2], true) => Some(format!("{text}-31")),
+        ([4, 2, 2], _) => Some(text.into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn sql(query: &str) -> (String, Vec<Value>) {
+        let condition = Filter::parse(query).unwrap().sql();
+        (condition.text, condition.values)
+    }
+
+    #[test]
+    fn reads_the_language_of_the_contract() {
+        let (text, values) = sql(
+            "modality:CT,mr slice<=1.5 -site:A date:2024-01..2024-06 finding:missing_slices \"free text\"",
+        );
+        assert_eq!(
+            text,
+            "modality IN (?1,?2,?3) AND (spacing_slice_mm <= ?4) AND NOT coalesce(site IN (?5), 0) \
+             AND (study_date >= ?6 AND study_date <= ?7) \
+             AND uid IN (SELECT series_uid FROM finding WHERE check_name IN (?8)) \
+             AND id IN (SELECT rowid FROM series_text WHERE series_text MATCH ?9)"
+        );
+        assert_eq!(values[5..7], [Value::Text("2024-01-01".into()), Value::Text("2024-06-31".into())]);
+        assert_eq!(values[8], Value::Text("\"free text\"".into()));
+        assert_eq!(sql(""), ("1".into(), vec![]));
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        assert!(Filter::parse("colour:red").unwrap_err().to_string().contains("modality"));
+        assert_eq!(
+            Filter::parse("slice<thin").unwrap_err().to_string(),
+            "slice is compared with a number, not with \"thin\""
+        );
+        assert!(Filter::parse("date:June").is_err());
+    }
+
+    #[test]
+    fn hostile_text_stays_a_parameter() {
+        let (text, values) = sql("site:';DROP\u{a0}TABLE-- \" OR 1=1 -- \"");
+        assert!(!text.contains("DROP") && !text.contains("1=1"), "{text}");
+        assert_eq!(values.len(), 3);
+    }
+}

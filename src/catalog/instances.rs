@@ -1,0 +1,204 @@
+//! Stored instances.
+
+use std::collections::HashSet;
+
+use rusqlite::params;
+use sha2::{Digest, Sha256};
+
+use super::{CatalogError, Reader, Tx};
+
+/// An instance about to be catalogued; its blob is in place already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewInstance {
+    /// The remapped SOP instance UID.
+    pub sop_uid: String,
+    /// SHA-256 of the source's bytes.
+    pub source_hash: String,
+    /// SHA-256 of the stored bytes.
+    pub blob: String,
+    /// Size of the stored bytes.
+    pub bytes: u64,
+    /// The remapped series UID.
+    pub series_uid: String,
+    /// The remapped study UID.
+    pub study_uid: String,
+    /// The subject's pseudonym.
+    pub subject: String,
+    /// The site.
+    pub site: String,
+    /// SOP Class UID.
+    pub sop_class: String,
+    /// Modality.
+    pub modality: String,
+    /// Transfer syntax of the stored bytes.
+    pub syntax: String,
+    /// What de-identification did, as JSON.
+    pub record: String,
+}
+
+/// An instance of a series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceRecord {
+    /// The remapped SOP instance UID.
+    pub sop_uid: String,
+    /// SHA-256 of the stored bytes.
+    pub blob: String,
+    /// Transfer syntax of the stored bytes.
+    pub syntax: String,
+    /// When it was stored, in milliseconds since 1970.
+    pub stored_ms: i64,
+    /// The site.
+    pub site: String,
+    /// The subject's pseudonym.
+    pub subject: String,
+}
+
+impl Tx<'_> {
+    /// Catalogues an instance; `false` when these very bytes are catalogued already.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn put_instance(&self, new: &NewInstance, now_ms: i64) -> Result<bool, CatalogError> {
+        let record = self.record(&new.record)?;
+        let changed = self
+            .tx
+            .prepare_cached(
+                "INSERT INTO instance (sop_uid, source_hash, blob, bytes, series_uid, study_uid, subject, site, \
+                 sop_class, modality, syntax, stored_ms, record) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13) \
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                new.sop_uid,
+                new.source_hash,
+                new.blob,
+                new.bytes as i64,
+                new.series_uid,
+                new.study_uid,
+                new.subject,
+                new.site,
+                new.sop_class,
+                new.modality,
+                new.syntax,
+                now_ms,
+                record
+            ])?;
+        Ok(changed == 1)
+    }
+
+    /// The row of a ledger line; equal lines share one.
+    fn record(&self, json: &str) -> Result<i64, CatalogError> {
+        let hash: [u8; 32] = Sha256::digest(json).into();
+        let mut find = self.tx.prepare_cached("SELECT id FROM record WHERE hash = ?1")?;
+        if let Some(id) = find.query_map([hash], |row| row.get(0))?.next().transpose()? {
+            return Ok(id);
+        }
+        self.tx
+            .prepare_cached("INSERT INTO record (json, hash) VALUES (?1, ?2)")?
+            .execute(params![json, hash])?;
+        Ok(self.tx.last_insert_rowid())
+    }
+}
+
+impl Reader<'_> {
+    /// Whether a source with these bytes is stored.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn has_source(&self, source_hash: &str) -> Result<bool, CatalogError> {
+        Ok(self
+            .connection()
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM instance WHERE source_hash = ?1)")?
+            .query_row([source_hash], |row| row.get(0))?)
+    }
+
+    /// The series that a stored source belongs to.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn series_of_source(&self, source_hash: &str) -> Result<Vec<String>, CatalogError> {
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT DISTINCT series_uid FROM instance WHERE source_hash = ?1")?;
+        Ok(statement.query_map([source_hash], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// What was stored for a source.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn blobs_of_source(&self, source_hash: &str) -> Result<Vec<String>, CatalogError> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT blob FROM instance WHERE source_hash = ?1")?;
+        Ok(statement.query_map([source_hash], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// The instances of a series, in an order that does not depend on their arrival.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn instances(&self, series_uid: &str) -> Result<Vec<InstanceRecord>, CatalogError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT sop_uid, blob, syntax, stored_ms, site, subject FROM instance WHERE series_uid = ?1 \
+             ORDER BY sop_uid, blob, source_hash",
+        )?;
+        let rows = statement.query_map([series_uid], |row| {
+            Ok(InstanceRecord {
+                sop_uid: row.get(0)?,
+                blob: row.get(1)?,
+                syntax: row.get(2)?,
+                stored_ms: row.get(3)?,
+                site: row.get(4)?,
+                subject: row.get(5)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Every blob that a row names.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn blobs(&self) -> Result<HashSet<String>, CatalogError> {
+        let mut statement = self.connection().prepare("SELECT DISTINCT blob FROM instance")?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Series that hold one of these SOP instances.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn series_of_instance(&self, sop_uid: &str) -> Result<Option<String>, CatalogError> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT series_uid FROM instance WHERE sop_uid = ?1 LIMIT 1")?;
+        Ok(statement.query_map([sop_uid], |row| row.get(0))?.next().transpose()?)
+    }
+
+    /// Stored instances, distinct source files behind them, and their bytes.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn store_totals(&self) -> Result<(u64, u64), CatalogError> {
+        Ok(self
+            .connection()
+            .prepare_cached("SELECT count(*), coalesce(sum(bytes), 0) FROM instance")?
+            .query_row([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?)
+    }
+
+    /// Ledger lines of every instance, in the order of storing, given to `each`.
+    ///
+    /// # Errors
+    /// SQLite refuses, or what `each` returns.
+    pub fn ledger(
+        &self,
+        mut each: impl FnMut(&str, &str) -> Result<(), CatalogError>,
+    ) -> Result<(), CatalogError> {
+        let mut statement = self.connection().prepare(
+            "SELECT i.blob, r.json FROM instance i JOIN record r ON r.id = i.record ORDER BY i.id",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            each(row.get_ref(0)?.as_str().unwrap_or_default(), row.get_ref(1)?.as_str().unwrap_or_default())?;
+        }
+        Ok(())
+    }
+}

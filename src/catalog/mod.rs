@@ -1,0 +1,27 @@
+//! The catalog of a workspace: instances, series, jobs, tasks, trail. One file per table family; state changes and
+//! their audit entries go through one [`Tx`].
+//!
+//! SQLite in WAL mode: one writer (a person's command goes before machine work), any number of readers. The intake
+//! map of the landing side is a database of its own ([`IntakeMap`]), so that no path that carries a name is ever
+//! beside de-identified data.
+
+mod database;
+mod facets;
+mod filter;
+mod instances;
+mod intake;
+mod jobs;
+mod pulse;
+mod series;
+mod tasks;
+mod trail;
+
+pub use database::{Catalog, CatalogError, Reader, Tx};
+pub use filter::{Filter, FilterError};
+pub use instances::{InstanceRecord, NewInstance};
+pub use intake::{Choice, FileRecord, GroupRecord, IntakeMap, NewFile};
+pub use jobs::{Job, MAX_ATTEMPTS, Parked};
+pub use pulse::{Pulse, SLOT_MS};
+pub use series::{NewFinding, SeriesRecord};
+pub use tasks::{DecisionRecord, NewTask, TaskRecord, Which};
+pub use trail::TrailRecord;

@@ -1,0 +1,136 @@
+//! `gantry ingest` and `gantry run`.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+
+use super::connect::{connect, workspace};
+use super::{Exit, Failure, Global, Output, log};
+use crate::engine::command::{self, IngestOutcome};
+
+/// Arguments of `gantry ingest`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gantry --workspace W ingest /data/delivery --site A\n\nFiles are read in place and never moved or changed.\n\nExit codes: 0 every file is accounted for; 1 with --strict and findings; 3 workspace; 4 a path is not there; 6 storage"
+)]
+pub struct Ingest {
+    /// Files and folders
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// The site whose data they are (else ingest.default_site)
+    #[arg(long)]
+    site: Option<String>,
+    /// Exit with 1 when anything was quarantined or rejected, or a check found something
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Arguments of `gantry run`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gantry --workspace W run            (until Ctrl-C)\n  gantry --workspace W run --once\n\nExit codes: 0 done; 1 with --strict and findings; 3 workspace; 6 storage"
+)]
+pub struct Run {
+    /// End when every inbox is empty and every job is done
+    #[arg(long)]
+    once: bool,
+    /// Exit with 1 when anything was quarantined or rejected, or a check found something
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Takes files in and waits until they are accounted for.
+///
+/// # Errors
+/// A path is not there, or the storage refuses.
+pub fn ingest(args: &Ingest, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    let site = match &args.site {
+        Some(site) => site.clone(),
+        None => workspace(global)?.config()?.ingest.default_site,
+    };
+    let paths = args
+        .paths
+        .iter()
+        .map(|p| {
+            let absolute = p.canonicalize().map_err(|e| {
+                Failure::new(
+                    Exit::Input,
+                    "not_found",
+                    format!("{} cannot be opened: {}", p.display(), e.kind()),
+                )
+            })?;
+            Ok(absolute.to_string_lossy().into_owned())
+        })
+        .collect::<Result<_, Failure>>()?;
+    let connection = connect(global)?;
+    let outcome = connection.client.act(command::Ingest { paths, site })?;
+    report(&outcome, args.strict, out)
+}
+
+/// Runs the pipeline without a screen.
+///
+/// # Errors
+/// Another process runs it, or the storage refuses.
+pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    log::init(global.verbose, Some(&workspace(global)?.logs().join("gantry.log")));
+    let connection = connect(global)?;
+    let Some(engine) = &connection.engine else {
+        return Err(Failure::new(Exit::Workspace, "locked", "another process runs this workspace already")
+            .hint("attach to it with `gantry console`"));
+    };
+    if args.once {
+        let outcome = engine.run_once()?;
+        return report(&outcome, args.strict, out);
+    }
+    engine.watch();
+    out.note("running; Ctrl-C ends it when what is in hand is done");
+    let stop = stop_signal()?;
+    while !stop.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    out.note("ending: what is in hand is finished first");
+    let outcome = engine.totals()?;
+    engine.shut_down();
+    report(&outcome, args.strict, out)
+}
+
+/// Becomes true on SIGINT, SIGTERM or SIGHUP.
+fn stop_signal() -> Result<&'static AtomicBool, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let defect =
+        |e: std::io::Error| Failure::new(Exit::Defect, "signals", format!("signals cannot be handled: {e}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(defect)?;
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+            let [Ok(mut a), Ok(mut b), Ok(mut c)] = kinds.map(signal) else { return };
+            tokio::select! { _ = a.recv() => {}, _ = b.recv() => {}, _ = c.recv() => {} }
+            STOP.store(true, Ordering::Relaxed);
+        });
+    });
+    Ok(&STOP)
+}
+
+fn report(outcome: &IngestOutcome, strict: bool, out: &Output) -> Result<Exit, Failure> {
+    out.result(outcome, |o| {
+        format!(
+            "{} received: {} stored, {} quarantined, {} rejected, {} duplicates\n{} series, {} findings, {} jobs done, \
+             {} parked, {:.1} s",
+            o.received,
+            o.deidentified,
+            o.quarantined,
+            o.rejected,
+            o.duplicates,
+            o.series,
+            o.qc_findings,
+            o.jobs_done,
+            o.jobs_failed,
+            o.elapsed_ms as f64 / 1000.0
+        )
+    });
+    let found = outcome.quarantined + outcome.rejected + outcome.qc_findings + outcome.jobs_failed > 0;
+    Ok(if strict && found { Exit::Findings } else { Exit::Done })
+}

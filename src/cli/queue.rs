@@ -1,0 +1,212 @@
+//! `gantry queue` and `gantry stats`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+
+use super::connect::connect;
+use super::{Exit, Failure, Global, Output};
+use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision, UnclaimTask, UndoDecision};
+use crate::engine::now_ms;
+use crate::engine::query::{Measured, Page, Queue, QueueTab, Stats, StatsView, TaskRow};
+
+/// Arguments of `gantry queue`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gantry queue list\n  gantry queue claim            (the most urgent one)\n  gantry queue accept 17\n  gantry queue return 17 --reason \"wrong body part\"\n  gantry queue undo 17\n\nExit codes: 0 done; 1 nothing to claim; 3 workspace; 4 no such task, or somebody else holds it"
+)]
+pub struct QueueArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Tasks of a tab, the most urgent first
+    List {
+        /// Which tasks
+        #[arg(long, value_enum, default_value = "open")]
+        tab: Tab,
+        /// Only series that match, in the query language of search
+        #[arg(long, default_value = "")]
+        filter: String,
+        /// Tasks at most
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
+    },
+    /// Take a task, or the most urgent one
+    Claim {
+        /// The task
+        task: Option<i64>,
+    },
+    /// Give a task back undecided
+    Unclaim {
+        /// The task
+        task: i64,
+    },
+    /// Accept a series
+    Accept {
+        /// The task
+        task: i64,
+        /// If wanted
+        #[arg(long)]
+        comment: Option<String>,
+    },
+    /// Return a series with a reason
+    Return {
+        /// The task
+        task: i64,
+        /// Why
+        #[arg(long)]
+        reason: String,
+        /// If wanted
+        #[arg(long)]
+        comment: Option<String>,
+    },
+    /// Take your own decision back
+    Undo {
+        /// The task
+        task: i64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Tab {
+    Mine,
+    Open,
+    Overdue,
+    Done,
+    All,
+}
+
+/// Works on the queue.
+///
+/// # Errors
+/// No such task, or its state does not allow it.
+pub fn queue(args: &QueueArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    let client = connect(global)?;
+    let client = &client.client;
+    let done = |task: i64, what: &str| {
+        out.result(&json!({ "task": task, "state": what }), |_| format!("task {task} {what}"));
+        Ok(Exit::Done)
+    };
+    let key = || format!("cli-{}-{}", std::process::id(), now_ms());
+    match &args.what {
+        What::List { tab, filter, limit } => {
+            let page = Page { offset: 0, limit: *limit };
+            let query = Queue { view: (*tab).into(), filter: filter.clone(), now_ms: now_ms(), page };
+            let view = client.ask(query)?;
+            out.result(&view, |view| view.rows.iter().map(line).collect());
+            Ok(Exit::Done)
+        }
+        What::Claim { task: Some(task) } => {
+            client.act(ClaimTask { task: *task })?;
+            done(*task, "claimed")
+        }
+        What::Claim { task: None } => {
+            let next =
+                client.act(ClaimNext { view: QueueTab::Open, filter: String::new(), except: Vec::new() })?;
+            match next {
+                Some(task) => done(task, "claimed"),
+                None => {
+                    out.result(&json!({ "task": null }), |_| "nothing to claim".into());
+                    Ok(Exit::Findings)
+                }
+            }
+        }
+        What::Unclaim { task } => {
+            client.act(UnclaimTask { task: *task })?;
+            done(*task, "open")
+        }
+        What::Accept { task, comment } => {
+            let decision = Decision::Accept { comment: comment.clone() };
+            client.act(DecideTask { task: *task, decision, key: key() })?;
+            done(*task, "accepted")
+        }
+        What::Return { task, reason, comment } => {
+            let decision = Decision::Return { reason: reason.clone(), comment: comment.clone() };
+            client.act(DecideTask { task: *task, decision, key: key() })?;
+            done(*task, "returned")
+        }
+        What::Undo { task } => {
+            client.act(UndoDecision { task: *task })?;
+            done(*task, "open again")
+        }
+    }
+}
+
+impl From<Tab> for QueueTab {
+    fn from(tab: Tab) -> Self {
+        match tab {
+            Tab::Mine => Self::Mine,
+            Tab::Open => Self::Open,
+            Tab::Overdue => Self::Overdue,
+            Tab::Done => Self::Done,
+            Tab::All => Self::All,
+        }
+    }
+}
+
+fn line(t: &TaskRow) -> String {
+    format!(
+        "{:>6}  {:<8} {:<10} {}  {:<3} {:>5} frames  {}  {}\n",
+        t.id,
+        t.state,
+        t.assignee.as_deref().unwrap_or("-"),
+        t.subject,
+        t.modality,
+        t.frames,
+        t.why,
+        t.description.as_deref().unwrap_or("-")
+    )
+}
+
+/// Prints the measures of the process.
+///
+/// # Errors
+/// The workspace cannot be read.
+pub fn stats(global: &Global, out: &Output) -> Result<Exit, Failure> {
+    let connection = connect(global)?;
+    let stats = connection.client.ask(Stats { now_ms: now_ms() })?;
+    out.result(&stats, text);
+    Ok(Exit::Done)
+}
+
+fn text(s: &StatsView) -> String {
+    let days = |m: &Measured| m.value.map_or_else(|| reason(m), |v| format!("{:.2} d", v / 86_400_000.0));
+    let mut out = format!(
+        "backlog              {}\ndecided              {}\nfirst-pass accuracy  {}\nreturned             {}\n\
+         cycle time, median   {}\ncycle time, p90      {}\n",
+        s.backlog,
+        s.decided,
+        percent(&s.first_pass_accuracy),
+        percent(&s.rejection_rate),
+        days(&s.cycle_time_median_ms),
+        days(&s.cycle_time_p90_ms)
+    );
+    for (title, groups) in [("site", &s.sites), ("reviewer", &s.reviewers)] {
+        for g in groups {
+            out += &format!(
+                "{title} {:<12} {:>5} decided, first-pass {}, returned {}\n",
+                g.name,
+                g.decided,
+                percent(&g.first_pass_accuracy),
+                percent(&g.rejection_rate)
+            );
+        }
+    }
+    out
+}
+
+fn reason(m: &Measured) -> String {
+    format!("– ({})", m.reason.as_deref().unwrap_or("undefined"))
+}
+
+fn percent(m: &Measured) -> String {
+    match (m.value, m.ci95) {
+        (Some(v), Some((low, high))) => {
+            format!("{:.1} % [{:.1}–{:.1}] of {}", v * 100.0, low * 100.0, high * 100.0, m.n)
+        }
+        (Some(v), None) => format!("{:.1} %", v * 100.0),
+        (None, _) => reason(m),
+    }
+}

@@ -1,0 +1,282 @@
+//! The configuration of a workspace: one typed TOML, `gantry.toml`, with errors that name line and key.
+
+mod edit;
+mod error;
+mod show;
+mod workspace;
+
+pub use edit::Edit;
+pub use error::ConfigError;
+pub use show::{Effective, effective};
+pub use workspace::{CONFIG_FILE, Lock, Workspace, WorkspaceError, read_secret};
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be configured. Absent keys have the defaults of each type.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The project.
+    pub project: Project,
+    /// Watched folders.
+    #[serde(rename = "inbox")]
+    pub inboxes: Vec<Inbox>,
+    /// How files are taken in.
+    pub ingest: Ingest,
+    /// De-identification.
+    pub deid: Deid,
+    /// Automated checks.
+    pub qc: Qc,
+    /// Review.
+    pub review: Review,
+    /// The console.
+    pub console: Console,
+}
+
+/// The project.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Project {
+    /// Its name, shown in the console's header line.
+    pub name: String,
+}
+
+/// A watched folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inbox {
+    /// Its name, unique in the workspace.
+    pub name: String,
+    /// The folder; relative to the workspace.
+    pub path: PathBuf,
+    /// The site whose data it brings.
+    pub site: String,
+    /// What is done with a file once the stored copy was read back.
+    #[serde(default)]
+    pub after: After,
+    /// Where `after = "move"` moves files to; relative to the workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub move_to: Option<PathBuf>,
+    /// Whether pixels that may carry burned-in text are quarantined.
+    #[serde(default)]
+    pub pixels: Pixels,
+}
+
+/// What is done with a watched file once it is safe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum After {
+    /// It stays where it is: it belongs to its sender.
+    #[default]
+    Keep,
+    /// It is removed.
+    Remove,
+    /// It is moved to `move_to`.
+    Move,
+}
+
+impl After {
+    /// As it stands in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Remove => "remove",
+            Self::Move => "move",
+        }
+    }
+}
+
+/// Whether pixels may carry burned-in text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pixels {
+    /// Images of kinds that often carry text are quarantined until somebody has looked.
+    #[default]
+    Checked,
+    /// The sender vouches that no image carries text.
+    Trusted,
+}
+
+/// How files are taken in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ingest {
+    /// Seconds between rescans of every inbox; they run beside file events, always.
+    pub rescan_seconds: u64,
+    /// A file is whole when its size and time have not changed for this long.
+    pub settle_ms: u64,
+    /// Threads that read and de-identify; 0 means one per processor.
+    pub workers: usize,
+    /// A series is assembled when nothing has arrived for it for this long.
+    pub series_quiet_ms: u64,
+    /// The site of files that `gantry ingest` brings without `--site`.
+    pub default_site: String,
+}
+
+/// De-identification.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Deid {
+    /// The profile's name.
+    pub profile: String,
+    /// Options of PS3.15 annex E beside those that the profile has.
+    pub options: Vec<String>,
+}
+
+/// Automated checks.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Qc {
+    /// Checks that do not run, by name.
+    pub off: Vec<String>,
+}
+
+/// Which image series get a review task.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampling {
+    /// Every one.
+    #[default]
+    All,
+    /// A share, drawn by seed; and every one with findings of severity warning or error.
+    Share,
+    /// Only those with findings of severity warning or error.
+    Findings,
+}
+
+/// Review.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Review {
+    /// Which image series get a review task.
+    pub sample: Sampling,
+    /// The share that `sample = "share"` draws, 0 to 1.
+    pub share: f64,
+    /// The seed of the draw.
+    pub seed: u64,
+    /// How long a claim holds without a decision.
+    pub claim_minutes: u64,
+    /// When a task is due after it was made.
+    pub due_hours: u64,
+    /// Reasons for a return that the console offers.
+    pub return_reasons: Vec<String>,
+}
+
+/// The console.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Console {
+    /// The theme: a built-in name, or a TOML file relative to the workspace.
+    pub theme: String,
+    /// `auto`, `sixel`, `kitty`, `iterm2` or `halfblocks`.
+    pub protocol: String,
+    /// Keys by action, such as `"review.accept" = "a"`.
+    pub keys: BTreeMap<String, String>,
+}
+
+impl Default for Project {
+    fn default() -> Self {
+        Self { name: "gantry".into() }
+    }
+}
+
+impl Default for Ingest {
+    fn default() -> Self {
+        Self {
+            rescan_seconds: 30,
+            settle_ms: 2_000,
+            workers: 0,
+            series_quiet_ms: 3_000,
+            default_site: "local".into(),
+        }
+    }
+}
+
+impl Default for Deid {
+    fn default() -> Self {
+        Self { profile: "default".into(), options: Vec::new() }
+    }
+}
+
+impl Default for Review {
+    fn default() -> Self {
+        let reasons = [
+            "incomplete series",
+            "wrong body part",
+            "motion or artefact",
+            "wrong protocol",
+            "not for this project",
+        ];
+        Self {
+            sample: Sampling::All,
+            share: 0.1,
+            seed: 1,
+            claim_minutes: 30,
+            due_hours: 72,
+            return_reasons: reasons.map(String::from).to_vec(),
+        }
+    }
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self { theme: "dark".into(), protocol: "auto".into(), keys: BTreeMap::new() }
+    }
+}
+
+impl Config {
+    /// Reads a configuration from its text. `path` is named in errors.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with line, column and key of the first thing that is wrong.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|e| ConfigError::syntax(&e, text, path))?;
+        config.validate().map_err(|(key, why)| ConfigError::value(&key, why, text, path))?;
+        Ok(config)
+    }
+
+    /// Reads the configuration file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or as [`Config::parse`].
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|e| ConfigError::unreadable(path, &e))?;
+        Self::parse(&text, path)
+    }
+
+    fn validate(&self) -> Result<(), (String, String)> {
+        let mut names = std::collections::BTreeSet::new();
+        for (i, inbox) in self.inboxes.iter().enumerate() {
+            let wrong = |key: &str, why: &str| Err((format!("inbox[{i}].{key}"), why.to_string()));
+            if !names.insert(&inbox.name) {
+                return wrong("name", "another inbox has this name");
+            }
+            if inbox.name.is_empty() || inbox.name.contains(['/', '\0']) {
+                return wrong("name", "a name is not empty and has no slash");
+            }
+            if inbox.site.is_empty() {
+                return wrong("site", "every inbox belongs to a site");
+            }
+            if inbox.after == After::Move && inbox.move_to.is_none() {
+                return wrong("after", "\"move\" needs move_to");
+            }
+        }
+        if !(0.0..=1.0).contains(&self.review.share) {
+            return Err(("review.share".into(), "a share lies between 0 and 1".into()));
+        }
+        if self.ingest.rescan_seconds == 0 {
+            return Err(("ingest.rescan_seconds".into(), "at least 1".into()));
+        }
+        if !["auto", "sixel", "kitty", "iterm2", "halfblocks"].contains(&&*self.console.protocol) {
+            let why = "one of auto, sixel, kitty, iterm2, halfblocks";
+            return Err(("console.protocol".into(), why.into()));
+        }
+        Ok(())
+    }
+}
+
+/// The file that `gantry init` writes: every section with what it is for.
+pub const TEMPLATE: &str = include_str!("template.toml");

@@ -1,0 +1,292 @@
+//! What identifies the subject and everybody around it: collected from the whole data set before anything is changed,
+//! then looked for in every text that stays and, at the end, in every byte that was written.
+
+use std::collections::{HashMap, HashSet};
+
+use super::date;
+use super::plan::{Plan, Plans};
+use super::words;
+use crate::dicom::{Charset, DataSet, Element, Value};
+use crate::model::{Tag, Vr, tags};
+
+/// Identifiers shorter than this are looked for in text only as whole words, and never in bytes.
+pub const MIN_NEEDLE: usize = 3;
+
+/// What kind of identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Part of a person's name.
+    Name,
+    /// Number or code of a person, an order, an admission …
+    Id,
+    /// Part of an address, an institution, another description that is taken away.
+    Place,
+    /// Name or number of a device.
+    Device,
+    /// A date.
+    Date,
+    /// A UID.
+    Uid,
+}
+
+/// A value that must not occur in the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needle {
+    /// ASCII letters in lower case; otherwise the bytes that would stand in a file.
+    pub bytes: Vec<u8>,
+    /// The kind.
+    pub kind: Kind,
+    /// Found only where no letter or digit stands beside it.
+    pub whole_word: bool,
+}
+
+/// Everything that identifies.
+#[derive(Debug, Default)]
+pub struct Identity {
+    /// Single words, folded.
+    pub words: HashMap<String, Kind>,
+    /// Values of several words, folded, letters and digits only.
+    pub phrases: Vec<String>,
+    /// Values to look for in bytes.
+    pub needles: Vec<Needle>,
+    seen: HashSet<Vec<u8>>,
+}
+
+impl Identity {
+    /// Collects from a data set and everything below it.
+    pub fn of(set: &DataSet<'_>, plans: &Plans, charset: &Charset) -> Self {
+        let mut identity = Self::default();
+        identity.data_set(set, plans, charset);
+        identity
+    }
+
+    /// Adds an identifier known from elsewhere, such as a name from another instance of the study.
+    pub fn add(&mut self, value: &str, kind: Kind) {
+        match kind {
+            Kind::Name => self.person(value),
+            Kind::Date => self.date(value),
+            Kind::Uid => self.uid(value),
+            Kind::Id | Kind::Place | Kind::Device => self.value(value, kind),
+        }
+    }
+
+    fn data_set(&mut self, set: &DataSet<'_>, plans: &Plans, outer: &Charset) {
+        let charset = set.charset(outer);
+        for element in set.elements() {
+            match &element.value {
+                Value::Items(items) => items.iter().for_each(|item| self.data_set(item, plans, &charset)),
+                Value::Bytes(bytes) if !bytes.is_empty() => self.element(element, bytes, plans, &charset),
+                _ => {}
+            }
+        }
+    }
+
+    fn element(&mut self, element: &Element<'_>, bytes: &[u8], plans: &Plans, charset: &Charset) {
+        let plan = plans.of(element.tag);
+        if matches!(plan, Some(Plan::Keep)) {
+            return;
+        }
+        // A value that is hidden behind another representation is text all the same.
+        let vr = match element.vr {
+            Vr::UN | Vr::OB if plan.is_some() => plans.vr(element.tag).unwrap_or(element.vr),
+            vr => vr,
+        };
+        match vr {
+            Vr::UI if element.tag.is_private() || super::uid::is_class(element.tag) => {}
+            Vr::UI => each(bytes, |v| self.uid(v)),
+            Vr::DA | Vr::DT => each(bytes, |v| self.date(v)),
+            Vr::PN => self.text(element, bytes, charset, Kind::Name),
+            Vr::LO | Vr::SH | Vr::ST | Vr::LT | Vr::UT | Vr::UC | Vr::AE | Vr::UR => {
+                if let Some(Plan::Code(_)) = plan {
+                    self.text(element, bytes, charset, kind_of(element.tag));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, element: &Element<'_>, bytes: &[u8], charset: &Charset, kind: Kind) {
+        let text = charset.decode(bytes, element.vr);
+        if !bytes.is_ascii() || bytes.contains(&0x1B) {
+            for part in bytes.split(|b| matches!(b, b'\\' | b'^' | b'=')) {
+                let part = part.trim_ascii();
+                if part.len() >= 4 && !part.is_ascii() {
+                    self.needle(part.to_ascii_lowercase(), kind, false);
+                }
+            }
+        }
+        let separators: &[char] = if element.vr.is_single_text() { &['\r', '\n', '\x0c'] } else { &['\\'] };
+        for value in text.split(separators) {
+            let value = value.trim_matches([' ', '\0']);
+            match kind {
+                _ if value.is_empty() => {}
+                Kind::Name => self.person(value),
+                _ => self.value(value, kind),
+            }
+        }
+    }
+
+    /// A person name: groups at `=`, components at `^`, words within.
+    fn person(&mut self, name: &str) {
+        for group in name.split('=') {
+            let components: Vec<&str> = group.split('^').map(str::trim).filter(|c| !c.is_empty()).collect();
+            for component in &components {
+                self.plain(component, Kind::Name);
+                let mut words = component.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty());
+                words.by_ref().for_each(|word| {
+                    for word in words::spellings(word) {
+                        self.word(word, Kind::Name, 2);
+                    }
+                });
+            }
+            if let [family, given, ..] = *components {
+                self.phrase(&format!("{family}{given}"), Kind::Name);
+                self.phrase(&format!("{given}{family}"), Kind::Name);
+            }
+        }
+    }
+
+    /// A number, an address, an institution.
+    fn value(&mut self, value: &str, kind: Kind) {
+        self.plain(value, kind);
+        let folded = words::fold(value);
+        let words: Vec<&str> =
+            folded.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+        match &*words {
+            [] => {}
+            [word] => self.word((*word).to_string(), kind, MIN_NEEDLE),
+            several => {
+                self.phrase(value, kind);
+                if kind != Kind::Device {
+                    for word in several.iter().filter(|w| w.chars().count() >= 4) {
+                        self.word((*word).to_string(), kind, 4);
+                    }
+                }
+            }
+        }
+    }
+
+    fn word(&mut self, folded: String, kind: Kind, at_least: usize) {
+        // One ideograph is a word, one letter is not.
+        let length = if folded.is_ascii() { folded.len() } else { folded.chars().count() + 1 };
+        if length < at_least {
+            return;
+        }
+        if folded.len() >= MIN_NEEDLE && !words::is_common(&folded) {
+            let whole = folded.len() < 6 || folded.bytes().all(|b| b.is_ascii_digit());
+            self.needle(folded.clone().into_bytes(), kind, whole);
+            if folded.is_ascii() && matches!(kind, Kind::Name | Kind::Id) && folded.len() >= 4 {
+                self.needle(wide(&folded), kind, false);
+            }
+        }
+        if kind != Kind::Place || !words::is_common(&folded) {
+            self.words.entry(folded).or_insert(kind);
+        }
+    }
+
+    fn phrase(&mut self, value: &str, kind: Kind) {
+        let squeezed: String = words::fold(value).chars().filter(|c| c.is_alphanumeric()).collect();
+        if squeezed.len() >= 5 && !self.phrases.contains(&squeezed) {
+            let digits = squeezed.bytes().all(|b| b.is_ascii_digit());
+            if !words::is_common(&squeezed) {
+                self.needle(squeezed.clone().into_bytes(), kind, digits);
+            }
+            self.phrases.push(squeezed);
+        }
+    }
+
+    /// The value as it stands.
+    fn plain(&mut self, value: &str, kind: Kind) {
+        let lower = value.to_ascii_lowercase();
+        let several = lower.bytes().any(|b| matches!(b, b' ' | b'-' | b'/' | b'.' | b',' | b'@' | b'_'));
+        if lower.len() >= MIN_NEEDLE && (several || !lower.is_ascii()) && !every_word_is_common(&lower) {
+            let whole = lower.len() < 6;
+            self.needle(lower.into_bytes(), kind, whole);
+        }
+    }
+
+    fn date(&mut self, value: &str) {
+        let Some((y, m, d)) = value.get(..8).and_then(date::parse_da).or_else(|| date::parse_da(value))
+        else {
+            return;
+        };
+        let compact = format!("{y:04}{m:02}{d:02}");
+        if !self.needle(compact.clone().into_bytes(), Kind::Date, true) {
+            return;
+        }
+        for text in [
+            format!("{y:04}-{m:02}-{d:02}"),
+            format!("{y:04}/{m:02}/{d:02}"),
+            format!("{y:04}.{m:02}.{d:02}"),
+            format!("{d:02}.{m:02}.{y:04}"),
+            format!("{d:02}/{m:02}/{y:04}"),
+            format!("{m:02}/{d:02}/{y:04}"),
+            format!("{d:02}-{m:02}-{y:04}"),
+            format!("{m:02}-{d:02}-{y:04}"),
+        ] {
+            self.needle(text.into_bytes(), Kind::Date, true);
+        }
+        for word in [format!("{d:02}{m:02}{y:04}"), format!("{m:02}{d:02}{y:04}"), compact] {
+            self.words.entry(word).or_insert(Kind::Date);
+        }
+        self.words.entry(format!("{y:04}")).or_insert(Kind::Date);
+    }
+
+    fn uid(&mut self, value: &str) {
+        if !super::uid::is_standard(value) && value.len() >= 6 {
+            self.needle(value.to_ascii_lowercase().into_bytes(), Kind::Uid, true);
+        }
+    }
+
+    fn needle(&mut self, bytes: Vec<u8>, kind: Kind, whole_word: bool) -> bool {
+        let new = self.seen.insert(bytes.clone());
+        if new {
+            self.needles.push(Needle { bytes, kind, whole_word });
+        }
+        new
+    }
+}
+
+/// UTF-16 without the last byte, so that it is found in either byte order.
+fn wide(ascii: &str) -> Vec<u8> {
+    let mut bytes: Vec<u8> = ascii.bytes().flat_map(|b| [b, 0]).collect();
+    bytes.pop();
+    bytes
+}
+
+fn every_word_is_common(lower: &str) -> bool {
+    lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).all(words::is_common)
+}
+
+/// The values of an ASCII string element.
+fn each(bytes: &[u8], mut take: impl FnMut(&str)) {
+    for value in bytes.split(|&b| b == b'\\') {
+        if let Ok(text) = std::str::from_utf8(value) {
+            let text = text.trim_matches([' ', '\0']);
+            if !text.is_empty() {
+                take(text);
+            }
+        }
+    }
+}
+
+/// The kind of identifier that an attribute of text holds.
+fn kind_of(tag: Tag) -> Kind {
+    match tag {
+        tags::INSTITUTION_NAME
+        | Tag(0x0008_0081 | 0x0008_0092 | 0x0008_1040)
+        | Tag(
+            0x0010_1040 | 0x0010_2150 | 0x0010_2152 | 0x0010_2160 | 0x0010_21F0 | 0x0010_1080 | 0x0010_1081,
+        )
+        | Tag(0x0038_0300 | 0x0038_0400 | 0x0040_1102 | 0x0040_4036) => Kind::Place,
+        tags::STATION_NAME
+        | tags::DEVICE_SERIAL_NUMBER
+        | Tag(0x0008_0054 | 0x0008_0055 | 0x0008_1000)
+        | Tag(0x0018_1004 | 0x0018_1005 | 0x0018_1007 | 0x0018_1008 | 0x0018_1009 | 0x0018_700A)
+        | Tag(0x0040_0001 | 0x0040_0010 | 0x0040_0241 | 0x0040_0242 | 0x0050_0020 | 0x300A_00B2) => {
+            Kind::Device
+        }
+        _ if matches!(tag.group(), 0x0016) => Kind::Device,
+        _ => Kind::Id,
+    }
+}

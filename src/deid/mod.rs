@@ -1,0 +1,346 @@
+//! De-identification after PS3.15 annex E: what identifies is taken away or replaced, what research needs stays, and
+//! the result is read back and searched before anybody sees it.
+
+mod binary;
+mod date;
+mod identity;
+mod keys;
+mod matcher;
+mod pixels;
+mod plan;
+mod private;
+mod profile;
+mod record;
+mod scrub;
+pub mod table;
+mod text;
+mod uid;
+mod verify;
+mod words;
+
+pub use identity::Kind;
+pub use keys::{Secret, SecretError};
+pub use pixels::Pixels;
+pub use profile::{Lint, Override, Profile, ProfileError};
+pub use record::{Action, ActionEntry, Mask, Reason, Record};
+pub use table::ProfileOption;
+
+use identity::Identity;
+use keys::Keys;
+use plan::Plans;
+use scrub::Scrub;
+use text::Cleaner;
+
+use crate::dicom::{self, Charset, DataSet, Element, File, ReadError, ReadOptions, Syntax};
+use crate::model::{Tag, Vr, tags};
+
+/// What is known about a source file beside its bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context<'a> {
+    /// The site that sent it: who issued the Patient ID where the file does not say.
+    pub site: &'a str,
+    /// Whether pixels were looked at.
+    pub pixels: Pixels,
+    /// Identifiers known from elsewhere (another instance of the study, a worklist). The output depends on them, so
+    /// they must be the same whenever the file is processed again.
+    pub known: &'a [(Kind, String)],
+}
+
+/// What later stages need to know of a written instance. Nothing in it identifies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// SOP class.
+    pub sop_class: String,
+    /// The new SOP instance UID.
+    pub sop_uid: String,
+    /// The new study instance UID.
+    pub study_uid: String,
+    /// The new series instance UID.
+    pub series_uid: String,
+    /// The pseudonym of the subject, as it stands in Patient ID.
+    pub subject: String,
+    /// A pseudonym of the device, from its maker, model, serial number and station.
+    pub scanner: String,
+    /// Modality.
+    pub modality: String,
+    /// The transfer syntax that was written.
+    pub syntax: String,
+}
+
+/// What became of a source file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Made safe and verified.
+    Written {
+        /// The new file.
+        bytes: Vec<u8>,
+        /// What it is.
+        facts: Box<Facts>,
+        /// What was done.
+        record: Box<Record>,
+    },
+    /// DICOM that a person or a later version may pass.
+    Quarantined {
+        /// Why.
+        reason: Reason,
+        /// Why, in words that hold nothing from the file.
+        detail: String,
+        /// What was done so far.
+        record: Box<Record>,
+    },
+    /// Never processable.
+    Rejected {
+        /// Why.
+        reason: Reason,
+        /// Why, in words that hold nothing from the file.
+        detail: String,
+        /// Empty but for profile and version.
+        record: Box<Record>,
+    },
+}
+
+/// De-identifies instances by one profile and one secret. Built once, shared by every thread.
+#[derive(Debug)]
+pub struct Deidentifier {
+    profile: Profile,
+    plans: Plans,
+    keys: Keys,
+    options: Vec<&'static str>,
+}
+
+/// A refusal on the way.
+struct Refusal {
+    reason: Reason,
+    detail: String,
+    record: Record,
+}
+
+impl Deidentifier {
+    /// De-identification by this profile, with pseudonyms from this secret.
+    ///
+    /// # Errors
+    /// None today; profiles are checked when they are read.
+    pub fn new(profile: Profile, secret: &Secret) -> Result<Self, ProfileError> {
+        let plans = Plans::new(&profile);
+        let options = profile.options.iter().map(|o| o.name()).collect();
+        Ok(Self { profile, plans, keys: Keys::new(secret), options })
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// De-identifies one source file.
+    pub fn process(&self, source: &[u8], context: &Context<'_>) -> Outcome {
+        match self.attempt(source, context) {
+            Ok((bytes, facts, record)) => {
+                Outcome::Written { bytes, facts: Box::new(facts), record: Box::new(record) }
+            }
+            Err(Refusal { reason, detail, record }) => {
+                let record = Box::new(record);
+                if matches!(reason, Reason::NotDicom | Reason::Dicomdir | Reason::Unreadable) {
+                    Outcome::Rejected { reason, detail, record }
+                } else {
+                    Outcome::Quarantined { reason, detail, record }
+                }
+            }
+        }
+    }
+
+    /// What would happen to each attribute, in order of tag; empty for what cannot be read.
+    pub fn explain(&self, source: &[u8], context: &Context<'_>) -> Vec<ActionEntry> {
+        match self.attempt(source, context) {
+            Ok((_, _, record)) | Err(Refusal { record, .. }) => record.actions,
+        }
+    }
+
+    fn attempt(&self, source: &[u8], context: &Context<'_>) -> Result<(Vec<u8>, Facts, Record), Refusal> {
+        let file = self.read(source)?;
+        let set = &file.dataset;
+        let identity = self.identity(set, context);
+        let (subject, days_back) = self.subject(set, context);
+        let scanner = self.scanner(set);
+        let syntax =
+            if file.syntax.is_native() { Syntax::EXPLICIT_LE.to_string() } else { file.syntax.uid.clone() };
+        let sop_class = set.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
+        let unchecked = pixels::may_carry_text(set) && context.pixels == Pixels::Unchecked;
+        let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
+        let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class.clone());
+        let mut before = verify::Image::of(set);
+        let pixels_cleared = pixels::cleared(set);
+        let mut clean = scrub.data_set(file.dataset, &Charset::default());
+        if let Some(bytes) = pixels_cleared
+            && let Some(element) = clean.get_mut(tags::PIXEL_DATA)
+        {
+            before.set_pixels(bytes.clone());
+            element.value = dicom::Value::Bytes(bytes.into());
+        }
+        self.mark(&mut clean, &mut scrub);
+        let mut record = self.record(scrub.actions.into_keys().collect());
+        if unchecked {
+            let detail = "its pixels may carry burned-in text and nothing has looked at them".into();
+            return Err(Refusal { reason: Reason::PixelsUnchecked, detail, record });
+        }
+        let facts = facts(&clean, sop_class, subject.pseudonym(), scanner, &syntax);
+        let bytes = dicom::write(&clean, &syntax);
+        if let Err(problem) = verify::check(&bytes, &clean, &identity, &before) {
+            let detail = problem.to_string();
+            return Err(Refusal { reason: Reason::CannotBeMadeSafe, detail, record });
+        }
+        record.verified = true;
+        Ok((bytes, facts, record))
+    }
+
+    fn read<'b>(&self, source: &'b [u8]) -> Result<File<'b>, Refusal> {
+        let refuse = |reason, detail: String| Refusal { reason, detail, record: self.record(Vec::new()) };
+        let file =
+            dicom::read(source, ReadOptions::default()).map_err(|e| refuse(reason_of(&e), e.to_string()))?;
+        if file.is_directory() {
+            return Err(refuse(Reason::Dicomdir, "a DICOMDIR guides reading and is never passed on".into()));
+        }
+        if file.truncated_at.is_some() {
+            return Err(refuse(Reason::Truncated, "the file ends before it is complete".into()));
+        }
+        if !file.syntax.is_native() && !verify::knows_syntax(&file.syntax.uid) {
+            return Err(refuse(Reason::UnknownSyntax, "its transfer syntax is not known".into()));
+        }
+        for tag in
+            [tags::SOP_CLASS_UID, tags::SOP_INSTANCE_UID, tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID]
+        {
+            if file.dataset.ascii(tag).is_none() {
+                return Err(refuse(Reason::MissingUid, format!("it has no {tag}")));
+            }
+        }
+        Ok(file)
+    }
+
+    fn identity(&self, set: &DataSet<'_>, context: &Context<'_>) -> Identity {
+        let mut identity = Identity::of(set, &self.plans, &Charset::default());
+        for (kind, value) in context.known {
+            identity.add(value, *kind);
+        }
+        identity
+    }
+
+    fn subject(&self, set: &DataSet<'_>, context: &Context<'_>) -> (keys::Subject, i64) {
+        let charset = set.charset(&Charset::default());
+        let text = |tag| set.text(tag, &charset).unwrap_or_default();
+        let issuer = Some(text(tags::ISSUER_OF_PATIENT_ID)).filter(|i| !i.is_empty());
+        let subject = self.keys.subject(
+            issuer.as_deref().unwrap_or(context.site),
+            &text(tags::PATIENT_ID),
+            set.ascii(tags::STUDY_INSTANCE_UID).unwrap_or_default(),
+        );
+        let days = match self.plans.dates {
+            Some(true) => self.keys.days_back(&subject, self.profile.keep_weekday),
+            _ => 0,
+        };
+        (subject, days)
+    }
+
+    fn scanner(&self, set: &DataSet<'_>) -> String {
+        let parts = [
+            tags::MANUFACTURER,
+            tags::MANUFACTURER_MODEL_NAME,
+            tags::DEVICE_SERIAL_NUMBER,
+            tags::STATION_NAME,
+        ];
+        let mut all = Vec::new();
+        for tag in parts {
+            all.extend_from_slice(set.bytes(tag).unwrap_or_default().trim_ascii());
+            all.push(0);
+        }
+        self.keys.pseudonym("scanner", &all)
+    }
+
+    fn record(&self, actions: Vec<ActionEntry>) -> Record {
+        Record {
+            profile: self.profile.name.clone(),
+            options: self.options.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            actions,
+            masks: Vec::new(),
+            verified: false,
+        }
+    }
+
+    /// Says in the data set what was done (PS3.15 section E.1.1, PS3.3 C.12.1 and C.7.1.1).
+    fn mark(&self, set: &mut DataSet<'_>, scrub: &mut Scrub<'_>) {
+        let mut put = |set: &mut DataSet<'_>, element: Element<'static>| {
+            *scrub.actions.entry(ActionEntry { tag: element.tag, action: Action::Added }).or_default() += 1;
+            set.put(element);
+        };
+        if set.get(tags::PATIENT_ID).is_none_or(Element::is_empty) {
+            put(set, Element::text(tags::PATIENT_ID, Vr::LO, &scrub.subject.pseudonym()));
+        }
+        put(set, Element::text(tags::PATIENT_IDENTITY_REMOVED, Vr::CS, "YES"));
+        let method = concat!("Gantry ", env!("CARGO_PKG_VERSION"), ", PS3.15 annex E basic profile");
+        put(set, Element::text(tags::DEIDENTIFICATION_METHOD, Vr::LO, method));
+        let mut codes = vec![code_item("113100", "Basic Application Confidentiality Profile")];
+        for option in ProfileOption::ALL {
+            let implied = option == ProfileOption::RetainSafePrivate && scrub.private_kept;
+            if self.profile.has(option) || implied {
+                let (value, meaning) = option.code();
+                codes.push(code_item(value, meaning));
+            }
+        }
+        put(set, Element::sequence(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE, codes));
+        let longitudinal = match self.plans.dates {
+            Some(true) => "MODIFIED",
+            Some(false) => "UNMODIFIED",
+            None => "REMOVED",
+        };
+        put(set, Element::text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, Vr::CS, longitudinal));
+        if scrub.beyond_ascii {
+            drop_charsets(set);
+            set.put(Element::text(tags::SPECIFIC_CHARACTER_SET, Vr::CS, "ISO_IR 192"));
+        }
+    }
+}
+
+/// Items inherit the character set of the whole.
+fn drop_charsets(set: &mut DataSet<'_>) {
+    set.remove(tags::SPECIFIC_CHARACTER_SET);
+    for element in set.elements_mut() {
+        if let dicom::Value::Items(items) = &mut element.value {
+            items.iter_mut().for_each(drop_charsets);
+        }
+    }
+}
+
+fn code_item(value: &'static str, meaning: &'static str) -> DataSet<'static> {
+    DataSet::from_elements(vec![
+        Element::text(Tag::new(0x0008, 0x0100), Vr::SH, value),
+        Element::text(Tag::new(0x0008, 0x0102), Vr::SH, "DCM"),
+        Element::text(Tag::new(0x0008, 0x0104), Vr::LO, meaning),
+    ])
+}
+
+fn facts(set: &DataSet<'_>, sop_class: String, subject: String, scanner: String, syntax: &str) -> Facts {
+    let text = |tag| set.ascii(tag).unwrap_or_default().to_string();
+    Facts {
+        sop_class,
+        sop_uid: text(tags::SOP_INSTANCE_UID),
+        study_uid: text(tags::STUDY_INSTANCE_UID),
+        series_uid: text(tags::SERIES_INSTANCE_UID),
+        subject,
+        scanner,
+        modality: text(tags::MODALITY),
+        syntax: syntax.to_string(),
+    }
+}
+
+fn reason_of(error: &ReadError) -> Reason {
+    match error {
+        ReadError::NotDicom => Reason::NotDicom,
+        ReadError::Truncated { .. } => Reason::Truncated,
+        ReadError::LyingLength { .. } => Reason::LyingLength,
+        ReadError::Malformed { .. } => Reason::Malformed,
+        ReadError::TooDeep => Reason::NestedTooDeep,
+        ReadError::TooManyElements => Reason::TooManyElements,
+        ReadError::Deflate => Reason::DeflateBroken,
+        ReadError::TooLarge { .. } => Reason::ExpandsTooFar,
+        ReadError::Io(_) => Reason::Unreadable,
+    }
+}

@@ -1,0 +1,292 @@
+//! Profiles: which options are on, and what a project changes. Written in TOML, one may extend another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::table::{self, ProfileOption};
+use crate::dicom;
+use crate::model::Tag;
+
+/// How deep profiles may extend each other.
+const MAX_PARENTS: usize = 16;
+
+/// Why a profile cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProfileError {
+    /// No profile has this name.
+    #[error("there is no profile \"{0}\" (built in are: default, basic)")]
+    Unknown(String),
+    /// The TOML is wrong; the message names line and key.
+    #[error("{0}")]
+    Toml(String),
+    /// Profiles extend each other in a circle, or too deep.
+    #[error("profile \"{0}\" extends itself, or too many others")]
+    Circle(String),
+    /// An attribute is named that is neither a tag nor a keyword.
+    #[error("\"{0}\" is neither a tag such as (0008,1030) nor a keyword such as StudyDescription")]
+    Attribute(String),
+    /// An option is named that does not exist.
+    #[error("\"{0}\" is no option; options are the ten of PS3.15 annex E, such as retain_uids")]
+    Option(String),
+}
+
+/// What a project wants done with one attribute, instead of what the table says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Override {
+    /// Leave as it is.
+    Keep,
+    /// Take out.
+    Remove,
+    /// Leave without a value.
+    Empty,
+    /// Replace by a dummy.
+    Dummy,
+    /// Replace UIDs by their keyed hash.
+    Uid,
+    /// Clean text, shift dates.
+    Clean,
+}
+
+/// A profile, complete: nothing is inherited any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Profile {
+    /// Its name, as the ledger gives it.
+    pub name: String,
+    /// The options that are on.
+    pub options: BTreeSet<ProfileOption>,
+    /// Attributes that are treated otherwise than the table says.
+    pub attributes: BTreeMap<Tag, Override>,
+    /// Words that may stand in cleaned text beside the built-in ones, in lower case.
+    pub allow_words: BTreeSet<String>,
+    /// Dates move by whole weeks, so that the day of the week stays.
+    pub keep_weekday: bool,
+}
+
+impl Default for Profile {
+    /// The basic profile with clean descriptors, structured content and graphics, and modified dates.
+    fn default() -> Self {
+        Self {
+            name: "default".into(),
+            options: BTreeSet::from([
+                ProfileOption::RetainLongModifiedDates,
+                ProfileOption::CleanDescriptors,
+                ProfileOption::CleanStructuredContent,
+                ProfileOption::CleanGraphics,
+            ]),
+            attributes: BTreeMap::new(),
+            allow_words: BTreeSet::new(),
+            keep_weekday: false,
+        }
+    }
+}
+
+/// What a profile looks like in a file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    extends: Option<String>,
+    options: Option<Vec<String>>,
+    #[serde(default)]
+    add_options: Vec<String>,
+    #[serde(default)]
+    drop_options: Vec<String>,
+    #[serde(default)]
+    attributes: BTreeMap<String, Override>,
+    #[serde(default)]
+    allow_words: Vec<String>,
+    keep_weekday: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ProfileFile {
+    #[serde(default)]
+    profile: BTreeMap<String, Written>,
+}
+
+/// Something about a profile that its owner should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lint {
+    /// Stable code: `weakened`, `conflict`, `unneeded`.
+    pub code: &'static str,
+    /// What, in words.
+    pub message: String,
+}
+
+impl Profile {
+    /// The basic profile without any option.
+    pub fn basic() -> Self {
+        Self { name: "basic".into(), options: BTreeSet::new(), ..Self::default() }
+    }
+
+    /// A profile that is built in.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn built_in(name: &str) -> Result<Self, ProfileError> {
+        match name {
+            "default" => Ok(Self::default()),
+            "basic" => Ok(Self::basic()),
+            _ => Err(ProfileError::Unknown(name.into())),
+        }
+    }
+
+    /// The profile `[profile.NAME]` of a TOML document, with what it extends.
+    ///
+    /// # Errors
+    /// The document is no TOML, or names what does not exist.
+    pub fn from_toml(document: &str, name: &str) -> Result<Self, ProfileError> {
+        let file: ProfileFile = toml::from_str(document).map_err(|e| ProfileError::Toml(e.to_string()))?;
+        Self::resolve(&file.profile, name, 0)
+    }
+
+    fn resolve(written: &BTreeMap<String, Written>, name: &str, depth: usize) -> Result<Self, ProfileError> {
+        if depth > MAX_PARENTS {
+            return Err(ProfileError::Circle(name.into()));
+        }
+        let Some(own) = written.get(name) else { return Self::built_in(name) };
+        let parent = own.extends.as_deref().unwrap_or("default");
+        let mut profile = if parent == name {
+            Self::built_in(name).map_err(|_| ProfileError::Circle(name.into()))?
+        } else {
+            Self::resolve(written, parent, depth + 1)?
+        };
+        profile.name = name.into();
+        if let Some(options) = &own.options {
+            profile.options = options.iter().map(|o| option(o)).collect::<Result<_, _>>()?;
+        }
+        for name in &own.add_options {
+            profile.options.insert(option(name)?);
+        }
+        for name in &own.drop_options {
+            profile.options.remove(&option(name)?);
+        }
+        for (attribute, what) in &own.attributes {
+            profile.attributes.insert(tag(attribute)?, *what);
+        }
+        profile.allow_words.extend(own.allow_words.iter().map(|w| w.to_lowercase()));
+        profile.keep_weekday = own.keep_weekday.unwrap_or(profile.keep_weekday);
+        Ok(profile)
+    }
+
+    /// The same with one more option, as `--option` asks for; one for dates replaces the other.
+    #[must_use]
+    pub fn with_option(mut self, option: ProfileOption) -> Self {
+        match option {
+            ProfileOption::RetainLongFullDates => {
+                self.options.remove(&ProfileOption::RetainLongModifiedDates)
+            }
+            ProfileOption::RetainLongModifiedDates => {
+                self.options.remove(&ProfileOption::RetainLongFullDates)
+            }
+            _ => false,
+        };
+        self.options.insert(option);
+        self
+    }
+
+    /// Whether an option is on.
+    pub fn has(&self, option: ProfileOption) -> bool {
+        self.options.contains(&option)
+    }
+
+    /// What weakens the profile, contradicts itself or does nothing.
+    pub fn lint(&self) -> Vec<Lint> {
+        let mut lints = Vec::new();
+        let mut say = |code, message: String| lints.push(Lint { code, message });
+        if self.has(ProfileOption::RetainLongFullDates) && self.has(ProfileOption::RetainLongModifiedDates) {
+            say("conflict", "full and modified dates are both on; dates are modified".into());
+        }
+        for option in &self.options {
+            if matches!(
+                option,
+                ProfileOption::RetainUids
+                    | ProfileOption::RetainInstitutionIdentity
+                    | ProfileOption::RetainLongFullDates
+                    | ProfileOption::RetainDeviceIdentity
+                    | ProfileOption::RetainPatientCharacteristics
+            ) {
+                say("weakened", format!("{} keeps values that the basic profile takes away", option.name()));
+            }
+        }
+        let rows = table::rows();
+        for (tag, what) in &self.attributes {
+            let row = rows.iter().find(|r| r.single_tag() == Some(*tag));
+            match (what, row) {
+                (Override::Keep, Some(row)) => say(
+                    "weakened",
+                    format!("{tag} {} is kept; the basic profile says {}", row.name, row.basic.text()),
+                ),
+                (Override::Keep, None) if tag.is_private() => {
+                    say("weakened", format!("{tag} is private and kept whoever its creator is"));
+                }
+                (Override::Clean, Some(row)) if !row.options.contains(&Some(table::OptionRule::Clean)) => {
+                    say(
+                        "weakened",
+                        format!("{tag} {} is cleaned; the basic profile says {}", row.name, row.basic.text()),
+                    )
+                }
+                _ => {}
+            }
+        }
+        for word in &self.allow_words {
+            if super::words::is_common(word) {
+                say("unneeded", format!("the word \"{word}\" is allowed anyway"));
+            }
+        }
+        lints
+    }
+}
+
+fn option(name: &str) -> Result<ProfileOption, ProfileError> {
+    ProfileOption::from_name(name).ok_or_else(|| ProfileError::Option(name.into()))
+}
+
+fn tag(attribute: &str) -> Result<Tag, ProfileError> {
+    Tag::parse(attribute)
+        .or_else(|| dicom::tag_of(attribute))
+        .ok_or_else(|| ProfileError::Attribute(attribute.into()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_extends_another_and_the_linter_sees_what_is_weaker() {
+        let document = r#"
+            [profile.site]
+            add_options = ["retain_patient_characteristics"]
+            allow_words = ["Zorblax", "chest"]
+            [profile.study]
+            extends = "site"
+            drop_options = ["clean_graphics"]
+            keep_weekday = true
+            attributes = { PatientName = "keep", "(0008,1030)" = "remove" }
+        "#;
+        let profile = Profile::from_toml(document, "study").unwrap();
+        assert!(profile.has(ProfileOption::RetainPatientCharacteristics) && profile.keep_weekday);
+        assert!(!profile.has(ProfileOption::CleanGraphics) && profile.has(ProfileOption::CleanDescriptors));
+        let codes: Vec<_> = profile.lint().into_iter().map(|l| l.code).collect();
+        assert_eq!(codes, ["weakened", "weakened", "unneeded"]);
+        assert!(Profile::default().lint().is_empty());
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let error = |document: &str| Profile::from_toml(document, "a").unwrap_err();
+        assert!(matches!(
+            error("[profile.a]\nextends = \"b\"\n[profile.b]\nextends = \"a\""),
+            ProfileError::Circle(_)
+        ));
+        assert!(matches!(error("[profile.a]\noptions = [\"keep_all\"]"), ProfileError::Option(_)));
+        assert!(matches!(
+            error("[profile.a.attributes]\nPatientsName = \"keep\""),
+            ProfileError::Attribute(_)
+        ));
+        let ProfileError::Toml(message) = error("[profile.a]\nkeep_weekdays = true") else { panic!() };
+        assert!(message.contains("line 2") && message.contains("keep_weekdays"), "{message}");
+    }
+}

@@ -1,0 +1,562 @@
+//! The walk over the data set: every element, at every depth, gets exactly one action.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::binary;
+use super::date;
+use super::keys::{Keys, Subject};
+use super::plan::{Plan, Plans};
+use super::private;
+use super::record::{Action, ActionEntry};
+use super::table::Code;
+use super::text::{Cleaner, Strictness};
+use super::uid;
+use crate::dicom::{Charset, DataSet, Element, Value, is_pixel_data, vr_of};
+use crate::model::{Tag, Vr, tags};
+
+/// What stands where text was.
+const DUMMY_TEXT: &str = "REMOVED";
+const ENCAPSULATED_DOCUMENT: Tag = Tag::new(0x0042, 0x0011);
+const MIME_TYPE: Tag = Tag::new(0x0042, 0x0012);
+const TIMEZONE_OFFSET_FROM_UTC: Tag = Tag::new(0x0008, 0x0201);
+/// A blank page, for viewers that insist on a document.
+const BLANK_PDF: &[u8] = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]\
+/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n";
+
+/// De-identifies one data set.
+pub struct Scrub<'s> {
+    /// What to do with each attribute.
+    pub plans: &'s Plans,
+    /// Pseudonyms.
+    pub keys: &'s Keys,
+    /// Whose data set this is.
+    pub subject: Subject,
+    /// Days by which dates move into the past; 0 keeps them.
+    pub days_back: i64,
+    /// Cleans text.
+    pub cleaner: Cleaner<'s>,
+    /// The SOP class of the instance.
+    pub sop_class: String,
+    /// What was done so far, with how often.
+    pub actions: BTreeMap<ActionEntry, u32>,
+    /// Text beyond ASCII stays, and is UTF-8 from now on.
+    pub beyond_ascii: bool,
+    /// A private element stays.
+    pub private_kept: bool,
+    /// Inside a sequence of which every value is to be replaced.
+    dummies_only: bool,
+}
+
+/// Where an element stands.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    parent: Option<Tag>,
+    charset: &'p Charset,
+}
+
+/// An element with its fate.
+type Fate<'a> = (Option<Element<'a>>, Action);
+
+impl<'s> Scrub<'s> {
+    /// A walk that has not begun.
+    pub fn new(
+        plans: &'s Plans,
+        keys: &'s Keys,
+        subject: Subject,
+        days_back: i64,
+        cleaner: Cleaner<'s>,
+        sop_class: String,
+    ) -> Self {
+        Self {
+            plans,
+            keys,
+            subject,
+            days_back,
+            cleaner,
+            sop_class,
+            actions: BTreeMap::new(),
+            beyond_ascii: false,
+            private_kept: false,
+            dummies_only: false,
+        }
+    }
+
+    /// The data set without what identifies.
+    pub fn data_set<'a>(&mut self, set: DataSet<'a>, outer: &Charset) -> DataSet<'a> {
+        self.level(set, None, outer)
+    }
+
+    fn level<'a>(&mut self, set: DataSet<'a>, parent: Option<Tag>, outer: &Charset) -> DataSet<'a> {
+        let charset = set.charset(outer);
+        let place = Place { parent, charset: &charset };
+        let safe = SafePrivate::of(&set);
+        let mime = set.ascii(MIME_TYPE).map(str::to_string);
+        let mut kept = Vec::with_capacity(set.elements().len() + 6);
+        for element in set.into_elements() {
+            let tag = element.tag;
+            let (element, action) = if tag.is_private() {
+                self.private(element, &safe, place)
+            } else if tag == ENCAPSULATED_DOCUMENT {
+                document(element, mime.as_deref(), self.plans.of(tag))
+            } else {
+                self.public(element, place)
+            };
+            *self.actions.entry(ActionEntry { tag, action }).or_default() += 1;
+            kept.extend(element);
+        }
+        drop_empty_blocks(&mut kept);
+        DataSet::from_elements(kept)
+    }
+
+    fn public<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+        let tag = element.tag;
+        let repeating = matches!(tag.group() & 0xFF00, 0x5000 | 0x6000);
+        let stray_pixels = place.parent.is_some() && tag.group() == 0x7FE0;
+        if tag.group() < 8 || tag.is_group_length() || repeating || stray_pixels {
+            return (None, Action::Removed);
+        }
+        if self.dummies_only {
+            return self.only_dummy(element, place);
+        }
+        match self.plans.of(tag) {
+            Some(Plan::Keep) => self.keep(element, place),
+            Some(Plan::Clean(code)) => self.clean(element, code, place),
+            Some(Plan::Code(code)) => self.coded(element, code, place),
+            None => self.unnamed(element, place),
+        }
+    }
+
+    fn keep<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+        match (element.vr, &element.value) {
+            (_, Value::Items(_)) => self.items(element, place, Action::Kept),
+            (Vr::DA | Vr::DT | Vr::TM, _) => temporal(element, 0, Action::Kept),
+            (Vr::AS, _) => age(element),
+            (Vr::UN, _) => (None, Action::Removed),
+            (vr, Value::Bytes(bytes)) if vr.uses_character_set() && !bytes.is_ascii() => {
+                let text = place.charset.decode(bytes, vr);
+                (Some(self.put(element.tag, vr, &text)), Action::Kept)
+            }
+            _ => (Some(element), Action::Kept),
+        }
+    }
+
+    fn clean<'a>(&mut self, element: Element<'a>, code: Code, place: Place<'_>) -> Fate<'a> {
+        let tag = element.tag;
+        let was_empty = element.is_empty();
+        let code = self.plans.resolve(code, tag, place.parent, &self.sop_class);
+        let cleaned = match element.vr {
+            _ if tag == TIMEZONE_OFFSET_FROM_UTC => {
+                let valid = element
+                    .bytes()
+                    .and_then(|b| std::str::from_utf8(b).ok())
+                    .is_some_and(|t| date::is_zone(t.trim()));
+                (valid.then_some(element), Action::Kept)
+            }
+            Vr::SQ => self.items(element, place, Action::Cleaned),
+            Vr::DA | Vr::DT | Vr::TM => match self.plans.dates {
+                None => (None, Action::Removed),
+                Some(_) => temporal(element, self.days_back, Action::Shifted),
+            },
+            Vr::AS => age(element),
+            Vr::AE => (Some(self.pseudonym(&element)), Action::Pseudonymised),
+            vr if vr.uses_character_set() => self.text(element, Strictness::Terms, place),
+            _ => (None, Action::Removed),
+        };
+        match cleaned {
+            (Some(element), action) if !element.is_empty() || was_empty => (Some(element), action),
+            _ => self.finish(tag, code, place),
+        }
+    }
+
+    /// What a code leaves where there is no value to work on.
+    fn finish<'a>(&mut self, tag: Tag, code: Code, place: Place<'_>) -> Fate<'a> {
+        let vr = self.plans.vr(tag).or_else(|| vr_of(tag)).unwrap_or(Vr::LO);
+        self.coded(Element::new(tag, vr, &[][..]), code, place)
+    }
+
+    fn coded<'a>(&mut self, element: Element<'a>, code: Code, place: Place<'_>) -> Fate<'a> {
+        let tag = element.tag;
+        match self.plans.resolve(code, tag, place.parent, &self.sop_class) {
+            Code::Z => self.emptied(element),
+            Code::U if matches!(element.value, Value::Items(_)) => {
+                self.items(element, place, Action::UidReplaced)
+            }
+            Code::U | Code::D if element.vr == Vr::UI => (Some(self.uids(&element)), Action::UidReplaced),
+            Code::D => self.dummy(element, place),
+            _ => (None, Action::Removed),
+        }
+    }
+
+    fn emptied<'a>(&mut self, element: Element<'a>) -> Fate<'a> {
+        let tag = element.tag;
+        match tag {
+            tags::PATIENT_ID => {
+                (Some(Element::text(tag, Vr::LO, &self.subject.pseudonym())), Action::Pseudonymised)
+            }
+            tags::PATIENT_NAME => {
+                (Some(Element::text(tag, Vr::PN, &self.subject.pseudonym())), Action::Pseudonymised)
+            }
+            tags::ACCESSION_NUMBER if !element.is_empty() => {
+                (Some(self.pseudonym(&element)), Action::Pseudonymised)
+            }
+            _ => {
+                let vr = self.plans.vr(tag).unwrap_or(element.vr);
+                let empty = if vr == Vr::SQ {
+                    Element::sequence(tag, Vec::new())
+                } else {
+                    Element::new(tag, vr, &[][..])
+                };
+                (Some(empty), Action::Emptied)
+            }
+        }
+    }
+
+    fn dummy<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+        let tag = element.tag;
+        let vr = self.plans.vr(tag).or_else(|| vr_of(tag)).unwrap_or(element.vr);
+        if let Value::Items(_) = element.value {
+            let before = std::mem::replace(&mut self.dummies_only, true);
+            let fate = self.items(element, place, Action::Dummy);
+            self.dummies_only = before;
+            return fate;
+        }
+        let is_device = matches!(tag, tags::DEVICE_SERIAL_NUMBER | tags::STATION_NAME);
+        if is_device && !element.is_empty() {
+            return (Some(self.pseudonym(&element)), Action::Pseudonymised);
+        }
+        (Some(dummy_of(tag, vr)), Action::Dummy)
+    }
+
+    /// Inside a sequence that is replaced as a whole: structure and codes of the standard stay, values do not.
+    fn only_dummy<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+        match element.vr {
+            Vr::SQ => self.items(element, place, Action::Dummy),
+            Vr::UI if uid::is_class(element.tag) => self.unnamed(element, place),
+            Vr::UI => (Some(self.uids(&element)), Action::UidReplaced),
+            Vr::CS => self.unnamed(element, place),
+            vr if vr.is_string() => (Some(dummy_of(element.tag, vr)), Action::Dummy),
+            Vr::US | Vr::SS | Vr::UL | Vr::SL | Vr::FL | Vr::FD => (Some(element), Action::Kept),
+            _ => (None, Action::Removed),
+        }
+    }
+
+    fn unnamed<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+        let tag = element.tag;
+        match (element.vr, &element.value) {
+            (_, Value::Items(_)) => self.items(element, place, Action::Kept),
+            (_, Value::Fragments(_)) if is_pixel_data(tag) => (Some(element), Action::Kept),
+            (_, Value::Fragments(_) | Value::Unread(_)) => (None, Action::Removed),
+            _ if tag == tags::SPECIFIC_CHARACTER_SET => self.charset(element, place),
+            _ if element.is_empty() => (Some(element), Action::Kept),
+            (_, Value::Bytes(_)) if is_pixel_data(tag) && !matches!(element.vr, Vr::UN) => {
+                (Some(element), Action::Kept)
+            }
+            (Vr::UI, _) => self.unnamed_uid(element),
+            (Vr::PN, _) => (Some(dummy_of(tag, Vr::PN)), Action::Dummy),
+            (Vr::DA | Vr::DT | Vr::TM, _) => match self.plans.dates {
+                Some(_) => temporal(element, self.days_back, Action::Shifted),
+                None => (Some(Element::new(tag, element.vr, &[][..])), Action::Emptied),
+            },
+            (Vr::AS, _) => age(element),
+            (Vr::AE, _) => (Some(self.pseudonym(&element)), Action::Pseudonymised),
+            (Vr::CS, _) => self.coded_string(element, place),
+            (Vr::DS | Vr::IS, Value::Bytes(bytes)) => {
+                if private::is_numeric_text(bytes) {
+                    (Some(element), Action::Kept)
+                } else {
+                    (Some(Element::new(tag, element.vr, &[][..])), Action::Emptied)
+                }
+            }
+            (vr, _) if vr.uses_character_set() => {
+                let how =
+                    if is_technical(tag, place.parent) { Strictness::Technical } else { Strictness::Terms };
+                self.text(element, how, place)
+            }
+            (Vr::OB, _) if !binary::is_known_bulk(tag) => (None, Action::Removed),
+            (Vr::UR | Vr::UN, _) => (None, Action::Removed),
+            (_, Value::Bytes(bytes)) if binary::looks_like_text(bytes) => (None, Action::Removed),
+            _ => (Some(element), Action::Kept),
+        }
+    }
+
+    fn private<'a>(&mut self, element: Element<'a>, safe: &SafePrivate, place: Place<'_>) -> Fate<'a> {
+        let tag = element.tag;
+        match self.plans.of(tag) {
+            Some(Plan::Keep) => {
+                self.private_kept = true;
+                return self.keep(element, place);
+            }
+            Some(_) => return (None, Action::Removed),
+            None if self.dummies_only => return (None, Action::Removed),
+            None => {}
+        }
+        if tag.is_private_creator() {
+            // Taken out again where nothing of its block stays.
+            let name = safe.creators.iter().find(|c| c.0 == tag).map(|c| c.1);
+            return (name.map(|name| Element::text(tag, Vr::LO, name)), Action::Kept);
+        }
+        let Some(kind) = safe.elements.iter().find(|e| e.0 == tag).map(|e| e.1) else {
+            return (None, Action::Removed);
+        };
+        let action = if kind == private::Safe::Csa { Action::Cleaned } else { Action::Kept };
+        let cleaned = private::cleaned(element, kind).filter(|e| self.is_clean_code(e, kind));
+        self.private_kept |= cleaned.is_some();
+        let action = if cleaned.is_some() { action } else { Action::Removed };
+        (cleaned, action)
+    }
+
+    fn is_clean_code(&self, element: &Element<'_>, kind: private::Safe) -> bool {
+        kind != private::Safe::Code
+            || element
+                .bytes()
+                .and_then(|b| std::str::from_utf8(b).ok())
+                .is_some_and(|t| self.cleaner.is_clean(t))
+    }
+
+    fn items<'a>(&mut self, element: Element<'a>, place: Place<'_>, action: Action) -> Fate<'a> {
+        let tag = element.tag;
+        let Value::Items(items) = element.value else { return (None, Action::Removed) };
+        let items = items.into_iter().map(|item| self.level(item, Some(tag), place.charset)).collect();
+        (Some(Element::sequence(tag, items)), action)
+    }
+
+    fn text<'a>(&mut self, element: Element<'a>, how: Strictness, place: Place<'_>) -> Fate<'a> {
+        let Some(bytes) = element.bytes() else { return (None, Action::Removed) };
+        let (tag, vr) = (element.tag, element.vr);
+        let text = place.charset.decode(bytes, vr);
+        let cleaned = if vr.is_single_text() {
+            self.cleaner.clean(&text, how)
+        } else {
+            let values: Vec<Cow<'_, str>> = text.split('\\').map(|v| self.cleaner.clean(v, how)).collect();
+            if values.iter().all(|v| matches!(v, Cow::Borrowed(_))) {
+                Cow::Borrowed(&*text)
+            } else {
+                Cow::Owned(values.join("\\"))
+            }
+        };
+        let hidden =
+            cleaned.chars().any(|c| c.is_control() && !matches!(c, '\r' | '\n' | '\t' | '\x0c' | '\0'));
+        if let (Cow::Borrowed(_), true, false) = (&cleaned, bytes.is_ascii() && text.is_ascii(), hidden) {
+            return (Some(element), Action::Kept);
+        }
+        let plain: String =
+            cleaned.chars().filter(|c| !c.is_control() || matches!(c, '\r' | '\n' | '\t' | '\x0c')).collect();
+        let blank = plain.chars().all(|c| matches!(c, '\\') || !c.is_alphanumeric());
+        if blank && self.plans.of(tag).is_none() {
+            return (Some(dummy_of(tag, vr)), Action::Dummy);
+        }
+        let element =
+            if blank { Element::new(tag, vr, &[][..]) } else { self.put(tag, vr, plain.trim_end()) };
+        (Some(element), Action::Cleaned)
+    }
+
+    /// A text element, in UTF-8 if need be.
+    fn put<'a>(&mut self, tag: Tag, vr: Vr, text: &str) -> Element<'a> {
+        self.beyond_ascii |= !text.is_ascii();
+        let limit = match vr {
+            Vr::SH => 16,
+            Vr::LO => 64,
+            _ => usize::MAX,
+        };
+        if text.contains('\\') || text.chars().nth(limit).is_none() {
+            return Element::text(tag, vr, text);
+        }
+        Element::text(tag, vr, text.chars().take(limit).collect::<String>().trim_end())
+    }
+
+    fn coded_string<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+        let Some(bytes) = element.bytes() else { return (None, Action::Removed) };
+        let text = place.charset.decode(bytes, Vr::CS);
+        if text.is_ascii() && self.cleaner.is_clean(&text) {
+            return (Some(element), Action::Kept);
+        }
+        let values: Vec<&str> =
+            text.split('\\').map(|v| if v.is_ascii() && self.cleaner.is_clean(v) { v } else { "" }).collect();
+        (Some(Element::text(element.tag, Vr::CS, &values.join("\\"))), Action::Cleaned)
+    }
+
+    /// Known terms stay; what follows is decided when the whole data set is done.
+    fn charset<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+        if place.charset.is_known() && element.bytes().is_some_and(<[u8]>::is_ascii) {
+            (Some(element), Action::Kept)
+        } else {
+            (None, Action::Removed)
+        }
+    }
+
+    fn unnamed_uid<'a>(&mut self, element: Element<'a>) -> Fate<'a> {
+        let Some(bytes) = element.bytes() else { return (None, Action::Removed) };
+        let class = uid::is_class(element.tag);
+        let stays = ascii(bytes).is_some_and(|text| {
+            text.split('\\')
+                .map(|v| v.trim_matches([' ', '\0']))
+                .all(|v| v.is_empty() || uid::is_standard(v) || class && uid::is_valid(v))
+        });
+        if stays { (Some(element), Action::Kept) } else { (Some(self.uids(&element)), Action::UidReplaced) }
+    }
+
+    /// Every UID replaced by its keyed hash; those of the standard stay.
+    fn uids<'a>(&self, element: &Element<'_>) -> Element<'a> {
+        let bytes = element.bytes().unwrap_or_default();
+        let text = String::from_utf8_lossy(bytes);
+        let mut out = String::with_capacity(48);
+        for (i, value) in text.split('\\').enumerate() {
+            if i > 0 {
+                out.push('\\');
+            }
+            let value = value.trim_matches([' ', '\0']);
+            if uid::is_standard(value) {
+                out.push_str(value);
+            } else if !value.is_empty() {
+                out.push_str(&self.keys.uid(value));
+            }
+        }
+        Element::text(element.tag, Vr::UI, &out)
+    }
+
+    fn pseudonym<'a>(&self, element: &Element<'_>) -> Element<'a> {
+        let bytes = element.bytes().unwrap_or_default().trim_ascii();
+        let vr = self.plans.vr(element.tag).unwrap_or(element.vr);
+        if bytes.is_empty() {
+            return Element::new(element.tag, vr, &[][..]);
+        }
+        let kind = format!("{}", element.tag);
+        Element::text(element.tag, vr, &self.keys.pseudonym(&kind, bytes))
+    }
+}
+
+/// What of a data set's private elements is safe; looked up before the elements are taken apart.
+#[derive(Default)]
+struct SafePrivate {
+    elements: Vec<(Tag, private::Safe)>,
+    creators: Vec<(Tag, &'static str)>,
+}
+
+impl SafePrivate {
+    fn of(set: &DataSet<'_>) -> Self {
+        let mut safe = Self::default();
+        for element in set.elements().iter().filter(|e| e.tag.is_private()) {
+            if element.tag.is_private_creator() {
+                safe.creators.extend(private::creator(set, element.tag).map(|name| (element.tag, name)));
+            } else if !safe.creators.is_empty() {
+                safe.elements.extend(private::safe(set, element.tag).map(|kind| (element.tag, kind)));
+            }
+        }
+        safe
+    }
+}
+
+/// Takes out private creators whose block is empty.
+fn drop_empty_blocks(elements: &mut Vec<Element<'_>>) {
+    let used: Vec<Tag> = elements
+        .iter()
+        .filter(|e| e.tag.is_private() && !e.tag.is_private_creator())
+        .map(|e| e.tag.private_creator())
+        .collect();
+    elements.retain(|e| !e.tag.is_private_creator() || used.contains(&e.tag));
+}
+
+fn ascii(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok().filter(|t| t.is_ascii())
+}
+
+/// Dates and times moved; values that are none are dropped.
+fn temporal<'a>(element: Element<'a>, days: i64, done: Action) -> Fate<'a> {
+    let (tag, vr) = (element.tag, element.vr);
+    let Some(text) = element.bytes().and_then(ascii) else {
+        return (Some(Element::new(tag, vr, &[][..])), Action::Emptied);
+    };
+    let mut values = Vec::new();
+    for value in text.split('\\') {
+        let value = value.trim_matches([' ', '\0']);
+        let moved = match vr {
+            _ if value.is_empty() => None,
+            Vr::TM => date::is_tm(value).then(|| value.to_string()),
+            Vr::DT => date::shift_dt(value, days),
+            _ => date::shift_da(value, days),
+        };
+        values.push(moved.unwrap_or_default());
+    }
+    if values.iter().all(String::is_empty) {
+        return (Some(Element::new(tag, vr, &[][..])), Action::Emptied);
+    }
+    let action = if vr == Vr::TM { Action::Kept } else { done };
+    (Some(Element::text(tag, vr, &values.join("\\"))), action)
+}
+
+fn age(element: Element<'_>) -> Fate<'_> {
+    let capped = element.bytes().and_then(ascii).map(str::trim).and_then(date::cap_age);
+    match capped {
+        Some(age) => (Some(Element::text(element.tag, Vr::AS, &age)), Action::Cleaned),
+        None => (Some(Element::new(element.tag, Vr::AS, &[][..])), Action::Emptied),
+    }
+}
+
+/// The dummy of a document: blank, of the same kind.
+fn document<'a>(element: Element<'a>, mime: Option<&str>, plan: Option<Plan>) -> Fate<'a> {
+    if plan == Some(Plan::Keep) {
+        return (Some(element), Action::Kept);
+    }
+    let bytes: &'static [u8] = match mime {
+        Some("application/pdf") => BLANK_PDF,
+        Some("text/XML" | "text/xml") => b"<ClinicalDocument/>",
+        _ => &[0, 0],
+    };
+    (Some(Element::new(element.tag, Vr::OB, bytes)), Action::Dummy)
+}
+
+fn dummy_of<'a>(tag: Tag, vr: Vr) -> Element<'a> {
+    let text = match vr {
+        Vr::AE | Vr::CS | Vr::LO | Vr::SH | Vr::ST | Vr::LT | Vr::UT | Vr::UC | Vr::PN => DUMMY_TEXT,
+        Vr::AS => "000D",
+        Vr::DA => "19000101",
+        Vr::DT => "19000101000000",
+        Vr::TM => "000000",
+        Vr::DS | Vr::IS => "0",
+        Vr::UI => "2.25.0",
+        Vr::UR => "https://removed.invalid/",
+        Vr::SQ => return Element::sequence(tag, Vec::new()),
+        Vr::FD | Vr::OD | Vr::OV | Vr::SV | Vr::UV => return Element::new(tag, vr, &[0; 8][..]),
+        Vr::FL | Vr::OF | Vr::OL | Vr::SL | Vr::UL | Vr::AT => return Element::new(tag, vr, &[0; 4][..]),
+        Vr::US | Vr::SS | Vr::OB | Vr::OW | Vr::UN => return Element::new(tag, vr, &[0; 2][..]),
+    };
+    Element::text(tag, vr, text)
+}
+
+/// Attributes of text that describe equipment, encoding or codes: what stands there is no prose.
+fn is_technical(tag: Tag, parent: Option<Tag>) -> bool {
+    matches!(
+        tag.0,
+        0x0008_0070
+            | 0x0008_0100
+            | 0x0008_0102
+            | 0x0008_0103
+            | 0x0008_0119
+            | 0x0008_1090
+            | 0x0018_0024
+            | 0x0018_0031
+            | 0x0018_1020
+            | 0x0018_1160
+            | 0x0018_1180
+            | 0x0018_1210
+            | 0x0018_1250
+            | 0x0018_1251
+            | 0x0018_9005
+            | 0x0018_9041
+            | 0x0018_9051
+            | 0x0020_9056
+            | 0x0020_9213
+            | 0x0020_9238
+            | 0x0028_1054
+            | 0x0028_1055
+            | 0x0028_3003
+            | 0x0028_3004
+            | 0x0040_08EA
+            | 0x0054_1101
+            | 0x0054_1102
+            | 0x0054_1103
+            | 0x0054_1105
+            | 0x0054_1201
+    ) || tag == Tag::new(0x0008, 0x0104) && parent.is_some()
+}

@@ -1,0 +1,453 @@
+//! Cleaning of free text: what identifies goes, what describes stays.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::identity::{Identity, Kind};
+use super::words;
+
+/// How much may stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strictness {
+    /// Free text: only terms of the trade, small numbers, units and codes stay.
+    Terms,
+    /// Technical text (names of sequences, kernels, versions, codes): everything stays that does not identify.
+    Technical,
+}
+
+/// Cleans texts of one instance.
+#[derive(Debug, Clone, Copy)]
+pub struct Cleaner<'a> {
+    /// What identifies in this instance.
+    pub identity: &'a Identity,
+    /// Words that the project allows beside the built-in ones.
+    pub allowed: &'a BTreeSet<String>,
+}
+
+struct Token<'t> {
+    range: Range<usize>,
+    text: &'t str,
+    folded: Cow<'t, str>,
+    dropped: bool,
+}
+
+impl Cleaner<'_> {
+    /// The cleaned text; borrowed where nothing had to go.
+    pub fn clean<'t>(&self, text: &'t str, how: Strictness) -> Cow<'t, str> {
+        let mut tokens = tokens(text);
+        for token in &mut tokens {
+            token.dropped = self.identifies(token, how) || how == Strictness::Terms && !self.is_term(token);
+        }
+        self.drop_phrases(&mut tokens);
+        drop_contacts(text, &mut tokens);
+        drop_dates(text, &mut tokens);
+        drop_phones(text, &mut tokens);
+        drop_titled(text, &mut tokens);
+        drop_ages(&mut tokens);
+        if tokens.iter().all(|t| !t.dropped) {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(rebuild(text, &tokens))
+    }
+
+    /// Whether a text holds something that identifies, as a coded value may not.
+    pub fn is_clean(&self, text: &str) -> bool {
+        let tokens = tokens(text);
+        !tokens.iter().any(|t| self.identifies(t, Strictness::Technical))
+    }
+
+    fn identifies(&self, token: &Token<'_>, how: Strictness) -> bool {
+        let folded = &*token.folded;
+        let common = words::is_common(folded);
+        if let Some(kind) = self.identity.words.get(folded) {
+            // In technical text a maker's name stays also where a person or a station bears it.
+            return how == Strictness::Terms || !common && (*kind != Kind::Date || folded.len() > 4);
+        }
+        if common || folded.len() < 5 {
+            return !folded.is_ascii() && !common && self.contains_a_word(folded);
+        }
+        how == Strictness::Technical && self.contains_a_word(folded)
+    }
+
+    /// A longer token around an identifier, such as `johnsmith1970`.
+    fn contains_a_word(&self, folded: &str) -> bool {
+        self.identity.words.iter().any(|(word, kind)| {
+            let least = if word.is_ascii() { 4 } else { 2 };
+            let numeric = word.bytes().all(|b| b.is_ascii_digit());
+            word.len() >= if numeric { 6 } else { least }
+                && *kind != Kind::Device
+                && folded.contains(&**word)
+                && !words::is_common(word)
+        })
+    }
+
+    fn is_term(&self, token: &Token<'_>) -> bool {
+        let folded = &*token.folded;
+        if words::is_common(folded) || self.allowed.contains(folded) {
+            return true;
+        }
+        if !folded.is_ascii() {
+            return false;
+        }
+        match folded.len() {
+            1 => true,
+            2..=24 => self.is_code(token.text) || self.is_compound(token.text),
+            _ => false,
+        }
+    }
+
+    /// `B31f`, `120kV`, `T2w`, `512x512`, `C5`: terms or single letters, and few digits.
+    fn is_code(&self, text: &str) -> bool {
+        let parts = runs(text, |c| c.is_ascii_digit());
+        let digits: usize = parts.iter().filter(|p| p.as_bytes()[0].is_ascii_digit()).map(|p| p.len()).sum();
+        let is_matrix = parts.iter().all(|p| p.as_bytes()[0].is_ascii_digit() || p.eq_ignore_ascii_case("x"));
+        let letters_ok = |p: &str| {
+            let folded = p.to_ascii_lowercase();
+            p.len() == 1 || words::is_common(&folded) || self.allowed.contains(&folded)
+        };
+        digits > 0
+            && (digits <= 4 || is_matrix && digits <= 9 && parts.len() > 1)
+            && parts.len() <= 5
+            && parts.iter().all(|p| p.as_bytes()[0].is_ascii_digit() || letters_ok(p))
+    }
+
+    /// `ChestAbdomen`, `AxialT2`: terms written together with capitals.
+    fn is_compound(&self, text: &str) -> bool {
+        let mut start = 0;
+        let mut parts = Vec::new();
+        let bytes = text.as_bytes();
+        for i in 1..bytes.len() {
+            if bytes[i].is_ascii_uppercase() && !bytes[i - 1].is_ascii_uppercase() {
+                parts.push(&text[start..i]);
+                start = i;
+            }
+        }
+        parts.push(&text[start..]);
+        parts.len() > 1
+            && parts.iter().all(|p| {
+                let folded = p.to_ascii_lowercase();
+                let known = words::is_common(&folded) || self.allowed.contains(&folded);
+                !self.identity.words.contains_key(&*folded) && (known && p.len() > 1 || self.is_code(p))
+            })
+    }
+
+    /// Identifiers of several words: `Long Road 12`, `AB 12-34`.
+    fn drop_phrases(&self, tokens: &mut [Token<'_>]) {
+        if tokens.len() < 2 || self.identity.phrases.is_empty() {
+            return;
+        }
+        let mut squeezed = String::new();
+        let mut starts = Vec::with_capacity(tokens.len());
+        for token in tokens.iter() {
+            starts.push(squeezed.len());
+            squeezed.push_str(&token.folded);
+        }
+        let joined = self.identity.phrases.iter().map(String::as_str);
+        let singles =
+            self.identity.words.iter().filter(|(w, k)| w.len() >= 6 && **k != Kind::Place).map(|(w, _)| &**w);
+        for phrase in joined.chain(singles) {
+            let mut from = 0;
+            while let Some(at) = squeezed[from..].find(phrase).map(|at| at + from) {
+                let first = starts.partition_point(|s| *s <= at) - 1;
+                let last = starts.partition_point(|s| *s < at + phrase.len());
+                // A short phrase must begin where a word begins.
+                if phrase.len() >= 8 || starts[first] == at {
+                    tokens[first..last].iter_mut().for_each(|t| t.dropped = true);
+                }
+                from = at + phrase.chars().next().map_or(1, char::len_utf8);
+            }
+        }
+    }
+}
+
+fn tokens(text: &str) -> Vec<Token<'_>> {
+    let mut tokens = Vec::new();
+    let mut start = None;
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        let inside =
+            at < text.len() && (c.is_alphanumeric() || matches!(c, '\u{300}'..='\u{36F}' | '\u{FFFD}'));
+        match (inside, start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                let word = &text[from..at];
+                tokens.push(Token { range: from..at, text: word, folded: words::fold(word), dropped: false });
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    tokens
+}
+
+/// Runs of characters for which `class` says the same.
+fn runs(text: &str, class: impl Fn(char) -> bool) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut last = None;
+    for (at, c) in text.char_indices() {
+        let this = class(c);
+        if last.is_some_and(|l| l != this) {
+            parts.push(&text[start..at]);
+            start = at;
+        }
+        last = Some(this);
+    }
+    if start < text.len() {
+        parts.push(&text[start..]);
+    }
+    parts
+}
+
+/// E-mail addresses and URLs: the whole run between spaces goes.
+fn drop_contacts(text: &str, tokens: &mut [Token<'_>]) {
+    if !text.contains('@') && !text.contains("://") && !text.to_ascii_lowercase().contains("www.") {
+        return;
+    }
+    let mut at = 0;
+    for chunk in text.split_inclusive(char::is_whitespace) {
+        let range = at..at + chunk.len();
+        at = range.end;
+        let lower = chunk.to_ascii_lowercase();
+        if lower.contains('@') && lower.trim().len() > 2 || lower.contains("://") || lower.contains("www.") {
+            tokens
+                .iter_mut()
+                .filter(|t| t.range.start >= range.start && t.range.end <= range.end)
+                .for_each(|t| t.dropped = true);
+        }
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+const MONTHS: &[&str] = &[
+    "jan",
+    "january",
+    "januar",
+    "janvier",
+    "feb",
+    "february",
+    "februar",
+    "fevrier",
+    "mar",
+    "march",
+    "marz",
+    "mars",
+    "apr",
+    "april",
+    "avril",
+    "may",
+    "mai",
+    "jun",
+    "june",
+    "juni",
+    "juin",
+    "jul",
+    "july",
+    "juli",
+    "juillet",
+    "aug",
+    "august",
+    "aout",
+    "sep",
+    "sept",
+    "september",
+    "septembre",
+    "oct",
+    "october",
+    "okt",
+    "oktober",
+    "octobre",
+    "nov",
+    "november",
+    "novembre",
+    "dec",
+    "december",
+    "dez",
+    "dezember",
+    "decembre",
+];
+
+/// `2024-01-15`, `15/01/24`, `15 Jan 2024`, `20240115`.
+fn drop_dates(text: &str, tokens: &mut [Token<'_>]) {
+    for i in 0..tokens.len() {
+        let digits = tokens[i].text;
+        if digits.len() == 8
+            && (super::date::parse_da(digits).is_some_and(|(y, ..)| (1880..2100).contains(&y)))
+        {
+            tokens[i].dropped = true;
+        }
+        if MONTHS.contains(&&*tokens[i].folded) {
+            let near = |t: &Token<'_>| {
+                is_number(t.text) || t.text.len() <= 4 && t.text.as_bytes()[0].is_ascii_digit()
+            };
+            let (before, after) =
+                (i > 0 && near(&tokens[i - 1]), i + 1 < tokens.len() && near(&tokens[i + 1]));
+            if before || after {
+                tokens[i].dropped = true;
+            }
+            if before {
+                tokens[i - 1].dropped = true;
+            }
+            if after {
+                tokens[i + 1].dropped = true;
+                if let Some(year) = tokens.get_mut(i + 2).filter(|t| is_number(t.text) && t.text.len() == 4) {
+                    year.dropped = true;
+                }
+            }
+        }
+        if i + 2 < tokens.len() {
+            let [a, b, c] = [0, 1, 2].map(|k| tokens[i + k].text);
+            let gap = |k: usize| &text[tokens[i + k].range.end..tokens[i + k + 1].range.start];
+            let separated = gap(0) == gap(1) && matches!(gap(0), "-" | "/" | "." | ". ");
+            let lengths = (a.len(), b.len(), c.len());
+            let shape = matches!(lengths, (4, 1..=2, 1..=2) | (1..=2, 1..=2, 4) | (2, 2, 2));
+            if separated && shape && [a, b, c].into_iter().all(is_number) {
+                tokens[i..i + 3].iter_mut().for_each(|t| t.dropped = true);
+            }
+        }
+    }
+}
+
+/// Groups of two to five digits, seven to fifteen in all, as telephone numbers are written; and long numbers.
+fn drop_phones(text: &str, tokens: &mut [Token<'_>]) {
+    let mut start = 0;
+    while start < tokens.len() {
+        let mut end = start;
+        let mut digits = 0;
+        while end < tokens.len() && is_number(tokens[end].text) && (2..=5).contains(&tokens[end].text.len()) {
+            let joined = end == start
+                || text[tokens[end - 1].range.end..tokens[end].range.start]
+                    .chars()
+                    .all(|c| matches!(c, ' ' | '-' | '/' | '(' | ')' | '+'));
+            if !joined {
+                break;
+            }
+            digits += tokens[end].text.len();
+            end += 1;
+        }
+        if end - start >= 2 && (7..=15).contains(&digits) {
+            tokens[start..end].iter_mut().for_each(|t| t.dropped = true);
+        }
+        start = end.max(start + 1);
+    }
+}
+
+/// A title and the name after it: `Dr. Hand`.
+fn drop_titled(text: &str, tokens: &mut [Token<'_>]) {
+    for i in 1..tokens.len() {
+        let title = &tokens[i - 1];
+        let dot = text[title.range.end..].starts_with('.');
+        let is_title = match &*title.folded {
+            "dr" => dot || title.text == "Dr",
+            "mr" | "ms" => dot,
+            "prof" | "professor" | "mrs" | "doctor" | "herr" | "frau" | "madame" | "monsieur" => true,
+            _ => false,
+        };
+        if is_title {
+            tokens[i - 1..=i].iter_mut().for_each(|t| t.dropped = true);
+        }
+    }
+}
+
+/// Ages over 89 (45 CFR 164.514).
+fn drop_ages(tokens: &mut [Token<'_>]) {
+    for i in 0..tokens.len() {
+        let text = &*tokens[i].folded;
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let Ok(number) = text[..digits].parse::<u32>() else { continue };
+        let unit =
+            if digits == text.len() { tokens.get(i + 1).map_or("", |t| &*t.folded) } else { &text[digits..] };
+        let years = matches!(unit, "y" | "yo" | "yr" | "yrs" | "year" | "years" | "jahre" | "ans" | "anos");
+        if (90..=130).contains(&number) && years {
+            tokens[i].dropped = true;
+        }
+    }
+}
+
+/// What stays, with its own separators; where something went, one space.
+fn rebuild(text: &str, tokens: &[Token<'_>]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut last: Option<usize> = None;
+    for (i, token) in tokens.iter().enumerate().filter(|(_, t)| !t.dropped) {
+        match last {
+            Some(l) if l + 1 == i => out.push_str(&text[tokens[l].range.end..token.range.start]),
+            Some(_) => out.push(' '),
+            None if i == 0 => out.push_str(&text[..token.range.start]),
+            None => {}
+        }
+        out.push_str(token.text);
+        last = Some(i);
+    }
+    if let Some(l) = last.filter(|l| l + 1 == tokens.len()) {
+        out.push_str(&text[tokens[l].range.end..]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> Identity {
+        let mut identity = Identity::default();
+        identity.add("Müller^Hans Jörg", Kind::Name);
+        identity.add("Hand^Li", Kind::Name);
+        identity.add("MRN-0012/34", Kind::Id);
+        identity.add("12 Long Road", Kind::Place);
+        identity.add("19620315", Kind::Date);
+        identity
+    }
+
+    fn clean(text: &str, how: Strictness) -> String {
+        let (identity, allowed) = (identity(), BTreeSet::new());
+        Cleaner { identity: &identity, allowed: &allowed }.clean(text, how).into_owned()
+    }
+
+    #[test]
+    fn terms_stay_and_people_go() {
+        for (text, expected) in [
+            ("CT CHEST W/O CONTRAST 2.5mm B31f", "CT CHEST W/O CONTRAST 2.5mm B31f"),
+            ("ep2d_diff_3scan_trace_p2_ADC", "ep2d_diff_3scan_trace_p2_ADC"),
+            ("CHEST for Mueller, Hans-Joerg", "CHEST for"),
+            ("MULLER HANS chest", "chest"),
+            ("Left hand, Dr. Hand", "Left"),
+            ("liver Li", "liver"),
+            ("Seen by Smith at 555-123-4567", "Seen by at"),
+            ("nr MRN 0012 34 done", "done"),
+            ("born 15.03.1962 or Mar 15, 1962 or 1962-03-15", "or or"),
+            ("mail a.b@x.org http://x.org/chest axial", "axial"),
+            ("lives 12 Long Road", ""),
+            ("512x512 T2w 3T 120kV", "512x512 T2w 3T 120kV"),
+            ("94 year old male 45 year", "year old male 45 year"),
+            ("ChestAbdomen JohnChest 123456", "ChestAbdomen"),
+            ("山田 axial", "axial"),
+        ] {
+            assert_eq!(clean(text, Strictness::Terms), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn technical_text_loses_only_what_identifies() {
+        for (text, expected) in [
+            ("syngo MR E11 N4_VE11C_LATEST_20160120", "syngo MR E11 N4_VE11C_LATEST"),
+            ("*tfl3d1_16ns", "*tfl3d1_16ns"),
+            ("HansMueller1970 kernel", "kernel"),
+            ("SIEMENS", "SIEMENS"),
+        ] {
+            assert_eq!(clean(text, Strictness::Technical), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn multi_byte_names_are_found() {
+        let mut identity = Identity::default();
+        identity.add("Yamada^Tarou=山田^太郎", Kind::Name);
+        let allowed = BTreeSet::new();
+        let cleaner = Cleaner { identity: &identity, allowed: &allowed };
+        assert_eq!(cleaner.clean("山田太郎様 kernel", Strictness::Technical), "kernel");
+        assert_eq!(cleaner.clean("胸部 kernel", Strictness::Technical), "胸部 kernel");
+    }
+}

@@ -1,0 +1,159 @@
+//! Sources, and what was not simply stored.
+
+use std::sync::atomic::Ordering;
+
+use crate::catalog::{Choice, FileRecord, GroupRecord};
+use crate::config::Inbox;
+use crate::engine::query::{
+    AttributeRow, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup, IntakeGroups,
+    IntakeStatus, Rows, SourceView,
+};
+use crate::engine::{EngineError, Session};
+use crate::pipeline::{Attribute, explain_reason, now_ms};
+
+const MAX_PAGE: u32 = 10_000;
+const MASK: &str = "•••";
+const SEPARATOR: char = '\u{1f}';
+
+pub fn sources(session: &Session) -> Result<Vec<SourceView>, EngineError> {
+    let config = session.engine.shared.config();
+    config.inboxes.iter().map(|inbox| source(session, inbox)).collect()
+}
+
+fn source(session: &Session, inbox: &Inbox) -> Result<SourceView, EngineError> {
+    let shared = &session.engine.shared;
+    let (received, last_arrival_ms) = shared.map.received(&inbox.name)?;
+    let pulse = shared.catalog.read().pulse("received", Some(&inbox.name), now_ms())?;
+    let running = session.engine.watchers.state(&inbox.name);
+    let state = running.as_ref().map(|(state, _)| state);
+    let count = |of: fn(&crate::source::WatchState) -> &std::sync::atomic::AtomicU64| {
+        state.map_or(0, |s| of(s).load(Ordering::Relaxed))
+    };
+    Ok(SourceView {
+        name: inbox.name.clone(),
+        kind: "folder".into(),
+        path: shared.root.join(&inbox.path).to_string_lossy().into_owned(),
+        site: inbox.site.clone(),
+        after: inbox.after.as_str().into(),
+        events: state.is_some_and(|s| s.events.load(Ordering::Relaxed)),
+        problem: match state {
+            Some(state) => state.problem(),
+            None => Some("not watched: the pipeline does not run".into()),
+        },
+        by_event: count(|s| &s.by_event),
+        by_rescan: count(|s| &s.by_rescan),
+        settling: count(|s| &s.settling),
+        waiting: running.as_ref().map_or(0, |(_, tally)| tally.open()),
+        received,
+        slots: pulse.slots,
+        last_arrival_ms,
+    })
+}
+
+pub fn groups(session: &Session, query: &IntakeGroups) -> Result<Vec<IntakeGroup>, EngineError> {
+    let groups = session.engine.shared.map.groups()?.into_iter().map(group);
+    let words: Vec<&str> = query.filter.split_whitespace().collect();
+    Ok(groups.filter(|g| words.iter().all(|w| matches(g, w))).collect())
+}
+
+fn matches(group: &IntakeGroup, word: &str) -> bool {
+    let status = status_name(group.status);
+    let holds = |text: &str, part: &str| text.to_lowercase().contains(&part.to_lowercase());
+    match word.split_once(':') {
+        Some(("status", value)) => status == value,
+        Some(("reason", value)) => group.reason == value,
+        Some(("site", value)) => group.site == value,
+        Some(("day", value)) => group.day.starts_with(value),
+        _ => [status, &group.reason, &group.explanation, &group.site].iter().any(|text| holds(text, word)),
+    }
+}
+
+pub fn files(session: &Session, query: &IntakeFiles) -> Result<Rows<IntakeFile>, EngineError> {
+    let choice = choice_of(&query.group)?;
+    let limit = query.page.limit.min(MAX_PAGE);
+    let (rows, total) = session.engine.shared.map.files(&choice, query.page.offset, limit)?;
+    Ok(Rows { rows: rows.into_iter().map(file).collect(), total })
+}
+
+pub fn detail(session: &Session, query: &IntakeDetail) -> Result<IntakeDetailView, EngineError> {
+    let shared = &session.engine.shared;
+    let missing = || EngineError::NotFound { what: "file".into(), id: query.id.to_string() };
+    let record = shared.map.file(query.id)?.ok_or_else(missing)?;
+    let copy =
+        record.file.kept.then(|| std::fs::read(shared.quarantined(&record.file.sha256)).ok()).flatten();
+    let attributes = copy.as_deref().map(|bytes| shared.deid.explain(bytes)).unwrap_or_default();
+    if query.reveal {
+        // Looking at values as they stand is an act: it leaves its mark before they are shown.
+        shared.catalog.write_first(|tx| {
+            let detail = serde_json::json!({ "sha256": record.file.sha256 });
+            tx.audit(now_ms(), &session.user, "intake.reveal", &format!("intake {}", query.id), &detail)
+        })?;
+    }
+    Ok(IntakeDetailView {
+        file: file(record),
+        has_picture: attributes.iter().any(|a| a.keyword == "PixelData"),
+        attributes: attributes.into_iter().map(|a| attribute(a, query.reveal)).collect(),
+    })
+}
+
+fn attribute(a: Attribute, reveal: bool) -> AttributeRow {
+    let value = if reveal || a.harmless || a.value.is_empty() { a.value } else { MASK.into() };
+    AttributeRow { tag: a.tag, keyword: a.keyword, vr: a.vr, value, action: a.action }
+}
+
+/// The choice that a group's key stands for.
+pub fn choice_of(key: &str) -> Result<Choice, EngineError> {
+    let parts: Vec<&str> = key.split(SEPARATOR).collect();
+    match &*parts {
+        [status, reason, site, day] => {
+            Ok(Choice::Group(status.to_string(), reason.to_string(), site.to_string(), day.to_string()))
+        }
+        _ => Err(EngineError::NotFound { what: "group".into(), id: key.into() }),
+    }
+}
+
+fn group(g: GroupRecord) -> IntakeGroup {
+    IntakeGroup {
+        key: [&*g.status, &*g.reason, &*g.site, &*g.day].join(&SEPARATOR.to_string()),
+        status: status(&g.status),
+        explanation: explain_reason(&g.reason).into(),
+        reason: g.reason,
+        site: g.site,
+        day: g.day,
+        count: g.count,
+        latest_ms: g.latest_ms,
+    }
+}
+
+pub fn file(record: FileRecord) -> IntakeFile {
+    IntakeFile {
+        id: record.id,
+        path: record.file.path,
+        bytes: record.file.bytes,
+        sha256: record.file.sha256,
+        status: status(&record.file.status),
+        reason: record.file.reason,
+        detail: record.file.detail,
+        at_ms: record.file.at_ms,
+    }
+}
+
+fn status(name: &str) -> IntakeStatus {
+    match name {
+        "deidentified" => IntakeStatus::Deidentified,
+        "quarantined" => IntakeStatus::Quarantined,
+        "duplicate" => IntakeStatus::Duplicate,
+        "discarded" => IntakeStatus::Discarded,
+        _ => IntakeStatus::Rejected,
+    }
+}
+
+fn status_name(status: IntakeStatus) -> &'static str {
+    match status {
+        IntakeStatus::Deidentified => "deidentified",
+        IntakeStatus::Quarantined => "quarantined",
+        IntakeStatus::Rejected => "rejected",
+        IntakeStatus::Duplicate => "duplicate",
+        IntakeStatus::Discarded => "discarded",
+    }
+}

@@ -1,0 +1,43 @@
+//! Answers to queries, one file per family.
+
+mod catalog;
+mod intake;
+mod overview;
+mod queue;
+mod stats;
+mod trail;
+
+pub(super) use intake::choice_of;
+pub(super) use queue::tab_tasks;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::query::Query;
+use super::{EngineError, Session};
+
+/// Answers a query in its wire form.
+pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineError> {
+    match query {
+        Query::Status(_) => wire(overview::status(session)?),
+        Query::Overview(q) => wire(overview::overview(session, &q)?),
+        Query::Sources(_) => wire(intake::sources(session)?),
+        Query::IntakeGroups(q) => wire(intake::groups(session, &q)?),
+        Query::IntakeFiles(q) => wire(intake::files(session, &q)?),
+        Query::IntakeDetail(q) => wire(intake::detail(session, &q)?),
+        Query::Facets(q) => wire(catalog::facets(session, &q)?),
+        Query::SeriesPage(q) => wire(catalog::page(session, &q)?),
+        Query::SeriesDetail(q) => wire(catalog::detail(session, &q.series_uid)?),
+        Query::Complete(q) => wire(catalog::complete(session, &q)?),
+        Query::Queue(q) => wire(queue::queue(session, &q)?),
+        Query::Task(q) => wire(queue::task(session, q.id)?),
+        Query::Stats(q) => wire(stats::stats(session, &q)?),
+        Query::History(q) => wire(trail::history(session, &q)?),
+        Query::ParkedJobs(_) => wire(trail::parked(session)?),
+        Query::VerifyTrail(_) => wire(trail::verify(session)?),
+    }
+}
+
+pub(super) fn wire(value: impl Serialize) -> Result<Value, EngineError> {
+    serde_json::to_value(value).map_err(|e| EngineError::Storage { why: e.to_string() })
+}

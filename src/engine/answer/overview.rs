@@ -1,0 +1,204 @@
+//! *Is it healthy?*
+
+use super::catalog::severity;
+use super::stats::{cycle_time, first_pass, share};
+use crate::catalog::{CatalogError, DecisionRecord, Reader, Which};
+use crate::engine::query::{
+    Alert, Door, FlowStage, Measured, Overview, OverviewView, Severity, StatusView, Trend,
+};
+use crate::engine::{EngineError, Session};
+use crate::pipeline::now_ms;
+
+const HOUR_MS: i64 = 3_600_000;
+const WEEK_MS: i64 = 7 * 24 * HOUR_MS;
+/// Hours that the backlog chart shows.
+const BACKLOG_HOURS: i64 = 72;
+const DISK_LOW_BYTES: u64 = 5 << 30;
+
+pub fn status(session: &Session) -> Result<StatusView, EngineError> {
+    let shared = &session.engine.shared;
+    let attention = attention(session, now_ms())?;
+    let of = |s: Severity| attention.iter().filter(|a| a.severity == s).count() as u32;
+    Ok(StatusView {
+        project: shared.config().project.name.clone(),
+        user: session.user.clone(),
+        role: "owner".into(),
+        busy: session.engine.is_busy()?,
+        attached: session.attached,
+        errors: of(Severity::Error),
+        warnings: of(Severity::Warning),
+        revision: shared.bus.revision(),
+    })
+}
+
+pub fn overview(session: &Session, query: &Overview) -> Result<OverviewView, EngineError> {
+    let shared = &session.engine.shared;
+    let flow = flow(session, query.now_ms)?;
+    let attention = attention(session, query.now_ms)?;
+    let reader = shared.catalog.read();
+    let decisions = reader.decisions()?;
+    Ok(OverviewView {
+        flow,
+        attention,
+        trends: trends(&decisions, query.now_ms),
+        backlog: backlog(&reader, query.now_ms)?,
+        disk_free_bytes: disk_free(session),
+        store_bytes: reader.store_totals()?.1,
+    })
+}
+
+fn flow(session: &Session, now: i64) -> Result<Vec<FlowStage>, EngineError> {
+    let shared = &session.engine.shared;
+    let reader = shared.catalog.read();
+    let statuses = shared.map.status_counts()?;
+    let files = |name: &str| statuses.iter().find(|(status, _)| status == name).map_or(0, |(_, n)| *n);
+    let (jobs, parked) = reader.job_counts()?;
+    let settling = session.engine.watchers.pending();
+    let returned = reader.decisions()?.iter().filter(|d| !d.accepted).count() as u64;
+    let asides: [(&str, Vec<(u64, &str)>); 6] = [
+        ("received", vec![(settling, "settling or waiting"), (files("duplicate"), "duplicates")]),
+        ("deidentified", vec![(files("quarantined"), "quarantined"), (files("rejected"), "rejected")]),
+        ("catalogued", vec![]),
+        ("checked", vec![(jobs, "in work"), (parked, "parked")]),
+        (
+            "in review",
+            vec![
+                (reader.task_count(Which::Open, now)?, "open"),
+                (reader.task_count(Which::Overdue, now)?, "overdue"),
+            ],
+        ),
+        ("accepted", vec![(returned, "returned")]),
+    ];
+    asides
+        .into_iter()
+        .map(|(stage, aside)| {
+            let pulse = reader.pulse(stage, None, now)?;
+            Ok(FlowStage {
+                name: if stage == "deidentified" { "de-identified".into() } else { stage.into() },
+                total: pulse.total,
+                last_hour: pulse.slots.iter().sum(),
+                slots: pulse.slots,
+                aside: aside.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| (n, what.into())).collect(),
+            })
+        })
+        .collect()
+}
+
+/// What needs a person, the worst first.
+fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
+    let shared = &session.engine.shared;
+    let mut alerts = Vec::new();
+    let mut alert = |severity, text: String, screen: &str, filter: String| {
+        let door = Door { screen: screen.into(), filter, select: None };
+        alerts.push(Alert { severity, text, door });
+    };
+    let free = disk_free(session);
+    if free < DISK_LOW_BYTES {
+        alert(
+            Severity::Error,
+            format!("only {} MiB free on the workspace's disk", free >> 20),
+            "overview",
+            String::new(),
+        );
+    }
+    let reader = shared.catalog.read();
+    let parked = reader.job_counts()?.1;
+    if parked > 0 {
+        alert(
+            Severity::Error,
+            format!("{parked} jobs failed three times and are parked"),
+            "ingest",
+            "jobs:parked".into(),
+        );
+    }
+    for inbox in &shared.config().inboxes {
+        let Some((state, tally)) = session.engine.watchers.state(&inbox.name) else { continue };
+        if let Some(problem) = state.problem() {
+            alert(Severity::Warning, format!("inbox {:?}: {problem}", inbox.name), "ingest", String::new());
+        }
+        if let Some(failure) = tally.counts().failure {
+            alert(
+                Severity::Error,
+                format!("inbox {:?}: {failure}; the files are tried again", inbox.name),
+                "ingest",
+                String::new(),
+            );
+        }
+    }
+    let mut quarantined = std::collections::BTreeMap::new();
+    for group in shared.map.groups()?.into_iter().filter(|g| g.status == "quarantined") {
+        *quarantined.entry((group.reason, group.site)).or_insert(0) += group.count;
+    }
+    for ((reason, site), n) in quarantined {
+        let text = format!("{n} files of {site} in quarantine: {}", crate::pipeline::explain_reason(&reason));
+        alert(Severity::Warning, text, "ingest", format!("status:quarantined reason:{reason} site:{site}"));
+    }
+    for (check, level, site, n) in reader.finding_groups(50)? {
+        let series = if n == 1 { "1 series".into() } else { format!("{n} series") };
+        let text = format!("{site}: {series} with {}", check.replace('_', " "));
+        alert(severity(level), text, "catalog", format!("finding:{check} site:{}", quoted(&site)));
+    }
+    let overdue = reader.task_count(Which::Overdue, now)?;
+    if overdue > 0 {
+        alert(
+            Severity::Warning,
+            format!("{overdue} review tasks are overdue"),
+            "queue",
+            "tab:overdue".into(),
+        );
+    }
+    alerts.sort_by_key(|a| std::cmp::Reverse(a.severity));
+    Ok(alerts)
+}
+
+fn quoted(value: &str) -> String {
+    if value.contains(' ') { format!("\"{value}\"") } else { value.into() }
+}
+
+fn trends(decisions: &[DecisionRecord], now: i64) -> Vec<Trend> {
+    let between = |from: i64, to: i64| -> Vec<&DecisionRecord> {
+        decisions.iter().filter(|d| d.at_ms > from && d.at_ms <= to).collect()
+    };
+    let (week, before) = (between(now - WEEK_MS, now), between(now - 2 * WEEK_MS, now - WEEK_MS));
+    let trend = |name: &str, unit: &str, scale: f64, of: &dyn Fn(&[&DecisionRecord]) -> Measured| {
+        let (value, before) = (of(&week), of(&before));
+        Trend {
+            name: name.into(),
+            value: value.value.map(|v| v * scale),
+            ci95: value.ci95.map(|(low, high)| (low * scale, high * scale)),
+            before: before.value.map(|v| v * scale),
+            unit: unit.into(),
+            reason: value.reason,
+        }
+    };
+    let days = 1.0 / (24 * HOUR_MS) as f64;
+    vec![
+        trend("first-pass accuracy", "%", 100.0, &|d| first_pass(d.iter().copied().filter(|d| d.first))),
+        trend("returned", "%", 100.0, &|d| share(d.iter().filter(|d| !d.accepted).count(), d.len())),
+        trend("median cycle time", "d", days, &|d| cycle_time(d, 0.5)),
+        trend("p90 cycle time", "d", days, &|d| cycle_time(d, 0.9)),
+        trend("decided", "", 1.0, &|d| Measured {
+            value: Some(d.len() as f64),
+            n: d.len() as u64,
+            ..Measured::default()
+        }),
+    ]
+}
+
+/// Open tasks at the end of each hour, oldest first.
+fn backlog(reader: &Reader<'_>, now: i64) -> Result<Vec<(i64, u64)>, CatalogError> {
+    let times = reader.task_times()?;
+    let first = times.iter().map(|(made, _)| *made).min().unwrap_or(now);
+    let hours =
+        (0..=BACKLOG_HOURS).rev().map(|back| now - back * HOUR_MS).filter(|at| *at >= first - HOUR_MS);
+    Ok(hours
+        .map(|at| {
+            let open = times.iter().filter(|(made, decided)| *made <= at && decided.is_none_or(|d| d > at));
+            (at, open.count() as u64)
+        })
+        .collect())
+}
+
+fn disk_free(session: &Session) -> u64 {
+    rustix::fs::statvfs(session.engine.workspace.root()).map_or(u64::MAX, |s| s.f_bavail * s.f_frsize)
+}

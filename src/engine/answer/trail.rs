@@ -1,0 +1,46 @@
+//! The audit trail and parked jobs.
+
+use crate::catalog::TrailRecord;
+use crate::engine::query::{History, ParkedJob, Rows, TrailEntry, TrailVerified};
+use crate::engine::{EngineError, Session};
+
+const MAX_PAGE: u32 = 10_000;
+
+pub fn history(session: &Session, query: &History) -> Result<Rows<TrailEntry>, EngineError> {
+    let reader = session.engine.shared.catalog.read();
+    let limit = query.page.limit.min(MAX_PAGE);
+    let (rows, total) = reader.trail(query.object.as_deref(), &query.text, query.page.offset, limit)?;
+    Ok(Rows { rows: rows.into_iter().map(entry).collect(), total })
+}
+
+pub fn verify(session: &Session) -> Result<TrailVerified, EngineError> {
+    let (entries, hash, broken) = session.engine.shared.catalog.read().verify_trail()?;
+    Ok(TrailVerified { entries, hash: hex::encode(hash), broken: broken.map(|b| b.to_string()) })
+}
+
+pub fn parked(session: &Session) -> Result<Vec<ParkedJob>, EngineError> {
+    let parked = session.engine.shared.catalog.read().parked()?;
+    Ok(parked
+        .into_iter()
+        .map(|p| ParkedJob {
+            id: p.id,
+            stage: p.stage,
+            object: p.object,
+            attempts: p.attempts,
+            reason: p.reason,
+            at_ms: p.at_ms,
+        })
+        .collect())
+}
+
+pub fn entry(record: TrailRecord) -> TrailEntry {
+    TrailEntry {
+        sequence: record.sequence,
+        at_ms: record.at_ms,
+        actor: record.actor,
+        action: record.action,
+        object: record.object,
+        detail: serde_json::from_str(&record.detail).unwrap_or_default(),
+        hash: hex::encode(record.hash),
+    }
+}

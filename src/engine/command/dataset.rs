@@ -1,0 +1,45 @@
+//! Datasets out.
+
+use serde::{Deserialize, Serialize};
+
+/// Writes series to a folder, model-ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    /// Formats, such as `nifti`, `json`.
+    pub formats: Vec<String>,
+    /// The folder, absolute.
+    pub to: String,
+    /// Which series, in the query language; without one, every accepted series.
+    pub filter: Option<String>,
+}
+
+/// Copies the workspace to a folder that does not exist yet; the copy is a workspace of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// The folder, absolute.
+    pub to: String,
+    /// Copy the landing side too: it may hold PHI.
+    pub landing: bool,
+}
+
+/// What was copied.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupOutcome {
+    /// Stored instances.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What was exported.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportOutcome {
+    /// The folder.
+    pub to: String,
+    /// Series written.
+    pub series: u64,
+    /// Files written.
+    pub files: u64,
+    /// Series left out: (series UID, why).
+    pub left_out: Vec<(String, String)>,
+}

@@ -1,0 +1,66 @@
+//! Review: claim, decide, undo.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::query::QueueTab;
+
+/// Takes a task for a limited time, so that no two reviewers hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimTask {
+    /// The task.
+    pub task: i64,
+}
+
+/// Takes the most urgent open task; `None` when there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimNext {
+    /// From which tab.
+    pub view: QueueTab,
+    /// With this filter.
+    pub filter: String,
+    /// Tasks to leave out: skipped a moment ago.
+    pub except: Vec<i64>,
+}
+
+/// Gives a task back undecided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnclaimTask {
+    /// The task.
+    pub task: i64,
+}
+
+/// A reviewer's decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum Decision {
+    /// Fit for use.
+    Accept {
+        /// If wanted.
+        comment: Option<String>,
+    },
+    /// Back to the site or reader.
+    Return {
+        /// From the list, or typed.
+        reason: String,
+        /// If wanted.
+        comment: Option<String>,
+    },
+}
+
+/// Decides a task that the user holds (or that nobody holds).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecideTask {
+    /// The task.
+    pub task: i64,
+    /// The decision.
+    pub decision: Decision,
+    /// Makes a repeated command harmless.
+    pub key: String,
+}
+
+/// Takes the user's own last decision on a task back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoDecision {
+    /// The task.
+    pub task: i64,
+}

@@ -1,0 +1,44 @@
+//! Why the engine refuses.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a query or command was not carried out; crosses the socket. Never holds PHI.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum EngineError {
+    /// The object is not there (any more).
+    #[error("there is no {what} {id}")]
+    NotFound {
+        /// The kind of object.
+        what: String,
+        /// Its identifier.
+        id: String,
+    },
+    /// The state of the object does not allow it: somebody else holds the task, it is decided already.
+    #[error("{why}")]
+    Conflict {
+        /// What stands against it, in a person's words.
+        why: String,
+    },
+    /// The filter or argument cannot be understood.
+    #[error("{why}")]
+    Invalid {
+        /// What is wrong with it, in a person's words.
+        why: String,
+    },
+    /// The user may not do this.
+    #[error("{why}")]
+    Forbidden {
+        /// What would be needed.
+        why: String,
+    },
+    /// Disk, database or socket.
+    #[error("storage: {why}")]
+    Storage {
+        /// What failed.
+        why: String,
+    },
+    /// The owner of the workspace has gone; attach again.
+    #[error("the workspace is not served any more")]
+    Gone,
+}

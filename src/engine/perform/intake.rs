@@ -1,0 +1,306 @@
+//! Sources; ingest; what was quarantined, rejected or parked.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::catalog::{FileRecord, NewFile};
+use crate::config::{After, Edit, Inbox, Pixels};
+use crate::engine::answer::choice_of;
+use crate::engine::command::{AddInbox, Ingest, IngestOutcome, IntakeChoice, Moved, RemoveInbox};
+use crate::engine::{Engine, EngineError, Session};
+use crate::model::What;
+use crate::pipeline::{Counts, Tally, now_ms};
+use crate::source::{By, Entry, Found, walk};
+
+/// Files of a group handled in one go.
+const AT_ONCE: u32 = 1_000;
+
+pub fn add_inbox(session: &Session, command: AddInbox) -> Result<(), EngineError> {
+    if !Path::new(&command.path).is_dir() {
+        return Err(EngineError::Invalid { why: "the folder is not there".into() });
+    }
+    let inbox = Inbox {
+        name: command.name,
+        path: PathBuf::from(command.path),
+        site: command.site,
+        after: After::Keep,
+        move_to: None,
+        pixels: Pixels::Checked,
+    };
+    let detail = json!({ "name": inbox.name, "site": inbox.site });
+    edit(session, "inbox.add", &detail, |edit| {
+        edit.add_inbox(&inbox);
+        Ok(())
+    })
+}
+
+pub fn remove_inbox(session: &Session, command: &RemoveInbox) -> Result<(), EngineError> {
+    edit(session, "inbox.remove", &json!({ "name": command.name }), |edit| {
+        let missing = || EngineError::NotFound { what: "inbox".into(), id: command.name.clone() };
+        edit.remove_inbox(&command.name).then_some(()).ok_or_else(missing)
+    })
+}
+
+/// Changes the configuration file, puts the result in force and leaves its mark in the trail.
+fn edit(
+    session: &Session,
+    action: &str,
+    detail: &serde_json::Value,
+    change: impl FnOnce(&mut Edit) -> Result<(), EngineError>,
+) -> Result<(), EngineError> {
+    let invalid = |e: crate::config::ConfigError| EngineError::Invalid { why: e.to_string() };
+    let mut edit = Edit::open(&session.engine.workspace.config_file()).map_err(invalid)?;
+    change(&mut edit)?;
+    let shared = &session.engine.shared;
+    shared.set_config(edit.save().map_err(invalid)?);
+    shared.catalog.write_first(|tx| tx.audit(now_ms(), &session.user, action, "config", detail))?;
+    session.engine.watch();
+    shared.bus.tell(What::Config);
+    Ok(())
+}
+
+pub fn ingest(session: &Session, command: &Ingest) -> Result<IngestOutcome, EngineError> {
+    let started = Instant::now();
+    let engine = &session.engine;
+    let before = engine.job_totals();
+    let tally = Arc::new(Tally::default());
+    for path in &command.paths {
+        let path = Path::new(path);
+        if !path.exists() {
+            return Err(EngineError::NotFound {
+                what: "path".into(),
+                id: path.to_string_lossy().into_owned(),
+            });
+        }
+        hand_in_tree(session, path, &command.site, &tally)?;
+    }
+    outcome(engine, &tally, before, started)
+}
+
+/// Waits until every file is accounted for and every job is done, and counts.
+pub fn outcome(
+    engine: &Engine,
+    tally: &Tally,
+    jobs_before: (u64, u64),
+    started: Instant,
+) -> Result<IngestOutcome, EngineError> {
+    while tally.open() > 0 {
+        tally.wait(Duration::from_millis(500));
+    }
+    engine.drain()?;
+    let counts = tally.counts();
+    if let (Some(why), 1..) = (&counts.failure, counts.failed) {
+        return Err(EngineError::Storage {
+            why: format!("{} files could not be stored: {why}", counts.failed),
+        });
+    }
+    counted(engine, &counts, jobs_before, started)
+}
+
+/// The counts with what the catalog knows of their series.
+pub fn counted(
+    engine: &Engine,
+    counts: &Counts,
+    jobs_before: (u64, u64),
+    started: Instant,
+) -> Result<IngestOutcome, EngineError> {
+    let reader = engine.shared.catalog.read();
+    let mut qc_findings = 0;
+    for uid in &counts.series {
+        qc_findings += reader.findings(uid)?.len() as u64;
+    }
+    let jobs = engine.job_totals();
+    Ok(IngestOutcome {
+        received: counts.received,
+        deidentified: counts.deidentified,
+        quarantined: counts.quarantined,
+        rejected: counts.rejected,
+        duplicates: counts.duplicates,
+        series: counts.series.len() as u64,
+        qc_findings,
+        jobs_done: jobs.0 - jobs_before.0,
+        jobs_failed: jobs.1 - jobs_before.1,
+        elapsed_ms: started.elapsed().as_millis() as u64,
+    })
+}
+
+fn hand_in_tree(session: &Session, path: &Path, site: &str, tally: &Arc<Tally>) -> Result<(), EngineError> {
+    let gone = || EngineError::Gone;
+    let taken = session.engine.with_intake(|intake| {
+        walk(path, &mut |entry| match entry {
+            Entry::File(path, bytes, mtime_ns) => {
+                let (inbox, site) = (String::new(), site.to_string());
+                let found = Found { inbox, path, bytes, mtime_ns, site, trusted: false, by: By::Person };
+                intake.hand_in(found, tally)
+            }
+            Entry::Refused(_) | Entry::Unreadable(_) => true,
+        })
+    });
+    taken.filter(|taken| *taken).map(|_| ()).ok_or_else(gone)
+}
+
+/// Processes quarantined copies again; rejected files are looked at again where they still lie.
+pub fn retry(session: &Session, choice: &IntakeChoice) -> Result<Moved, EngineError> {
+    again(session, choice, "intake.retry", None)
+}
+
+/// A person has looked: the pixels of these quarantined files are trusted.
+pub fn release(session: &Session, choice: &IntakeChoice) -> Result<Moved, EngineError> {
+    again(session, choice, "intake.release", Some(true))
+}
+
+fn again(
+    session: &Session,
+    choice: &IntakeChoice,
+    action: &str,
+    trust: Option<bool>,
+) -> Result<Moved, EngineError> {
+    let shared = &session.engine.shared;
+    let (mut moved, mut refused) = (0, std::collections::BTreeMap::<String, u64>::new());
+    let tally = Arc::new(Tally::default());
+    let chosen = chosen(session, choice)?;
+    for record in &chosen {
+        let file = &record.file;
+        let copy = shared.quarantined(&file.sha256);
+        let (path, is_copy) = if file.kept && copy.is_file() {
+            (copy, true)
+        } else if trust.is_none() && file.status == "rejected" && Path::new(&file.path).is_file() {
+            (PathBuf::from(&file.path), false)
+        } else {
+            *refused.entry("no copy is kept and the file is gone".into()).or_default() += 1;
+            continue;
+        };
+        match take_again(session, file, &path, trust.unwrap_or(file.trusted), &tally) {
+            Some(row) => {
+                if row.status == "deidentified" || row.status == "duplicate" {
+                    moved += 1;
+                } else {
+                    *refused.entry(format!("still {}: {}", row.status, row.reason)).or_default() += 1;
+                }
+                replace(session, record, row, is_copy)?;
+            }
+            None => *refused.entry("the workspace is shutting down".into()).or_default() += 1,
+        }
+    }
+    audit(session, action, choice, moved, chosen.len() as u64)?;
+    shared.bus.tell(What::Intake { files: chosen.len() as u64 });
+    Ok(Moved { moved, refused: refused.into_iter().map(|(why, n)| (n, why)).collect() })
+}
+
+/// Takes one copy through the intake and returns what became of it. The row of the copy itself is not kept.
+fn take_again(
+    session: &Session,
+    file: &NewFile,
+    path: &Path,
+    trusted: bool,
+    tally: &Arc<Tally>,
+) -> Option<NewFile> {
+    let inbox = format!("{}\u{1f}again", file.inbox);
+    let (bytes, mtime_ns, site) = (file.bytes, file.mtime_ns, file.site.clone());
+    let found =
+        Found { inbox: inbox.clone(), path: path.into(), bytes, mtime_ns, site, trusted, by: By::Person };
+    session.engine.with_intake(|intake| intake.hand_in(found, tally))?;
+    while tally.open() > 0 {
+        tally.wait(Duration::from_millis(200));
+    }
+    let map = &session.engine.shared.map;
+    let row = map.row(&inbox, &path.to_string_lossy()).ok().flatten()?;
+    let _ = map.forget(row.id);
+    Some(row.file)
+}
+
+/// The file's row tells what became of it now; its quarantined copy goes once nothing needs it.
+fn replace(session: &Session, record: &FileRecord, now: NewFile, was_copy: bool) -> Result<(), EngineError> {
+    let shared = &session.engine.shared;
+    let row = NewFile { inbox: record.file.inbox.clone(), path: record.file.path.clone(), ..now };
+    let still_kept = row.kept;
+    shared.map.put(&[row])?;
+    if was_copy && !still_kept && !shared.map.keeps(&record.file.sha256)? {
+        let _ = std::fs::remove_file(shared.quarantined(&record.file.sha256));
+    }
+    Ok(())
+}
+
+pub fn discard(session: &Session, choice: &IntakeChoice) -> Result<Moved, EngineError> {
+    let shared = &session.engine.shared;
+    let (mut moved, mut refused) = (0, 0);
+    let chosen = chosen(session, choice)?;
+    for record in &chosen {
+        if record.file.status != "quarantined" {
+            refused += 1;
+            continue;
+        }
+        shared.map.discard(record.id)?;
+        if !shared.map.keeps(&record.file.sha256)? {
+            let _ = std::fs::remove_file(shared.quarantined(&record.file.sha256));
+        }
+        moved += 1;
+    }
+    audit(session, "intake.discard", choice, moved, chosen.len() as u64)?;
+    shared.bus.tell(What::Intake { files: moved });
+    let refused = (refused > 0).then(|| (refused, "not in quarantine".to_string()));
+    Ok(Moved { moved, refused: refused.into_iter().collect() })
+}
+
+pub fn retry_jobs(session: &Session, jobs: &[i64]) -> Result<Moved, EngineError> {
+    let now = now_ms();
+    let moved = session.engine.shared.catalog.write_first(|tx| {
+        let moved = tx.unpark(jobs, now)?;
+        tx.audit(now, &session.user, "jobs.retry", "jobs", &json!({ "jobs": moved }))?;
+        Ok(moved)
+    })?;
+    session.engine.shared.bus.tell(What::Jobs);
+    Ok(Moved { moved, refused: Vec::new() })
+}
+
+fn chosen(session: &Session, choice: &IntakeChoice) -> Result<Vec<FileRecord>, EngineError> {
+    let map = &session.engine.shared.map;
+    let mut files = Vec::new();
+    match choice {
+        IntakeChoice::Files(ids) => {
+            for id in ids {
+                files.extend(map.file(*id)?);
+            }
+        }
+        IntakeChoice::Groups(keys) => {
+            for key in keys {
+                let choice = choice_of(key)?;
+                let mut offset = 0;
+                loop {
+                    let (mut page, total) = map.files(&choice, offset, AT_ONCE)?;
+                    offset += page.len() as u64;
+                    let last = page.is_empty() || offset >= total;
+                    files.append(&mut page);
+                    if last {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Source paths carry names: the trail tells how many and of which kind, never which.
+fn audit(
+    session: &Session,
+    action: &str,
+    choice: &IntakeChoice,
+    moved: u64,
+    of: u64,
+) -> Result<(), EngineError> {
+    let groups: Vec<String> = match choice {
+        IntakeChoice::Groups(keys) => keys.iter().map(|k| k.replace('\u{1f}', " · ")).collect(),
+        IntakeChoice::Files(_) => Vec::new(),
+    };
+    let detail = json!({ "moved": moved, "of": of, "groups": groups });
+    session
+        .engine
+        .shared
+        .catalog
+        .write_first(|tx| tx.audit(now_ms(), &session.user, action, "intake", &detail))?;
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! Commands carried out, one file per family.
+
+mod backup;
+mod dataset;
+mod intake;
+mod review;
+
+pub(super) use intake::{counted, outcome};
+
+use serde_json::Value;
+
+use super::answer::wire;
+use super::command::Command;
+use super::{EngineError, Session};
+
+/// Carries a command out, in its wire form.
+pub(super) fn perform(session: &Session, command: Command) -> Result<Value, EngineError> {
+    match command {
+        Command::AddInbox(c) => wire(intake::add_inbox(session, c)?),
+        Command::RemoveInbox(c) => wire(intake::remove_inbox(session, &c)?),
+        Command::Ingest(c) => wire(intake::ingest(session, &c)?),
+        Command::RetryIntake(c) => wire(intake::retry(session, &c.choice)?),
+        Command::ReleaseIntake(c) => wire(intake::release(session, &c.choice)?),
+        Command::DiscardIntake(c) => wire(intake::discard(session, &c.choice)?),
+        Command::RetryJobs(c) => wire(intake::retry_jobs(session, &c.jobs)?),
+        Command::ClaimTask(c) => wire(review::claim(session, c.task)?),
+        Command::ClaimNext(c) => wire(review::claim_next(session, &c)?),
+        Command::UnclaimTask(c) => wire(review::unclaim(session, c.task)?),
+        Command::DecideTask(c) => wire(review::decide(session, &c)?),
+        Command::UndoDecision(c) => wire(review::undo(session, c.task)?),
+        Command::Backup(c) => wire(backup::backup(session, &c)?),
+        Command::Export(c) => wire(dataset::export(session, &c)?),
+    }
+}

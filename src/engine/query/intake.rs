@@ -1,0 +1,151 @@
+//! *What is stuck, why?*
+
+use serde::{Deserialize, Serialize};
+
+use super::Page;
+
+/// Every inbox and other source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sources {}
+
+/// One source as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceView {
+    /// Its name in the configuration.
+    pub name: String,
+    /// `folder` for a watched folder.
+    pub kind: String,
+    /// The folder.
+    pub path: String,
+    /// The site whose data it brings.
+    pub site: String,
+    /// What is done with a file once it is safe: `keep`, `remove`, `move`.
+    pub after: String,
+    /// File events arrive here; otherwise only the rescan finds files.
+    pub events: bool,
+    /// Why there are no events, or why the source cannot be read.
+    pub problem: Option<String>,
+    /// Files found by an event since start.
+    pub by_event: u64,
+    /// Files found by the rescan since start.
+    pub by_rescan: u64,
+    /// Files seen that are still being written.
+    pub settling: u64,
+    /// Files waiting to be processed.
+    pub waiting: u64,
+    /// Files received in all.
+    pub received: u64,
+    /// Files received in each of the last twelve slots of five minutes, oldest first.
+    pub slots: Vec<u64>,
+    /// When the last file came, in milliseconds since 1970.
+    pub last_arrival_ms: Option<i64>,
+}
+
+/// What was not simply stored, in groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntakeGroups {
+    /// Only groups that match; words of `status:`, `reason:`, `site:`.
+    pub filter: String,
+}
+
+/// How a file ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntakeStatus {
+    /// Stored.
+    Deidentified,
+    /// Kept on the landing side until somebody decides.
+    Quarantined,
+    /// Never processable.
+    Rejected,
+    /// Stored before.
+    Duplicate,
+    /// Discarded by a person out of quarantine.
+    Discarded,
+}
+
+/// Files that share site, outcome, reason and day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntakeGroup {
+    /// Identifies the group in commands and further queries.
+    pub key: String,
+    /// How they ended.
+    pub status: IntakeStatus,
+    /// Why, as a stable code such as `pixels_unchecked`.
+    pub reason: String,
+    /// The same for people.
+    pub explanation: String,
+    /// The site.
+    pub site: String,
+    /// The day, `YYYY-MM-DD`.
+    pub day: String,
+    /// How many files.
+    pub count: u64,
+    /// When the last of them came, in milliseconds since 1970.
+    pub latest_ms: i64,
+}
+
+/// The files of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntakeFiles {
+    /// The group.
+    pub group: String,
+    /// Which part.
+    pub page: Page,
+}
+
+/// One file of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntakeFile {
+    /// Identifies the file in commands.
+    pub id: i64,
+    /// The path as the source has it. Landing side: may hold PHI, shown only on request.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+    /// How it ended.
+    pub status: IntakeStatus,
+    /// Why.
+    pub reason: String,
+    /// Where exactly, without values: a tag, a byte offset.
+    pub detail: String,
+    /// When it came, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// One file with what de-identification would do to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntakeDetail {
+    /// The file.
+    pub id: i64,
+    /// Show values as they stand. Audited; otherwise they are masked.
+    pub reveal: bool,
+}
+
+/// The attribute table of a quarantined file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntakeDetailView {
+    /// The file.
+    pub file: IntakeFile,
+    /// The attributes, in order; empty where the file cannot be read.
+    pub attributes: Vec<AttributeRow>,
+    /// A copy is kept and holds pixel data that can be looked at.
+    pub has_picture: bool,
+}
+
+/// One attribute of a quarantined file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributeRow {
+    /// The tag, `(GGGG,EEEE)`; inside sequences with the path before it.
+    pub tag: String,
+    /// The keyword.
+    pub keyword: String,
+    /// The value representation.
+    pub vr: String,
+    /// The value, masked (`•••`) where it may be PHI and was not asked to be revealed.
+    pub value: String,
+    /// What the profile does with it.
+    pub action: String,
+}

@@ -1,0 +1,69 @@
+//! Queries, one file per family. Each struct is a question; `Question::Answer` says with what it is answered.
+
+mod catalog;
+mod intake;
+mod overview;
+mod queue;
+mod trail;
+
+pub use catalog::*;
+pub use intake::*;
+pub use overview::*;
+pub use queue::*;
+pub use trail::*;
+
+use serde::{Deserialize, Serialize};
+
+use super::Question;
+
+/// A part of a long list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// How many rows to skip.
+    pub offset: u64,
+    /// How many rows at most.
+    pub limit: u32,
+}
+
+/// The rows of a page and how many there are in all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rows<T> {
+    /// The rows, in order.
+    pub rows: Vec<T>,
+    /// All rows that match.
+    pub total: u64,
+}
+
+macro_rules! queries {
+    ($($name:ident => $answer:ty,)*) => {
+        /// Every query in its wire form.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "query", rename_all = "snake_case")]
+        #[expect(missing_docs, reason = "each variant is documented at its struct")]
+        pub enum Query { $($name($name),)* }
+
+        $(impl From<$name> for Query {
+            fn from(query: $name) -> Self { Self::$name(query) }
+        }
+        impl Question for $name { type Answer = $answer; })*
+    };
+}
+
+queries! {
+    Status => StatusView,
+    Overview => OverviewView,
+    Sources => Vec<SourceView>,
+    IntakeGroups => Vec<IntakeGroup>,
+    IntakeFiles => Rows<IntakeFile>,
+    IntakeDetail => IntakeDetailView,
+    Facets => Vec<Facet>,
+    SeriesPage => Rows<SeriesRow>,
+    SeriesDetail => SeriesView,
+    Complete => Vec<String>,
+    Queue => QueueView,
+    Task => TaskView,
+    Stats => StatsView,
+    History => Rows<TrailEntry>,
+    ParkedJobs => Vec<ParkedJob>,
+    VerifyTrail => TrailVerified,
+}

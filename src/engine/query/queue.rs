@@ -1,0 +1,157 @@
+//! Work for people: review tasks.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Page, Severity};
+
+/// The review queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Which tasks.
+    pub view: QueueTab,
+    /// The filter, in the query language of the catalog.
+    pub filter: String,
+    /// Now, in milliseconds since 1970.
+    pub now_ms: i64,
+    /// Which part.
+    pub page: Page,
+}
+
+/// The tabs of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueTab {
+    /// Claimed by me.
+    Mine,
+    /// Nobody holds them.
+    #[default]
+    Open,
+    /// Past their due time.
+    Overdue,
+    /// Decided.
+    Done,
+    /// Everything.
+    All,
+}
+
+/// The queue as a tab shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueueView {
+    /// The tasks, the most urgent first (in `Done` the latest first).
+    pub rows: Vec<TaskRow>,
+    /// How many the tab holds.
+    pub total: u64,
+    /// How many each tab holds.
+    pub counts: Vec<(QueueTab, u64)>,
+}
+
+/// One task in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskRow {
+    /// The task.
+    pub id: i64,
+    /// The series to look at.
+    pub series_uid: String,
+    /// The subject's pseudonym.
+    pub subject: String,
+    /// The site.
+    pub site: String,
+    /// Modality.
+    pub modality: String,
+    /// Body part.
+    pub body_part: Option<String>,
+    /// The series' description.
+    pub description: Option<String>,
+    /// Frames to look at.
+    pub frames: u64,
+    /// `open`, `claimed`, `accepted`, `returned`.
+    pub state: String,
+    /// Who holds or decided it.
+    pub assignee: Option<String>,
+    /// Until when a claim holds, in milliseconds since 1970.
+    pub claim_until_ms: Option<i64>,
+    /// Why it is here: `every series`, `sampled`, or what was found.
+    pub why: String,
+    /// The worst finding.
+    pub severity: Option<Severity>,
+    /// When it is due, in milliseconds since 1970.
+    pub due_ms: Option<i64>,
+    /// When it was made, in milliseconds since 1970.
+    pub created_ms: i64,
+    /// Reason and comment of the decision.
+    pub decision: Option<String>,
+}
+
+/// One task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// The task.
+    pub id: i64,
+}
+
+/// A task with its series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskView {
+    /// The row of the list.
+    pub row: TaskRow,
+    /// The series with everything known of it.
+    pub series: super::SeriesView,
+    /// Reasons for a return that the configuration offers.
+    pub return_reasons: Vec<String>,
+}
+
+/// Process metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Now, in milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+/// Process metrics of the workspace and per site and reader.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatsView {
+    /// Open tasks.
+    pub backlog: u64,
+    /// Decided tasks.
+    pub decided: u64,
+    /// Share of first decisions that accepted, with Wilson's interval.
+    pub first_pass_accuracy: Measured,
+    /// Share of decisions that returned, with Wilson's interval.
+    pub rejection_rate: Measured,
+    /// Median time from task to decision, in milliseconds.
+    pub cycle_time_median_ms: Measured,
+    /// Ninetieth percentile of the same.
+    pub cycle_time_p90_ms: Measured,
+    /// The same per site.
+    pub sites: Vec<StatsGroup>,
+    /// The same per reviewer.
+    pub reviewers: Vec<StatsGroup>,
+}
+
+/// A number with its interval, how many it rests on, and why it is undefined.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The value.
+    pub value: Option<f64>,
+    /// Ninety-five percent confidence interval.
+    pub ci95: Option<(f64, f64)>,
+    /// How many observations it rests on.
+    pub n: u64,
+    /// Why there is no value.
+    pub reason: Option<String>,
+}
+
+/// Process metrics of a site or reviewer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatsGroup {
+    /// The site or reviewer.
+    pub name: String,
+    /// Decided tasks.
+    pub decided: u64,
+    /// Share accepted at first.
+    pub first_pass_accuracy: Measured,
+    /// Share returned.
+    pub rejection_rate: Measured,
+    /// Median time from task to decision, in milliseconds.
+    pub cycle_time_median_ms: Measured,
+}

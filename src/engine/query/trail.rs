@@ -1,0 +1,71 @@
+//! The audit trail and what machines could not finish.
+
+use serde::{Deserialize, Serialize};
+
+use super::Page;
+
+/// The history of anything, the latest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// Only entries about this object (a series UID, a task id, `config` …).
+    pub object: Option<String>,
+    /// Only entries whose actor, action or object holds this text.
+    pub text: String,
+    /// Which part.
+    pub page: Page,
+}
+
+/// One entry of the trail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrailEntry {
+    /// Its number.
+    pub sequence: u64,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Who: a user's name, or `gantry` for machines.
+    pub actor: String,
+    /// What, such as `review.accept`.
+    pub action: String,
+    /// About what.
+    pub object: String,
+    /// The rest, without PHI.
+    pub detail: serde_json::Value,
+    /// The hash that chains it to the entry before.
+    pub hash: String,
+}
+
+/// Verifies every link of the trail's hash chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyTrail {}
+
+/// What the verification found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrailVerified {
+    /// Entries verified, from the first.
+    pub entries: u64,
+    /// The hash of the last of them: whoever keeps it can tell later that nothing before it was changed.
+    pub hash: String,
+    /// Where the chain breaks, if it does.
+    pub broken: Option<String>,
+}
+
+/// Jobs that failed three times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedJobs {}
+
+/// A job that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedJob {
+    /// The job.
+    pub id: i64,
+    /// Its stage, such as `check`.
+    pub stage: String,
+    /// What it works on.
+    pub object: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it failed last.
+    pub reason: String,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+}

@@ -1,0 +1,267 @@
+//! Assemble: the instances of a series to stacks on grids.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::stage::{Stage, StageError};
+use super::{Shared, now_ms};
+use crate::catalog::{CatalogError, InstanceRecord, Job, SeriesRecord};
+use crate::dicom::codec::{Codec, syntax};
+use crate::dicom::{self, Charset, DataSet, File, ReadOptions, Value};
+use crate::model::{FrameRef, Header, Interner, StackView, What, tags};
+use crate::series::{Series, Stack, assemble};
+
+/// Referenced UIDs that an object may have; a structured report of a thousand images has as many.
+const MAX_REFERENCES: usize = 100_000;
+
+/// Assembles a series from its stored instances.
+pub struct Assemble;
+
+impl Stage for Assemble {
+    fn name(&self) -> &'static str {
+        "assemble"
+    }
+
+    fn run(&self, shared: &Shared, job: &Job) -> Result<(), StageError> {
+        let instances = shared.catalog.read().instances(&job.object)?;
+        if instances.is_empty() {
+            return Ok(shared.catalog.write(|tx| tx.finish(job))?);
+        }
+        let loaded = Loaded::read(shared, &instances)?;
+        let links = loaded.links(shared)?;
+        let record = loaded.record(&job.object, &instances)?;
+        let now = now_ms();
+        let next = if record.is_image { "check" } else { "" };
+        shared.catalog.write(|tx| {
+            tx.put_series(&record)?;
+            tx.put_links(&record.uid, &links)?;
+            if next.is_empty() {
+                tx.put_findings(&record.uid, &[])?;
+            } else {
+                tx.want(next, &record.uid, now, now)?;
+            }
+            let detail =
+                json!({ "instances": record.instances, "frames": record.frames, "state": record.state });
+            tx.audit(now, "gantry", "series.assemble", &record.uid, &detail)?;
+            tx.finish(job)
+        })?;
+        shared.bus.tell(What::Series { series_uid: record.uid });
+        Ok(())
+    }
+}
+
+/// A series with the headers it was assembled from.
+pub(super) struct Loaded {
+    /// The series; its headers' `source` is an index into `blobs`.
+    pub series: Series,
+    /// The stored instances that the series was built from.
+    pub blobs: Vec<String>,
+    facts: Facts,
+    references: Vec<String>,
+}
+
+/// What the catalog shows of the first instance.
+#[derive(Default)]
+struct Facts {
+    study_date: Option<String>,
+    study_description: Option<String>,
+    number: Option<i32>,
+    listed: Vec<(String, String)>,
+}
+
+impl Loaded {
+    /// Reads the headers of the stored instances and assembles them. Of several files with the same UID the series is
+    /// built from the one that the rule chooses.
+    pub fn read(shared: &Shared, instances: &[InstanceRecord]) -> Result<Self, StageError> {
+        let interner = Interner::default();
+        let (mut headers, mut blobs) = (Vec::new(), Vec::new());
+        let (mut facts, mut references) = (None, Vec::new());
+        for record in ranked(instances) {
+            let source = blobs.len() as u32;
+            let path = shared.store.locate(&record.blob)?;
+            let read = dicom::with_header(&path, |file, length| {
+                facts.get_or_insert_with(|| Facts::of(&file.dataset));
+                dicom::header(file, length, &interner, source)
+            });
+            let Ok(header) = read else { continue };
+            if !header.is_image() {
+                references.extend(references_of(shared, &record.blob)?);
+            }
+            blobs.push(record.blob.clone());
+            headers.push(header);
+        }
+        let series = assemble(headers).into_iter().next().unwrap_or_default();
+        Ok(Self { series, blobs, facts: facts.unwrap_or_default(), references })
+    }
+
+    /// The series that hold what this one refers to.
+    fn links(&self, shared: &Shared) -> Result<Vec<String>, CatalogError> {
+        let reader = shared.catalog.read();
+        let mut found = std::collections::BTreeSet::new();
+        for uid in &self.references {
+            if let Some(series) = reader.series_of_instance(uid)? {
+                found.insert(series);
+            } else if reader.series(uid)?.is_some() {
+                found.insert(uid.clone());
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    fn record(&self, uid: &str, instances: &[InstanceRecord]) -> Result<SeriesRecord, StageError> {
+        let series = &self.series;
+        let first = series.instances.first().map(|i| &i.header);
+        let stack = series.stacks.iter().max_by_key(|s| s.frames);
+        let common = first.map(|h| &*h.common);
+        let text = |value: Option<&std::sync::Arc<str>>| value.map(|v| v.to_string());
+        let is_image = series.instances.iter().any(|i| i.header.is_image()) && !is_derived_label(first);
+        let stacks: Vec<StackView> = series.stacks.iter().map(|s| self.view(s)).collect();
+        Ok(SeriesRecord {
+            uid: uid.into(),
+            study_uid: text(series.study_uid.as_ref()).unwrap_or_default(),
+            subject: instances[0].subject.clone(),
+            site: instances[0].site.clone(),
+            modality: series.modality().unwrap_or("OT").into(),
+            is_image,
+            study_date: self.facts.study_date.clone(),
+            study_description: self.facts.study_description.clone(),
+            number: self.facts.number,
+            description: text(common.and_then(|c| c.description.as_ref())),
+            body_part: text(common.and_then(|c| c.body_part.as_ref())),
+            manufacturer: text(common.and_then(|c| c.manufacturer.as_ref())),
+            model: text(common.and_then(|c| c.model.as_ref())),
+            instances: series.instances.len() as u64,
+            frames: series.stacks.iter().map(|s| u64::from(s.frames)).sum(),
+            matrix: common.and_then(|c| c.rows.zip(c.columns)),
+            spacing_mm: stack.and_then(spacing),
+            state: if is_image { "checking".into() } else { "stored".into() },
+            findings: (0, 0, 0),
+            latest_ms: instances.iter().map(|i| i.stored_ms).max().unwrap_or(0),
+            stacks: serde_json::to_string(&stacks)?,
+            facts: serde_json::to_string(&self.facts.listed)?,
+        })
+    }
+
+    fn view(&self, stack: &Stack) -> StackView {
+        let volumes = stack.volumes.unwrap_or(1).max(1);
+        let frames = stack.slices.iter().filter_map(|slice| {
+            let header = self.series.header_of(slice)?;
+            let blob = self.blobs.get(header.source as usize)?.clone();
+            Some(FrameRef { blob, sop_uid: slice.uid.to_string(), frame: slice.frame.saturating_sub(1) })
+        });
+        StackView {
+            slices: stack.depth() as u32,
+            volumes,
+            rows: stack.common.rows.unwrap_or(0),
+            columns: stack.common.columns.unwrap_or(0),
+            spacing_mm: spacing(stack),
+            orientation: stack
+                .orientation
+                .map(|o| [o.row[0], o.row[1], o.row[2], o.column[0], o.column[1], o.column[2]]),
+            affine_ras: stack.grid.as_ref().map(crate::model::geometry::Grid::affine_ras),
+            frames: frames.collect(),
+        }
+    }
+}
+
+/// SEG objects hold pixels and are labels of another series, not images to be checked and reviewed.
+fn is_derived_label(first: Option<&Header>) -> bool {
+    first
+        .and_then(|h| h.common.modality.as_deref())
+        .is_some_and(|m| matches!(m, "SEG" | "RTDOSE" | "PR" | "KO"))
+}
+
+fn spacing(stack: &Stack) -> Option<[f64; 3]> {
+    let [row, column] = stack.spacing_mm?;
+    Some([row, column, stack.slice_spacing_mm?])
+}
+
+/// One record per SOP UID first, by the rule: decodable, then lossless, then native, then the smallest hash; the
+/// others follow, so that the series knows of them.
+fn ranked(instances: &[InstanceRecord]) -> Vec<&InstanceRecord> {
+    let mut by_uid: BTreeMap<&str, Vec<&InstanceRecord>> = BTreeMap::new();
+    for record in instances {
+        by_uid.entry(&record.sop_uid).or_default().push(record);
+    }
+    let mut out = Vec::with_capacity(instances.len());
+    for mut same in by_uid.into_values() {
+        same.sort_by_key(|r| {
+            let known = syntax(&r.syntax);
+            let decodable = known.is_some_and(|s| s.codec != Codec::None);
+            let lossless = known.is_some_and(|s| !s.lossy);
+            let native = known.is_some_and(|s| !s.encapsulated);
+            (!decodable, !lossless, !native, r.blob.clone())
+        });
+        out.extend(same);
+    }
+    out
+}
+
+impl Facts {
+    fn of(set: &DataSet<'_>) -> Self {
+        let charset = set.charset(&Charset::default());
+        let text = |tag| set.text(tag, &charset);
+        let listed = [
+            ("vendor", text(tags::MANUFACTURER)),
+            ("model", text(tags::MANUFACTURER_MODEL_NAME)),
+            ("protocol", text(tags::PROTOCOL_NAME)),
+            ("kernel", text(tags::CONVOLUTION_KERNEL)),
+            ("kVp", text(tags::KVP)),
+            ("tube current", text(tags::X_RAY_TUBE_CURRENT).map(|v| format!("{v} mA"))),
+            ("slice thickness", text(tags::SLICE_THICKNESS).map(|v| format!("{v} mm"))),
+            ("field strength", text(tags::MAGNETIC_FIELD_STRENGTH).map(|v| format!("{v} T"))),
+            ("TR", text(tags::REPETITION_TIME).map(|v| format!("{v} ms"))),
+            ("TE", text(tags::ECHO_TIME).map(|v| format!("{v} ms"))),
+            ("flip angle", text(tags::FLIP_ANGLE).map(|v| format!("{v}°"))),
+            ("contrast", text(tags::CONTRAST_BOLUS_AGENT)),
+            ("position", text(tags::PATIENT_POSITION)),
+            ("sex", text(tags::PATIENT_SEX)),
+            ("age", text(tags::PATIENT_AGE)),
+            ("image type", text(tags::IMAGE_TYPE)),
+            ("bits stored", set.integer(tags::BITS_STORED).map(|b| b.to_string())),
+        ];
+        let listed = listed.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?)));
+        Self {
+            study_date: set.ascii(tags::STUDY_DATE).and_then(iso_date),
+            study_description: text(tags::STUDY_DESCRIPTION),
+            number: set.integer(tags::SERIES_NUMBER),
+            listed: listed.collect(),
+        }
+    }
+}
+
+/// `YYYYMMDD` as `YYYY-MM-DD`.
+fn iso_date(date: &str) -> Option<String> {
+    let digits = date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| format!("{}-{}-{}", &date[..4], &date[4..6], &date[6..]))
+}
+
+/// Series and instances that an object without pixels, or a SEG, refers to.
+fn references_of(shared: &Shared, blob: &str) -> Result<Vec<String>, StageError> {
+    let bytes = shared.store.read(blob)?;
+    let Ok(file) = dicom::read(&bytes, ReadOptions::default()) else { return Ok(Vec::new()) };
+    let mut found = std::collections::BTreeSet::new();
+    collect(&file, &file.dataset, true, &mut found);
+    Ok(found.into_iter().collect())
+}
+
+fn collect(
+    file: &File<'_>,
+    set: &DataSet<'_>,
+    outermost: bool,
+    found: &mut std::collections::BTreeSet<String>,
+) {
+    for element in set.elements() {
+        if found.len() >= MAX_REFERENCES {
+            return;
+        }
+        match (&element.value, element.tag) {
+            (Value::Items(items), _) => items.iter().for_each(|item| collect(file, item, false, found)),
+            (_, tags::REFERENCED_SOP_INSTANCE_UID | tags::SERIES_INSTANCE_UID) if !outermost => {
+                found.extend(set.ascii(element.tag).map(str::to_string));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Check: every automated check on an assembled series, pixels included.
+
+use rayon::prelude::*;
+use serde_json::json;
+
+use super::assemble::Loaded;
+use super::stage::{Stage, StageError};
+use super::{Shared, now_ms};
+use crate::catalog::{Job, NewFinding};
+use crate::dicom::codec::{self, PixelError};
+use crate::dicom::{self, ReadOptions};
+use crate::model::pixels::Samples;
+use crate::model::{Finding, Severity, What};
+use crate::qc::{self, FrameStats, Input, InstancePixels, SeriesPixels};
+
+/// Runs the checks.
+pub struct Check;
+
+impl Stage for Check {
+    fn name(&self) -> &'static str {
+        "check"
+    }
+
+    fn run(&self, shared: &Shared, job: &Job) -> Result<(), StageError> {
+        let instances = shared.catalog.read().instances(&job.object)?;
+        let loaded = Loaded::read(shared, &instances)?;
+        let pixels = pixels(shared, &loaded);
+        let off = &shared.config().qc.off;
+        let input = Input { series: &loaded.series, pixels: Some(&pixels) };
+        let findings: Vec<NewFinding> = qc::run(&input, |check| !off.iter().any(|o| o == check))
+            .into_iter()
+            .map(stored)
+            .collect::<Result<_, _>>()?;
+        let now = now_ms();
+        let uid = &job.object;
+        shared.catalog.write(|tx| {
+            tx.put_findings(uid, &findings)?;
+            tx.set_series_state(uid, "checked")?;
+            tx.want("route", uid, now, now)?;
+            tx.count("checked", "", 1, now)?;
+            let names: Vec<&str> = findings.iter().map(|f| &*f.check).collect();
+            tx.audit(now, "gantry", "series.check", uid, &json!({ "findings": names }))?;
+            tx.finish(job)
+        })?;
+        shared.bus.tell(What::Series { series_uid: uid.clone() });
+        Ok(())
+    }
+}
+
+/// Decodes every instance of the series and takes its statistics; one instance is held at a time by each thread.
+fn pixels(shared: &Shared, loaded: &Loaded) -> SeriesPixels {
+    let instances = &loaded.series.instances;
+    (0..instances.len() as u32)
+        .into_par_iter()
+        .filter_map(|index| {
+            let blob = loaded.blobs.get(instances[index as usize].header.source as usize)?;
+            let found = match shared.store.read(blob) {
+                Ok(bytes) => statistics(&bytes),
+                Err(error) => Some(InstancePixels { frames: Vec::new(), error: Some(error.to_string()) }),
+            };
+            found.map(|pixels| (index, pixels))
+        })
+        .collect()
+}
+
+/// Statistics of every frame; `None` where there is no pixel data.
+fn statistics(bytes: &[u8]) -> Option<InstancePixels> {
+    let file = dicom::read(bytes, ReadOptions::default()).ok()?;
+    let mut found = InstancePixels::default();
+    let reader = match codec::open(&file) {
+        Ok(reader) => reader,
+        Err(PixelError::NoPixels) => return None,
+        Err(error) => return Some(InstancePixels { error: Some(error.to_string()), ..found }),
+    };
+    for index in 0..reader.declared() {
+        match reader.decode_frame(index) {
+            Ok(frame) => found.frames.push(of_samples(&frame.samples)),
+            Err(error) => {
+                found.error = Some(error.to_string());
+                break;
+            }
+        }
+    }
+    Some(found)
+}
+
+fn of_samples(samples: &Samples) -> FrameStats {
+    match samples {
+        Samples::U8(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::I8(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::U16(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::I16(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::U32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::I32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::F32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::F64(v) => FrameStats::of(v.iter().copied()),
+    }
+}
+
+fn stored(finding: Finding) -> Result<NewFinding, StageError> {
+    let slices = finding.evidence.get("slices").cloned().unwrap_or_else(|| json!([]));
+    Ok(NewFinding {
+        check: finding.check.into_owned(),
+        version: finding.version,
+        severity: match finding.severity {
+            Severity::Info => 0,
+            Severity::Warning => 1,
+            Severity::Error => 2,
+        },
+        message: finding.message,
+        evidence: finding.evidence.to_string(),
+        slices: slices.to_string(),
+    })
+}

@@ -1,0 +1,307 @@
+//! Intake: from a found file to a catalogued instance.
+//!
+//! Workers read, hash and de-identify; one committer gathers what they made, flushes the blobs of a batch together
+//! and writes its rows, jobs and audit event in one transaction. A kill at any moment leaves either nothing of a
+//! file or all of it; what was not recorded is found again.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::deidentify::Verdict;
+use super::{Shared, Tally, day_of, now_ms};
+use crate::audit;
+use crate::blob::Staged;
+use crate::catalog::{CatalogError, NewFile, NewInstance};
+use crate::model::What;
+use crate::source::Found;
+
+/// Files of a batch, at most; its transaction stays within 50 ms.
+const BATCH_FILES: usize = 512;
+/// Bytes of a batch, at most.
+const BATCH_BYTES: u64 = 256 << 20;
+/// How long a batch waits for more.
+const BATCH_WAIT: Duration = Duration::from_millis(100);
+/// Found files that may wait for a worker; a full queue slows the source down.
+const WAITING: usize = 64;
+/// A file beyond this is not read into memory.
+const MAX_FILE_BYTES: u64 = 4 << 30;
+
+/// The workers and the committer; ends when it is dropped, after what was handed in is done.
+pub struct Intake {
+    queue: Option<Sender<(Found, Arc<Tally>)>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What a worker made of a file.
+struct Dealt {
+    found: Found,
+    tally: Arc<Tally>,
+    sha256: String,
+    end: End,
+}
+
+/// How a file ends, before its batch is committed.
+enum End {
+    Stored {
+        staged: Staged,
+        instance: Box<NewInstance>,
+    },
+    Duplicate {
+        series: Vec<String>,
+    },
+    Quarantined {
+        reason: String,
+        detail: String,
+    },
+    Rejected {
+        reason: String,
+        detail: String,
+    },
+    /// Disk or database refused: nothing is recorded, so the file is found again.
+    Failed(String),
+}
+
+impl Intake {
+    /// Starts the workers and the committer.
+    pub fn start(shared: &Arc<Shared>) -> Self {
+        let configured = shared.config().ingest.workers;
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        let workers = if configured == 0 { processors } else { configured };
+        let (queue, found) = bounded::<(Found, Arc<Tally>)>(WAITING);
+        let (dealt, batches) = bounded::<Dealt>(BATCH_FILES);
+        let mut threads: Vec<JoinHandle<()>> = (0..workers)
+            .map(|_| {
+                let (shared, found, dealt) = (shared.clone(), found.clone(), dealt.clone());
+                std::thread::spawn(move || work(&shared, &found, &dealt))
+            })
+            .collect();
+        let shared = shared.clone();
+        threads.push(std::thread::spawn(move || commit_batches(&shared, &batches)));
+        Self { queue: Some(queue), threads }
+    }
+
+    /// Hands a file in; blocks while the workers are behind. Whether it was taken.
+    pub fn hand_in(&self, found: Found, tally: &Arc<Tally>) -> bool {
+        tally.received();
+        let sent = self.queue.as_ref().is_some_and(|queue| queue.send((found, tally.clone())).is_ok());
+        if !sent {
+            tally.update(|c| c.received -= 1);
+        }
+        sent
+    }
+}
+
+impl Drop for Intake {
+    fn drop(&mut self) {
+        self.queue = None;
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(shared: &Shared, queue: &Receiver<(Found, Arc<Tally>)>, out: &Sender<Dealt>) {
+    for (found, tally) in queue {
+        let (sha256, end) = deal(shared, &found);
+        if out.send(Dealt { found, tally, sha256, end }).is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads, hashes and de-identifies one file.
+fn deal(shared: &Shared, found: &Found) -> (String, End) {
+    let rejected = |reason: &str, detail: String| End::Rejected { reason: reason.into(), detail };
+    if found.bytes > MAX_FILE_BYTES {
+        return (String::new(), rejected("too_large", format!("{} bytes", found.bytes)));
+    }
+    let source = match std::fs::read(&found.path) {
+        Ok(source) => source,
+        Err(error) => return (String::new(), rejected("unreadable", error.kind().to_string())),
+    };
+    let sha256 = crate::blob::name_of(&source);
+    match shared.catalog.read().series_of_source(&sha256) {
+        Ok(series) if !series.is_empty() => return (sha256, End::Duplicate { series }),
+        Ok(_) => {}
+        Err(error) => return (sha256, End::Failed(error.to_string())),
+    }
+    let end = match shared.deid.judge(&source, &found.site, found.trusted) {
+        Verdict::Stored(made) => match shared.store.stage(&made.bytes) {
+            Ok(staged) => {
+                let mut instance = made.instance;
+                instance.source_hash.clone_from(&sha256);
+                instance.blob.clone_from(&staged.name);
+                instance.bytes = staged.bytes;
+                End::Stored { staged, instance: Box::new(instance) }
+            }
+            Err(error) => End::Failed(error.to_string()),
+        },
+        Verdict::Quarantined { reason, detail } => match keep(shared, &sha256, &source) {
+            Ok(()) => End::Quarantined { reason, detail },
+            Err(error) => End::Failed(format!("quarantine: {}", error.kind())),
+        },
+        Verdict::Rejected { reason, detail } => End::Rejected { reason, detail },
+    };
+    (sha256, end)
+}
+
+/// Keeps a copy on the landing side, readable by its owner alone.
+fn keep(shared: &Shared, sha256: &str, source: &[u8]) -> std::io::Result<()> {
+    let path = shared.quarantined(sha256);
+    if path.exists() {
+        return Ok(());
+    }
+    let draft = path.with_extension(format!("{:?}", std::thread::current().id()).replace(['(', ')'], "-"));
+    let mut file =
+        std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
+    file.write_all(source)?;
+    std::fs::rename(draft, path)
+}
+
+fn commit_batches(shared: &Shared, dealt: &Receiver<Dealt>) {
+    while let Ok(first) = dealt.recv() {
+        let until = Instant::now() + BATCH_WAIT;
+        let mut bytes = first.found.bytes;
+        let mut batch = vec![first];
+        while batch.len() < BATCH_FILES && bytes < BATCH_BYTES {
+            match dealt.recv_deadline(until) {
+                Ok(next) => {
+                    bytes += next.found.bytes;
+                    batch.push(next);
+                }
+                Err(_) => break,
+            }
+        }
+        commit(shared, batch);
+    }
+}
+
+/// Blobs, then rows, then the landing side's map, then the counts.
+fn commit(shared: &Shared, mut batch: Vec<Dealt>) {
+    let now = now_ms();
+    if let Err(why) =
+        flush(shared, &mut batch).and_then(|()| rows(shared, &mut batch, now).map_err(|e| e.to_string()))
+    {
+        for dealt in &mut batch {
+            dealt.end = End::Failed(why.clone());
+        }
+    }
+    let day = day_of(now);
+    let files: Vec<NewFile> = batch.iter().filter_map(|dealt| file_row(dealt, now, &day)).collect();
+    // The catalog has them; without the map they are merely found again and counted as duplicates.
+    if let Err(error) = shared.map.put(&files) {
+        tracing::error!("the intake map: {error}");
+    }
+    for dealt in &batch {
+        dealt.tally.update(|c| match &dealt.end {
+            End::Stored { instance, .. } => {
+                c.deidentified += 1;
+                c.series.insert(instance.series_uid.clone());
+            }
+            End::Duplicate { series } => {
+                c.duplicates += 1;
+                c.series.extend(series.iter().cloned());
+            }
+            End::Quarantined { .. } => c.quarantined += 1,
+            End::Rejected { .. } => c.rejected += 1,
+            End::Failed(why) => {
+                c.failed += 1;
+                c.failure = Some(why.clone());
+            }
+        });
+    }
+    shared.bus.tell(What::Intake { files: batch.len() as u64 });
+}
+
+/// Puts the batch's blobs in place and flushes them, with the quarantined copies, in one call.
+fn flush(shared: &Shared, batch: &mut [Dealt]) -> Result<(), String> {
+    let kept = batch.iter().any(|d| matches!(d.end, End::Quarantined { .. }));
+    let staged = batch.iter_mut().filter_map(|d| match &mut d.end {
+        End::Stored { staged, .. } => Some(staged),
+        _ => None,
+    });
+    shared.store.settle(staged, kept).map_err(|e| e.to_string())
+}
+
+/// The rows of a batch, the jobs that follow from it and its audit event.
+fn rows(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), CatalogError> {
+    let quiet = shared.config().ingest.series_quiet_ms as i64;
+    let (first, doubled) = shared.catalog.write(|tx| {
+        let (mut leaves, mut doubled) = (Vec::new(), Vec::new());
+        let mut series = std::collections::BTreeSet::new();
+        let (mut quarantined, mut rejected) = (0, 0);
+        for (i, dealt) in batch.iter().enumerate() {
+            match &dealt.end {
+                End::Stored { instance, .. } if tx.put_instance(instance, now)? => {
+                    leaves.push(leaf(instance));
+                    series.insert((&*instance.series_uid, &*dealt.found.inbox));
+                }
+                End::Stored { .. } => doubled.push(i),
+                End::Quarantined { .. } => quarantined += 1,
+                End::Rejected { .. } => rejected += 1,
+                End::Duplicate { .. } | End::Failed(_) => {}
+            }
+            tx.count("received", &dealt.found.inbox, 1, now)?;
+        }
+        for (uid, _) in &series {
+            tx.want("assemble", uid, now + quiet, now)?;
+        }
+        let stored = leaves.len() as u64;
+        tx.count("deidentified", "", stored, now)?;
+        tx.count("catalogued", "", stored, now)?;
+        let detail = json!({
+            "stored": stored, "quarantined": quarantined, "rejected": rejected, "series": series.len(),
+            "merkle_root": hex::encode(audit::merkle_root(&leaves)),
+        });
+        tx.audit(now, "gantry", "intake.batch", "intake", &detail)?;
+        Ok((stored, doubled))
+    })?;
+    tracing::debug!(stored = first, doubled = doubled.len(), "committed a batch");
+    // Two byte-identical files in one batch: the second is a duplicate of the first.
+    for i in doubled {
+        if let End::Stored { instance, .. } = &batch[i].end {
+            batch[i].end = End::Duplicate { series: vec![instance.series_uid.clone()] };
+        }
+    }
+    Ok(())
+}
+
+/// Binds the stored bytes and what de-identification says it did to them into the trail.
+fn leaf(instance: &NewInstance) -> audit::Hash {
+    let mut hash = Sha256::new();
+    hash.update(instance.blob.as_bytes());
+    hash.update(instance.record.as_bytes());
+    hash.finalize().into()
+}
+
+fn file_row(dealt: &Dealt, now: i64, day: &str) -> Option<NewFile> {
+    let (status, reason, detail) = match &dealt.end {
+        End::Stored { .. } => ("deidentified", "", ""),
+        End::Duplicate { .. } => ("duplicate", "", ""),
+        End::Quarantined { reason, detail } => ("quarantined", &**reason, &**detail),
+        End::Rejected { reason, detail } => ("rejected", &**reason, &**detail),
+        End::Failed(_) => return None,
+    };
+    Some(NewFile {
+        inbox: dealt.found.inbox.clone(),
+        path: dealt.found.path.to_string_lossy().into_owned(),
+        bytes: dealt.found.bytes,
+        mtime_ns: dealt.found.mtime_ns,
+        sha256: dealt.sha256.clone(),
+        status: status.into(),
+        reason: reason.into(),
+        detail: detail.into(),
+        site: dealt.found.site.clone(),
+        trusted: dealt.found.trusted,
+        at_ms: now,
+        day: day.into(),
+        kept: status == "quarantined",
+    })
+}

@@ -1,0 +1,34 @@
+//! The line: puts the services in order. Files go through [`intake`] in batches; from there on each series goes
+//! through durable jobs, one [`stage`] after the other.
+//!
+//! ```text
+//! Found ─▶ intake: read, hash, de-identify (workers) ─▶ flush blobs, one transaction (committer)
+//!                                                          │ wants
+//!                                                          ▼
+//!                                    assemble ─▶ check ─▶ route        (supervisor, leased jobs)
+//! ```
+
+mod after;
+mod assemble;
+mod bus;
+mod check;
+mod clock;
+mod deidentify;
+pub mod intake;
+mod route;
+mod shared;
+mod stage;
+mod supervisor;
+mod tally;
+mod watchers;
+
+pub use after::settle_sources;
+pub use bus::Bus;
+pub use clock::{day_of, now_ms};
+pub use deidentify::{Attribute, Deidentify, Verdict, explain_reason};
+pub use intake::Intake;
+pub use shared::Shared;
+pub use stage::{Stage, StageError, stages};
+pub use supervisor::Supervisor;
+pub use tally::{Counts, Tally};
+pub use watchers::{Watchers, watch};

@@ -1,0 +1,65 @@
+//! What every stage needs: the services of one open workspace.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::Bus;
+use super::deidentify::Deidentify;
+use crate::blob::FsStore;
+use crate::catalog::{Catalog, IntakeMap};
+use crate::config::Config;
+
+/// The services of one open workspace.
+pub struct Shared {
+    /// The catalog.
+    pub catalog: Catalog,
+    /// The landing side's map.
+    pub map: IntakeMap,
+    /// Stored instances.
+    pub store: FsStore,
+    /// De-identification.
+    pub deid: Deidentify,
+    /// Copies of quarantined files.
+    pub quarantine: PathBuf,
+    /// The workspace's folder, against which configured paths are resolved.
+    pub root: PathBuf,
+    /// Tells everyone who is attached what changed.
+    pub bus: Bus,
+    config: RwLock<Arc<Config>>,
+}
+
+impl Shared {
+    /// Puts the services together.
+    pub fn new(
+        (catalog, map, store): (Catalog, IntakeMap, FsStore),
+        deid: Deidentify,
+        (root, quarantine): (PathBuf, PathBuf),
+        config: Config,
+    ) -> Self {
+        Self {
+            catalog,
+            map,
+            store,
+            deid,
+            quarantine,
+            root,
+            bus: Bus::default(),
+            config: RwLock::new(Arc::new(config)),
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts another configuration in force.
+    pub fn set_config(&self, config: Config) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// Where the copy of a quarantined file lies.
+    pub fn quarantined(&self, sha256: &str) -> PathBuf {
+        self.quarantine.join(format!("{sha256}.dcm"))
+    }
+}

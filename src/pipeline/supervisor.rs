@@ -1,0 +1,116 @@
+//! Leases jobs and has the stages do them: retries, parking, shutdown after the job in hand.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::{Shared, StageError, now_ms, stages};
+use crate::catalog::{CatalogError, Job};
+use crate::model::What;
+
+/// Longer than any job takes; a process that dies gives its leases back at the next start at once.
+const LEASE_MS: i64 = 15 * 60 * 1000;
+/// Between two looks when nothing is ready.
+const NAP: Duration = Duration::from_millis(60);
+
+/// The threads that do jobs; ends when it is dropped, after the jobs in hand.
+pub struct Supervisor {
+    stop: Arc<AtomicBool>,
+    state: Arc<State>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct State {
+    running: AtomicU64,
+    done: AtomicU64,
+    parked: AtomicU64,
+}
+
+impl Supervisor {
+    /// Starts as many threads as there are processors.
+    pub fn start(shared: &Arc<Shared>) -> Self {
+        let (stop, state) = (Arc::new(AtomicBool::new(false)), Arc::new(State::default()));
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        let threads = (0..threads)
+            .map(|_| {
+                let (shared, stop, state) = (shared.clone(), stop.clone(), state.clone());
+                std::thread::spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        if !next(&shared, &state) {
+                            std::thread::sleep(NAP);
+                        }
+                    }
+                })
+            })
+            .collect();
+        Self { stop, state, threads }
+    }
+
+    /// Jobs done and jobs parked since start.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.state.done.load(Ordering::Relaxed), self.state.parked.load(Ordering::Relaxed))
+    }
+
+    /// Whether a job is running or ready.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub fn is_busy(&self, shared: &Shared) -> Result<bool, CatalogError> {
+        Ok(self.state.running.load(Ordering::Acquire) > 0 || shared.catalog.read().job_counts()?.0 > 0)
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Does the next job, if one is ready; whether there was one.
+fn next(shared: &Shared, state: &State) -> bool {
+    let now = now_ms();
+    match shared.catalog.read().job_ready(now) {
+        Ok(true) => {}
+        Ok(false) | Err(_) => return false,
+    }
+    state.running.fetch_add(1, Ordering::AcqRel);
+    let leased = shared.catalog.write(|tx| tx.lease(now, LEASE_MS));
+    let did = match &leased {
+        Ok(Some(job)) => {
+            attempt(shared, state, job);
+            true
+        }
+        Ok(None) | Err(_) => false,
+    };
+    state.running.fetch_sub(1, Ordering::AcqRel);
+    did
+}
+
+fn attempt(shared: &Shared, state: &State, job: &Job) {
+    let stage = stages().iter().find(|s| s.name() == job.stage);
+    let result = match stage {
+        Some(stage) => catch_unwind(AssertUnwindSafe(|| stage.run(shared, job)))
+            .unwrap_or_else(|_| Err(StageError::Defect(job.stage.clone()))),
+        None => Err(StageError::Unknown(job.stage.clone())),
+    };
+    match result {
+        Ok(()) => {
+            state.done.fetch_add(1, Ordering::Relaxed);
+        }
+        Err(error) => {
+            tracing::warn!(stage = job.stage, attempts = job.attempts, "a job failed: {error}");
+            let reason = error.to_string();
+            let parked = shared.catalog.write(|tx| tx.fail(job, &reason, now_ms()));
+            if matches!(parked, Ok(true)) {
+                state.parked.fetch_add(1, Ordering::Relaxed);
+                shared.bus.tell(What::Jobs);
+            }
+        }
+    }
+}

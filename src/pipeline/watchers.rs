@@ -1,0 +1,126 @@
+//! One thread per inbox, added and removed while running.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::{Intake, Shared, Tally, settle_sources};
+use crate::config::{After, Inbox, Pixels};
+use crate::model::What;
+use crate::source::{Mode, WatchFolder, WatchState};
+
+/// Watches every inbox of the configuration.
+#[derive(Default)]
+pub struct Watchers {
+    running: Mutex<BTreeMap<String, Running>>,
+}
+
+struct Running {
+    inbox: Inbox,
+    stop: Arc<AtomicBool>,
+    state: Arc<WatchState>,
+    tally: Arc<Tally>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watchers {
+    /// Starts watching inboxes that are new or have changed, and stops those that are gone.
+    pub fn follow_config(&self, shared: &Arc<Shared>, intake: &Arc<Intake>) {
+        let wanted = shared.config().inboxes.clone();
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|_, r| {
+            let stays = wanted.contains(&r.inbox);
+            if !stays {
+                r.end();
+            }
+            stays
+        });
+        for inbox in wanted {
+            running.entry(inbox.name.clone()).or_insert_with(|| Running::start(inbox, shared, intake));
+        }
+        shared.bus.tell(What::Sources);
+    }
+
+    /// What an inbox is doing, and what became of its files since start.
+    pub fn state(&self, name: &str) -> Option<(Arc<WatchState>, Arc<Tally>)> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.get(name).map(|r| (r.state.clone(), r.tally.clone()))
+    }
+
+    /// Files of every inbox that are settling or waiting.
+    pub fn pending(&self) -> u64 {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.values().map(|r| r.state.settling.load(Ordering::Relaxed) + r.tally.open()).sum()
+    }
+
+    /// Stops watching; files in hand are still taken in.
+    pub fn stop(&self) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for r in running.values_mut() {
+            r.stop.store(true, Ordering::Relaxed);
+        }
+        running.values_mut().for_each(Running::end);
+        running.clear();
+    }
+}
+
+impl Running {
+    fn start(inbox: Inbox, shared: &Arc<Shared>, intake: &Arc<Intake>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (state, tally) = (Arc::new(WatchState::default()), Arc::new(Tally::default()));
+        let thread = {
+            let (inbox, shared, intake) = (inbox.clone(), shared.clone(), intake.clone());
+            let (stop, state, tally) = (stop.clone(), state.clone(), tally.clone());
+            std::thread::spawn(move || {
+                watch(&inbox, Mode::Forever, &shared, &intake, (&state, &tally, &stop))
+            })
+        };
+        Self { inbox, stop, state, tally, thread: Some(thread) }
+    }
+
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Takes one inbox in until `mode` ends, doing what `after` asks once files are safe.
+pub fn watch(
+    inbox: &Inbox,
+    mode: Mode,
+    shared: &Arc<Shared>,
+    intake: &Arc<Intake>,
+    (state, tally, stop): (&WatchState, &Arc<Tally>, &AtomicBool),
+) {
+    let config = shared.config();
+    let folder = WatchFolder {
+        name: inbox.name.clone(),
+        path: shared.root.join(&inbox.path),
+        site: inbox.site.clone(),
+        trusted: inbox.pixels == Pixels::Trusted,
+        settle: Duration::from_millis(config.ingest.settle_ms),
+        rescan: Duration::from_secs(config.ingest.rescan_seconds),
+    };
+    let knows = |path: &Path, bytes: u64, mtime_ns: i64| {
+        shared.map.knows(&inbox.name, &path.to_string_lossy(), bytes, mtime_ns).unwrap_or(false)
+    };
+    let mut handed = 0u64;
+    folder.run(mode, state, stop, knows, |found| {
+        handed += 1;
+        if inbox.after != After::Keep && handed.is_multiple_of(256) {
+            settle_sources(shared, inbox);
+        }
+        intake.hand_in(found, tally)
+    });
+    if mode == Mode::Once {
+        while tally.open() > 0 {
+            tally.wait(Duration::from_millis(200));
+        }
+    }
+    settle_sources(shared, inbox);
+}

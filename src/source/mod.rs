@@ -1,0 +1,39 @@
+//! Where files come from. Every source yields [`Found`] files; each kind is one file here.
+
+mod tree;
+mod watch_folder;
+
+pub use tree::{Entry, walk};
+pub use watch_folder::{Mode, WatchFolder, WatchState};
+
+use std::path::PathBuf;
+
+/// How a file was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The operating system told of it.
+    Event,
+    /// The periodic walk over the folder.
+    Rescan,
+    /// Somebody named it.
+    Person,
+}
+
+/// A file that is whole and may be taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The inbox, or `""` when a person named the file.
+    pub inbox: String,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Its modification time in nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// The site whose data it is.
+    pub site: String,
+    /// The sender vouches that no image carries burned-in text.
+    pub trusted: bool,
+    /// How it was found.
+    pub by: By,
+}

@@ -1,0 +1,219 @@
+//! The catalog through its public seam: jobs, tasks, search, trail.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use gantry::catalog::{
+    Catalog, CatalogError, Filter, MAX_ATTEMPTS, NewFinding, NewTask, SeriesRecord, Which,
+};
+use serde_json::json;
+
+fn catalog() -> (tempfile::TempDir, Catalog) {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(&folder.path().join("catalog.sqlite")).unwrap();
+    (folder, catalog)
+}
+
+fn series(uid: &str, modality: &str, slice_mm: f64) -> SeriesRecord {
+    SeriesRecord {
+        uid: uid.into(),
+        study_uid: format!("{uid}.0"),
+        subject: "subj-1".into(),
+        site: "A".into(),
+        modality: modality.into(),
+        is_image: true,
+        study_date: Some("2024-03-05".into()),
+        description: Some("Thin chest, low dose".into()),
+        body_part: Some("CHEST".into()),
+        instances: 10,
+        frames: 10,
+        spacing_mm: Some([0.7, 0.7, slice_mm]),
+        state: "checked".into(),
+        stacks: "[]".into(),
+        facts: "[]".into(),
+        ..SeriesRecord::default()
+    }
+}
+
+fn with_task(catalog: &Catalog, uid: &str, now: i64) -> i64 {
+    let task =
+        NewTask { series_uid: uid.into(), why: "every series".into(), severity: None, due_ms: now + 1000 };
+    catalog
+        .write(|tx| {
+            tx.put_series(&series(uid, "CT", 1.25))?;
+            tx.put_task(&task, now)
+        })
+        .unwrap()
+}
+
+#[test]
+fn a_job_is_leased_once_retried_and_parked() {
+    let (_folder, catalog) = catalog();
+    catalog.write(|tx| tx.want("check", "2.25.1", 100, 0)).unwrap();
+    assert_eq!(catalog.write(|tx| tx.lease(99, 1000)).unwrap(), None, "not before its time");
+    for attempt in 1..=MAX_ATTEMPTS {
+        let now = 1_000_000 * i64::from(attempt);
+        let job = catalog.write(|tx| tx.lease(now, 1000)).unwrap().unwrap();
+        assert_eq!((job.attempts, &*job.object), (attempt, "2.25.1"));
+        assert_eq!(catalog.write(|tx| tx.lease(now, 1000)).unwrap(), None, "leased to one worker only");
+        let parked = catalog.write(|tx| tx.fail(&job, "no disk", now)).unwrap();
+        assert_eq!(parked, attempt == MAX_ATTEMPTS);
+    }
+    assert_eq!(catalog.read().job_counts().unwrap(), (0, 1));
+    assert_eq!(catalog.read().parked().unwrap()[0].reason, "no disk");
+    assert_eq!(catalog.write(|tx| tx.unpark(&[], 0)).unwrap(), 1);
+    let job = catalog.write(|tx| tx.lease(9_000_000, 1000)).unwrap().unwrap();
+    catalog.write(|tx| tx.finish(&job)).unwrap();
+    assert_eq!(catalog.read().job_counts().unwrap(), (0, 0));
+}
+
+#[test]
+fn a_job_wanted_while_it_runs_runs_once_more() {
+    let (_folder, catalog) = catalog();
+    catalog.write(|tx| tx.want("assemble", "2.25.1", 0, 0)).unwrap();
+    let job = catalog.write(|tx| tx.lease(1, 1000)).unwrap().unwrap();
+    catalog.write(|tx| tx.want("assemble", "2.25.1", 0, 0)).unwrap();
+    catalog.write(|tx| tx.finish(&job)).unwrap();
+    let again = catalog.write(|tx| tx.lease(1, 1000)).unwrap().expect("the later instance is not forgotten");
+    catalog.write(|tx| tx.finish(&again)).unwrap();
+    assert_eq!(catalog.write(|tx| tx.lease(1, 1000)).unwrap(), None);
+}
+
+#[test]
+fn a_lease_that_ran_out_is_leased_again() {
+    let (_folder, catalog) = catalog();
+    catalog.write(|tx| tx.want("check", "2.25.1", 0, 0)).unwrap();
+    catalog.write(|tx| tx.lease(0, 1000)).unwrap().unwrap();
+    assert_eq!(catalog.write(|tx| tx.lease(999, 1000)).unwrap(), None);
+    assert_eq!(catalog.write(|tx| tx.lease(1001, 1000)).unwrap().unwrap().attempts, 2);
+}
+
+#[test]
+fn two_reviewers_never_hold_the_same_task() {
+    let (_folder, catalog) = catalog();
+    let task = with_task(&catalog, "2.25.1", 0);
+    catalog.write_first(|tx| tx.claim(task, "amira", 500, 0)).unwrap();
+    let refused = catalog.write_first(|tx| tx.claim(task, "ben", 500, 10)).unwrap_err();
+    assert_eq!(refused.to_string(), "amira holds the task");
+    let decided = catalog.write_first(|tx| tx.decide(task, "ben", true, (None, None), "k", 10));
+    assert!(matches!(decided, Err(CatalogError::Refused(_))));
+    // A claim without a decision runs out.
+    catalog.write_first(|tx| tx.claim(task, "ben", 1500, 501)).unwrap();
+    assert_eq!(catalog.read().task_count(Which::Mine("ben"), 502).unwrap(), 1);
+    assert_eq!(catalog.read().task_count(Which::Mine("amira"), 502).unwrap(), 0);
+}
+
+#[test]
+fn a_decision_is_made_once_and_undone_by_who_made_it() {
+    let (_folder, catalog) = catalog();
+    let task = with_task(&catalog, "2.25.1", 0);
+    let decide = |key: &'static str| {
+        catalog.write_first(move |tx| tx.decide(task, "amira", false, (Some("motion"), None), key, 10))
+    };
+    assert_eq!(decide("key-1").unwrap().as_deref(), Some("2.25.1"));
+    assert_eq!(decide("key-1").unwrap(), None, "the same command again is harmless");
+    assert!(decide("key-2").is_err(), "another decision is not");
+    assert_eq!(catalog.read().series("2.25.1").unwrap().unwrap().state, "returned");
+    assert!(catalog.write_first(|tx| tx.undo(task, "ben", 100)).is_err());
+    catalog.write_first(|tx| tx.undo(task, "amira", 100)).unwrap();
+    assert_eq!(catalog.read().series("2.25.1").unwrap().unwrap().state, "in_review");
+    assert_eq!(catalog.read().decisions().unwrap(), []);
+    assert!(catalog.write_first(|tx| tx.undo(task, "amira", 100)).is_err());
+}
+
+#[test]
+fn search_finds_what_the_query_says_and_counts_all_of_it() {
+    let (_folder, catalog) = catalog();
+    let finding = NewFinding {
+        check: "missing_slices".into(),
+        version: 1,
+        severity: 1,
+        message: "2 slices are missing".into(),
+        evidence: "{}".into(),
+        slices: "[4]".into(),
+    };
+    catalog
+        .write(|tx| {
+            tx.put_series(&series("2.25.1", "CT", 1.25))?;
+            tx.put_series(&series("2.25.2", "CT", 5.0))?;
+            tx.put_series(&SeriesRecord { body_part: None, ..series("2.25.3", "MR", 1.0) })?;
+            tx.put_findings("2.25.2", std::slice::from_ref(&finding))
+        })
+        .unwrap();
+    let found = |query: &str| {
+        let filter = Filter::parse(query).unwrap();
+        let (rows, total) = catalog.read().search(&filter, "uid", 0, 10).unwrap();
+        assert_eq!(rows.len() as u64, total);
+        rows.into_iter().map(|r| r.uid).collect::<Vec<_>>()
+    };
+    assert_eq!(found("modality:ct slice<=1.5"), ["2.25.1"]);
+    assert_eq!(found("finding:missing_slices"), ["2.25.2"]);
+    assert_eq!(found("-finding:missing_slices"), ["2.25.1", "2.25.3"]);
+    assert_eq!(found("-body:chest"), ["2.25.3"], "absent is not chest");
+    assert_eq!(found("date:2024-01..2024-06 modality:MR,CT"), ["2.25.1", "2.25.2", "2.25.3"]);
+    assert_eq!(found("date:2023"), [""; 0]);
+    assert_eq!(found("\"low dose\" thi"), ["2.25.1", "2.25.2", "2.25.3"]);
+    // Stored again, a series is found by its new words only.
+    catalog
+        .write(|tx| {
+            tx.put_series(&SeriesRecord { description: Some("Brain".into()), ..series("2.25.1", "CT", 1.25) })
+        })
+        .unwrap();
+    assert_eq!(found("dose"), ["2.25.2", "2.25.3"]);
+    let facets = catalog.read().facets(&Filter::parse("modality:CT").unwrap()).unwrap();
+    let finding = facets.iter().find(|(name, _)| *name == "finding").unwrap();
+    assert_eq!(finding.1, [("missing_slices".to_string(), 1)]);
+}
+
+#[test]
+fn a_page_of_tasks_is_in_the_order_of_urgency() {
+    let (_folder, catalog) = catalog();
+    for (i, severity) in [(1, None), (2, Some(1)), (3, Some(2)), (4, Some(2))] {
+        let uid = format!("2.25.{i}");
+        let task = NewTask { series_uid: uid.clone(), why: "x".into(), severity, due_ms: 1000 - i };
+        catalog
+            .write(|tx| {
+                tx.put_series(&series(&uid, "CT", 1.0))?;
+                tx.put_task(&task, 0)
+            })
+            .unwrap();
+    }
+    let filter = Filter::default();
+    let page = |offset| catalog.read().tasks(Which::Open, &filter, 0, offset, 2).unwrap();
+    let uids = |(rows, total): (Vec<gantry::catalog::TaskRecord>, u64)| {
+        assert_eq!(total, 4);
+        rows.into_iter().map(|r| r.series_uid).collect::<Vec<_>>()
+    };
+    assert_eq!(uids(page(0)), ["2.25.4", "2.25.3"]);
+    assert_eq!(uids(page(2)), ["2.25.2", "2.25.1"]);
+    assert_eq!(catalog.read().task_count(Which::Overdue, 998).unwrap(), 2);
+}
+
+#[test]
+fn the_trail_is_a_chain_that_a_change_breaks() {
+    let (folder, catalog) = catalog();
+    for i in 0..5 {
+        catalog.write(|tx| tx.audit(i, "amira", "review.accept", "2.25.1", &json!({ "task": i }))).unwrap();
+    }
+    let (entries, _, broken) = catalog.read().verify_trail().unwrap();
+    assert_eq!((entries, broken), (5, None));
+    drop(catalog);
+    let path = folder.path().join("catalog.sqlite");
+    let tamper = rusqlite::Connection::open(&path).unwrap();
+    tamper.execute("UPDATE trail SET actor = 'ben' WHERE sequence = 3", []).unwrap();
+    drop(tamper);
+    let (entries, _, broken) = Catalog::open(&path).unwrap().read().verify_trail().unwrap();
+    assert_eq!(entries, 2);
+    assert_eq!(broken.unwrap().to_string(), "entry 3 was changed");
+}
+
+#[test]
+fn nothing_of_a_failed_transaction_stays() {
+    let (_folder, catalog) = catalog();
+    let failed: Result<(), CatalogError> = catalog.write(|tx| {
+        tx.put_series(&series("2.25.1", "CT", 1.0))?;
+        tx.audit(0, "a", "b", "c", &json!({}))?;
+        Err(CatalogError::Refused("no".into()))
+    });
+    assert!(failed.is_err());
+    assert_eq!(catalog.read().series("2.25.1").unwrap(), None);
+    assert_eq!(catalog.read().verify_trail().unwrap().0, 0);
+}

@@ -1,0 +1,19 @@
+//! The measuring core against vectors from independent packages, and against planted behaviour.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "measure/agreement.rs"]
+mod agreement;
+#[path = "measure/consensus.rs"]
+mod consensus;
+#[path = "measure/detection.rs"]
+mod detection;
+#[path = "measure/drift.rs"]
+mod drift;
+#[path = "measure/masks.rs"]
+mod masks;
+#[path = "measure/planted.rs"]
+mod planted;
+#[path = "measure/quality.rs"]
+mod quality;
+#[path = "measure/vectors.rs"]
+mod vectors;
