@@ -144,6 +144,8 @@ pub enum Note {
     TrailingBytes,
     /// The colour model of the code stream is not the Photometric Interpretation of the header.
     ColourModel,
+    /// The code stream is of another codec than the transfer syntax says.
+    OtherCodec,
     /// High Bit is not Bits Stored − 1.
     HighBit,
 }
@@ -163,6 +165,7 @@ impl Note {
             Self::NoEndMarker => "no_end_marker",
             Self::TrailingBytes => "trailing_bytes",
             Self::ColourModel => "colour_model_differs",
+            Self::OtherCodec => "other_codec",
             Self::HighBit => "high_bit",
         }
     }

@@ -5,6 +5,7 @@ mod codestream;
 mod ht;
 mod ht_tables;
 mod mq;
+mod packet;
 mod tagtree;
 mod tile;
 mod wavelet;
@@ -15,7 +16,8 @@ use super::canonical::{Data, Decoded};
 use super::{Note, PixelError};
 use block::{Coded, Orientation, SIGN_BIT, Workspace, style};
 use codestream::{ComponentParams, Params, Size, Stream};
-use tile::{Band, Block, Parsed, TileComponent};
+use packet::Block;
+use tile::{Band, Parsed, TileComponent};
 use wavelet::{Coefficient, Rect, join};
 
 /// Samples of a frame at most: the transform holds two copies of 32 bits.
