@@ -20,8 +20,8 @@ use packet::Block;
 use tile::{Band, Parsed, TileComponent};
 use wavelet::{Coefficient, Rect, join};
 
-/// Samples of a frame at most: the transform holds two copies of 32 bits.
-const MAX_SAMPLES: u64 = 48 << 20;
+/// Bytes of working memory at most: the transform holds two copies of 32 bits beside the output.
+const MAX_MEMORY: u64 = 420 << 20;
 /// Blocks decoded in parallel before their values are put into the bands.
 const BATCH: usize = 128;
 /// Bit-planes of a block at most, with the fractional bit and the sign in 32 bits.
@@ -55,9 +55,11 @@ pub(super) fn decode(data: &[u8], columns: u32, rows: u32, components: u32) -> R
                 samples: components,
             });
         }
-        let needed = u64::from(columns) * u64::from(rows) * u64::from(components);
-        if needed > MAX_SAMPLES {
-            return Err(PixelError::TooLarge { needed, limit: MAX_SAMPLES, available: data.len() as u64 });
+        let depth = size.components.iter().map(|c| u64::from(c.0)).max().unwrap_or(8);
+        let per_sample = 8 + if depth > 16 { 4 } else { depth.div_ceil(8) };
+        let needed = u64::from(columns) * u64::from(rows) * u64::from(components) * per_sample;
+        if needed > MAX_MEMORY {
+            return Err(PixelError::TooLarge { needed, limit: MAX_MEMORY, available: data.len() as u64 });
         }
         Ok(())
     };
