@@ -5,4 +5,5 @@ pub mod convert;
 pub mod drift;
 pub mod gather;
 pub mod measure;
+pub mod qc;
 pub mod scan;
