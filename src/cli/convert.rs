@@ -46,7 +46,7 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     }
     let counter = AtomicU64::new(0);
     let paths = std::slice::from_ref(&args.folder);
-    let gathered = progress::shown(out, "files", &counter, || gather(paths, &counter))
+    let gathered = progress::shown(out, "files", &counter, || gather(paths, false, &counter))
         .map_err(|e| Failure::input(format!("FOLDER cannot be read: {}", e.kind())).hint("check the path"))?;
     let outcome = match format {
         Some(format) => one(args, &gathered, format)?,

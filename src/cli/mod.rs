@@ -15,6 +15,7 @@ mod log;
 pub mod measure;
 mod output;
 mod progress;
+mod qc;
 pub mod queue;
 mod scan;
 pub mod shell;
@@ -104,6 +105,8 @@ pub enum Command {
     Drift(drift::Args),
     /// Find the series below paths, sort and measure them from their headers
     Scan(scan::Args),
+    /// Run the automated checks on the series below paths
+    Qc(qc::Args),
     /// Write series as volumes
     Convert(convert::Args),
 }
@@ -157,6 +160,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Agree(args)) => agree::run(args, out),
         Some(Command::Drift(args)) => drift::run(args, out),
         Some(Command::Scan(args)) => scan::run(args, out),
+        Some(Command::Qc(args)) => qc::run(args, out),
         Some(Command::Convert(args)) => convert::run(args, out),
     }
 }

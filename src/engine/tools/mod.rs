@@ -6,6 +6,7 @@ pub mod drift;
 pub mod gather;
 pub mod measure;
 mod picture;
+pub mod qc;
 pub mod scan;
 mod view;
 
