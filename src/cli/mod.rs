@@ -5,6 +5,7 @@ pub mod agree;
 pub mod audit;
 pub mod catalog;
 mod connect;
+pub mod deid;
 pub mod drift;
 mod exit;
 pub mod ingest;
@@ -90,6 +91,8 @@ pub enum Command {
     Agree(agree::Args),
     /// Drift and control charts of a metric over time
     Drift(drift::Args),
+    /// De-identify a tree of DICOM files
+    Deid(deid::Args),
 }
 
 /// Parses the process's arguments, runs the command and returns its exit status.
@@ -137,5 +140,6 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Measure(args)) => measure::run(args, out),
         Some(Command::Agree(args)) => agree::run(args, out),
         Some(Command::Drift(args)) => drift::run(args, out),
+        Some(Command::Deid(args)) => deid::run(args, global, out),
     }
 }

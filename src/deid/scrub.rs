@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::binary;
 use super::date;
+use super::explain::Trace;
 use super::keys::{Keys, Subject};
 use super::plan::{Plan, Plans};
 use super::private;
@@ -44,6 +45,8 @@ pub struct Scrub<'s> {
     pub beyond_ascii: bool,
     /// A private element stays.
     pub private_kept: bool,
+    /// Row by row what was done, where somebody wants to know.
+    pub trace: Option<Trace>,
     /// Inside a sequence of which every value is to be replaced.
     dummies_only: bool,
 }
@@ -78,6 +81,7 @@ impl<'s> Scrub<'s> {
             actions: BTreeMap::new(),
             beyond_ascii: false,
             private_kept: false,
+            trace: None,
             dummies_only: false,
         }
     }
@@ -95,6 +99,7 @@ impl<'s> Scrub<'s> {
         let mut kept = Vec::with_capacity(set.elements().len() + 6);
         for element in set.into_elements() {
             let tag = element.tag;
+            let row = self.trace.as_mut().map(|trace| trace.begin(&element, self.plans, &charset));
             let (element, action) = if tag.is_private() {
                 self.private(element, &safe, place)
             } else if tag == ENCAPSULATED_DOCUMENT {
@@ -103,6 +108,9 @@ impl<'s> Scrub<'s> {
                 self.public(element, place)
             };
             *self.actions.entry(ActionEntry { tag, action }).or_default() += 1;
+            if let (Some(trace), Some(row)) = (&mut self.trace, row) {
+                trace.end(row, action);
+            }
             kept.extend(element);
         }
         drop_empty_blocks(&mut kept);
@@ -317,8 +325,17 @@ impl<'s> Scrub<'s> {
     fn items<'a>(&mut self, element: Element<'a>, place: Place<'_>, action: Action) -> Fate<'a> {
         let tag = element.tag;
         let Value::Items(items) = element.value else { return (None, Action::Removed) };
-        let items = items.into_iter().map(|item| self.level(item, Some(tag), place.charset)).collect();
-        (Some(Element::sequence(tag, items)), action)
+        let mut cleaned = Vec::with_capacity(items.len());
+        for (number, item) in items.into_iter().enumerate() {
+            if let Some(trace) = &mut self.trace {
+                trace.path.extend([tag.0 as usize, number]);
+            }
+            cleaned.push(self.level(item, Some(tag), place.charset));
+            if let Some(trace) = &mut self.trace {
+                trace.path.truncate(trace.path.len() - 2);
+            }
+        }
+        (Some(Element::sequence(tag, cleaned)), action)
     }
 
     fn text<'a>(&mut self, element: Element<'a>, how: Strictness, place: Place<'_>) -> Fate<'a> {
