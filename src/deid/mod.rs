@@ -217,9 +217,7 @@ impl Deidentifier {
         if !file.syntax.is_native() && !verify::knows_syntax(&file.syntax.uid) {
             return Err(refuse(Reason::UnknownSyntax, "its transfer syntax is not known".into()));
         }
-        for tag in
-            [tags::SOP_CLASS_UID, tags::SOP_INSTANCE_UID, tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID]
-        {
+        for tag in [tags::SOP_INSTANCE_UID, tags::SERIES_INSTANCE_UID] {
             if file.dataset.ascii(tag).is_none() {
                 return Err(refuse(Reason::MissingUid, format!("it has no {tag}")));
             }

@@ -117,8 +117,12 @@ impl<'s> Scrub<'s> {
         DataSet::from_elements(kept)
     }
 
-    fn public<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+    fn public<'a>(&mut self, mut element: Element<'a>, place: Place<'_>) -> Fate<'a> {
         let tag = element.tag;
+        // What has no representation that this reader knows gets the dictionary's.
+        if element.vr == Vr::UN {
+            element.vr = vr_of(tag).filter(|vr| *vr != Vr::SQ).unwrap_or(Vr::UN);
+        }
         let repeating = matches!(tag.group() & 0xFF00, 0x5000 | 0x6000);
         let stray_pixels = place.parent.is_some() && tag.group() == 0x7FE0;
         if tag.group() < 8 || tag.is_group_length() || repeating || stray_pixels {
