@@ -4,6 +4,7 @@
 
 // Faces: no domain logic, they speak only to `engine`.
 pub mod cli;
+pub mod console;
 pub mod daemon;
 
 // Seam: commands, queries, events; and the tools that need no workspace.
@@ -15,6 +16,7 @@ pub mod pipeline;
 // Services: each one job, over core and adapters; they do not know each other.
 pub mod deid;
 pub mod qc;
+pub mod volume;
 
 // Adapters: the only places with IO.
 pub mod blob;
@@ -28,4 +30,5 @@ pub mod source;
 pub mod audit;
 pub mod measure;
 pub mod model;
+pub mod render;
 pub mod series;

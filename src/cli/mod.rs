@@ -5,6 +5,8 @@ pub mod agree;
 pub mod audit;
 pub mod catalog;
 mod connect;
+pub mod console;
+mod convert;
 pub mod deid;
 pub mod drift;
 mod exit;
@@ -12,8 +14,11 @@ pub mod ingest;
 mod log;
 pub mod measure;
 mod output;
+mod progress;
 pub mod queue;
+mod scan;
 pub mod shell;
+pub mod view;
 pub mod workspace;
 
 pub use exit::{Exit, Failure};
@@ -81,6 +86,10 @@ pub enum Command {
     Audit(audit::AuditArgs),
     /// Copy the workspace
     Backup(audit::BackupArgs),
+    /// The console
+    Console(console::Args),
+    /// Draw one slice inline in the terminal
+    View(view::Args),
     /// Print completions for a shell
     Completions(shell::Completions),
     /// Print the manual page
@@ -93,6 +102,10 @@ pub enum Command {
     Drift(drift::Args),
     /// De-identify a tree of DICOM files
     Deid(deid::Args),
+    /// Find the series below paths, sort and measure them from their headers
+    Scan(scan::Args),
+    /// Write series as volumes
+    Convert(convert::Args),
 }
 
 /// Parses the process's arguments, runs the command and returns its exit status.
@@ -123,7 +136,9 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
     let global = &cli.global;
     match &cli.command {
-        None => Ok(Exit::Done),
+        None => console::run(&console::Args::default(), global),
+        Some(Command::Console(args)) => console::run(args, global),
+        Some(Command::View(args)) => view::run(args, out),
         Some(Command::Init(args)) => workspace::init(args, out),
         Some(Command::Config(args)) => workspace::config(args, global, out),
         Some(Command::Doctor) => workspace::doctor(global, out),
@@ -141,5 +156,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Agree(args)) => agree::run(args, out),
         Some(Command::Drift(args)) => drift::run(args, out),
         Some(Command::Deid(args)) => deid::run(args, global, out),
+        Some(Command::Scan(args)) => scan::run(args, out),
+        Some(Command::Convert(args)) => convert::run(args, out),
     }
 }

@@ -312,18 +312,21 @@ impl<'s> Scrub<'s> {
             return (None, Action::Removed);
         };
         let action = if kind == private::Safe::Csa { Action::Cleaned } else { Action::Kept };
-        let cleaned = private::cleaned(element, kind).filter(|e| self.is_clean_code(e, kind));
+        let cleaned = private::cleaned(element, kind).filter(|e| self.is_clean_code(e));
         self.private_kept |= cleaned.is_some();
         let action = if cleaned.is_some() { action } else { Action::Removed };
         (cleaned, action)
     }
 
-    fn is_clean_code(&self, element: &Element<'_>, kind: private::Safe) -> bool {
-        kind != private::Safe::Code
-            || element
-                .bytes()
-                .and_then(|b| std::str::from_utf8(b).ok())
-                .is_some_and(|t| self.cleaner.is_clean(t))
+    /// Text, also text that is a number, holds no identifier.
+    fn is_clean_code(&self, element: &Element<'_>) -> bool {
+        match element.bytes() {
+            Some(bytes) if bytes.is_ascii() => {
+                !bytes.iter().all(|&b| b == 0 || b.is_ascii_graphic() || b == b' ')
+                    || std::str::from_utf8(bytes).is_ok_and(|text| self.cleaner.is_clean(text))
+            }
+            _ => element.vr.unit() > 1 || matches!(element.vr, Vr::UN | Vr::OB),
+        }
     }
 
     fn items<'a>(&mut self, element: Element<'a>, place: Place<'_>, action: Action) -> Fate<'a> {

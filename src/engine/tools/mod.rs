@@ -1,6 +1,14 @@
 //! Tools that need no workspace: no permission, no audit.
 
 pub mod agree;
+pub mod convert;
 pub mod deid;
 pub mod drift;
+pub mod gather;
 pub mod measure;
+mod picture;
+pub mod scan;
+mod view;
+
+pub use picture::{PictureError, frame_count, picture, picture_of};
+pub use view::{ViewError, Viewed, view};
