@@ -7,6 +7,7 @@ pub mod catalog;
 mod connect;
 pub mod console;
 mod convert;
+pub mod deid;
 pub mod drift;
 mod exit;
 pub mod export;
@@ -103,6 +104,8 @@ pub enum Command {
     Agree(agree::Args),
     /// Drift and control charts of a metric over time
     Drift(drift::Args),
+    /// De-identify a tree of DICOM files
+    Deid(deid::Args),
     /// Find the series below paths, sort and measure them from their headers
     Scan(scan::Args),
     /// Run the automated checks on the series below paths
@@ -159,6 +162,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Measure(args)) => measure::run(args, out),
         Some(Command::Agree(args)) => agree::run(args, out),
         Some(Command::Drift(args)) => drift::run(args, out),
+        Some(Command::Deid(args)) => deid::run(args, global, out),
         Some(Command::Scan(args)) => scan::run(args, out),
         Some(Command::Qc(args)) => qc::run(args, out),
         Some(Command::Convert(args)) => convert::run(args, out),

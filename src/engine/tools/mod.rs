@@ -2,6 +2,7 @@
 
 pub mod agree;
 pub mod convert;
+pub mod deid;
 pub mod drift;
 pub mod gather;
 pub mod measure;
