@@ -4,6 +4,7 @@
 
 // Faces: no domain logic, they speak only to `engine`.
 pub mod cli;
+pub mod console;
 pub mod daemon;
 
 // Seam: commands, queries, events; and the tools that need no workspace.
@@ -29,4 +30,5 @@ pub mod source;
 pub mod audit;
 pub mod measure;
 pub mod model;
+pub mod render;
 pub mod series;

@@ -5,14 +5,18 @@ pub mod agree;
 pub mod audit;
 pub mod catalog;
 mod connect;
+pub mod console;
 pub mod drift;
 mod exit;
 pub mod ingest;
 mod log;
 pub mod measure;
 mod output;
+mod progress;
 pub mod queue;
+mod scan;
 pub mod shell;
+pub mod view;
 pub mod workspace;
 
 pub use exit::{Exit, Failure};
@@ -80,6 +84,10 @@ pub enum Command {
     Audit(audit::AuditArgs),
     /// Copy the workspace
     Backup(audit::BackupArgs),
+    /// The console
+    Console(console::Args),
+    /// Draw one slice inline in the terminal
+    View(view::Args),
     /// Print completions for a shell
     Completions(shell::Completions),
     /// Print the manual page
@@ -90,6 +98,8 @@ pub enum Command {
     Agree(agree::Args),
     /// Drift and control charts of a metric over time
     Drift(drift::Args),
+    /// Find the series below paths, sort and measure them from their headers
+    Scan(scan::Args),
 }
 
 /// Parses the process's arguments, runs the command and returns its exit status.
@@ -120,7 +130,9 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
     let global = &cli.global;
     match &cli.command {
-        None => Ok(Exit::Done),
+        None => console::run(&console::Args::default(), global),
+        Some(Command::Console(args)) => console::run(args, global),
+        Some(Command::View(args)) => view::run(args, out),
         Some(Command::Init(args)) => workspace::init(args, out),
         Some(Command::Config(args)) => workspace::config(args, global, out),
         Some(Command::Doctor) => workspace::doctor(global, out),
@@ -137,5 +149,6 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Measure(args)) => measure::run(args, out),
         Some(Command::Agree(args)) => agree::run(args, out),
         Some(Command::Drift(args)) => drift::run(args, out),
+        Some(Command::Scan(args)) => scan::run(args, out),
     }
 }

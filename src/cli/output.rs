@@ -43,6 +43,11 @@ impl Output {
         if self.json { self.json(value) } else { self.text(&text(value)) }
     }
 
+    /// Many results, written in blocks.
+    pub fn page(&self) -> Page<'_> {
+        Page { out: self, buffer: Vec::with_capacity(PAGE) }
+    }
+
     /// Lines of text on stdout, with everything that a terminal would obey made visible.
     pub fn text(&self, lines: &str) {
         let mut safe = text::visible_lines(lines);
@@ -75,4 +80,36 @@ impl Output {
 /// A closed pipe is the reader's decision, not our error.
 fn write_all(to: &mut impl Write, bytes: &[u8]) {
     let _ = to.write_all(bytes).and_then(|()| to.flush());
+}
+
+/// Bytes that a page gathers before it writes.
+const PAGE: usize = 64 << 10;
+
+/// Results of a *lines* command on their way to stdout.
+#[derive(Debug)]
+pub struct Page<'a> {
+    out: &'a Output,
+    buffer: Vec<u8>,
+}
+
+impl Page<'_> {
+    /// One result: a line of JSON when that was asked for, else the text that `text` makes.
+    pub fn result<T: Serialize>(&mut self, value: &T, text: impl FnOnce(&T) -> String) {
+        let line = if self.out.json { text::json(value) } else { text::visible_lines(&text(value)) };
+        self.buffer.extend_from_slice(line.as_bytes());
+        self.buffer.push(b'\n');
+        if self.buffer.len() >= PAGE {
+            self.flush();
+        }
+    }
+
+    /// Writes what is left.
+    pub fn end(mut self) {
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        write_all(&mut io::stdout().lock(), &self.buffer);
+        self.buffer.clear();
+    }
 }

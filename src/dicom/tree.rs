@@ -117,8 +117,8 @@ pub fn read_tree(roots: &[PathBuf], progress: &AtomicU64) -> io::Result<Tree> {
             tree.bytes_read += part.bytes_read;
         }
         drop(receiver);
-        let walk = walker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (tree.paths, tree.unreadable_folders) = (walk.paths, walk.unreadable);
+        (tree.paths, tree.unreadable_folders) =
+            walker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
     tree.files = tree.paths.files.len() as u64;
     tree.headers.sort_unstable_by_key(|h| h.source);
@@ -157,7 +157,8 @@ impl Walk {
         Self { paths: Paths::default(), unreadable: Vec::new(), batch: Vec::new(), sender }
     }
 
-    fn roots(mut self, roots: &[PathBuf]) -> Self {
+    /// Walks, and hangs up when it is done, so that readers end.
+    fn roots(mut self, roots: &[PathBuf]) -> (Paths, Vec<PathBuf>) {
         for root in roots {
             match fs::metadata(root) {
                 Ok(meta) if meta.is_dir() => self.tree(root),
@@ -169,7 +170,7 @@ impl Walk {
             }
         }
         self.send();
-        self
+        (self.paths, self.unreadable)
     }
 
     /// Folders wait on a stack, so that depth costs no recursion; the last pushed comes first.

@@ -2,4 +2,11 @@
 
 pub mod agree;
 pub mod drift;
+pub mod gather;
 pub mod measure;
+mod picture;
+pub mod scan;
+mod view;
+
+pub use picture::{PictureError, frame_count, picture, picture_of};
+pub use view::{ViewError, Viewed, view};
