@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod engine;
 
 // Line: puts the services in order.
+pub mod demo;
 pub mod pipeline;
 
 // Services: each one job, over core and adapters; they do not know each other.
