@@ -27,7 +27,7 @@ Examples:
   gantry agree --from ratings.parquet --level ordinal --scale 1,2,3,4,5 --weights linear
   gantry agree --from volumes.csv --level interval --bootstrap 2000 --json
 
-Exit codes: 0 done; 2 wrong usage; 4 the table is unreadable, lacks a column, or holds a value outside the scale";
+Exit codes: 0 done; 2 wrong usage; 6 --out cannot be written; 4 the table is unreadable, lacks a column, or holds a value outside the scale";
 
 /// Agreement of readers from a table of ratings
 #[derive(Debug, clap::Args)]
@@ -51,6 +51,9 @@ pub struct Args {
     /// Seed of the bootstrap
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// Also write the measures as a table (CSV, or Parquet where the name ends in .parquet)
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -93,6 +96,10 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
         .map_err(|e| Failure::input(format!("{}: {e}", args.from.display())))?;
     for warning in &report.warnings {
         out.note(&format!("warning: {}: {}", warning.pair, warning.message));
+    }
+    if let Some(path) = &args.out {
+        let failed = |e| Failure::new(Exit::Storage, "storage", format!("{}: {e}", path.display()));
+        report.write(path).map_err(failed)?;
     }
     out.result(&report, text);
     Ok(Exit::Done)

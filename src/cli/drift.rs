@@ -20,7 +20,7 @@ Examples:
   gantry drift --from volumes.parquet --value volume_ml --time date --reference 2024-03-01 --json
   gantry drift --from minutes.csv --value minutes --time n --reference 100
 
-Exit codes: 0 done; 2 wrong usage; 4 the table is unreadable, lacks a column, or a value is no number";
+Exit codes: 0 done; 2 wrong usage; 6 --out cannot be written; 4 the table is unreadable, lacks a column, or a value is no number";
 
 /// Drift and control charts of a metric over time
 #[derive(Debug, clap::Args)]
@@ -41,6 +41,9 @@ pub struct Args {
     /// The first N rows, or the rows before a date
     #[arg(long, value_name = "N-or-date")]
     reference: Option<String>,
+    /// Also write the measures as a table (CSV, or Parquet where the name ends in .parquet)
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -62,6 +65,10 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
         DriftError::Reference => Failure::usage(error.to_string()),
         _ => Failure::input(format!("{}: {error}", args.from.display())),
     })?;
+    if let Some(path) = &args.out {
+        let failed = |e| Failure::new(Exit::Storage, "storage", format!("{}: {e}", path.display()));
+        report.write(path).map_err(failed)?;
+    }
     out.result(&report, text);
     Ok(Exit::Done)
 }

@@ -26,7 +26,7 @@ Examples:
   gantry measure --names 1=liver,2=spleen --tolerance 1,2.5 gold.nii.gz read.nii.gz --json
   gantry measure --metrics dice,hd95_mm gold.nii.gz read.nii.gz
 
-Exit codes: 0 done; 2 wrong usage; 4 a file is unreadable, no labelmap, or on another grid";
+Exit codes: 0 done; 2 wrong usage; 6 --out cannot be written; 4 a file is unreadable, no labelmap, or on another grid";
 
 /// Compare two label files: overlap and surface distances of every structure
 #[derive(Debug, clap::Args)]
@@ -50,6 +50,9 @@ pub struct Args {
     /// Only these measures
     #[arg(long, value_delimiter = ',', value_name = "NAME", value_parser = METRICS)]
     metrics: Option<Vec<String>>,
+    /// Also write the measures as a table (CSV, or Parquet where the name ends in .parquet)
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -97,6 +100,10 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
             MeasureError::File { .. } => failure,
         }
     })?;
+    if let Some(path) = &args.out {
+        let failed = |e| Failure::new(Exit::Storage, "storage", format!("{}: {e}", path.display()));
+        report.write(path).map_err(failed)?;
+    }
     out.result(&report, text);
     Ok(Exit::Done)
 }

@@ -84,6 +84,17 @@ fn agree_reads_csv_parquet_like_json_alike_and_refuses_what_is_ambiguous() {
         {"item":2,"reader":"B","value":2.0},{"item":3,"reader":"A","value":null},{"item":3,"reader":"B","value":"1"}]"#;
     let lines = records.trim_start_matches('[').trim_end_matches(']').replace("},", "}\n");
     let options = ["--level", "ordinal", "--scale", "1,2,3"];
+    for name in ["out.csv", "out.parquet"] {
+        let out = folder.path().join(name);
+        let (exit, _) = gantry(&["agree", "--from", &csv, "--out", out.to_str().unwrap()]);
+        let written = gantry::format::table::Table::read(&out).unwrap();
+        assert_eq!((exit, written.rows()), (0, 6));
+        let measures = written.column("measure").unwrap();
+        let percent = measures.iter().position(|m| m.as_deref() == Some("percent_agreement")).unwrap();
+        assert_eq!(written.column("value").unwrap()[percent].as_deref(), Some("0.5"));
+        assert_eq!(written.column("reason").unwrap()[percent], None);
+    }
+    assert_eq!(gantry(&["agree", "--from", &csv, "--out", "/nowhere/at/all.csv"]).0, 6);
     let run = |file: &str| gantry(&[&["agree", "--from", file][..], &options].concat());
     let (exit, first) = run(&csv);
     assert_eq!((exit, &first["items"], &first["readers"]), (0, &json!(3), &json!(2)));

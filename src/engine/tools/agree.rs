@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::format::table::{Table, TableError, number};
+use crate::format::table::{Row, Table, TableError, number, write_rows};
 use crate::measure::agreement::cohen::{self, Weights};
 use crate::measure::agreement::many::{self, Coefficient, Credit, Patterns};
 use crate::measure::agreement::{Level, Ratings, bootstrap, icc, warnings};
@@ -123,6 +123,35 @@ pub struct Report {
     pub icc_items_incomplete: Option<usize>,
     /// Where a coefficient misleads: pair and message.
     pub warnings: Vec<Warning>,
+}
+
+impl Report {
+    /// Every coefficient as a row of a table, to write with [`crate::format::table::write_rows`].
+    pub fn rows(&self) -> Vec<Row> {
+        let row = |subject: &str, measure: &str, estimate: &Estimate| Row {
+            subject: subject.to_owned(),
+            measure: measure.to_owned(),
+            estimate: estimate.clone(),
+        };
+        let mut rows = vec![
+            row("all", "percent_agreement", &self.percent_agreement),
+            row("all", "fleiss_kappa", &self.fleiss_kappa),
+            row("all", "krippendorff_alpha", &self.krippendorff_alpha),
+            row("all", "gwet_ac1", &self.gwet_ac1),
+            row("all", "gwet_ac2", &self.gwet_ac2),
+        ];
+        rows.extend(self.icc.iter().flatten().map(|(name, form)| row("all", name, &form.estimate)));
+        rows.extend(self.cohen_kappa.iter().map(|(pair, k)| row(pair, "cohen_kappa", &k.estimate)));
+        rows
+    }
+
+    /// Writes [`Report::rows`] as CSV or Parquet, told by the name's ending.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), TableError> {
+        write_rows(path, &self.rows())
+    }
 }
 
 /// Where a coefficient misleads.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::format::table::{Table, TableError, number, numbers};
+use crate::format::table::{Row, Table, TableError, number, numbers, write_rows};
 use crate::measure::drift::charts::{Baseline, Cusum, Ewma, Signal};
 use crate::measure::drift::shift::{Shift, shift};
 use crate::measure::drift::stream::{Direction, PageHinkley};
@@ -157,6 +157,36 @@ pub struct Group {
 pub struct Report {
     /// By name.
     pub groups: Vec<Group>,
+}
+
+impl Report {
+    /// Every distance from the reference as a row of a table, to write with [`crate::format::table::write_rows`].
+    pub fn rows(&self) -> Vec<Row> {
+        let of = |g: &Group| {
+            let subject = g.group.clone().unwrap_or_else(|| "all".into());
+            [
+                ("psi", &g.psi),
+                ("ks", &g.ks),
+                ("ks_p", &g.ks_p),
+                ("js", &g.js),
+                ("wasserstein", &g.wasserstein),
+            ]
+            .map(|(name, e)| Row {
+                subject: subject.clone(),
+                measure: name.into(),
+                estimate: e.clone(),
+            })
+        };
+        self.groups.iter().flat_map(of).collect()
+    }
+
+    /// Writes [`Report::rows`] as CSV or Parquet, told by the name's ending.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), TableError> {
+        write_rows(path, &self.rows())
+    }
 }
 
 /// Works out the drift of the table in `path`.

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 use crate::format::nifti::{Nifti, NiftiError};
+use crate::format::table::{Row, TableError, write_rows};
 use crate::measure::estimate::Estimate;
 use crate::measure::grid::{Grid, GridError, Label, Labels};
 use crate::measure::overlap::{self, Pair};
@@ -101,6 +102,31 @@ pub struct Report {
     pub structures: Vec<Structure>,
     /// Convention of the distances.
     pub convention: &'static str,
+}
+
+impl Report {
+    /// Every measure as a row of a table, to write with [`crate::format::table::write_rows`].
+    pub fn rows(&self) -> Vec<Row> {
+        let row = |s: &Structure, measure: String, estimate: &Estimate| Row {
+            subject: s.name.clone(),
+            measure,
+            estimate: estimate.clone(),
+        };
+        let of = |s: &Structure| {
+            let named = s.measures.iter().map(|(name, e)| row(s, (*name).to_owned(), e));
+            let within = s.nsd.iter().flat_map(|n| &n.0).map(|(mm, e)| row(s, format!("nsd_{mm}_mm"), e));
+            named.chain(within).collect::<Vec<_>>()
+        };
+        self.structures.iter().flat_map(of).collect()
+    }
+
+    /// Writes [`Report::rows`] as CSV or Parquet, told by the name's ending.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), TableError> {
+        write_rows(path, &self.rows())
+    }
 }
 
 /// Why two files could not be compared.
