@@ -4,15 +4,18 @@
 
 // Faces: no domain logic, they speak only to `engine`.
 pub mod cli;
+pub mod console;
 pub mod daemon;
 
 // Seam: commands, queries, events; and the tools that need no workspace.
 pub mod engine;
 
 // Line: puts the services in order.
+pub mod demo;
 pub mod pipeline;
 
 // Services: each one job, over core and adapters; they do not know each other.
+pub mod dataset;
 pub mod deid;
 pub mod qc;
 pub mod volume;
@@ -29,4 +32,5 @@ pub mod source;
 pub mod audit;
 pub mod measure;
 pub mod model;
+pub mod render;
 pub mod series;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use rusqlite::params;
+use sha2::{Digest, Sha256};
 
 use super::{CatalogError, Reader, Tx};
 
@@ -58,6 +59,7 @@ impl Tx<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn put_instance(&self, new: &NewInstance, now_ms: i64) -> Result<bool, CatalogError> {
+        let record = self.record(&new.record)?;
         let changed = self
             .tx
             .prepare_cached(
@@ -78,9 +80,22 @@ impl Tx<'_> {
                 new.modality,
                 new.syntax,
                 now_ms,
-                new.record
+                record
             ])?;
         Ok(changed == 1)
+    }
+
+    /// The row of a ledger line; equal lines share one.
+    fn record(&self, json: &str) -> Result<i64, CatalogError> {
+        let hash: [u8; 32] = Sha256::digest(json).into();
+        let mut find = self.tx.prepare_cached("SELECT id FROM record WHERE hash = ?1")?;
+        if let Some(id) = find.query_map([hash], |row| row.get(0))?.next().transpose()? {
+            return Ok(id);
+        }
+        self.tx
+            .prepare_cached("INSERT INTO record (json, hash) VALUES (?1, ?2)")?
+            .execute(params![json, hash])?;
+        Ok(self.tx.last_insert_rowid())
     }
 }
 
@@ -169,6 +184,17 @@ impl Reader<'_> {
             .query_row([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?)
     }
 
+    /// Ledger lines of a series; equal ones stand once.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn ledger_of(&self, series_uid: &str) -> Result<Vec<String>, CatalogError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT DISTINCT r.json FROM instance i JOIN record r ON r.id = i.record WHERE i.series_uid = ?1 ORDER BY 1",
+        )?;
+        Ok(statement.query_map([series_uid], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
     /// Ledger lines of every instance, in the order of storing, given to `each`.
     ///
     /// # Errors
@@ -177,7 +203,9 @@ impl Reader<'_> {
         &self,
         mut each: impl FnMut(&str, &str) -> Result<(), CatalogError>,
     ) -> Result<(), CatalogError> {
-        let mut statement = self.connection().prepare("SELECT blob, record FROM instance ORDER BY id")?;
+        let mut statement = self.connection().prepare(
+            "SELECT i.blob, r.json FROM instance i JOIN record r ON r.id = i.record ORDER BY i.id",
+        )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             each(row.get_ref(0)?.as_str().unwrap_or_default(), row.get_ref(1)?.as_str().unwrap_or_default())?;

@@ -5,9 +5,12 @@ pub mod agree;
 pub mod audit;
 pub mod catalog;
 mod connect;
+pub mod console;
 mod convert;
+pub mod deid;
 pub mod drift;
 mod exit;
+pub mod export;
 pub mod ingest;
 mod log;
 pub mod measure;
@@ -17,6 +20,7 @@ mod qc;
 pub mod queue;
 mod scan;
 pub mod shell;
+pub mod view;
 pub mod workspace;
 
 pub use exit::{Exit, Failure};
@@ -80,10 +84,16 @@ pub enum Command {
     Queue(queue::QueueArgs),
     /// Backlog, first-pass accuracy, rejection rate, cycle times
     Stats,
+    /// Write a model-ready dataset
+    Export(export::Args),
     /// Verify, show or export the tamper-evident trail
     Audit(audit::AuditArgs),
     /// Copy the workspace
     Backup(audit::BackupArgs),
+    /// The console
+    Console(console::Args),
+    /// Draw one slice inline in the terminal
+    View(view::Args),
     /// Print completions for a shell
     Completions(shell::Completions),
     /// Print the manual page
@@ -94,6 +104,8 @@ pub enum Command {
     Agree(agree::Args),
     /// Drift and control charts of a metric over time
     Drift(drift::Args),
+    /// De-identify a tree of DICOM files
+    Deid(deid::Args),
     /// Find the series below paths, sort and measure them from their headers
     Scan(scan::Args),
     /// Run the automated checks on the series below paths
@@ -130,7 +142,9 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
     let global = &cli.global;
     match &cli.command {
-        None => Ok(Exit::Done),
+        None => console::run(&console::Args::default(), global),
+        Some(Command::Console(args)) => console::run(args, global),
+        Some(Command::View(args)) => view::run(args, out),
         Some(Command::Init(args)) => workspace::init(args, out),
         Some(Command::Config(args)) => workspace::config(args, global, out),
         Some(Command::Doctor) => workspace::doctor(global, out),
@@ -140,6 +154,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Show(args)) => catalog::show(args, global, out),
         Some(Command::Queue(args)) => queue::queue(args, global, out),
         Some(Command::Stats) => queue::stats(global, out),
+        Some(Command::Export(args)) => export::run(args, global, out),
         Some(Command::Audit(args)) => audit::audit(args, global, out),
         Some(Command::Backup(args)) => audit::backup(args, global, out),
         Some(Command::Completions(args)) => shell::completions(args),
@@ -147,6 +162,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Measure(args)) => measure::run(args, out),
         Some(Command::Agree(args)) => agree::run(args, out),
         Some(Command::Drift(args)) => drift::run(args, out),
+        Some(Command::Deid(args)) => deid::run(args, global, out),
         Some(Command::Scan(args)) => scan::run(args, out),
         Some(Command::Qc(args)) => qc::run(args, out),
         Some(Command::Convert(args)) => convert::run(args, out),

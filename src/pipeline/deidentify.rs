@@ -1,95 +1,224 @@
-//! temporary
+//! De-identification as the line needs it: one profile and secret, shared by every worker.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::catalog::NewInstance;
 use crate::config::Deid;
-/// x
-pub struct Deidentify {}
-/// x
+use crate::deid::{Action, Context, Deidentifier, Facts, Outcome, Pixels, Profile, ProfileOption, Secret};
+use crate::dicom::{Charset, DataSet, Element, ReadOptions, Value, keyword, read};
+use crate::model::{Tag, Vr, text};
+
+/// Attributes that the console shows of a file, at most.
+const MAX_ROWS: usize = 2_000;
+/// Characters of a value that the console shows.
+const MAX_CHARS: usize = 80;
+
+/// De-identifies instances of one workspace.
+pub struct Deidentify {
+    engine: Deidentifier,
+}
+
+/// What becomes of a source file.
+pub enum Verdict {
+    /// It was made safe and verified.
+    Stored(Box<Made>),
+    /// It is kept on the landing side until a person or a later version passes it.
+    Quarantined {
+        /// A stable code.
+        reason: String,
+        /// In words that hold nothing from the file.
+        detail: String,
+    },
+    /// It is never processable.
+    Rejected {
+        /// A stable code.
+        reason: String,
+        /// In words that hold nothing from the file.
+        detail: String,
+    },
+}
+
+/// A file that was made safe.
 pub struct Made {
-    /// x
+    /// The new file.
     pub bytes: Vec<u8>,
-    /// x
+    /// Its row, without the hashes of source and stored bytes.
     pub instance: NewInstance,
 }
-/// x
-pub enum Verdict {
-    /// x
-    Stored(Box<Made>),
-    /// x
-    Quarantined {
-        /// x
-        reason: String,
-        /// x
-        detail: String,
-    },
-    /// x
-    Rejected {
-        /// x
-        reason: String,
-        /// x
-        detail: String,
-    },
-}
-/// x
+
+/// An attribute of a file and what the profile does with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribute {
-    /// x
+    /// The tag, with those of the sequences around it before it.
     pub tag: String,
-    /// x
+    /// The keyword; empty for what the dictionary does not know.
     pub keyword: String,
-    /// x
+    /// The value representation.
     pub vr: String,
-    /// x
+    /// The beginning of the value as it stands: PHI, unless `harmless`.
     pub value: String,
-    /// x
+    /// The class of action.
     pub action: String,
-    /// x
+    /// The profile keeps the value as it stands.
     pub harmless: bool,
 }
-/// x
-pub fn explain_reason(code: &str) -> &str {
-    code
-}
+
 impl Deidentify {
-    /// x
-    pub fn new(_c: &Deid, _s: [u8; 32]) -> Result<Self, String> {
-        Ok(Self {})
-    }
-    /// x
-    pub fn explain(&self, _b: &[u8]) -> Vec<Attribute> {
-        vec![]
-    }
-    /// x
-    pub fn judge(&self, b: &[u8], site: &str, _t: bool) -> Verdict {
-        use crate::model::tags::*;
-        match crate::dicom::read(b, crate::dicom::ReadOptions::default()) {
-            Ok(f) => {
-                let s = |t| f.dataset.ascii(t).unwrap_or("").to_string();
-                if f.is_directory() {
-                    return Verdict::Rejected { reason: "dicomdir".into(), detail: String::new() };
-                }
-                let syntax = if f.syntax.is_native() {
-                    crate::dicom::Syntax::EXPLICIT_LE.to_string()
-                } else {
-                    f.syntax.uid.clone()
-                };
-                Verdict::Stored(Box::new(Made {
-                    bytes: crate::dicom::write(&f.dataset, &syntax),
-                    instance: NewInstance {
-                        sop_uid: s(SOP_INSTANCE_UID),
-                        source_hash: String::new(),
-                        blob: String::new(),
-                        bytes: 0,
-                        series_uid: s(SERIES_INSTANCE_UID),
-                        study_uid: s(STUDY_INSTANCE_UID),
-                        subject: s(PATIENT_ID),
-                        site: site.into(),
-                        sop_class: s(SOP_CLASS_UID),
-                        modality: s(MODALITY),
-                        syntax,
-                        record: "{}".into(),
-                    },
-                }))
-            }
-            Err(e) => Verdict::Rejected { reason: e.code().into(), detail: e.to_string() },
+    /// De-identification as configured.
+    ///
+    /// # Errors
+    /// The profile or an option is not known, in words for who wrote the configuration.
+    pub fn new(config: &Deid, secret: [u8; 32]) -> Result<Self, String> {
+        let mut profile = Profile::built_in(&config.profile).map_err(|e| e.to_string())?;
+        for name in &config.options {
+            let option =
+                ProfileOption::from_name(name).ok_or_else(|| format!("no option is called {name:?}"))?;
+            profile = profile.with_option(option);
         }
+        let engine = Deidentifier::new(profile, &Secret::new(secret)).map_err(|e| e.to_string())?;
+        Ok(Self { engine })
+    }
+
+    /// Judges one source file. A defect in the judging quarantines the file: nothing that was not verified is stored.
+    pub fn judge(&self, source: &[u8], site: &str, trusted: bool) -> Verdict {
+        let context = context(site, trusted);
+        match catch_unwind(AssertUnwindSafe(|| self.engine.process(source, &context))) {
+            Ok(Outcome::Written { bytes, facts, record }) => {
+                let record = serde_json::to_string(&record).unwrap_or_default();
+                let instance = instance(*facts, site, record);
+                Verdict::Stored(Box::new(Made { bytes, instance }))
+            }
+            Ok(Outcome::Quarantined { reason, detail, .. }) => {
+                Verdict::Quarantined { reason: reason.code().into(), detail }
+            }
+            Ok(Outcome::Rejected { reason, detail, .. }) => {
+                Verdict::Rejected { reason: reason.code().into(), detail }
+            }
+            Err(_) => {
+                let detail = "a defect in de-identification".into();
+                Verdict::Quarantined { reason: "cannot_be_made_safe".into(), detail }
+            }
+        }
+    }
+
+    /// The attributes of a file, in order, with what the profile does with each.
+    pub fn explain(&self, source: &[u8]) -> Vec<Attribute> {
+        let explained = catch_unwind(AssertUnwindSafe(|| self.engine.explain(source, false)));
+        let actions: BTreeMap<Tag, Action> = explained
+            .ok()
+            .and_then(Result::ok)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|e| (e.tag, e.action))
+            .collect();
+        let mut rows = Vec::new();
+        if let Ok(file) = read(source, ReadOptions::default()) {
+            walk(&file.dataset, "", &Charset::default(), &actions, &mut rows);
+        }
+        rows
+    }
+}
+
+fn context(site: &str, trusted: bool) -> Context<'_> {
+    Context { site, pixels: if trusted { Pixels::Trusted } else { Pixels::Unchecked }, known: &[] }
+}
+
+fn instance(facts: Facts, site: &str, record: String) -> NewInstance {
+    NewInstance {
+        sop_uid: facts.sop_uid,
+        source_hash: String::new(),
+        blob: String::new(),
+        bytes: 0,
+        series_uid: facts.series_uid,
+        study_uid: facts.study_uid,
+        subject: facts.subject,
+        site: site.into(),
+        sop_class: facts.sop_class,
+        modality: facts.modality,
+        syntax: facts.syntax,
+        record,
+    }
+}
+
+fn walk(
+    set: &DataSet<'_>,
+    path: &str,
+    outer: &Charset,
+    actions: &BTreeMap<Tag, Action>,
+    rows: &mut Vec<Attribute>,
+) {
+    let charset = set.charset(outer);
+    for element in set.elements() {
+        if rows.len() >= MAX_ROWS {
+            return;
+        }
+        let action = actions.get(&element.tag).copied();
+        let tag = format!("{path}{}", element.tag);
+        rows.push(Attribute {
+            keyword: keyword(element.tag).unwrap_or_default().into(),
+            vr: element.vr.to_string(),
+            value: shown(element, &charset),
+            action: action.map_or("–".into(), name),
+            harmless: action == Some(Action::Kept),
+            tag: tag.clone(),
+        });
+        if let Value::Items(items) = &element.value {
+            for (i, item) in items.iter().enumerate() {
+                walk(item, &format!("{tag}[{}] ", i + 1), &charset, actions, rows);
+            }
+        }
+    }
+}
+
+/// The beginning of a value as text on one line.
+fn shown(element: &Element<'_>, charset: &Charset) -> String {
+    match &element.value {
+        Value::Items(items) => format!("{} items", items.len()),
+        Value::Fragments(f) => format!("{} fragments", f.fragments.len()),
+        Value::Unread(_) => String::new(),
+        Value::Bytes(bytes) if element.vr.is_string() => {
+            let head = &bytes[..bytes.len().min(4 * MAX_CHARS)];
+            text::visible(charset.decode(head, element.vr).trim_end_matches([' ', '\0']))
+                .chars()
+                .take(MAX_CHARS)
+                .collect()
+        }
+        Value::Bytes(bytes) if matches!(element.vr, Vr::OB | Vr::OW | Vr::OF | Vr::OD | Vr::UN) => {
+            format!("{} bytes", bytes.len())
+        }
+        Value::Bytes(_) => {
+            let numbers: Vec<String> = element.numbers().iter().take(8).map(ToString::to_string).collect();
+            numbers.join("\\")
+        }
+    }
+}
+
+fn name(action: Action) -> String {
+    serde_json::to_value(action)
+        .ok()
+        .and_then(|v| v.as_str().map(|s| s.replace('_', " ")))
+        .unwrap_or_default()
+}
+
+/// A reason's code in a person's words.
+pub fn explain_reason(code: &str) -> &str {
+    match code {
+        "not_dicom" => "not a DICOM file",
+        "dicomdir" => "a DICOMDIR: it lists files and is none itself",
+        "unreadable" => "the file cannot be read from its medium",
+        "too_large" => "the file is larger than 4 GiB",
+        "truncated" => "the file ends before it is complete",
+        "lying_length" => "an element's length reaches beyond what holds it",
+        "malformed" => "no element can begin where one should",
+        "nested_too_deep" => "sequences nested deeper than any real object",
+        "too_many_elements" => "more elements than any real object",
+        "deflate_broken" => "the deflated data set is broken",
+        "expands_too_far" => "the data set expands beyond all measure",
+        "unknown_syntax" => "its transfer syntax is not known",
+        "missing_uid" => "it lacks a UID that every instance has",
+        "pixels_unchecked" => "its pixels may carry burned-in text: somebody must look",
+        "cannot_be_made_safe" => "it could not be made safe",
+        other => other,
     }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::deidentify::Verdict;
 use super::{Shared, Tally, day_of, now_ms};
@@ -239,7 +240,7 @@ fn rows(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), CatalogErr
         for (i, dealt) in batch.iter().enumerate() {
             match &dealt.end {
                 End::Stored { instance, .. } if tx.put_instance(instance, now)? => {
-                    leaves.push(hash_of(&instance.blob));
+                    leaves.push(leaf(instance));
                     series.insert((&*instance.series_uid, &*dealt.found.inbox));
                 }
                 End::Stored { .. } => doubled.push(i),
@@ -272,11 +273,12 @@ fn rows(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), CatalogErr
     Ok(())
 }
 
-fn hash_of(name: &str) -> audit::Hash {
-    let mut hash = [0; 32];
-    // A blob's name is the hexadecimal form of its hash.
-    let _ = hex::decode_to_slice(name, &mut hash);
-    hash
+/// Binds the stored bytes and what de-identification says it did to them into the trail.
+fn leaf(instance: &NewInstance) -> audit::Hash {
+    let mut hash = Sha256::new();
+    hash.update(instance.blob.as_bytes());
+    hash.update(instance.record.as_bytes());
+    hash.finalize().into()
 }
 
 fn file_row(dealt: &Dealt, now: i64, day: &str) -> Option<NewFile> {

@@ -4,6 +4,7 @@
 mod load;
 mod lut;
 mod unify;
+mod write;
 
 use std::io;
 
@@ -12,6 +13,7 @@ use crate::model::pixels::Samples;
 use crate::series::Instance;
 
 pub use load::{MAX_BYTES, load};
+pub use write::{Format, forbidden, write};
 
 /// A volume, or several on one grid.
 #[derive(Debug, Clone, PartialEq)]

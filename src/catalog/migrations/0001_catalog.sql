@@ -13,9 +13,16 @@ CREATE TABLE instance (
   modality     TEXT NOT NULL,
   syntax       TEXT NOT NULL,
   stored_ms    INTEGER NOT NULL,
-  record       TEXT NOT NULL,             -- what de-identification did, a ledger line
+  record       INTEGER NOT NULL,          -- what de-identification did
   UNIQUE (source_hash, sop_uid)
 );
+-- Ledger lines: what de-identification did, never a value. Instances of a series mostly share one.
+CREATE TABLE record (
+  id   INTEGER PRIMARY KEY,
+  json TEXT NOT NULL,
+  hash BLOB NOT NULL UNIQUE
+);
+
 CREATE INDEX instance_series ON instance (series_uid);
 CREATE INDEX instance_sop ON instance (sop_uid);
 CREATE INDEX instance_blob ON instance (blob);

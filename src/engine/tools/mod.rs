@@ -2,8 +2,14 @@
 
 pub mod agree;
 pub mod convert;
+pub mod deid;
 pub mod drift;
 pub mod gather;
 pub mod measure;
+mod picture;
 pub mod qc;
 pub mod scan;
+mod view;
+
+pub use picture::{PictureError, frame_count, picture, picture_of};
+pub use view::{ViewError, Viewed, view};

@@ -1,0 +1,15 @@
+//! The console: screens over the engine's seam, drawn as a pure function of their state.
+
+pub mod app;
+pub mod canvas;
+mod dialog;
+pub mod image;
+pub mod keymap;
+mod runtime;
+pub mod screen;
+pub mod terminal;
+pub mod theme;
+pub mod widget;
+mod worker;
+
+pub use runtime::{Options, run};

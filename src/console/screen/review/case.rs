@@ -1,0 +1,122 @@
+//! The case under review, and what is asked of the engine about it.
+
+use super::Outcome;
+use crate::console::screen::Effect;
+use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision, ExportOutcome};
+use crate::engine::query::{self, Page, QueueTab, SeriesDetail, SeriesView, TaskRow, TaskView};
+use crate::engine::{Client, EngineError};
+
+/// A series to look at, with its task if it has one.
+#[derive(Debug, Clone)]
+pub(super) struct Case {
+    pub row: Option<TaskRow>,
+    pub series: SeriesView,
+    pub reasons: Vec<String>,
+    /// This user holds the task.
+    pub held: bool,
+    /// Why it cannot be decided.
+    pub refusal: Option<String>,
+    /// To be said once when it opens.
+    pub notice: Option<String>,
+}
+
+impl Case {
+    pub fn task(&self) -> Option<i64> {
+        self.row.as_ref().map(|row| row.id)
+    }
+
+    /// How a door names it.
+    pub fn select(&self) -> String {
+        self.task().map_or_else(|| self.series.row.series_uid.clone(), |task| task.to_string())
+    }
+
+    fn of_task(view: TaskView, claim: &Outcome<()>) -> Self {
+        let decided = matches!(view.row.state.as_str(), "accepted" | "returned");
+        let refusal = match claim {
+            _ if decided => Some(format!("this case was {} already", view.row.state)),
+            Ok(()) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        Self {
+            row: Some(view.row),
+            series: view.series,
+            reasons: view.return_reasons,
+            held: claim.is_ok() && !decided,
+            notice: refusal.clone(),
+            refusal,
+        }
+    }
+}
+
+pub(super) enum Answer {
+    Opened(Outcome<Case>),
+    Next(Outcome<Option<Box<Case>>>),
+    Decided { task: i64, decision: Decision, outcome: Outcome<()>, next: Outcome<Option<Box<Case>>> },
+    Ahead(Option<Box<Case>>, Option<u64>),
+    GivenBack,
+    Exported(Outcome<ExportOutcome>),
+}
+
+/// Opens and claims a task by its number, or looks at a series by its UID.
+pub(super) fn open(select: String) -> Effect {
+    Effect::Act(Box::new(move |client| Box::new(Answer::Opened(open_now(client, &select)))))
+}
+
+fn open_now(client: &dyn Client, select: &str) -> Outcome<Case> {
+    let Ok(id) = select.parse::<i64>() else {
+        let series = client.ask(SeriesDetail { series_uid: select.into() })?;
+        return match series.task {
+            Some(task) => open_now(client, &task.to_string()),
+            None => {
+                Ok(Case { row: None, series, reasons: Vec::new(), held: false, refusal: None, notice: None })
+            }
+        };
+    };
+    let view = client.ask(query::Task { id })?;
+    let decided = matches!(view.row.state.as_str(), "accepted" | "returned");
+    let claim = if decided { Ok(()) } else { client.act(ClaimTask { task: id }) };
+    Ok(Case::of_task(view, &claim))
+}
+
+/// Claims the most urgent case and opens it.
+pub(super) fn claim_next(filter: String, except: Vec<i64>) -> Effect {
+    Effect::Act(Box::new(move |client| Box::new(Answer::Next(claim_now(client, filter, except)))))
+}
+
+fn claim_now(client: &dyn Client, filter: String, except: Vec<i64>) -> Outcome<Option<Box<Case>>> {
+    match client.act(ClaimNext { view: QueueTab::Open, filter, except })? {
+        Some(id) => {
+            let view = client.ask(query::Task { id })?;
+            Ok(Some(Box::new(Case::of_task(view, &Ok(())))))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Decides, and opens the next case in the same breath.
+pub(super) fn decide(task: i64, decision: Decision, filter: String, except: Vec<i64>, now_ms: i64) -> Effect {
+    Effect::Act(Box::new(move |client| {
+        let key = format!("{task}-{now_ms}");
+        let outcome = client.act(DecideTask { task, decision: decision.clone(), key });
+        let next = if outcome.is_ok() { claim_now(client, filter, except) } else { Ok(None) };
+        Box::new(Answer::Decided { task, decision, outcome, next })
+    }))
+}
+
+/// Which case comes next, so that it is decoded before it is needed; nothing is claimed.
+pub(super) fn ask_next(current: Option<i64>, filter: String, except: Vec<i64>, now_ms: i64) -> Effect {
+    Effect::Ask(
+        "ahead",
+        Box::new(move |client| {
+            let limit = except.len().min(100) as u32 + 2;
+            let page = Page { offset: 0, limit };
+            let queue = client.ask(query::Queue { view: QueueTab::Open, filter, now_ms, page });
+            let Ok(queue) = queue else { return Box::new(Answer::Ahead(None, None)) };
+            let is_next = |row: &&TaskRow| Some(row.id) != current && !except.contains(&row.id);
+            let next = queue.rows.iter().find(is_next).map(|row| row.id);
+            let view: Option<Result<TaskView, EngineError>> = next.map(|id| client.ask(query::Task { id }));
+            let case = view.and_then(Result::ok).map(|view| Box::new(Case::of_task(view, &Ok(()))));
+            Box::new(Answer::Ahead(case, Some(queue.total)))
+        }),
+    )
+}

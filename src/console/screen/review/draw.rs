@@ -1,0 +1,215 @@
+//! How Review looks.
+
+use ratatui::layout::{Rect, Size};
+
+use super::Review;
+use super::case::Case;
+use super::picture::Seen;
+use crate::console::canvas::Canvas;
+use crate::console::image::{Protocol, target};
+use crate::console::screen::{Context, draw_absent, spinner};
+use crate::console::widget::{draw_facts, words};
+use crate::render::{Edges, Mapping, Slice, edges};
+
+impl Review {
+    pub(super) fn draw_all(&self, canvas: &mut Canvas<'_>, area: Rect, context: &Context<'_>) {
+        let Some(case) = &self.case.value else {
+            let inner = canvas.pane(area, "Review", true);
+            if self.case.error.is_some() || self.case.since_ms.is_some() {
+                draw_absent(canvas, inner, &self.case, context, "");
+            } else {
+                canvas.empty(
+                    inner,
+                    "No case is open. Press n to take the most urgent one, or choose one in Queue (4).",
+                );
+            }
+            return;
+        };
+        let side = match area.width {
+            ..70 => 0,
+            70..110 => 26,
+            width => (width / 4).clamp(30, 52),
+        };
+        let left = Rect { width: area.width - side, ..area };
+        self.draw_slice(canvas, left, case, context);
+        if side > 0 {
+            self.draw_side(canvas, Rect { x: left.right(), width: side, ..area }, case, context);
+        }
+    }
+
+    fn draw_slice(&self, canvas: &mut Canvas<'_>, area: Rect, case: &Case, context: &Context<'_>) {
+        let inner = canvas.pane(area, &self.caption(case), true);
+        let seen = self.looking.seen(case, context);
+        self.picture.set(inner);
+        match seen {
+            Seen::Slice(slice, identity) => {
+                let size = Size { width: inner.width, height: inner.height };
+                let want = self.looking.want(&slice, identity, size, canvas.coarse);
+                if !canvas.picture(inner, want) {
+                    canvas.empty(inner, spinner(context.now_ms));
+                }
+                if context.graphics.protocol == Protocol::HalfBlocks {
+                    draw_letters(canvas, area, &slice);
+                }
+                let line = self.reading(&slice, size, inner, context);
+                self.foot(canvas, area, &line);
+            }
+            Seen::Waiting => {
+                if !canvas.keep(inner, "review") {
+                    canvas.empty(inner, &format!("{} decoding", spinner(context.now_ms)));
+                }
+                self.foot(canvas, area, &format!("{} decoding", spinner(context.now_ms)));
+            }
+            Seen::Failed(why) => canvas.empty(inner, &format!("▲ This slice cannot be shown: {why}")),
+            Seen::Nothing => {
+                canvas.empty(inner, "This series has no image; what refers to it stands beside.")
+            }
+        }
+    }
+
+    fn caption(&self, case: &Case) -> String {
+        let row = &case.series.row;
+        let stack = self.looking.stack(case);
+        let plane = self.looking.plane.name(stack.and_then(|stack| stack.orientation.as_ref()));
+        let mut parts = vec![format!("{} {}/{}", plane, self.looking.index() + 1, self.looking.count(case))];
+        if let Some(volumes) = stack.map(|stack| stack.volumes).filter(|volumes| *volumes > 1) {
+            parts.push(format!("volume {}/{volumes}", self.looking.volume + 1));
+        }
+        if case.series.stacks.len() > 1 {
+            parts.push(format!("stack {}/{}", self.looking.stack + 1, case.series.stacks.len()));
+        }
+        parts.push(format!("{} · {}", row.site, row.subject));
+        parts.push(row.description.clone().or_else(|| row.body_part.clone()).unwrap_or_default());
+        parts.retain(|part| !part.is_empty());
+        parts.join(" · ")
+    }
+
+    /// The line under the picture: window, zoom, value under the pointer.
+    fn reading(&self, slice: &Slice, size: Size, inner: Rect, context: &Context<'_>) -> String {
+        let (window, name) = self.looking.window(slice);
+        let number = |value: f64| {
+            let text = if window.width >= 20.0 { format!("{value:.0}") } else { format!("{value:.3}") };
+            text.replace('-', "−")
+        };
+        let mut parts = Vec::new();
+        if matches!(slice.pixels, crate::render::Pixels::Grey(_)) {
+            parts.push(format!("W {} L {} {name}", number(window.width), number(window.center)));
+        }
+        if self.looking.view.zoom > 1.001 {
+            parts.push(format!("zoom {:.1}", self.looking.view.zoom));
+        }
+        if self.playing.is_some() {
+            parts.push("▶ playing".into());
+        }
+        let target = target(&context.graphics, size, false);
+        let mapping = Mapping::new(slice, &self.looking.view, &target);
+        if let Some((x, y)) = self.pointer.filter(|(x, y)| inner.contains((*x, *y).into())) {
+            let pixel = |cell: u16, origin: u16, cells: u16, pixels: u32| {
+                (f64::from(cell - origin) + 0.5) * f64::from(pixels) / f64::from(cells.max(1))
+            };
+            let px = pixel(x, inner.x, inner.width, target.width);
+            let py = pixel(y, inner.y, inner.height, target.height);
+            let (column, row) = mapping.to_slice(px, py);
+            if let Some(value) = slice.value(column, row) {
+                let unit = if slice.unit.is_empty() { "value" } else { &slice.unit };
+                let value = format!("{value}").replace('-', "−");
+                parts.push(format!("{unit} {value} at {:.0},{:.0}", column.floor(), row.floor()));
+            }
+        }
+        if context.graphics.protocol == Protocol::HalfBlocks
+            && let Some([_, spacing]) = slice.spacing_mm
+        {
+            parts.push(format!("{:.0} mm across", mapping.step_x * spacing * f64::from(target.width)));
+        }
+        parts.join(" · ")
+    }
+
+    fn foot(&self, canvas: &mut Canvas<'_>, area: Rect, line: &str) {
+        let y = area.bottom() - 1;
+        canvas.text(area.x + 1, y, area.width.saturating_sub(2), &format!(" {line} "), canvas.theme.text());
+    }
+
+    fn draw_side(&self, canvas: &mut Canvas<'_>, area: Rect, case: &Case, context: &Context<'_>) {
+        let findings = &case.series.findings;
+        let wanted = findings
+            .iter()
+            .map(|f| super::super::super::canvas::wrap(&f.message, area.width - 4).len() as u16);
+        let height = (wanted.sum::<u16>().max(1) + 2).clamp(4, (area.height / 2).max(4));
+        let top = Rect { height, ..area };
+        let inner = canvas.pane(top, "Findings", false);
+        if findings.is_empty() {
+            canvas.text(inner.x + 1, inner.y, inner.width - 1, "✓ nothing found", canvas.theme.style("ok"));
+        }
+        let mut y = inner.y;
+        let skip = self.finding.map_or(0, |at| at.saturating_sub(2));
+        for (index, finding) in findings.iter().enumerate().skip(skip) {
+            if y >= inner.bottom() {
+                break;
+            }
+            let (shape, style) = canvas.theme.severity(finding.severity);
+            canvas.text(inner.x, y, 1, shape, style);
+            let room =
+                Rect { x: inner.x + 2, y, width: inner.width.saturating_sub(2), height: inner.bottom() - y };
+            let used = canvas.paragraph(room, &finding.message, canvas.theme.text());
+            if self.finding == Some(index) {
+                let line = Rect { y, height: used, ..inner };
+                let selected = canvas.theme.selected(ratatui::style::Style::new(), true);
+                canvas.restyle(line, selected);
+            }
+            y += used.max(1);
+        }
+        let rest = Rect { y: top.bottom(), height: area.height - height, ..area };
+        if rest.height >= 3 {
+            let pane = canvas.pane(rest, "Series", false);
+            draw_facts(canvas, pane, &facts(case, context));
+        }
+    }
+}
+
+/// Orientation letters on the pane's border: half-blocks have no room for them in the picture.
+fn draw_letters(canvas: &mut Canvas<'_>, area: Rect, slice: &Slice) {
+    let Some(orientation) = &slice.orientation else { return };
+    let Edges { left, right, top, bottom } = edges(orientation);
+    let style = canvas.theme.style("warning");
+    let middle = area.y + area.height / 2;
+    let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
+    canvas.text(area.x, middle, 1, &first(&left), style);
+    canvas.text(area.right() - 1, middle, 1, &first(&right), style);
+    canvas.text(area.right().saturating_sub(3), area.y, 1, &first(&top), style);
+    canvas.text(area.right().saturating_sub(3), area.bottom() - 1, 1, &first(&bottom), style);
+}
+
+fn facts(case: &Case, context: &Context<'_>) -> Vec<(String, String)> {
+    let row = &case.series.row;
+    let mut facts = Vec::new();
+    if let Some(task) = &case.row {
+        facts.push(("why here".to_string(), task.why.clone()));
+        if let Some(due) = task.due_ms {
+            facts.push(("due".into(), words::ago(due, context.now_ms)));
+        }
+        if let Some(decision) = &task.decision {
+            facts.push(("decision".into(), decision.clone()));
+        }
+    }
+    facts.push((
+        "series".into(),
+        format!("{} {}", row.modality, row.series_number.map_or(String::new(), |n| format!("#{n}"))),
+    ));
+    if let Some(study) = &row.study_description {
+        facts.push(("study".into(), study.clone()));
+    }
+    if let Some(date) = &row.study_date {
+        facts.push(("date".into(), format!("{date} (shifted)")));
+    }
+    if let Some((rows, columns)) = row.matrix {
+        facts.push(("matrix".into(), format!("{columns} × {rows} × {}", row.frames)));
+    }
+    if let Some(spacing) = row.spacing_mm {
+        facts.push(("voxel".into(), words::spacing(spacing)));
+    }
+    facts.extend(case.series.facts.iter().cloned());
+    for (modality, _) in &case.series.linked {
+        facts.push(("linked".into(), modality.clone()));
+    }
+    facts
+}

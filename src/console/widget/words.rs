@@ -1,0 +1,93 @@
+//! Numbers and times as people read them.
+
+/// `1 204`: thousands apart.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `3 min ago`, `in 2 h`: for lists.
+pub fn ago(at_ms: i64, now_ms: i64) -> String {
+    let span = |ms: i64| -> String {
+        let minutes = ms / 60_000;
+        match minutes {
+            0 => format!("{} s", ms / 1000),
+            1..=119 => format!("{minutes} min"),
+            120..=2879 => format!("{} h", minutes / 60),
+            _ => format!("{} d", minutes / 1440),
+        }
+    };
+    match now_ms - at_ms {
+        ..=-1000 => format!("in {}", span(at_ms - now_ms)),
+        -999..=1999 => "now".into(),
+        past => format!("{} ago", span(past)),
+    }
+}
+
+/// `2026-11-24 14:02:11`, in the local zone: for details.
+pub fn exact(at_ms: i64) -> String {
+    match jiff::Timestamp::from_millisecond(at_ms) {
+        Ok(time) => {
+            time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+        }
+        Err(_) => "–".into(),
+    }
+}
+
+/// `14:02`, in the local zone.
+pub fn clock(at_ms: i64) -> String {
+    exact(at_ms).get(11..16).unwrap_or("–").to_string()
+}
+
+/// `1.2 GB`.
+pub fn bytes(number: u64) -> String {
+    let mut value = number as f64;
+    for unit in ["B", "kB", "MB", "GB", "TB"] {
+        if value < 1000.0 {
+            return if unit == "B" || value >= 100.0 {
+                format!("{value:.0} {unit}")
+            } else {
+                format!("{value:.1} {unit}")
+            };
+        }
+        value /= 1000.0;
+    }
+    format!("{value:.1} PB")
+}
+
+/// `1 file`, `2 files`.
+pub fn plural(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{} {one}s", count(number)) }
+}
+
+/// `0.7 × 0.7 × 1.25 mm`.
+pub fn spacing(spacing_mm: [f64; 3]) -> String {
+    let number = |value: f64| {
+        let text = format!("{value:.3}");
+        text.trim_end_matches('0').trim_end_matches('.').to_string()
+    };
+    let [row, column, slice] = spacing_mm;
+    format!("{} × {} × {} mm", number(row), number(column), number(slice))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_read_well() {
+        assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(ago(0, 65_000), "1 min ago");
+        assert_eq!(ago(7_300_000, 0), "in 2 h");
+        assert_eq!(bytes(1_234), "1.2 kB");
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(spacing([0.703_125, 0.5, 1.25]), "0.703 × 0.5 × 1.25 mm");
+    }
+}

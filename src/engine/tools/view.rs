@@ -1,0 +1,81 @@
+//! One slice of a file or a folder, for `gantry view`.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+
+use super::{PictureError, picture};
+use crate::dicom::{Tree, read_tree};
+use crate::render::Slice;
+use crate::series::{Series, assemble};
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// The path cannot be read.
+    #[error("{path}: {error}")]
+    Io {
+        /// The path.
+        path: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// Nothing below the path is an image.
+    #[error("{0} holds no DICOM image")]
+    Nothing(String),
+    /// There are not so many slices.
+    #[error("there is no slice {asked}; there are {slices}")]
+    NoSlice {
+        /// The slice that was asked for, from 1.
+        asked: u32,
+        /// How many there are.
+        slices: u32,
+    },
+    /// The slice cannot be decoded.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+}
+
+/// A slice and where it stands.
+#[derive(Debug)]
+pub struct Viewed {
+    /// The slice.
+    pub slice: Slice,
+    /// Its number, from 1.
+    pub number: u32,
+    /// How many there are.
+    pub slices: u32,
+    /// Series below the path that hold images.
+    pub series: usize,
+}
+
+/// Decodes slice `number` (from 1; the middle one without) of the largest stack below `path`: a file with its frames,
+/// or a folder.
+///
+/// # Errors
+/// [`ViewError`]
+pub fn view(path: &Path, number: Option<u32>) -> Result<Viewed, ViewError> {
+    let shown = path.display().to_string();
+    let read = read_tree(&[path.to_path_buf()], false, &AtomicU64::new(0));
+    let mut tree = read.map_err(|error| ViewError::Io { path: shown.clone(), error })?;
+    let series = assemble(std::mem::take(&mut tree.headers));
+    let images = |series: &&Series| series.stacks.iter().any(|stack| !stack.slices.is_empty());
+    let count = series.iter().filter(images).count();
+    let stacks = series.iter().flat_map(|series| series.stacks.iter().map(move |stack| (series, stack)));
+    let largest = stacks.rev().max_by_key(|(_, stack)| stack.slices.len());
+    let (series, stack) =
+        largest.filter(|(_, stack)| !stack.slices.is_empty()).ok_or(ViewError::Nothing(shown))?;
+    let slices = stack.slices.len() as u32;
+    let number = number.unwrap_or(slices / 2 + 1);
+    let missing = ViewError::NoSlice { asked: number, slices };
+    let place = number.checked_sub(1).and_then(|index| stack.slices.get(index as usize)).ok_or(missing)?;
+    let file = file_of(&tree, series, place.instance).ok_or(ViewError::Nothing(String::new()))?;
+    let bytes =
+        std::fs::read(&file).map_err(|error| ViewError::Io { path: file.display().to_string(), error })?;
+    let slice = picture(&bytes, place.frame.saturating_sub(1))?;
+    Ok(Viewed { slice, number, slices, series: count })
+}
+
+fn file_of(tree: &Tree, series: &Series, instance: u32) -> Option<PathBuf> {
+    let header = &series.instances.get(instance as usize)?.header;
+    tree.path(header.source)
+}
