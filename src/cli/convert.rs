@@ -6,16 +6,17 @@ use std::sync::atomic::AtomicU64;
 use super::{Exit, Failure, Output, progress};
 use crate::engine::tools::convert::{self, Format, Outcome};
 use crate::engine::tools::gather::{Gathered, gather};
+use crate::engine::tools::sheet;
 use crate::series::Series;
 
 /// Write series as volumes
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gantry convert ct-folder scan.nii.gz
-  gantry convert study-folder scan.nrrd --series 1.2.840.1
+  gantry convert study-folder sheet.png --series 1.2.840.1
   gantry --json convert study-folder volumes/
 
-OUT ends in .nii, .nii.gz or .nrrd for one series; a folder takes every volume of every series as NIfTI.
+OUT ends in .nii, .nii.gz or .nrrd for one series, in .png for a contact sheet; a folder takes every volume of every series as NIfTI.
 Values are rescaled; integers stay integers where that is exact. A stack that is no volume is named, never written.
 
 Exit status: 0 done, 1 with --strict when something was skipped, 2 wrong usage, 4 refused or unreadable, 6 not
@@ -41,8 +42,9 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     let format = Format::of(&args.out).filter(|_| !names_folder(&args.out));
-    if format.is_none() && !names_folder(&args.out) && args.out.extension().is_some() {
-        return Err(Failure::usage("OUT must end in .nii, .nii.gz, .nrrd, or be a folder"));
+    let is_sheet = args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
+    if format.is_none() && !is_sheet && !names_folder(&args.out) && args.out.extension().is_some() {
+        return Err(Failure::usage("OUT must end in .nii, .nii.gz, .nrrd or .png, or be a folder"));
     }
     let counter = AtomicU64::new(0);
     let paths = std::slice::from_ref(&args.folder);
@@ -50,8 +52,8 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
         .map_err(|e| Failure::input(format!("FOLDER cannot be read: {}", e.kind())).hint("check the path"))?;
     let outcome = match format {
         Some(format) => one(args, &gathered, format)?,
-        None => convert::all(&gathered, args.series.as_deref(), &args.out)
-            .map_err(|e| Failure::new(Exit::Storage, "storage", format!("OUT cannot be written: {e}")))?,
+        None if is_sheet && !names_folder(&args.out) => sheet(args, &gathered)?,
+        None => convert::all(&gathered, args.series.as_deref(), &args.out).map_err(|e| not_written(&e))?,
     };
     if convert::image_series(&gathered).next().is_none() {
         return Err(Failure::input("no series with images below FOLDER"));
@@ -72,23 +74,42 @@ fn names_folder(path: &Path) -> bool {
     path.as_os_str().to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]) || path.is_dir()
 }
 
-/// The one series to one file.
-fn one(args: &Args, gathered: &Gathered, format: Format) -> Result<Outcome, Failure> {
+/// The one stack that is meant.
+fn chosen_stack<'a>(args: &Args, gathered: &'a Gathered) -> Result<(&'a Series, usize), Failure> {
     let series = chosen(args, gathered)?;
     let stacks: Vec<usize> = (0..series.stacks.len()).filter(|&i| series.stacks[i].frames > 0).collect();
-    let stack = match (args.stack, &stacks[..]) {
-        (Some(n), _) if (1..=series.stacks.len()).contains(&n) => n - 1,
-        (None, [only]) => *only,
+    match (args.stack, &stacks[..]) {
+        (Some(n), _) if (1..=series.stacks.len()).contains(&n) => Ok((series, n - 1)),
+        (None, [only]) => Ok((series, *only)),
         _ => {
             let message = format!("the series has {} stacks of images", stacks.len());
-            return Err(Failure::input(message).hint("choose one with --stack N, or give a folder for all"));
+            Err(Failure::input(message).hint("choose one with --stack N, or give a folder for all"))
         }
-    };
+    }
+}
+
+/// The one series to one file.
+fn one(args: &Args, gathered: &Gathered, format: Format) -> Result<Outcome, Failure> {
+    let (series, stack) = chosen_stack(args, gathered)?;
     let (volume, warnings) = convert::load(gathered, series, stack)
         .map_err(|(check, message)| Failure::input(format!("the series is no volume: {check}: {message}")))?;
-    convert::write(&volume, &args.out, format)
-        .map_err(|e| Failure::new(Exit::Storage, "storage", format!("OUT cannot be written: {e}")))?;
-    let written = convert::described(series, &series.stacks[stack], &volume, args.out.clone(), warnings);
+    convert::write(&volume, &args.out, format).map_err(|e| not_written(&e))?;
+    let written = convert::described(series, &series.stacks[stack], &volume, &args.out, warnings);
+    Ok(Outcome { volumes: vec![written], skipped: Vec::new() })
+}
+
+fn not_written(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Storage, "storage", format!("OUT cannot be written: {error}"))
+}
+
+/// A contact sheet of one stack.
+fn sheet(args: &Args, gathered: &Gathered) -> Result<Outcome, Failure> {
+    let (series, stack) = chosen_stack(args, gathered)?;
+    let image = sheet::draw(gathered, series, stack)
+        .map_err(|e| Failure::input(format!("the series cannot be drawn: {e}")))?;
+    sheet::write_png(&image, &args.out).map_err(|e| not_written(&e))?;
+    let size = [image.width, image.height];
+    let written = convert::described_sheet(series, &series.stacks[stack], size, &args.out);
     Ok(Outcome { volumes: vec![written], skipped: Vec::new() })
 }
 
@@ -109,8 +130,8 @@ fn chosen<'a>(args: &Args, gathered: &'a Gathered) -> Result<&'a Series, Failure
 fn text(outcome: &Outcome) -> String {
     let line = |w: &convert::Written| {
         let shape: Vec<String> = w.shape.iter().map(ToString::to_string).collect();
-        let spacing: Vec<String> = w.spacing_mm.iter().map(|v| format!("{v:.3}")).collect();
-        let warnings: String = w.warnings.iter().map(|w| format!("\n    {w}")).collect();
+        let spacing: Vec<String> = w.spacing_mm.iter().flatten().map(|v| format!("{v:.3}")).collect();
+        let warnings = w.warnings.iter().fold(String::new(), |text, w| text + "\n    " + w);
         format!("{}  {}  {} mm{warnings}", w.path, shape.join("×"), spacing.join(" × "))
     };
     outcome.volumes.iter().map(line).collect::<Vec<_>>().join("\n")

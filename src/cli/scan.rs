@@ -1,5 +1,6 @@
 //! `gantry scan`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
@@ -53,7 +54,7 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
         let done = AtomicU64::new(0);
         progress::shown(out, "files decoded", &done, || {
             scan::instances(&gathered, &done, |line| {
-                page.result(&json!({"instance": line}), |_| pixels_text(&line))
+                page.result(&json!({"instance": line}), |_| pixels_text(&line));
             });
         });
     }
@@ -85,7 +86,7 @@ fn text(line: &scan::StackLine<'_>) -> String {
     );
     for finding in &line.findings {
         let severity = format!("{:?}", finding.severity).to_lowercase();
-        text.push_str(&format!("\n    {severity} {}: {}", finding.check, finding.message));
+        let _ = write!(text, "\n    {severity} {}: {}", finding.check, finding.message);
     }
     text
 }
@@ -109,7 +110,7 @@ fn summary_text(s: &scan::Summary) -> String {
         s.elapsed_ms as f64 / 1000.0
     );
     for (reason, n) in s.reasons.iter().filter(|(reason, _)| **reason != "not_dicom") {
-        text.push_str(&format!("\n    {n} {}", reason.replace('_', " ")));
+        let _ = write!(text, "\n    {n} {}", reason.replace('_', " "));
     }
     text
 }

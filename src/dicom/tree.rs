@@ -195,7 +195,9 @@ impl Walk {
             waiting.extend(folders.iter().rev().map(|name| folder.join(name)));
             if !files.is_empty() {
                 self.paths.folders.push(folder.into());
-                files.into_iter().for_each(|name| self.file(name.into()));
+                for name in files {
+                    self.file(name.into());
+                }
             }
         }
     }

@@ -6,12 +6,12 @@ use rayon::prelude::*;
 
 use super::lut::{Palette, Table};
 use super::unify::{Plane, Values, unify};
-use super::{Source, Volume, VolumeError};
+use super::{Picture, Source, Volume, VolumeError};
 use crate::dicom::codec::{self, FrameReader, PixelError};
 use crate::dicom::{self, File, ReadOptions};
 use crate::model::pixels::Samples;
 use crate::model::{Header, Mosaic};
-use crate::series::{Series, Stack, VolumeReason};
+use crate::series::{Series, Slice, Stack, VolumeReason};
 
 /// Bytes of voxels that are loaded at most.
 pub const MAX_BYTES: u64 = 16 << 30;
@@ -47,6 +47,19 @@ pub fn load(series: &Series, stack: &Stack, source: &dyn Source) -> Result<Volum
     let planes = ordered.into_iter().map(|(_, plane)| plane).collect();
     let (voxels, slope, intercept) = unify(planes, size[0] * size[1])?;
     Ok(Volume { grid, volumes, step_s: step_s(series, stack), voxels, slope, intercept })
+}
+
+/// Decodes one slice of a series, whether it lies on a grid or not.
+///
+/// # Errors
+/// [`VolumeError`]: the file cannot be read or its pixels not be decoded.
+pub fn picture(series: &Series, slice: &Slice, source: &dyn Source) -> Result<Picture, VolumeError> {
+    let frame = [(0, slice.frame.saturating_sub(1))];
+    let plane = planes(series, slice.instance, &frame, source)?.pop().ok_or(VolumeError::NoGrid)?.1;
+    let common = series.header_of(slice).map(|h| &h.common).ok_or(VolumeError::NoGrid)?;
+    let (columns, rows) = (common.columns.unwrap_or(0), common.rows.unwrap_or(0));
+    let (voxels, slope, intercept) = unify(vec![plane], columns as usize * rows as usize)?;
+    Ok(Picture { columns, rows, voxels, slope, intercept })
 }
 
 /// The wanted slices of one instance, each with its place in the stack.

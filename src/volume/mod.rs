@@ -12,7 +12,7 @@ use crate::model::geometry::Grid;
 use crate::model::pixels::Samples;
 use crate::series::Instance;
 
-pub use load::{MAX_BYTES, load};
+pub use load::{MAX_BYTES, load, picture};
 pub use write::{Format, forbidden, write};
 
 /// A volume, or several on one grid.
@@ -29,6 +29,21 @@ pub struct Volume {
     /// Real value = stored value × slope + intercept.
     pub slope: f64,
     /// See [`Volume::slope`].
+    pub intercept: f64,
+}
+
+/// One slice for display.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// Columns.
+    pub columns: u32,
+    /// Rows.
+    pub rows: u32,
+    /// Stored values, rows from the top.
+    pub voxels: Voxels,
+    /// Real value = stored value × slope + intercept.
+    pub slope: f64,
+    /// See [`Picture::slope`].
     pub intercept: f64,
 }
 

@@ -21,13 +21,13 @@ pub enum Format {
 impl Format {
     /// The format that a file name asks for.
     pub fn of(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-        if name.ends_with(".nii") || name.ends_with(".nii.gz") {
-            Some(Self::Nifti)
-        } else if name.ends_with(".nrrd") {
-            Some(Self::Nrrd)
-        } else {
-            None
+        let ending = |path: &Path| path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        let ending_before_gz = || ending(Path::new(path.file_stem()?));
+        match ending(path)?.as_str() {
+            "nii" => Some(Self::Nifti),
+            "gz" if ending_before_gz().as_deref() == Some("nii") => Some(Self::Nifti),
+            "nrrd" => Some(Self::Nrrd),
+            _ => None,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What every integration test shares.
 #![allow(dead_code, missing_docs)]
 
+pub mod series;
+
 use std::path::{Path, PathBuf};
 
 /// Development data beside the checkout, or `None` after saying aloud that the test is skipped.

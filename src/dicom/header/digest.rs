@@ -17,7 +17,9 @@ impl Digest {
     /// Takes bytes in; their length counts too.
     pub fn bytes(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
-        words.iter().for_each(|w| self.word(u64::from_le_bytes(*w)));
+        for word in words {
+            self.word(u64::from_le_bytes(*word));
+        }
         let mut last = [0; 8];
         last[..rest.len()].copy_from_slice(rest);
         self.word(u64::from_le_bytes(last));
@@ -52,7 +54,9 @@ fn add(digest: &mut Digest, set: &DataSet<'_>) {
             Value::Bytes(bytes) => digest.bytes(unpadded(bytes)),
             Value::Items(items) => {
                 digest.word(items.len() as u64);
-                items.iter().for_each(|item| add(digest, item));
+                for item in items {
+                    add(digest, item);
+                }
             }
             Value::Fragments(_) | Value::Unread(_) => {}
         }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -23,9 +23,9 @@ pub struct Written {
     /// Columns, rows, slices, and volumes where there are several.
     pub shape: Vec<u32>,
     /// Length of the step along each axis.
-    pub spacing_mm: [f64; 3],
+    pub spacing_mm: Option<[f64; 3]>,
     /// (column, row, slice, 1) to millimetres in RAS+.
-    pub affine: [[f64; 4]; 4],
+    pub affine: Option<[[f64; 4]; 4]>,
     /// What tells the volumes apart, where there are several.
     pub volumes_by: Option<VolumeReason>,
     /// Smallest value.
@@ -97,7 +97,7 @@ pub fn described(
     series: &Series,
     stack: &Stack,
     volume: &Volume,
-    path: PathBuf,
+    path: &Path,
     warnings: Vec<String>,
 ) -> Written {
     let mut shape = volume.grid.shape.to_vec();
@@ -109,13 +109,29 @@ pub fn described(
         path: path.to_string_lossy().into_owned(),
         series_uid: series.series_uid.as_deref().map(Into::into),
         shape,
-        spacing_mm: volume.grid.step_mm(),
-        affine: volume.grid.affine_ras(),
+        spacing_mm: Some(volume.grid.step_mm()),
+        affine: Some(volume.grid.affine_ras()),
         volumes_by: stack.volumes_by,
         min: figures.map(|f| f.min),
         max: figures.map(|f| f.max),
         mean: figures.map(|f| f.mean),
         warnings,
+    }
+}
+
+/// What is said of a contact sheet: the shape of the image, and geometry where the stack has a grid.
+pub fn described_sheet(series: &Series, stack: &Stack, size: [u32; 2], path: &Path) -> Written {
+    Written {
+        path: path.to_string_lossy().into_owned(),
+        series_uid: series.series_uid.as_deref().map(Into::into),
+        shape: size.to_vec(),
+        spacing_mm: stack.grid.map(|g| g.step_mm()),
+        affine: stack.grid.map(|g| g.affine_ras()),
+        volumes_by: stack.volumes_by,
+        min: None,
+        max: None,
+        mean: None,
+        warnings: Vec::new(),
     }
 }
 
@@ -134,7 +150,7 @@ pub fn all(gathered: &Gathered, only: Option<&str>, folder: &Path) -> io::Result
                 Ok((volume, warnings)) => {
                     let path = folder.join(name(series, number, several.then_some(i + 1)));
                     write(&volume, &path, Format::Nifti)?;
-                    outcome.volumes.push(described(series, stack, &volume, path, warnings));
+                    outcome.volumes.push(described(series, stack, &volume, &path, warnings));
                 }
                 Err((check, message)) => outcome.skipped.push(Skipped {
                     series_uid: series.series_uid.as_deref().map(Into::into),

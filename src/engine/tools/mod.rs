@@ -9,6 +9,7 @@ pub mod measure;
 mod picture;
 pub mod qc;
 pub mod scan;
+pub mod sheet;
 mod view;
 
 pub use picture::{PictureError, frame_count, picture, picture_of};

@@ -48,11 +48,12 @@ impl Check for DeclaredCount {
                 compare("Number of Temporal Positions", declared, volumes.max(1).min(declared));
             }
         }
-        for header in series.instances.iter().map(|i| &i.header) {
+        let other = series.instances.iter().map(|i| &i.header).find(|header| {
             let described = header.frames.len() as u32;
-            if described > 1 && header.common.mosaic.is_none() {
-                compare("Number of Frames", header.frame_count, described);
-            }
+            described > 1 && header.common.mosaic.is_none() && described != header.frame_count
+        });
+        if let Some(header) = other {
+            compare("Number of Frames", header.frame_count, header.frames.len() as u32);
         }
         findings
     }

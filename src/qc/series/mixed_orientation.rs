@@ -29,8 +29,18 @@ impl Check for MixedOrientation {
         let mut distinct: Vec<[f64; 6]> =
             stacks.iter().filter_map(|s| s.orientation).map(<[f64; 6]>::from).collect();
         distinct.dedup();
-        let severity = if stacks.iter().all(|s| is_survey(s)) { Severity::Info } else { Severity::Warning };
+        let severity = if stacks.iter().all(|s| is_survey(s)) || is_three_plane(&stacks) {
+            Severity::Info
+        } else {
+            Severity::Warning
+        };
         let message = format!("the series holds {} different orientations", distinct.len());
         vec![self.finding(severity, message, json!({"orientation": distinct}))]
     }
+}
+
+/// A few slices in each of several planes: a localizer that does not call itself one.
+fn is_three_plane(stacks: &[&crate::series::Stack]) -> bool {
+    let frames = stacks[0].frames;
+    frames <= 5 && stacks.iter().all(|s| s.frames == frames)
 }
