@@ -99,6 +99,7 @@ impl OpenDialog {
             KeyCode::PageUp => {
                 self.list.act("list.page_up");
             }
+            KeyCode::Char(_) if key.modifiers.contains(KeyModifiers::ALT) => {}
             _ => return self.edit(key, control),
         }
         Outcome::Open

@@ -592,7 +592,7 @@ impl Screen for Ingest {
             self.draw_groups(canvas, main, context);
             return;
         }
-        let height = (main.height * 2 / 5).max(5);
+        let height = (main.height * 2 / 5).max(5).min(main.height);
         self.draw_files(canvas, Rect { height, ..main }, context);
         self.draw_detail(canvas, Rect { y: main.y + height, height: main.height - height, ..main }, context);
     }
@@ -786,10 +786,14 @@ fn draw_source_more(canvas: &mut Canvas<'_>, area: Rect, source: &SourceView) {
     }
     if area.height > 1 {
         match &source.problem {
-            Some(problem) => {
-                canvas.text(area.x + 2, area.y + 1, area.width - 2, problem, canvas.theme.style("warning"))
-            }
-            None => canvas.text(area.x + 2, area.y + 1, area.width - 2, &source.path, dim),
+            Some(problem) => canvas.text(
+                area.x + 2,
+                area.y + 1,
+                area.width.saturating_sub(2),
+                problem,
+                canvas.theme.style("warning"),
+            ),
+            None => canvas.text(area.x + 2, area.y + 1, area.width.saturating_sub(2), &source.path, dim),
         };
     }
 }

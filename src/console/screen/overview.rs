@@ -208,7 +208,7 @@ fn draw_flow(canvas: &mut Canvas<'_>, area: Rect, flow: &[FlowStage]) {
         let x = area.x + width * index as u16;
         let room = width - 1;
         let arrow = index + 1 < flow.len();
-        canvas.text(x + 1, area.y, room - 1, &stage.name, canvas.theme.dim());
+        canvas.text(x + 1, area.y, room, &stage.name, canvas.theme.dim());
         let number = words::count(stage.total);
         let bold = canvas.theme.bold();
         let used = canvas.text(x + 1, area.y + 1, room - 1, &number, bold);
@@ -252,12 +252,13 @@ fn draw_trends(canvas: &mut Canvas<'_>, area: Rect, trends: &[Trend]) {
             Some(change) => format!("{} {:.1}", if change > 0.0 { "▲" } else { "▼" }, change.abs()),
             None => String::new(),
         };
-        let name = (inner.width / 2).min(22);
+        let name = (inner.width * 3 / 5).min(22);
         canvas.text(inner.x, y, name, &trend.name, canvas.theme.text());
         canvas.text_right(inner.right(), y, 7, &change, canvas.theme.dim());
         let room = inner.width.saturating_sub(name + 9);
         let Some(value) = trend.value else {
             let reason = trend.reason.as_deref().unwrap_or("no value yet");
+            let reason = if reason.len() > usize::from(room + 8) { "–" } else { reason };
             canvas.text(inner.x + name + 1, y, room + 8, reason, canvas.theme.dim());
             continue;
         };

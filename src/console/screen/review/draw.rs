@@ -89,7 +89,9 @@ impl Review {
         let (window, name) = self.looking.window(slice);
         let number = |value: f64| {
             let text = if window.width >= 20.0 { format!("{value:.0}") } else { format!("{value:.3}") };
-            text.replace('-', "−")
+            let short =
+                if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+            short.replace('-', "−")
         };
         let mut parts = Vec::new();
         if matches!(slice.pixels, crate::render::Pixels::Grey(_)) {

@@ -359,7 +359,8 @@ impl Screen for Review {
     fn refuses(&self, action: &str) -> Option<String> {
         let case = self.case.value.as_ref();
         match action {
-            "review.skip" | "list.open" => None,
+            "review.skip" => None,
+            "list.open" => case.is_some().then(|| "there is nothing deeper".into()),
             _ if !action.starts_with("review.") => None,
             _ if case.is_none() => Some("no case is open".into()),
             "review.accept" | "review.return" | "review.accept_comment" => {
