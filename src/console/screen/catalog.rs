@@ -367,7 +367,7 @@ impl Catalog {
             let place = if beside {
                 let width = (inner.height * 2).min(inner.width / 2);
                 let place = Rect { x: inner.right() - width, width, ..inner };
-                inner.width -= width + 1;
+                inner.width = inner.width.saturating_sub(width + 1);
                 place
             } else {
                 let height = (inner.height / 2).min(inner.width / 2).min(20);

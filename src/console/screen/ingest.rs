@@ -709,7 +709,7 @@ impl Ingest {
         if let Some((_, picture)) = self.picture.as_ref().filter(|(id, _)| *id == view.file.id) {
             let width = (inner.height * 2 + 2).min(inner.width / 2);
             let place = Rect { x: inner.right() - width, width, ..inner };
-            inner.width -= width + 1;
+            inner.width = inner.width.saturating_sub(width + 1);
             draw_picture(canvas, place, view.file.id, picture);
         }
         if view.attributes.is_empty() {
