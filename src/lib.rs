@@ -11,11 +11,14 @@ pub mod daemon;
 pub mod engine;
 
 // Line: puts the services in order.
+pub mod demo;
 pub mod pipeline;
 
 // Services: each one job, over core and adapters; they do not know each other.
+pub mod dataset;
 pub mod deid;
 pub mod qc;
+pub mod volume;
 
 // Adapters: the only places with IO.
 pub mod blob;

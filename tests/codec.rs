@@ -333,6 +333,41 @@ fn planes_and_chroma_are_put_together() {
 }
 
 #[test]
+fn a_stream_of_another_codec_of_the_family_is_decoded_with_a_note() {
+    for vector in vectors() {
+        let declared = codec::syntax(&vector.syntax).unwrap().codec;
+        let other = if declared == Codec::Jpeg { "1.2.840.10008.1.2.4.80" } else { "1.2.840.10008.1.2.4.70" };
+        if vector.name.starts_with("jp2") {
+            continue;
+        }
+        let source = encapsulated(vec![&vector.stream]);
+        let frame = frames(&vector.layout, other, source).unwrap().decode_frame(0).unwrap();
+        assert!(frame.notes.contains(&codec::Note::OtherCodec), "{}", vector.name);
+        assert_eq!(frame.samples, decode(&vector, &vector.stream).unwrap().samples, "{}", vector.name);
+    }
+}
+
+#[test]
+fn floats_and_deflated_frames_decode() {
+    use std::io::Write as _;
+    let floats = PixelLayout { kind: SampleKind::Float32, ..layout(1, 32, 2) };
+    let values: Vec<f32> = (0..30).map(|i| i as f32 * -0.5).collect();
+    let data: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    assert_eq!(native(&floats, EXPLICIT, &data, 1), Samples::F32(values[15..].to_vec()));
+    let doubles = PixelLayout { kind: SampleKind::Float64, ..layout(1, 64, 1) };
+    let data: Vec<u8> = (0..15).flat_map(|i| f64::from(i).to_le_bytes()).collect();
+    assert_eq!(native(&doubles, EXPLICIT, &data, 0), Samples::F64((0..15).map(f64::from).collect()));
+
+    let original: Vec<u8> = (0..15).collect();
+    let mut deflated = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    deflated.write_all(&original).unwrap();
+    let deflated = deflated.finish().unwrap();
+    let uid = "1.2.840.10008.1.2.8.1";
+    let reader = frames(&layout(1, 8, 1), uid, encapsulated(vec![&deflated])).unwrap();
+    assert_eq!(reader.decode_frame(0).unwrap().samples, Samples::U8(original));
+}
+
+#[test]
 fn lossless_encoding_comes_back() {
     let rle = codec::RLE_LOSSLESS;
     for (samples, allocated) in [(1, 8), (1, 16), (1, 32), (3, 8), (3, 16)] {

@@ -1,8 +1,10 @@
 //! The measuring core against vectors from independent packages, and against planted behaviour.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::needless_range_loop)]
 
 #[path = "measure/agreement.rs"]
 mod agreement;
+#[path = "measure/commands.rs"]
+mod commands;
 #[path = "measure/consensus.rs"]
 mod consensus;
 #[path = "measure/detection.rs"]

@@ -184,6 +184,17 @@ impl Reader<'_> {
             .query_row([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?)
     }
 
+    /// Ledger lines of a series; equal ones stand once.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn ledger_of(&self, series_uid: &str) -> Result<Vec<String>, CatalogError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT DISTINCT r.json FROM instance i JOIN record r ON r.id = i.record WHERE i.series_uid = ?1 ORDER BY 1",
+        )?;
+        Ok(statement.query_map([series_uid], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
     /// Ledger lines of every instance, in the order of storing, given to `each`.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ Conventions (packages differ):
   A is the reference, B the test; structures are matched by label number.
   surfel  surface elements between voxels, weighted by area; percentiles weighted, not interpolated (default)
   voxel   boundary voxels at their centres, all alike; percentiles interpolated
+  mesh    triangles of discrete marching cubes, from their centres; weighted as surfel
   Hausdorff distances are the larger of the two directions; assd_mm pools both by weight; outside the image is
   background; a distance equal to the tolerance is within it. A label in one file only: dice 0 and no distance,
   with a reason; in neither: no value, \"both empty\". Other grids are refused, not resampled.
@@ -55,6 +56,7 @@ pub struct Args {
 enum ConventionArg {
     Surfel,
     Voxel,
+    Mesh,
 }
 
 fn name(text: &str) -> Result<(u32, String), String> {
@@ -83,6 +85,7 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
         convention: match args.convention {
             ConventionArg::Surfel => Convention::Surfel,
             ConventionArg::Voxel => Convention::Voxel,
+            ConventionArg::Mesh => Convention::Mesh,
         },
         tolerances,
         metrics: args.metrics.clone(),

@@ -6,13 +6,17 @@ pub mod audit;
 pub mod catalog;
 mod connect;
 pub mod console;
+mod convert;
+pub mod deid;
 pub mod drift;
 mod exit;
+pub mod export;
 pub mod ingest;
 mod log;
 pub mod measure;
 mod output;
 mod progress;
+mod qc;
 pub mod queue;
 mod scan;
 pub mod shell;
@@ -80,6 +84,8 @@ pub enum Command {
     Queue(queue::QueueArgs),
     /// Backlog, first-pass accuracy, rejection rate, cycle times
     Stats,
+    /// Write a model-ready dataset
+    Export(export::Args),
     /// Verify, show or export the tamper-evident trail
     Audit(audit::AuditArgs),
     /// Copy the workspace
@@ -98,8 +104,14 @@ pub enum Command {
     Agree(agree::Args),
     /// Drift and control charts of a metric over time
     Drift(drift::Args),
+    /// De-identify a tree of DICOM files
+    Deid(deid::Args),
     /// Find the series below paths, sort and measure them from their headers
     Scan(scan::Args),
+    /// Run the automated checks on the series below paths
+    Qc(qc::Args),
+    /// Write series as volumes
+    Convert(convert::Args),
 }
 
 /// Parses the process's arguments, runs the command and returns its exit status.
@@ -142,6 +154,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Show(args)) => catalog::show(args, global, out),
         Some(Command::Queue(args)) => queue::queue(args, global, out),
         Some(Command::Stats) => queue::stats(global, out),
+        Some(Command::Export(args)) => export::run(args, global, out),
         Some(Command::Audit(args)) => audit::audit(args, global, out),
         Some(Command::Backup(args)) => audit::backup(args, global, out),
         Some(Command::Completions(args)) => shell::completions(args),
@@ -149,6 +162,9 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Measure(args)) => measure::run(args, out),
         Some(Command::Agree(args)) => agree::run(args, out),
         Some(Command::Drift(args)) => drift::run(args, out),
+        Some(Command::Deid(args)) => deid::run(args, global, out),
         Some(Command::Scan(args)) => scan::run(args, out),
+        Some(Command::Qc(args)) => qc::run(args, out),
+        Some(Command::Convert(args)) => convert::run(args, out),
     }
 }

@@ -33,10 +33,11 @@ pub struct Args {
 pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     let start = Instant::now();
     let counter = AtomicU64::new(0);
-    let gathered = progress::shown(out, "files", &counter, || gather::gather(&args.paths, &counter))
-        .map_err(|e| {
-            Failure::input(format!("a path cannot be read: {}", e.kind())).hint("check the paths")
-        })?;
+    let gathered =
+        progress::shown(out, "files", &counter, || gather::gather(&args.paths, args.pixels, &counter))
+            .map_err(|e| {
+                Failure::input(format!("a path cannot be read: {}", e.kind())).hint("check the paths")
+            })?;
     for folder in &gathered.tree.unreadable_folders {
         out.note(&format!("cannot be read: {}", folder.display()));
     }

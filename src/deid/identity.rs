@@ -12,6 +12,9 @@ use crate::model::{Tag, Vr, tags};
 /// Identifiers shorter than this are looked for in text only as whole words, and never in bytes.
 pub const MIN_NEEDLE: usize = 3;
 
+/// Dummies and marks that stand in every output.
+const WRITTEN: &[u8] = b"https://removed.invalid/ 19000101000000 2.25.0";
+
 /// What kind of identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -240,7 +243,9 @@ impl Identity {
 
     fn needle(&mut self, bytes: Vec<u8>, kind: Kind, whole_word: bool) -> bool {
         let new = self.seen.insert(bytes.clone());
-        if new {
+        // A value that Gantry itself writes for others tells nothing.
+        let written = WRITTEN.windows(bytes.len()).any(|w| w == bytes);
+        if new && !written {
             self.needles.push(Needle { bytes, kind, whole_word });
         }
         new

@@ -3,6 +3,7 @@
 
 mod binary;
 mod date;
+mod explain;
 mod identity;
 mod keys;
 mod matcher;
@@ -18,6 +19,7 @@ mod uid;
 mod verify;
 mod words;
 
+pub use explain::Explained;
 pub use identity::Kind;
 pub use keys::{Secret, SecretError};
 pub use pixels::Pixels;
@@ -25,6 +27,7 @@ pub use profile::{Lint, Override, Profile, ProfileError};
 pub use record::{Action, ActionEntry, Mask, Reason, Record};
 pub use table::ProfileOption;
 
+use explain::Trace;
 use identity::Identity;
 use keys::Keys;
 use plan::Plans;
@@ -137,22 +140,31 @@ impl Deidentifier {
             Ok((bytes, facts, record)) => {
                 Outcome::Written { bytes, facts: Box::new(facts), record: Box::new(record) }
             }
-            Err(Refusal { reason, detail, record }) => {
-                let record = Box::new(record);
-                if matches!(reason, Reason::NotDicom | Reason::Dicomdir | Reason::Unreadable) {
-                    Outcome::Rejected { reason, detail, record }
-                } else {
-                    Outcome::Quarantined { reason, detail, record }
-                }
-            }
+            Err(refusal) => outcome_of(refusal),
         }
     }
 
-    /// What would happen to each attribute, in order of tag; empty for what cannot be read.
-    pub fn explain(&self, source: &[u8], context: &Context<'_>) -> Vec<ActionEntry> {
-        match self.attempt(source, context) {
-            Ok((_, _, record)) | Err(Refusal { record, .. }) => record.actions,
-        }
+    /// The outcome for a source that cannot even be looked at. `detail` must hold nothing from it.
+    pub fn refuse(&self, reason: Reason, detail: &str) -> Outcome {
+        let record = self.record(Vec::new());
+        outcome_of(Refusal { reason, detail: detail.into(), record })
+    }
+
+    /// What would happen to each attribute, in the order of the data set; with its value only if `values`.
+    ///
+    /// # Errors
+    /// The reason for which the file is refused before anything is looked at.
+    pub fn explain(&self, source: &[u8], values: bool) -> Result<Vec<Explained>, Reason> {
+        let file = self.read(source).map_err(|refusal| refusal.reason)?;
+        let context = Context::default();
+        let identity = self.identity(&file.dataset, &context);
+        let (subject, days_back) = self.subject(&file.dataset, &context);
+        let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
+        let sop_class = file.dataset.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
+        let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class);
+        scrub.trace = Some(Trace { values, ..Trace::default() });
+        scrub.data_set(file.dataset, &Charset::default());
+        Ok(scrub.trace.map(|trace| trace.rows).unwrap_or_default())
     }
 
     fn attempt(&self, source: &[u8], context: &Context<'_>) -> Result<(Vec<u8>, Facts, Record), Refusal> {
@@ -205,9 +217,7 @@ impl Deidentifier {
         if !file.syntax.is_native() && !verify::knows_syntax(&file.syntax.uid) {
             return Err(refuse(Reason::UnknownSyntax, "its transfer syntax is not known".into()));
         }
-        for tag in
-            [tags::SOP_CLASS_UID, tags::SOP_INSTANCE_UID, tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID]
-        {
+        for tag in [tags::SOP_INSTANCE_UID, tags::SERIES_INSTANCE_UID] {
             if file.dataset.ascii(tag).is_none() {
                 return Err(refuse(Reason::MissingUid, format!("it has no {tag}")));
             }
@@ -296,6 +306,16 @@ impl Deidentifier {
             drop_charsets(set);
             set.put(Element::text(tags::SPECIFIC_CHARACTER_SET, Vr::CS, "ISO_IR 192"));
         }
+    }
+}
+
+fn outcome_of(refusal: Refusal) -> Outcome {
+    let Refusal { reason, detail, record } = refusal;
+    let record = Box::new(record);
+    if matches!(reason, Reason::NotDicom | Reason::Dicomdir | Reason::Unreadable) {
+        Outcome::Rejected { reason, detail, record }
+    } else {
+        Outcome::Quarantined { reason, detail, record }
     }
 }
 

@@ -215,9 +215,15 @@ pub fn cleaned<'a>(element: Element<'a>, safe: Safe) -> Option<Element<'a>> {
     }
 }
 
-/// Whether text has only what decimal numbers are made of.
+/// Whether text is decimal numbers, separated by backslashes; values may be empty.
 pub fn is_numeric_text(bytes: &[u8]) -> bool {
-    bytes.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E' | b'\\' | b' ' | 0))
+    bytes.split(|&b| b == b'\\').all(|value| {
+        let end = value.iter().rposition(|&b| b != 0).map_or(0, |i| i + 1);
+        let value = value[..end].trim_ascii();
+        value.is_empty()
+            || value.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'))
+                && std::str::from_utf8(value).is_ok_and(|text| text.parse::<f64>().is_ok())
+    })
 }
 
 fn is_numbers(vr: Vr, bytes: &[u8]) -> bool {

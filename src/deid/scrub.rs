@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::binary;
 use super::date;
+use super::explain::Trace;
 use super::keys::{Keys, Subject};
 use super::plan::{Plan, Plans};
 use super::private;
@@ -44,6 +45,8 @@ pub struct Scrub<'s> {
     pub beyond_ascii: bool,
     /// A private element stays.
     pub private_kept: bool,
+    /// Row by row what was done, where somebody wants to know.
+    pub trace: Option<Trace>,
     /// Inside a sequence of which every value is to be replaced.
     dummies_only: bool,
 }
@@ -78,6 +81,7 @@ impl<'s> Scrub<'s> {
             actions: BTreeMap::new(),
             beyond_ascii: false,
             private_kept: false,
+            trace: None,
             dummies_only: false,
         }
     }
@@ -95,6 +99,7 @@ impl<'s> Scrub<'s> {
         let mut kept = Vec::with_capacity(set.elements().len() + 6);
         for element in set.into_elements() {
             let tag = element.tag;
+            let row = self.trace.as_mut().map(|trace| trace.begin(&element, self.plans, &charset));
             let (element, action) = if tag.is_private() {
                 self.private(element, &safe, place)
             } else if tag == ENCAPSULATED_DOCUMENT {
@@ -103,14 +108,21 @@ impl<'s> Scrub<'s> {
                 self.public(element, place)
             };
             *self.actions.entry(ActionEntry { tag, action }).or_default() += 1;
+            if let (Some(trace), Some(row)) = (&mut self.trace, row) {
+                trace.end(row, action);
+            }
             kept.extend(element);
         }
         drop_empty_blocks(&mut kept);
         DataSet::from_elements(kept)
     }
 
-    fn public<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+    fn public<'a>(&mut self, mut element: Element<'a>, place: Place<'_>) -> Fate<'a> {
         let tag = element.tag;
+        // What has no representation that this reader knows gets the dictionary's.
+        if element.vr == Vr::UN {
+            element.vr = vr_of(tag).filter(|vr| *vr != Vr::SQ).unwrap_or(Vr::UN);
+        }
         let repeating = matches!(tag.group() & 0xFF00, 0x5000 | 0x6000);
         let stray_pixels = place.parent.is_some() && tag.group() == 0x7FE0;
         if tag.group() < 8 || tag.is_group_length() || repeating || stray_pixels {
@@ -300,25 +312,37 @@ impl<'s> Scrub<'s> {
             return (None, Action::Removed);
         };
         let action = if kind == private::Safe::Csa { Action::Cleaned } else { Action::Kept };
-        let cleaned = private::cleaned(element, kind).filter(|e| self.is_clean_code(e, kind));
+        let cleaned = private::cleaned(element, kind).filter(|e| self.is_clean_code(e));
         self.private_kept |= cleaned.is_some();
         let action = if cleaned.is_some() { action } else { Action::Removed };
         (cleaned, action)
     }
 
-    fn is_clean_code(&self, element: &Element<'_>, kind: private::Safe) -> bool {
-        kind != private::Safe::Code
-            || element
-                .bytes()
-                .and_then(|b| std::str::from_utf8(b).ok())
-                .is_some_and(|t| self.cleaner.is_clean(t))
+    /// Text, also text that is a number, holds no identifier.
+    fn is_clean_code(&self, element: &Element<'_>) -> bool {
+        match element.bytes() {
+            Some(bytes) if bytes.is_ascii() => {
+                !bytes.iter().all(|&b| b == 0 || b.is_ascii_graphic() || b == b' ')
+                    || std::str::from_utf8(bytes).is_ok_and(|text| self.cleaner.is_clean(text))
+            }
+            _ => element.vr.unit() > 1 || matches!(element.vr, Vr::UN | Vr::OB),
+        }
     }
 
     fn items<'a>(&mut self, element: Element<'a>, place: Place<'_>, action: Action) -> Fate<'a> {
         let tag = element.tag;
         let Value::Items(items) = element.value else { return (None, Action::Removed) };
-        let items = items.into_iter().map(|item| self.level(item, Some(tag), place.charset)).collect();
-        (Some(Element::sequence(tag, items)), action)
+        let mut cleaned = Vec::with_capacity(items.len());
+        for (number, item) in items.into_iter().enumerate() {
+            if let Some(trace) = &mut self.trace {
+                trace.path.extend([tag.0 as usize, number]);
+            }
+            cleaned.push(self.level(item, Some(tag), place.charset));
+            if let Some(trace) = &mut self.trace {
+                trace.path.truncate(trace.path.len() - 2);
+            }
+        }
+        (Some(Element::sequence(tag, cleaned)), action)
     }
 
     fn text<'a>(&mut self, element: Element<'a>, how: Strictness, place: Place<'_>) -> Fate<'a> {

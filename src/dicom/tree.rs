@@ -1,6 +1,6 @@
 //! Headers of whole trees of files, read by several threads at once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File as OsFile};
 use std::io::{self, Read};
@@ -92,11 +92,12 @@ fn join(folder: &Path, name: &std::ffi::OsStr) -> PathBuf {
 }
 
 /// Reads the headers of every regular file below `roots`, in the order of their names; links below a root are not
-/// followed. `progress` counts files as they are done.
+/// followed. Pixels are read only of instances found in several files, and decoded only there and with `decode_copies`:
+/// what another encoding hides is then compared too. `progress` counts files as they are done.
 ///
 /// # Errors
 /// A root that cannot be found.
-pub fn read_tree(roots: &[PathBuf], progress: &AtomicU64) -> io::Result<Tree> {
+pub fn read_tree(roots: &[PathBuf], decode_copies: bool, progress: &AtomicU64) -> io::Result<Tree> {
     let roots = distinct(roots)?;
     let interner = Interner::default();
     let (sender, receiver) = crossbeam_channel::bounded::<Vec<Job>>(QUEUE);
@@ -123,7 +124,7 @@ pub fn read_tree(roots: &[PathBuf], progress: &AtomicU64) -> io::Result<Tree> {
     tree.files = tree.paths.files.len() as u64;
     tree.headers.sort_unstable_by_key(|h| h.source);
     tree.refused.sort_unstable_by_key(|r| r.0);
-    compare_copies(&mut tree);
+    compare_copies(&mut tree, decode_copies);
     Ok(tree)
 }
 
@@ -293,20 +294,37 @@ fn fill(disk: &mut OsFile, buffer: &mut [u8], filled: &mut usize) -> io::Result<
     Ok(false)
 }
 
-/// Instances found in several files: whether their stored pixels are the same.
-fn compare_copies(tree: &mut Tree) {
-    let mut files: HashMap<Arc<str>, Vec<usize>> = HashMap::with_capacity(tree.headers.len());
-    for (i, header) in tree.headers.iter().enumerate() {
-        if let Some(uid) = &header.sop_uid {
-            files.entry(Arc::clone(uid)).or_default().push(i);
-        }
-    }
-    for i in files.into_values().filter(|f| f.len() > 1).flatten() {
-        let Some(path) = tree.path(tree.headers[i].source) else { continue };
-        let Ok(bytes) = fs::read(path) else { continue };
-        tree.bytes_read += bytes.len() as u64;
-        if let Ok(file) = file::read(&bytes, ReadOptions::default()) {
-            tree.headers[i].pixel_digest = pixel_digest(&file);
+/// Instances found in several files: whether their pixels are the same, as they are stored, or where that does not say
+/// and `decode` allows it, decoded.
+fn compare_copies(tree: &mut Tree, decode: bool) {
+    let uid = |i: &u32| tree.headers[*i as usize].sop_uid.as_deref();
+    let mut order: Vec<u32> = (0..tree.headers.len() as u32).filter(|i| uid(i).is_some()).collect();
+    order.sort_unstable_by_key(|i| (uid(i), *i));
+    let groups: Vec<Vec<u32>> =
+        order.chunk_by(|a, b| uid(a) == uid(b)).filter(|g| g.len() > 1).map(<[u32]>::to_vec).collect();
+    for group in groups {
+        let encoding = |i: &u32| {
+            let header = &tree.headers[*i as usize];
+            header.pixel_bytes.is_none().then(|| Arc::clone(&header.common.transfer_syntax))
+        };
+        let decode = decode && group.iter().any(|i| encoding(i) != encoding(&group[0]));
+        for i in group {
+            let Some(path) = tree.path(tree.headers[i as usize].source) else { continue };
+            let Ok(bytes) = fs::read(path) else { continue };
+            tree.bytes_read += bytes.len() as u64;
+            let Ok(file) = file::read(&bytes, ReadOptions::default()) else { continue };
+            let decoded = || super::codec::open(&file).and_then(|r| super::codec::fingerprint(&r)).ok();
+            let header = &mut tree.headers[i as usize];
+            header.pixel_digest = if decode {
+                decoded().map(|found| {
+                    let mut digest = super::Digest::default();
+                    digest.bytes(found.pixels_sha256.as_bytes());
+                    digest.finish()
+                })
+            } else {
+                pixel_digest(&file)
+            };
+            header.pixels_decoded = decode;
         }
     }
 }

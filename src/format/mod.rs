@@ -1,4 +1,5 @@
 //! Files of volumes and labels, one format a file; and tables.
 
 pub mod nifti;
+pub mod nrrd;
 pub mod table;

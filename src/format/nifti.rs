@@ -6,6 +6,9 @@
 //! come from outside (nothing is allocated by a declared size) and because what is written must depend on the
 //! volume alone: no clock, no machine.
 
+// Matrices are read by row and column.
+#![allow(clippy::needless_range_loop)]
+
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;

@@ -53,7 +53,7 @@ impl Table {
         let got = file.read(&mut head)?;
         file.rewind()?;
         if head.starts_with(b"PAR1") {
-            return Self::of_frame(&ParquetReader::new(file).finish()?);
+            return Ok(Self::of_frame(&ParquetReader::new(file).finish()?));
         }
         let text = head[..got].strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head[..got]);
         if text.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| b"[{".contains(b)) {
@@ -62,15 +62,15 @@ impl Table {
             return Self::of_json(text.trim_start_matches('\u{feff}'));
         }
         let options = CsvReadOptions::default().with_has_header(true).with_infer_schema_length(Some(0));
-        Self::of_frame(&options.into_reader_with_file_handle(file).finish()?)
+        Ok(Self::of_frame(&options.into_reader_with_file_handle(file).finish()?))
     }
 
-    fn of_frame(frame: &DataFrame) -> Result<Self, TableError> {
+    fn of_frame(frame: &DataFrame) -> Self {
         let columns = frame.columns().iter().map(|column| {
             let cells = column.as_materialized_series().iter().map(|v| cell(&v)).collect();
             (column.name().to_string(), cells)
         });
-        Ok(Self { columns: columns.collect() })
+        Self { columns: columns.collect() }
     }
 
     fn of_json(text: &str) -> Result<Self, TableError> {

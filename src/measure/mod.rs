@@ -3,8 +3,12 @@
 //! Pure functions over slices. Each one's documentation cites its source and states its convention and edge cases;
 //! what can be undefined says so with a [`estimate::Reason`], never with a number.
 
+// Matrices are read by row and column.
+#![allow(clippy::needless_range_loop)]
+
 pub mod active;
 pub mod agreement;
+pub mod behaviour;
 pub mod consensus;
 pub mod detection;
 pub mod drift;

@@ -96,10 +96,8 @@ pub fn iso_plan(lot: u64, level: Level, aql_percent: f64) -> Option<Plan> {
         // Steps along the diagonal from the cell with acceptance number 0.
         let step = column - 14 + at;
         match step {
-            ..=-1 => at += 1,
-            1 => at -= 1,
-            2 => at += 1,
-            11.. => at -= 1,
+            ..=-1 | 2 => at += 1,
+            1 | 11.. => at -= 1,
             _ => {
                 let accept = ACCEPT[step as usize]?;
                 let sample_size = size.min(lot);

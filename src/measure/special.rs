@@ -193,9 +193,9 @@ fn solve(mut low: f64, mut high: f64, f: impl Fn(f64) -> f64, slope: impl Fn(f64
             return x;
         }
         if e < 0.0 {
-            low = x
+            low = x;
         } else {
-            high = x
+            high = x;
         }
         let s = slope(x);
         let newton = x - e / s;
@@ -343,7 +343,7 @@ pub fn kolmogorov_sf(t: f64) -> f64 {
         return 1.0 - (2.0 * PI).sqrt() / t * sum;
     }
     let sum: f64 = (1..=20)
-        .map(|k| f64::from(k))
+        .map(f64::from)
         .map(|k| if k as i32 % 2 == 1 { (-2.0 * k * k * t * t).exp() } else { -(-2.0 * k * k * t * t).exp() })
         .sum();
     (2.0 * sum).clamp(0.0, 1.0)

@@ -25,6 +25,9 @@ pub struct Header {
     pub header_digest: u64,
     /// Digest of the stored pixel values, where somebody read them.
     pub pixel_digest: Option<u64>,
+    /// [`Header::pixel_digest`] is one of decoded samples, the same in every encoding.
+    #[serde(default)]
+    pub pixels_decoded: bool,
     /// Declared length of the pixel data element in bytes; `None` where it is encapsulated or absent.
     pub pixel_bytes: Option<u64>,
     /// The data set ended inside an element, or the file before the declared end of its pixel data.

@@ -52,7 +52,7 @@ impl Stage for Assemble {
 }
 
 /// A series with the headers it was assembled from.
-pub(super) struct Loaded {
+pub struct Loaded {
     /// The series; its headers' `source` is an index into `blobs`.
     pub series: Series,
     /// The stored instances that the series was built from.
@@ -73,6 +73,9 @@ struct Facts {
 impl Loaded {
     /// Reads the headers of the stored instances and assembles them. Of several files with the same UID the series is
     /// built from the one that the rule chooses.
+    ///
+    /// # Errors
+    /// The store or the catalog.
     pub fn read(shared: &Shared, instances: &[InstanceRecord]) -> Result<Self, StageError> {
         let interner = Interner::default();
         let (mut headers, mut blobs) = (Vec::new(), Vec::new());

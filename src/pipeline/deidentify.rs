@@ -104,9 +104,14 @@ impl Deidentify {
 
     /// The attributes of a file, in order, with what the profile does with each.
     pub fn explain(&self, source: &[u8]) -> Vec<Attribute> {
-        let explained = catch_unwind(AssertUnwindSafe(|| self.engine.explain(source, &context("", true))));
-        let actions: BTreeMap<Tag, Action> =
-            explained.unwrap_or_default().into_iter().map(|e| (e.tag, e.action)).collect();
+        let explained = catch_unwind(AssertUnwindSafe(|| self.engine.explain(source, false)));
+        let actions: BTreeMap<Tag, Action> = explained
+            .ok()
+            .and_then(Result::ok)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|e| (e.tag, e.action))
+            .collect();
         let mut rows = Vec::new();
         if let Ok(file) = read(source, ReadOptions::default()) {
             walk(&file.dataset, "", &Charset::default(), &actions, &mut rows);

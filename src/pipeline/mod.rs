@@ -23,6 +23,7 @@ mod tally;
 mod watchers;
 
 pub use after::settle_sources;
+pub use assemble::Loaded;
 pub use bus::Bus;
 pub use clock::{day_of, now_ms};
 pub use deidentify::{Attribute, Deidentify, Verdict, explain_reason};

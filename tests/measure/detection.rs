@@ -114,6 +114,17 @@ fn points_are_matched_as_many_as_possible() {
     assert_eq!((found.missed.len(), found.extra), (0, vec![2]));
 }
 
+/// The largest gain of all matchings, by trying them.
+fn best(gain: &[f64], columns: usize, row: usize, taken: u32) -> f64 {
+    if row * columns == gain.len() {
+        return 0.0;
+    }
+    let skip = best(gain, columns, row + 1, taken);
+    (0..columns)
+        .filter(|c| taken >> c & 1 == 0)
+        .fold(skip, |b, c| b.max(gain[row * columns + c] + best(gain, columns, row + 1, taken | 1 << c)))
+}
+
 proptest! {
     #[test]
     fn matching_is_never_worse_than_any_other(
@@ -121,15 +132,6 @@ proptest! {
     ) {
         let gain = &values[..rows * columns];
         let sum: f64 = best_matching(gain, rows, columns).iter().map(|(r, c)| gain[r * columns + c]).sum();
-        fn best(gain: &[f64], columns: usize, row: usize, taken: u32) -> f64 {
-            if row * columns == gain.len() {
-                return 0.0;
-            }
-            let skip = best(gain, columns, row + 1, taken);
-            (0..columns).filter(|c| taken >> c & 1 == 0).fold(skip, |b, c| {
-                b.max(gain[row * columns + c] + best(gain, columns, row + 1, taken | 1 << c))
-            })
-        }
         prop_assert!((sum - best(gain, columns, 0, 0)).abs() < 1e-12);
     }
 }

@@ -59,6 +59,16 @@ fn overlap_and_surfaces_equal_six_packages() {
         close(pair.volume_similarity().value, &o["volume_similarity"], 1e-12, name);
         close(pair.relative_volume_difference().value, &o["relative_volume_difference"], 1e-12, name);
         close(pair.voxel_kappa(grid.voxels()).value, &o["voxel_kappa"], 1e-9, name);
+        if let Some(want) = e.get("mesh_max").filter(|_| !plane) {
+            let s = between(&grid, &a, &b, &pair, Convention::Mesh, extent).unwrap();
+            close(s.hausdorff_mm(1.0), &want["hd"], 1e-6, name);
+            close(s.hausdorff_mm(0.95), &want["hd95"], 1e-6, name);
+            close(s.assd_mm(), &want["assd"], 1e-6, name);
+            close(s.masd_mm(), &want["masd"], 1e-6, name);
+            for (tolerance, nsd) in want["nsd"].as_object().unwrap() {
+                close(s.nsd(tolerance.parse().unwrap()), nsd, 1e-6, name);
+            }
+        }
         for (convention, key) in [(Convention::Surfel, "surfel_max"), (Convention::Voxel, "voxel_max")] {
             let (want, what) = (&e[key], format!("{name} {key}"));
             let s = between(&grid, &a, &b, &pair, convention, extent).unwrap();

@@ -136,12 +136,16 @@ pub enum Note {
     OffsetTableIgnored,
     /// A JPEG 2000 stream was cut between packets: details its header promises are not there.
     FewerPackets,
+    /// Blocks of a JPEG 2000 stream have less data than passes: the picture may be damaged there.
+    BlocksEndEarly,
     /// The code stream has no end marker.
     NoEndMarker,
     /// The code stream is longer than its end marker says by more than padding.
     TrailingBytes,
     /// The colour model of the code stream is not the Photometric Interpretation of the header.
     ColourModel,
+    /// The code stream is of another codec than the transfer syntax says.
+    OtherCodec,
     /// High Bit is not Bits Stored − 1.
     HighBit,
 }
@@ -157,9 +161,11 @@ impl Note {
             Self::FewerFrames { .. } => "fewer_frames",
             Self::OffsetTableIgnored => "offset_table_ignored",
             Self::FewerPackets => "fewer_packets",
+            Self::BlocksEndEarly => "blocks_end_early",
             Self::NoEndMarker => "no_end_marker",
             Self::TrailingBytes => "trailing_bytes",
             Self::ColourModel => "colour_model_differs",
+            Self::OtherCodec => "other_codec",
             Self::HighBit => "high_bit",
         }
     }

@@ -280,13 +280,17 @@ impl<'a> FrameReader<'a> {
             return Err(PixelError::NoFrame { index: frames, frames });
         }
         let needed = self.layout.bytes_per_frame().saturating_mul(u64::from(self.layout.frames));
-        let (available, limit) = (map.bytes(), map.bytes().saturating_mul(MAX_EXPANSION).max(4 * FREE_BYTES));
+        let (available, limit) = (map.bytes(), map.bytes().saturating_mul(MAX_EXPANSION).max(2 * FREE_BYTES));
         if needed > limit { Err(PixelError::TooLarge { needed, limit, available }) } else { Ok(()) }
     }
 
     fn decode_encoded(&self, encoded: &[u8], notes: &mut Vec<Note>) -> Result<Samples, PixelError> {
         let layout = &self.layout;
-        match self.syntax.codec {
+        let codec = sniffed(encoded, self.syntax.codec);
+        if codec != self.syntax.codec {
+            notes.push(Note::OtherCodec);
+        }
+        match codec {
             Codec::Native => native::decode(encoded, 0, layout, Order::Little),
             Codec::DeflatedFrame => {
                 let bytes = native::frame_bits(layout).div_ceil(8);
@@ -333,6 +337,27 @@ impl<'a> FrameReader<'a> {
             Codec::None => Err(PixelError::UnsupportedSyntax(self.syntax.uid.into())),
         }
     }
+}
+
+/// The codec that a code stream of the JPEG family begins with: some files name another one of that family. All
+/// other codecs have nothing to be told by.
+fn sniffed(encoded: &[u8], declared: Codec) -> Codec {
+    if !matches!(declared, Codec::Jpeg | Codec::JpegLs | Codec::Jpeg2000) {
+        return declared;
+    }
+    if encoded.starts_with(&[0xFF, 0x4F, 0xFF, 0x51]) {
+        return Codec::Jpeg2000;
+    }
+    let Some(mut at) = marker::start_of_image(encoded).filter(|&at| at <= 16) else { return declared };
+    while let Ok(Some((code, _, next))) = marker::next(encoded, at) {
+        match code {
+            0xF7 => return Codec::JpegLs,
+            0xC0..=0xC3 => return Codec::Jpeg,
+            0xD9 | 0xDA => break,
+            _ => at = next,
+        }
+    }
+    declared
 }
 
 impl FrameReader<'_> {

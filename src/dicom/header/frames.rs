@@ -28,6 +28,7 @@ const CONTRAST_PHASE: Tag = Tag::new(0x0018, 0x9344);
 const SEGMENT_IDENTIFICATION: Tag = Tag::new(0x0062, 0x000A);
 const REFERENCED_SEGMENT_NUMBER: Tag = Tag::new(0x0062, 0x000B);
 const GRID_FRAME_OFFSET_VECTOR: Tag = Tag::new(0x3004, 0x000C);
+const DOSE_GRID_SCALING: Tag = Tag::new(0x3004, 0x000E);
 const DETECTOR_INFORMATION: Tag = Tag::new(0x0054, 0x0022);
 const ULTRASOUND_REGIONS: Tag = Tag::new(0x0018, 0x6011);
 const PHYSICAL_UNITS_X: Tag = Tag::new(0x0018, 0x6024);
@@ -226,7 +227,8 @@ fn spacing(set: &DataSet<'_>) -> (Option<[f64; 2]>, SpacingSource) {
 }
 
 fn rescale(set: &DataSet<'_>) -> Option<[f64; 2]> {
-    Some([set.number(tags::RESCALE_SLOPE)?, set.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0)])
+    let slope = set.number(tags::RESCALE_SLOPE).or_else(|| set.number(DOSE_GRID_SCALING))?;
+    Some([slope, set.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0)])
 }
 
 /// The planes of a dose grid: Grid Frame Offset Vector, relative to the position or as patient coordinates (PS3.3

@@ -48,6 +48,7 @@ pub fn header(file: &File<'_>, length: u64, interner: &Interner, source: u32) ->
         frames,
         header_digest: digest::of(set),
         pixel_digest: None,
+        pixels_decoded: false,
         pixel_bytes,
         truncated: file.truncated_at.is_some()
             || pixel_bytes.is_some_and(|n| file.syntax.uid != Syntax::DEFLATED && n > length),

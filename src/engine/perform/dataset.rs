@@ -1,6 +1,119 @@
-//! temporary
+//! Export of series.
+
+use std::io;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::catalog::{Filter, SeriesRecord};
+use crate::dataset::export::{About, BeginError, Dataset, Exporter, Item, formats};
 use crate::engine::command::{Export, ExportOutcome};
 use crate::engine::{EngineError, Session};
-pub fn export(_s: &Session, _c: &Export) -> Result<ExportOutcome, EngineError> {
-    Ok(ExportOutcome::default())
+use crate::model::Finding;
+use crate::pipeline::{Loaded, now_ms};
+use crate::qc;
+use crate::series::Instance;
+use crate::volume;
+
+/// Series looked up at a time.
+const AT_ONCE: u32 = 500;
+/// Without a query, what was accepted goes out.
+const ACCEPTED: &str = "state:accepted";
+
+pub fn export(session: &Session, command: &Export) -> Result<ExportOutcome, EngineError> {
+    let invalid = |why: String| EngineError::Invalid { why };
+    let formats = formats(&command.formats).map_err(|name| {
+        let known: Vec<&str> = crate::dataset::export::FORMATS.iter().map(|f| f.name()).collect();
+        invalid(format!("no format is called {name:?}; there are {}", known.join(", ")))
+    })?;
+    let filter = command.filter.as_deref().unwrap_or(ACCEPTED);
+    let parsed = Filter::parse(filter).map_err(|e| invalid(e.to_string()))?;
+    let mut dataset = Dataset::begin(Path::new(&command.to)).map_err(|e| match e {
+        BeginError::Occupied => EngineError::Conflict { why: e.to_string() },
+        BeginError::Io(_) => EngineError::Storage { why: e.to_string() },
+    })?;
+    let mut outcome = ExportOutcome { to: command.to.clone(), ..ExportOutcome::default() };
+    let mut offset = 0;
+    loop {
+        let page = session.engine.shared.catalog.read().search(&parsed, "uid", offset, AT_ONCE)?;
+        offset += page.0.len() as u64;
+        for series in page.0.iter().filter(|s| s.is_image) {
+            one(session, series, &mut dataset, &formats, &mut outcome)?;
+        }
+        if page.0.is_empty() || offset >= page.1 {
+            break;
+        }
+    }
+    dataset.finish(filter, &outcome.left_out).map_err(refused)?;
+    let detail = json!({ "filter": filter, "series": outcome.series, "files": outcome.files, "formats": command.formats });
+    session
+        .engine
+        .shared
+        .catalog
+        .write_first(|tx| tx.audit(now_ms(), &session.user, "dataset.export", "dataset", &detail))?;
+    Ok(outcome)
+}
+
+/// Writes every stack of a series that is a volume; the others are named with why not.
+fn one(
+    session: &Session,
+    record: &SeriesRecord,
+    dataset: &mut Dataset,
+    formats: &[&dyn Exporter],
+    outcome: &mut ExportOutcome,
+) -> Result<(), EngineError> {
+    let shared = &session.engine.shared;
+    let instances = shared.catalog.read().instances(&record.uid)?;
+    let loaded = Loaded::read(shared, &instances).map_err(|e| EngineError::Storage { why: e.to_string() })?;
+    let findings = qc::run(&qc::Input { series: &loaded.series, pixels: None }, |_| true);
+    let about = about(session, record, &loaded, &findings)?;
+    let read = |instance: &Instance| -> io::Result<Vec<u8>> {
+        let blob = loaded.blobs.get(instance.header.source as usize).ok_or(io::ErrorKind::NotFound)?;
+        shared.store.read(blob).map_err(io::Error::other)
+    };
+    let mut written = false;
+    for (i, stack) in loaded.series.stacks.iter().enumerate().filter(|(_, s)| s.frames > 0) {
+        if let Some(finding) = volume::forbidden(&findings, i) {
+            outcome.left_out.push((record.uid.clone(), format!("{}: {}", finding.check, finding.message)));
+            continue;
+        }
+        match volume::load(&loaded.series, stack, &read) {
+            Ok(volume) => {
+                let item = Item { series: &loaded.series, stack: i, volume: &volume, about: &about };
+                outcome.files += dataset.add(&item, formats).map_err(refused)?;
+                written = true;
+            }
+            Err(error) => outcome.left_out.push((record.uid.clone(), error.to_string())),
+        }
+    }
+    outcome.series += u64::from(written);
+    Ok(())
+}
+
+fn about(
+    session: &Session,
+    record: &SeriesRecord,
+    loaded: &Loaded,
+    findings: &[Finding],
+) -> Result<About, EngineError> {
+    let ledger = session.engine.shared.catalog.read().ledger_of(&record.uid)?;
+    let used = |i: &Instance| {
+        let uid = i.header.sop_uid.as_deref().unwrap_or_default().to_string();
+        Some((uid, loaded.blobs.get(i.header.source as usize)?.clone()))
+    };
+    Ok(About {
+        subject: record.subject.clone(),
+        site: record.site.clone(),
+        study_date: record.study_date.clone(),
+        number: record.number,
+        facts: serde_json::from_str(&record.facts).unwrap_or_default(),
+        findings: findings.to_vec(),
+        state: record.state.clone(),
+        instances: loaded.series.instances.iter().filter_map(used).collect(),
+        ledger: ledger.iter().filter_map(|line| serde_json::from_str(line).ok()).collect(),
+    })
+}
+
+fn refused(error: io::Error) -> EngineError {
+    EngineError::Storage { why: format!("the dataset cannot be written: {error}") }
 }

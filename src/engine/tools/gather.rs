@@ -18,12 +18,12 @@ pub struct Gathered {
     pub dicom: u64,
 }
 
-/// Reads and assembles. `progress` counts files as they are read.
+/// Reads and assembles; see [`read_tree`] for `decode_copies`. `progress` counts files as they are read.
 ///
 /// # Errors
 /// A path that cannot be found.
-pub fn gather(paths: &[PathBuf], progress: &AtomicU64) -> io::Result<Gathered> {
-    let mut tree = read_tree(paths, progress)?;
+pub fn gather(paths: &[PathBuf], decode_copies: bool, progress: &AtomicU64) -> io::Result<Gathered> {
+    let mut tree = read_tree(paths, decode_copies, progress)?;
     let headers = std::mem::take(&mut tree.headers);
     Ok(Gathered { dicom: headers.len() as u64, series: assemble(headers), tree })
 }

@@ -37,7 +37,7 @@ impl Default for Options {
 }
 
 /// Measures that can be asked for by name.
-pub const METRICS: [&str; 14] = [
+pub const METRICS: [&str; 15] = [
     "dice",
     "jaccard",
     "sensitivity",
@@ -51,11 +51,13 @@ pub const METRICS: [&str; 14] = [
     "assd_mm",
     "masd_mm",
     "nsd",
-    "surface_area_mm2",
+    "surface_area_a_mm2",
+    "surface_area_b_mm2",
 ];
 
 /// Measures that need the surfaces.
-const SURFACE_METRICS: [&str; 6] = ["hd_mm", "hd95_mm", "assd_mm", "masd_mm", "nsd", "surface_area_mm2"];
+const SURFACE_METRICS: [&str; 7] =
+    ["hd_mm", "hd95_mm", "assd_mm", "masd_mm", "nsd", "surface_area_a_mm2", "surface_area_b_mm2"];
 
 /// Values by tolerance, in the order in which the tolerances were given.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -150,6 +152,7 @@ pub fn compare(grid: &Grid, a: &Labels, b: &Labels, options: &Options) -> Report
     let convention = match options.convention {
         Convention::Surfel => "surfel",
         Convention::Voxel => "voxel",
+        Convention::Mesh => "mesh",
     };
     Report { structures, convention }
 }
@@ -189,7 +192,7 @@ fn structure<A: Label, B: Label>(grid: &Grid, a: &[A], b: &[B], pair: &Pair, opt
         add("hd95_mm", &|| distance(&|s| s.hausdorff_mm(0.95)));
         add("assd_mm", &|| distance(&surface::Surfaces::assd_mm));
         add("masd_mm", &|| distance(&surface::Surfaces::masd_mm));
-        if options.convention == Convention::Surfel {
+        if options.convention != Convention::Voxel {
             add("surface_area_a_mm2", &|| distance(&|s| s.from_a.weight()));
             add("surface_area_b_mm2", &|| distance(&|s| s.from_b.weight()));
         }

@@ -1,10 +1,13 @@
 //! Tools that need no workspace: no permission, no audit.
 
 pub mod agree;
+pub mod convert;
+pub mod deid;
 pub mod drift;
 pub mod gather;
 pub mod measure;
 mod picture;
+pub mod qc;
 pub mod scan;
 mod view;
 

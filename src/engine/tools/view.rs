@@ -55,7 +55,7 @@ pub struct Viewed {
 /// [`ViewError`]
 pub fn view(path: &Path, number: Option<u32>) -> Result<Viewed, ViewError> {
     let shown = path.display().to_string();
-    let read = read_tree(&[path.to_path_buf()], &AtomicU64::new(0));
+    let read = read_tree(&[path.to_path_buf()], false, &AtomicU64::new(0));
     let mut tree = read.map_err(|error| ViewError::Io { path: shown.clone(), error })?;
     let series = assemble(std::mem::take(&mut tree.headers));
     let images = |series: &&Series| series.stacks.iter().any(|stack| !stack.slices.is_empty());

@@ -304,7 +304,9 @@ fn prevalences(patterns: Sample, n: f64) -> Vec<f64> {
             shares[category as usize] += items * f64::from(m) / r;
         }
     }
-    shares.iter_mut().for_each(|s| *s /= n);
+    for share in &mut shares {
+        *share /= n;
+    }
     shares
 }
 

@@ -32,7 +32,9 @@ pub fn majority(votes: &[Vote], items: usize, categories: usize) -> (Vec<Vec<f64
                 _ => Majority::Tie,
             };
             if total > 0.0 {
-                row.iter_mut().for_each(|v| *v /= total);
+                for v in row.iter_mut() {
+                    *v /= total;
+                }
             }
             result
         })
@@ -80,7 +82,9 @@ pub fn dawid_skene(votes: &[Vote], items: usize, readers: usize, categories: usi
         for (row, old) in next.iter_mut().zip(&posterior) {
             let sum: f64 = row.iter().sum();
             if sum > 0.0 {
-                row.iter_mut().for_each(|v| *v /= sum);
+                for v in row.iter_mut() {
+                    *v /= sum;
+                }
             }
             moved = row.iter().zip(old).fold(moved, |m, (a, b)| m.max((a - b).abs()));
         }
@@ -93,7 +97,9 @@ pub fn dawid_skene(votes: &[Vote], items: usize, readers: usize, categories: usi
 }
 
 fn fill_confusion(confusion: &mut [Vec<Vec<f64>>], votes: &[Vote], posterior: &[Vec<f64>]) {
-    confusion.iter_mut().flatten().flatten().for_each(|v| *v = 0.0);
+    for v in confusion.iter_mut().flatten().flatten() {
+        *v = 0.0;
+    }
     for &(item, reader, said) in votes {
         for (truth, p) in posterior[item as usize].iter().enumerate() {
             confusion[reader as usize][truth][said as usize] += p;
@@ -102,7 +108,9 @@ fn fill_confusion(confusion: &mut [Vec<Vec<f64>>], votes: &[Vote], posterior: &[
     for row in confusion.iter_mut().flatten() {
         let sum: f64 = row.iter().sum();
         if sum > 0.0 {
-            row.iter_mut().for_each(|v| *v /= sum);
+            for v in row.iter_mut() {
+                *v /= sum;
+            }
         }
     }
 }

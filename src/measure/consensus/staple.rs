@@ -173,7 +173,9 @@ fn settle(patterns: &[(Vec<usize>, f64)], readers: usize, k: usize) -> (Skill, V
         .iter()
         .map(|(said, _)| {
             let mut p = vec![0.0; k];
-            said.iter().for_each(|&s| p[s] += 1.0 / readers as f64);
+            for &s in said {
+                p[s] += 1.0 / readers as f64;
+            }
             p
         })
         .collect();
@@ -190,7 +192,9 @@ fn settle(patterns: &[(Vec<usize>, f64)], readers: usize, k: usize) -> (Skill, V
             for (row, old) in next.iter_mut().zip(matrix.iter()) {
                 let sum: f64 = row.iter().sum();
                 if sum > 0.0 {
-                    row.iter_mut().for_each(|v| *v /= sum);
+                    for v in row.iter_mut() {
+                        *v /= sum;
+                    }
                 }
                 moved = row.iter().zip(old).fold(moved, |m, (a, b)| m.max((a - b).abs()));
             }
@@ -202,7 +206,9 @@ fn settle(patterns: &[(Vec<usize>, f64)], readers: usize, k: usize) -> (Skill, V
             }
             let sum: f64 = p.iter().sum();
             if sum > 0.0 {
-                p.iter_mut().for_each(|v| *v /= sum);
+                for v in p.iter_mut() {
+                    *v /= sum;
+                }
             }
         }
         if moved < SETTLED {

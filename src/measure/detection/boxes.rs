@@ -1,5 +1,7 @@
 //! Boxes: intersection over union, average precision after COCO, and free-response ROC.
 
+use std::collections::BTreeMap;
+
 /// x, y, width, height in continuous coordinates (no + 1).
 pub type Rect = [f64; 4];
 
@@ -98,7 +100,7 @@ fn linspace01(k: u32) -> f64 {
 
 /// Boxes of each image, detections by falling score (file order among equals).
 fn by_image(annotations: &[Annotation], detections: &[Detection]) -> Vec<(Vec<Rect>, Vec<Detection>)> {
-    let mut images: std::collections::BTreeMap<u32, (Vec<Rect>, Vec<Detection>)> = Default::default();
+    let mut images: BTreeMap<u32, (Vec<Rect>, Vec<Detection>)> = BTreeMap::new();
     for a in annotations {
         images.entry(a.image).or_default().0.push(a.rect);
     }

@@ -4,6 +4,7 @@
 //! limits for counts and individual values, [`changepoint`] dates changes afterwards, [`trend`] asks for a slope,
 //! [`attribution`] says what the change comes from, [`multiple`] keeps many charts from crying wolf.
 
+pub mod alarm;
 pub mod attribution;
 pub mod changepoint;
 pub mod charts;

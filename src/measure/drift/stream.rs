@@ -180,14 +180,16 @@ impl Bucket {
 }
 
 /// ADWIN (Bifet and Gavaldà 2007): a window that is cut where its two parts differ by more than chance allows. As
-/// river 0.26 has it: at most five buckets of each size, a look every 32 rows, parts of at least five; within a size
-/// the newest bucket is not tried as a cut.
+/// river 0.26 has it: at most five buckets of each size, a look every 32 rows, parts of at least five, and a new
+/// window at the row after a signal.
 #[derive(Debug, Clone)]
 pub struct Adwin {
     delta: f64,
     /// By size 2^row, each row from old to new.
     rows: Vec<Vec<Bucket>>,
     window: Bucket,
+    /// Rows since the window began, and in all.
+    since: usize,
     seen: usize,
     signals: Vec<usize>,
 }
@@ -195,7 +197,14 @@ pub struct Adwin {
 impl Adwin {
     /// Confidence `delta` of a false alarm at a look.
     pub fn new(delta: f64) -> Self {
-        Self { delta, rows: vec![Vec::new()], window: Bucket::default(), seen: 0, signals: Vec::new() }
+        Self {
+            delta,
+            rows: vec![Vec::new()],
+            window: Bucket::default(),
+            since: 0,
+            seen: 0,
+            signals: Vec::new(),
+        }
     }
 
     /// Rows in the window now.
@@ -210,12 +219,16 @@ impl Adwin {
 
     /// Takes the next value.
     pub fn push(&mut self, value: f64) {
+        if self.seen > 0 && self.signals.last() == Some(&(self.seen - 1)) {
+            (self.rows, self.window, self.since) = (vec![Vec::new()], Bucket::default(), 0);
+        }
         let bucket = Bucket { n: 1.0, sum: value, spread: 0.0 };
         self.rows[0].push(bucket);
         self.window = if self.window.n > 0.0 { self.window.with(&bucket) } else { bucket };
         self.merge();
         self.seen += 1;
-        if self.seen.is_multiple_of(CLOCK) && self.window.n > GRACE {
+        self.since += 1;
+        if self.since.is_multiple_of(CLOCK) && self.window.n > GRACE {
             let mut changed = false;
             while self.differs() {
                 changed = true;
@@ -255,7 +268,7 @@ impl Adwin {
     fn differs(&self) -> bool {
         let (mut n, mut sum) = (0.0, 0.0);
         for row in self.rows.iter().rev() {
-            for bucket in &row[..row.len().saturating_sub(1)] {
+            for bucket in row {
                 n += bucket.n;
                 sum += bucket.sum;
                 let rest = self.window.n - n;

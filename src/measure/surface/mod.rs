@@ -5,14 +5,18 @@
 //! | | surface | weight | percentile |
 //! |---|---|---|---|
 //! | [`Convention::Surfel`] | corners where eight voxels meet and are not alike | marching-cubes area | weighted, no interpolation |
+//! | [`Convention::Mesh`] | triangles of discrete marching cubes, at their centres, to the nearest point of the other mesh | area | weighted, no interpolation |
 //! | [`Convention::Voxel`] | mask voxels with a face neighbour outside | 1 | linear interpolation (type 7) |
 //!
 //! In all of them: outside the image is background, so a mask voxel on the image face is boundary; Hausdorff distances are
 //! the larger of the two directed percentiles; the average symmetric surface distance pools both directions by
 //! weight; a distance equal to the tolerance is within it. A plane of one voxel is still a volume.
-//! `Surfel` equals DeepMind surface-distance 0.1, `Voxel` MONAI 1.6 and MetricsReloaded.
+//! `Surfel` equals DeepMind surface-distance 0.1, `Voxel` MONAI 1.6 and MetricsReloaded, `Mesh`
+//! MeshMetrics 1.4 with VTK 9.
 
 mod bits;
+mod cube;
+mod mesh;
 mod nearest;
 pub mod surfel;
 
@@ -32,6 +36,8 @@ pub enum Convention {
     Surfel,
     /// Boundary voxels at their centres, all alike.
     Voxel,
+    /// Triangles of discrete marching cubes; in a plane the same as [`Convention::Surfel`].
+    Mesh,
 }
 
 /// Whether the lattice is a volume or a single plane measured as such (contours instead of surfaces).
@@ -69,6 +75,11 @@ impl Directed {
 
     fn moment(&self) -> f64 {
         self.distances_mm.iter().zip(&self.weights).map(|(d, w)| d * w).sum()
+    }
+
+    /// The largest distance.
+    pub fn max_mm(&self) -> f64 {
+        self.weighted_percentile(1.0)
     }
 
     /// Mean distance, weighted.
@@ -120,7 +131,7 @@ impl Surfaces {
     pub fn hausdorff_mm(&self, share: f64) -> f64 {
         let directed = |d: &Directed| match self.convention {
             Convention::Voxel => super::stats::quantile_sorted(&d.distances_mm, share),
-            Convention::Surfel => d.weighted_percentile(share),
+            Convention::Surfel | Convention::Mesh => d.weighted_percentile(share),
         };
         directed(&self.from_a).max(directed(&self.from_b))
     }
@@ -163,6 +174,10 @@ pub fn between<A: Label, B: Label>(
     let a = Bits::crop(grid, a, pair.label, &bounds);
     let b = Bits::crop(grid, b, pair.label, &bounds);
     let spacing = grid.spacing_mm();
+    if convention == Convention::Mesh && extent == Extent::Volume {
+        let (from_a, from_b) = mesh::between(&a, &b, spacing);
+        return Ok(Surfaces { convention, from_a, from_b });
+    }
     let (a, b) = rayon::join(
         || Elements::of(&a, spacing, convention, extent),
         || Elements::of(&b, spacing, convention, extent),
@@ -214,11 +229,11 @@ impl Elements {
         let slices = bits.shape()[2];
         match (convention, extent) {
             (Convention::Voxel, _) => Self::collect(slices, |z| boundary_voxels(bits, z, extent)),
-            (Convention::Surfel, Extent::Volume) => {
+            (_, Extent::Volume) => {
                 let areas = surfel::areas_mm2(spacing_mm);
                 Self::collect(slices, |z| surfels(bits, z, &areas))
             }
-            (Convention::Surfel, Extent::Plane) => {
+            (_, Extent::Plane) => {
                 let lengths = surfel::lengths_mm([spacing_mm[0], spacing_mm[1]]);
                 Self::collect(slices, |z| contour_elements(bits, z, &lengths))
             }
@@ -262,6 +277,12 @@ fn after(row: &[u64], w: usize) -> u64 {
     row[w] >> 1 | row.get(w + 1).map_or(0, |next| next << 63)
 }
 
+/// Which of the eight voxels around corner x are set, from the four rows (y − 1 or y, z − 1 or z).
+fn code_at(rows: &[&[u64]; 4], x: usize) -> usize {
+    let bit = |row: &[u64], x: usize| (row[x / 64] >> (x % 64) & 1) as usize;
+    (0..4).map(|k| (bit(rows[k], x - 1) | bit(rows[k], x) << 1) << (2 * k)).sum()
+}
+
 /// Corners (x, y, z) between voxels x − 1 and x (and so on) whose eight voxels are not alike.
 fn surfels(bits: &Bits, z: usize, areas: &[f64; 256]) -> Elements {
     let mut found = Elements::default();
@@ -277,12 +298,7 @@ fn surfels(bits: &Bits, z: usize, areas: &[f64; 256]) -> Elements {
             any & !all
         };
         each_set(rows[0].len(), unlike, |x| {
-            let mut code = 0;
-            for (k, row) in rows.iter().enumerate() {
-                let bit = |x: usize| (row[x / 64] >> (x % 64) & 1) as usize;
-                code |= (bit(x - 1) | bit(x) << 1) << (2 * k);
-            }
-            found.push([x, y, z], areas[code]);
+            found.push([x, y, z], areas[code_at(&rows, x)]);
         });
     }
     found

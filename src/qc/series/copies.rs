@@ -22,8 +22,17 @@ impl Check for DuplicateInstance {
             return Vec::new();
         }
         let files: usize = found.iter().map(|(_, n)| n).sum();
-        let message =
-            format!("{} found again in {}", count(found.len(), "instance"), count(files, "further file"));
+        let unknown: usize = copies(input.series, |c| c.same_pixels.is_none()).iter().map(|(_, n)| n).sum();
+        let undecoded = if unknown > 0 {
+            format!("; pixels of {} can only be compared decoded", count(unknown, "file"))
+        } else {
+            String::new()
+        };
+        let message = format!(
+            "{} found again in {}{undecoded}",
+            count(found.len(), "instance"),
+            count(files, "further file")
+        );
         let listed: Vec<_> =
             found.iter().take(MOST).map(|(uid, n)| json!({"sop_uid": uid, "files": n + 1})).collect();
         vec![self.finding(
@@ -46,7 +55,6 @@ impl Check for InstanceConflict {
     fn run(&self, input: &Input<'_>) -> Vec<Finding> {
         let pixels = copies(input.series, |c| c.same_pixels == Some(false));
         let headers = copies(input.series, |c| !c.same_header && c.same_pixels != Some(false));
-        let unknown = copies(input.series, |c| c.same_header && c.same_pixels.is_none());
         let mut findings = Vec::new();
         let mut add = |found: Vec<(Option<&str>, usize)>, severity, what: &str, key: &str| {
             if !found.is_empty() {
@@ -61,12 +69,6 @@ impl Check for InstanceConflict {
         };
         add(pixels, Severity::Error, "found in files with different pixels", "pixels");
         add(headers, Severity::Warning, "found in files with different headers", "headers");
-        add(
-            unknown,
-            Severity::Info,
-            "found in files whose pixels cannot be compared without decoding",
-            "unknown",
-        );
         findings
     }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use super::count;
+
 use crate::model::{Finding, Severity};
 use crate::qc::{Check, Input};
 
@@ -19,7 +21,7 @@ impl Check for DateOrder {
         let mut findings = Vec::new();
         let born = every().filter(|c| c.born_after_study).count();
         if born > 0 {
-            let message = format!("in {born} instances the patient is born after the study");
+            let message = format!("{} whose patient is born after the study", count(born, "instance"));
             findings.push(self.finding(
                 Severity::Warning,
                 message,
@@ -31,7 +33,7 @@ impl Check for DateOrder {
         };
         let early = every().filter(early).count();
         if early > 0 {
-            let message = format!("{early} instances were acquired before the date of their study");
+            let message = format!("{} acquired before the date of the study", count(early, "instance"));
             findings.push(self.finding(
                 Severity::Info,
                 message,

@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use super::count;
+
 use crate::model::{Finding, Severity};
 use crate::qc::{Check, Input};
 use std::collections::BTreeSet;
@@ -59,11 +61,11 @@ impl Check for MissingUid {
         let nameless = input.series.instances.iter().filter(|i| i.header.sop_uid.is_none()).count();
         let mut findings = Vec::new();
         if input.series.series_uid.is_none() {
-            let message = format!("{instances} instances without a Series Instance UID");
+            let message = format!("{} without a Series Instance UID", count(instances, "instance"));
             findings.push(self.finding(Severity::Error, message, json!({"series_uid": instances})));
         }
         if nameless > 0 {
-            let message = format!("{nameless} instances without a SOP Instance UID");
+            let message = format!("{} without a SOP Instance UID", count(nameless, "instance"));
             findings.push(self.finding(Severity::Error, message, json!({"sop_uid": nameless})));
         }
         findings

@@ -40,12 +40,16 @@ fn is_sliced(series: &Series) -> bool {
 /// Localizers and projections show several planes on purpose.
 fn is_survey(stack: &Stack) -> bool {
     let words = ["LOCALIZER", "SCOUT", "PROJECTION IMAGE", "SURVEY"];
-    stack.image_type.as_deref().is_some_and(|t| t.split('\\').any(|v| words.contains(&v)))
+    let in_type = stack.image_type.as_deref().is_some_and(|t| t.split('\\').any(|v| words.contains(&v)));
+    let description = stack.common.description.as_deref().unwrap_or_default().to_ascii_lowercase();
+    in_type
+        || ["localizer", "localiser", "scout", "survey", "topogram"].iter().any(|w| description.contains(w))
 }
 
-/// The stacks that lie on a grid, with their numbers.
+/// The stacks that lie on a grid, with their numbers; segmentations leave empty slices out on purpose.
 fn on_grid(series: &Series) -> impl Iterator<Item = (usize, &Stack)> {
-    series.stacks.iter().enumerate().filter(|(_, s)| s.grid.is_some())
+    let is_image = series.modality() != Some("SEG");
+    series.stacks.iter().enumerate().filter(move |(_, s)| is_image && s.grid.is_some())
 }
 
 /// Millimetres as people read them.

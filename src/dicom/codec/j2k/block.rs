@@ -172,9 +172,9 @@ struct Passes<'w> {
     zero: &'static [u8; 256],
 }
 
-/// Decodes a block of `width` × `height` into `work.values`. Bits beyond what the segments hold are as if coded
-/// with ones, as the standard has it.
-pub(super) fn decode(coded: &Coded<'_>, width: usize, height: usize, work: &mut Workspace) {
+/// Decodes a block of `width` × `height` into `work.values`. Bits just beyond what a segment holds are ones, as the
+/// standard has it; false if a segment ends long before its passes do.
+pub(super) fn decode(coded: &Coded<'_>, width: usize, height: usize, work: &mut Workspace) -> bool {
     let stride = width + 2;
     work.flags.clear();
     work.flags.resize(stride * (height + 2), 0);
@@ -199,7 +199,7 @@ pub(super) fn decode(coded: &Coded<'_>, width: usize, height: usize, work: &mut 
         let (mut mq, mut bits) = (Mq::new(data), Raw::new(data));
         for _ in 0..count {
             if plane == 0 {
-                return;
+                return true;
             }
             match (kind, raw) {
                 (0, true) => passes.significance_raw(&mut bits, plane),
@@ -223,8 +223,12 @@ pub(super) fn decode(coded: &Coded<'_>, width: usize, height: usize, work: &mut 
                 kind = 0;
                 plane -= 1;
             }
+            if mq.exhausted() || bits.exhausted() {
+                return false;
+            }
         }
     }
+    true
 }
 
 impl Passes<'_> {
@@ -233,7 +237,7 @@ impl Passes<'_> {
     fn set(&mut self, x: usize, y: usize, negative: u32, plane: u32) {
         let at = (y + 1) * self.stride + x + 1;
         self.values[y * self.width + x] = (negative << 31) | (3 << (plane - 1));
-        let sign = |side: u16| side | (side << NEGATIVE) * negative as u16;
+        let sign = |side: u16| side | ((side << NEGATIVE) * negative as u16);
         let stride = self.stride;
         let flags = &mut *self.flags;
         // Blocks of the stripe above do not see it in causal mode.

@@ -5,19 +5,25 @@ mod codestream;
 mod ht;
 mod ht_tables;
 mod mq;
+mod packet;
 mod tagtree;
 mod tile;
 mod wavelet;
+
+use rayon::prelude::*;
 
 use super::canonical::{Data, Decoded};
 use super::{Note, PixelError};
 use block::{Coded, Orientation, SIGN_BIT, Workspace, style};
 use codestream::{ComponentParams, Params, Size, Stream};
-use tile::{Band, Block, Parsed, TileComponent};
+use packet::Block;
+use tile::{Band, Parsed, TileComponent};
 use wavelet::{Coefficient, Rect, join};
 
-/// Samples of a frame at most: the transform holds two copies of 32 bits.
-const MAX_SAMPLES: u64 = 48 << 20;
+/// Bytes of working memory at most: the transform holds two copies of 32 bits beside the output.
+const MAX_MEMORY: u64 = 420 << 20;
+/// Blocks decoded in parallel before their values are put into the bands.
+const BATCH: usize = 128;
 /// Bit-planes of a block at most, with the fractional bit and the sign in 32 bits.
 const MAX_PLANES: u32 = 29;
 
@@ -49,9 +55,11 @@ pub(super) fn decode(data: &[u8], columns: u32, rows: u32, components: u32) -> R
                 samples: components,
             });
         }
-        let needed = u64::from(columns) * u64::from(rows) * u64::from(components);
-        if needed > MAX_SAMPLES {
-            return Err(PixelError::TooLarge { needed, limit: MAX_SAMPLES, available: data.len() as u64 });
+        let depth = size.components.iter().map(|c| u64::from(c.0)).max().unwrap_or(8);
+        let per_sample = 8 + if depth > 16 { 4 } else { depth.div_ceil(8) };
+        let needed = u64::from(columns) * u64::from(rows) * u64::from(components) * per_sample;
+        if needed > MAX_MEMORY {
+            return Err(PixelError::TooLarge { needed, limit: MAX_MEMORY, available: data.len() as u64 });
         }
         Ok(())
     };
@@ -72,7 +80,11 @@ pub(super) fn decode(data: &[u8], columns: u32, rows: u32, components: u32) -> R
         }
         image.tile(&parsed, params, &stream.size)?;
     }
+    let whole = image.whole;
     let mut decoded = image.finish(&stream);
+    if !whole {
+        decoded.notes.push(Note::BlocksEndEarly);
+    }
     if !complete {
         decoded.notes.push(Note::FewerPackets);
     }
@@ -117,6 +129,8 @@ struct Image {
     rows: usize,
     components: usize,
     data: Data,
+    /// No block's data ended too early.
+    whole: bool,
 }
 
 /// Samples of a tile's component after the wavelet.
@@ -135,7 +149,7 @@ impl Image {
             Some(9..=16) => Data::U16(vec![0; count]),
             _ => Data::I32(vec![0; count]),
         };
-        Self { columns, rows, components, data }
+        Self { columns, rows, components, data, whole: true }
     }
 
     fn tile(&mut self, parsed: &Parsed, params: &Params, size: &Size) -> Result<(), PixelError> {
@@ -143,9 +157,9 @@ impl Image {
         for (index, component) in parsed.components.iter().enumerate() {
             let (own, precision) = (&params.components[index], size.components[index].0);
             planes.push(if own.coding.reversible {
-                Plane::Exact(transform(component, own, precision)?)
+                Plane::Exact(transform(component, own, precision, &mut self.whole)?)
             } else {
-                Plane::Approximate(transform(component, own, precision)?)
+                Plane::Approximate(transform(component, own, precision, &mut self.whole)?)
             });
         }
         // Some writers announce the transform for grey images.
@@ -263,27 +277,28 @@ fn undo_colour(planes: &mut [Plane]) -> Result<(), PixelError> {
     Ok(())
 }
 
-/// Decodes a component's blocks and undoes the wavelet.
+/// Decodes a component's blocks and undoes the wavelet. `all_whole` becomes false if a block's data ended too early.
 fn transform<T: Coefficient>(
     component: &TileComponent,
     params: &ComponentParams,
     precision: u8,
+    all_whole: &mut bool,
 ) -> Result<Vec<T>, PixelError> {
-    let mut work = Workspace::default();
     let mut low: Vec<T> = Vec::new();
     for (r, resolution) in component.resolutions.iter().enumerate() {
         let mut bands: Vec<Vec<T>> =
             resolution.bands.iter().map(|b| vec![T::default(); b.area.area()]).collect();
-        for (index, block) in resolution.blocks() {
-            if block.passes > 0 {
-                decode_block(
-                    block,
-                    &resolution.bands[index],
-                    params,
-                    precision,
-                    &mut work,
-                    &mut bands[index],
-                )?;
+        let coded: Vec<_> = resolution.blocks().filter(|(_, block)| block.passes > 0).collect();
+        for batch in coded.chunks(BATCH) {
+            let decoded = batch.par_iter().map_init(Workspace::default, |work, &(index, block)| {
+                let (step, whole) = decode_block(block, &resolution.bands[index], params, precision, work)?;
+                Ok((std::mem::take(&mut work.values), step, whole))
+            });
+            let decoded: Vec<_> = decoded.collect::<Result<_, PixelError>>()?;
+            for (&(index, block), (values, step, whole)) in batch.iter().zip(decoded) {
+                *all_whole &= whole;
+                let band = resolution.bands[index].area;
+                store(&values, block.area, band, params.roi_shift, step, &mut bands[index]);
             }
         }
         low = match &bands[..] {
@@ -295,14 +310,14 @@ fn transform<T: Coefficient>(
     Ok(low)
 }
 
-fn decode_block<T: Coefficient>(
+/// Decodes a block into `work.values`; the step of its band's quantisation, and whether its data lasted.
+fn decode_block(
     block: &Block,
     band: &Band,
     params: &ComponentParams,
     precision: u8,
     work: &mut Workspace,
-    out: &mut [T],
-) -> Result<(), PixelError> {
+) -> Result<(f32, bool), PixelError> {
     let quantisation = &params.quantisation;
     let (exponent, mantissa) = if quantisation.derived {
         let &(exponent, mantissa) =
@@ -328,8 +343,7 @@ fn decode_block<T: Coefficient>(
     let (width, height) = (block.area.width(), block.area.height());
     if params.coding.style & style::HIGH_THROUGHPUT != 0 {
         high_throughput(block, planes, params, work)?;
-        store(&work.values, block.area, band.area, params.roi_shift, step, out);
-        return Ok(());
+        return Ok((step, true));
     }
     let coded = Coded {
         data: &block.data,
@@ -338,9 +352,8 @@ fn decode_block<T: Coefficient>(
         style: params.coding.style,
         orientation: band.orientation,
     };
-    block::decode(&coded, width, height, work);
-    store(&work.values, block.area, band.area, params.roi_shift, step, out);
-    Ok(())
+    let whole = block::decode(&coded, width, height, work);
+    Ok((step, whole))
 }
 
 /// Decodes a high-throughput block of a band with `planes` bit-planes left below its empty ones.

@@ -54,25 +54,19 @@ const STATES: [(u16, u8, u8, u8); 47] = [
 /// One state with its more probable symbol: probability, and where each outcome leads.
 #[derive(Clone, Copy)]
 struct State {
-    qe: u32,
-    mps: u8,
+    qe: u16,
     after_mps: u8,
     after_lps: u8,
 }
 
-/// States doubled by the more probable symbol: index = state × 2 + symbol.
-const TABLE: [State; 94] = {
-    let mut table = [State { qe: 0, mps: 0, after_mps: 0, after_lps: 0 }; 94];
+/// States doubled by the more probable symbol: index = state × 2 + symbol. Filled up so that any seven bits index it.
+static TABLE: [State; 128] = {
+    let mut table = [State { qe: 0x5601, after_mps: 0, after_lps: 0 }; 128];
     let mut i = 0;
     while i < 94 {
         let (qe, mps, lps, switch) = STATES[i / 2];
         let symbol = (i % 2) as u8;
-        table[i] = State {
-            qe: qe as u32,
-            mps: symbol,
-            after_mps: mps * 2 + symbol,
-            after_lps: lps * 2 + (symbol ^ switch),
-        };
+        table[i] = State { qe, after_mps: mps * 2 + symbol, after_lps: lps * 2 + (symbol ^ switch) };
         i += 1;
     }
     table
@@ -95,6 +89,9 @@ pub(super) fn initial() -> Contexts {
     contexts
 }
 
+/// Bytes that a decoder may need beyond a segment that an encoder cut as short as it could.
+const MAX_BEYOND: u32 = 64;
+
 /// Decodes binary decisions; beyond the segment it sees ones.
 pub(super) struct Mq<'a> {
     data: &'a [u8],
@@ -102,11 +99,13 @@ pub(super) struct Mq<'a> {
     a: u32,
     c: u32,
     count: u32,
+    /// Bytes given beyond the segment.
+    beyond: u32,
 }
 
 impl<'a> Mq<'a> {
     pub(super) fn new(data: &'a [u8]) -> Self {
-        let mut mq = Self { data, at: 0, a: 0x8000, c: 0, count: 0 };
+        let mut mq = Self { data, at: 0, a: 0x8000, c: 0, count: 0, beyond: 0 };
         mq.c = u32::from(mq.byte(0)) << 16;
         mq.byte_in();
         mq.c <<= 7;
@@ -125,6 +124,7 @@ impl<'a> Mq<'a> {
             if next > 0x8F {
                 self.c += 0xFF00;
                 self.count = 8;
+                self.beyond += 1;
             } else {
                 self.at += 1;
                 self.c += u32::from(next) << 9;
@@ -137,45 +137,42 @@ impl<'a> Mq<'a> {
         }
     }
 
+    /// Whether far more was decoded than any end of a segment explains.
+    pub(super) fn exhausted(&self) -> bool {
+        self.beyond > MAX_BEYOND
+    }
+
     /// The next decision in context `cx`.
     #[inline]
     pub(super) fn decode(&mut self, cx: &mut u8) -> u32 {
-        let state = &TABLE[usize::from(*cx)];
-        self.a -= state.qe;
-        let symbol;
-        if self.c >> 16 < state.qe {
-            // The less probable interval, exchanged where it is the larger one.
-            if self.a < state.qe {
-                symbol = state.mps;
-                *cx = state.after_mps;
-            } else {
-                symbol = state.mps ^ 1;
-                *cx = state.after_lps;
-            }
-            self.a = state.qe;
+        let state = TABLE[usize::from(*cx & 127)];
+        let (qe, likely) = (u32::from(state.qe), u32::from(*cx & 1));
+        let mut a = self.a - qe;
+        let less_likely = if self.c >> 16 < qe {
+            // The lower interval is taken, exchanged where it is the larger one.
+            let exchanged = a < qe;
+            a = qe;
+            !exchanged
         } else {
-            self.c -= state.qe << 16;
-            if self.a & 0x8000 != 0 {
-                return u32::from(state.mps);
+            self.c -= qe << 16;
+            if a & 0x8000 != 0 {
+                self.a = a;
+                return likely;
             }
-            if self.a < state.qe {
-                symbol = state.mps ^ 1;
-                *cx = state.after_lps;
-            } else {
-                symbol = state.mps;
-                *cx = state.after_mps;
-            }
-        }
+            a < qe
+        };
+        *cx = if less_likely { state.after_lps } else { state.after_mps };
+        let mut shift = a.leading_zeros() - 16;
+        self.a = a << shift;
         loop {
-            if self.count == 0 {
-                self.byte_in();
+            let step = shift.min(self.count);
+            self.c <<= step;
+            self.count -= step;
+            shift -= step;
+            if shift == 0 {
+                return likely ^ u32::from(less_likely);
             }
-            self.a <<= 1;
-            self.c <<= 1;
-            self.count -= 1;
-            if self.a & 0x8000 != 0 {
-                return u32::from(symbol);
-            }
+            self.byte_in();
         }
     }
 }
@@ -191,6 +188,11 @@ pub(super) struct Raw<'a> {
 impl<'a> Raw<'a> {
     pub(super) fn new(data: &'a [u8]) -> Self {
         Self { data, at: 0, byte: 0, count: 0 }
+    }
+
+    /// Whether more was read than there is.
+    pub(super) fn exhausted(&self) -> bool {
+        self.at > self.data.len() + MAX_BEYOND as usize
     }
 
     #[inline]

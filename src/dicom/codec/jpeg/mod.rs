@@ -14,9 +14,9 @@ use bits::Bits;
 use huffman::Huffman;
 use scan::{Band, Channel, Process, ZIGZAG};
 
-/// Blocks that all scans of a progressive image may visit, times those of the image: a stream of empty scans must
-/// not take for ever.
-const MAX_VISITS: usize = 300;
+/// Coefficients of a block that all scans of a progressive image may visit: a stream of empty scans must not take for
+/// ever. The usual scripts come to 250 or so.
+const MAX_VISITS: usize = 1024;
 
 fn damaged(what: &'static str) -> PixelError {
     PixelError::Damaged { codec: "JPEG", what }
@@ -396,7 +396,9 @@ impl Frame {
                 return Err(damaged("spectral band of a scan"));
             }
             let blocks = |c: &Component| c.block_columns * c.block_rows;
-            self.visits += channels.iter().map(|c| blocks(&self.components[c.component])).sum::<usize>();
+            let width = band.last - band.first + 1;
+            self.visits +=
+                width * channels.iter().map(|c| blocks(&self.components[c.component])).sum::<usize>();
             if self.visits > MAX_VISITS * self.components.iter().map(blocks).sum::<usize>() {
                 return Err(damaged("more scans than any image has"));
             }

@@ -1,0 +1,265 @@
+//! `gantry deid`: a tree of files without what identifies.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{Exit, Failure, Global, Output};
+use crate::deid::{Action, Deidentifier, Pixels, Profile, ProfileError, ProfileOption, Secret};
+use crate::dicom;
+use crate::engine::tools::deid::{self, DeidError, Options, Summary};
+use crate::model::Tag;
+
+const HELP: &str = "\
+The default profile is the basic profile of PS3.15 annex E with clean descriptors, structured content and graphics,
+and modified dates. Another is a table [profile.NAME] of the file that --config names:
+  [profile.trial]
+  extends = \"default\"
+  add_options = [\"retain_patient_characteristics\"]
+  attributes = { PatientComments = \"remove\", \"(0008,1010)\" = \"dummy\" }
+  allow_words = [\"zorblax\"]
+  keep_weekday = true
+
+Examples:
+  gantry deid IN OUT --secret-file secret --map map.jsonl
+  gantry deid IN OUT --option retain_patient_characteristics --json
+  gantry deid --explain image.dcm
+  gantry deid --lint --profile trial --config deid.toml
+
+Exit codes: 0 done; 1 something was quarantined or rejected (with --lint: the profile is weakened); 2 wrong usage;
+3 profile or secret; 4 the input is unreadable; 6 the output cannot be written";
+
+/// De-identify a tree of DICOM files
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub struct Args {
+    /// The folder (or file) to read; never changed
+    #[arg(value_name = "IN", required_unless_present_any = ["explain", "lint"])]
+    input: Option<PathBuf>,
+    /// The folder to write: instances/… and ledger.jsonl
+    #[arg(value_name = "OUT", required_unless_present_any = ["explain", "lint", "dry_run"])]
+    output: Option<PathBuf>,
+    /// The profile: default, basic, or one of the file that --config names
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    profile: String,
+    /// One more option of PS3.15 annex E, such as retain_patient_characteristics (repeat for more)
+    #[arg(long, value_name = "NAME", value_parser = option)]
+    option: Vec<ProfileOption>,
+    /// The secret that makes pseudonyms the same again: 64 hexadecimal digits or 32 bytes, mode 0600
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Write the private crosswalk (what came from where), mode 0600, outside OUT
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    map: Option<PathBuf>,
+    /// The site that the files come from: part of who a Patient ID belongs to
+    #[arg(long, value_name = "SITE", default_value = "")]
+    site: String,
+    /// Vouch that no pixels carry burned-in text
+    #[arg(long)]
+    trust_pixels: bool,
+    /// Do everything but write
+    #[arg(long)]
+    dry_run: bool,
+    /// Say what would happen to each attribute of one file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "lint"])]
+    explain: Option<PathBuf>,
+    /// With --explain: compare with this profile
+    #[arg(long, value_name = "NAME", requires = "explain")]
+    against: Option<String>,
+    /// With --explain: show values too (they may identify)
+    #[arg(long, requires = "explain")]
+    show_values: bool,
+    /// Say where the profile is weaker than the basic profile
+    #[arg(long, conflicts_with = "input")]
+    lint: bool,
+}
+
+fn option(name: &str) -> Result<ProfileOption, String> {
+    ProfileOption::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = ProfileOption::ALL.iter().map(|o| o.name()).collect();
+        format!("options are {}", names.join(", "))
+    })
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Failure`], with the exit status that the contract gives.
+pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    let profile = args
+        .option
+        .iter()
+        .fold(load_profile(&args.profile, global.config.as_deref())?, |p, o| p.with_option(*o));
+    if args.lint {
+        return Ok(lint(&profile, out));
+    }
+    let secret = secret(args, out)?;
+    if let Some(path) = &args.explain {
+        return explain(args, path, profile, &secret, global, out);
+    }
+    let (Some(input), output) = (&args.input, args.output.as_deref().filter(|_| !args.dry_run)) else {
+        return Err(Failure::usage("IN is missing"));
+    };
+    let deidentifier = Deidentifier::new(profile, &secret).map_err(|e| profile_failure(&e))?;
+    let options = Options {
+        input,
+        output,
+        map: args.map.as_deref(),
+        pixels: if args.trust_pixels { Pixels::Trusted } else { Pixels::Unchecked },
+        site: &args.site,
+    };
+    let shows = out.shows_progress();
+    let summary = deid::run(&deidentifier, &options, |done| {
+        if shows {
+            eprint!("\r{done} files");
+        }
+    })
+    .map_err(|e| failure(&e))?;
+    if shows {
+        eprintln!();
+    }
+    if summary.unreadable_folders > 0 {
+        out.note(&format!("{} folders could not be read", summary.unreadable_folders));
+    }
+    out.result(&summary, summary_text);
+    Ok(if summary.quarantined + summary.rejected > 0 { Exit::Findings } else { Exit::Done })
+}
+
+fn summary_text(summary: &Summary) -> String {
+    let mut text = format!(
+        "{} files: {} written, {} quarantined, {} rejected, in {:.1} s\n",
+        summary.instances,
+        summary.written,
+        summary.quarantined,
+        summary.rejected,
+        summary.elapsed_ms as f64 / 1000.0
+    );
+    for (reason, count) in &summary.reasons {
+        let _ = writeln!(text, "  {count:>8} {reason}");
+    }
+    text
+}
+
+fn load_profile(name: &str, config: Option<&Path>) -> Result<Profile, Failure> {
+    match config {
+        None => Profile::built_in(name),
+        Some(path) => {
+            let document = std::fs::read_to_string(path).map_err(|e| {
+                Failure::new(
+                    Exit::Workspace,
+                    "config",
+                    format!("the configuration cannot be read: {}", e.kind()),
+                )
+            })?;
+            Profile::from_toml(&document, name)
+        }
+    }
+    .map_err(|e| profile_failure(&e))
+}
+
+fn profile_failure(error: &ProfileError) -> Failure {
+    Failure::new(Exit::Workspace, "profile", error.to_string().trim_end().replace('\n', " "))
+        .hint("gantry deid --help shows how a profile is written")
+}
+
+fn secret(args: &Args, out: &Output) -> Result<Secret, Failure> {
+    match &args.secret_file {
+        Some(path) => Secret::load(path),
+        None => {
+            if args.explain.is_none() {
+                out.note("a fresh secret is used: another run will give other pseudonyms (--secret-file keeps them)");
+            }
+            Secret::fresh()
+        }
+    }
+    .map_err(|e| Failure::new(Exit::Workspace, "secret", e.to_string()))
+}
+
+fn failure(error: &DeidError) -> Failure {
+    match error {
+        DeidError::Input(_) => Failure::input(error.to_string()),
+        DeidError::Usage(_) => Failure::usage(error.to_string()),
+        DeidError::Output(_) => Failure::new(Exit::Storage, "output", error.to_string()),
+    }
+}
+
+fn lint(profile: &Profile, out: &Output) -> Exit {
+    let lints = profile.lint();
+    let weakened = lints.iter().any(|l| l.code != "unneeded");
+    out.result(&json!({"profile": profile, "lints": lints}), |_| {
+        if lints.is_empty() {
+            return format!("profile {}: as strict as the basic profile asks", profile.name);
+        }
+        lints.iter().fold(String::new(), |text, l| text + &format!("{}: {}\n", l.code, l.message))
+    });
+    if weakened { Exit::Findings } else { Exit::Done }
+}
+
+fn explain(
+    args: &Args,
+    path: &Path,
+    profile: Profile,
+    secret: &Secret,
+    global: &Global,
+    out: &Output,
+) -> Result<Exit, Failure> {
+    let bytes =
+        std::fs::read(path).map_err(|e| Failure::input(format!("the file cannot be read: {}", e.kind())))?;
+    let explained = |profile: Profile| -> Result<_, Failure> {
+        let deidentifier = Deidentifier::new(profile, secret).map_err(|e| profile_failure(&e))?;
+        deidentifier
+            .explain(&bytes, args.show_values)
+            .map_err(|reason| Failure::input(format!("the file is refused: {}", reason.code())))
+    };
+    let rows = explained(profile)?;
+    let Some(other) = &args.against else {
+        out.result(&json!({"attributes": rows}), |_| {
+            rows.iter().fold(String::new(), |mut text, row| {
+                let value = row.value.as_deref().map(|v| format!("  {v}")).unwrap_or_default();
+                let _ = writeln!(
+                    text,
+                    "{:indent$}{} {} {:14} {:34} {}{value}",
+                    "",
+                    row.tag,
+                    row.vr,
+                    name_of(row.action),
+                    dicom::keyword(row.tag).unwrap_or("(private or unknown)"),
+                    row.why,
+                    indent = row.depth * 2
+                );
+                text
+            })
+        });
+        return Ok(Exit::Done);
+    };
+    let theirs = explained(load_profile(other, global.config.as_deref())?)?;
+    Ok(compare(&rows, &theirs, out))
+}
+
+fn name_of(action: Action) -> String {
+    serde_json::to_value(action).ok().and_then(|v| v.as_str().map(str::to_string)).unwrap_or_default()
+}
+
+fn compare(ours: &[crate::deid::Explained], theirs: &[crate::deid::Explained], out: &Output) -> Exit {
+    let by_path = |rows: &[crate::deid::Explained]| -> BTreeMap<(Vec<usize>, Tag), Action> {
+        rows.iter().map(|r| ((r.path.clone(), r.tag), r.action)).collect()
+    };
+    let (ours, theirs) = (by_path(ours), by_path(theirs));
+    let mut differences = Vec::new();
+    for (place, action) in &ours {
+        let other = theirs.get(place).copied();
+        if other != Some(*action) {
+            differences.push(json!({"tag": place.1, "profile": action, "against": other}));
+        }
+    }
+    let count = differences.len();
+    out.result(&json!({"differences": differences}), |_| {
+        differences.iter().fold(String::new(), |mut text, d| {
+            let _ = writeln!(text, "{} {} | {}", d["tag"], d["profile"], d["against"]);
+            text
+        })
+    });
+    if count > 0 { Exit::Findings } else { Exit::Done }
+}

@@ -1,0 +1,48 @@
+//! `gantry export`.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use super::connect::connect;
+use super::{Exit, Failure, Global, Output};
+use crate::engine::command::{Export, ExportOutcome};
+
+/// Arguments of `gantry export`.
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  gantry export --to /data/lung-v1\n  gantry export --format nifti,json --query 'modality:CT state:accepted' --to out\n\nFormats: nifti, nrrd, json. Without --query every accepted series goes out. What cannot be a volume is named, never written wrong.\n\nExit codes: 0 done; 2 unknown format or query; 3 workspace; 4 the folder is occupied; 6 storage"
+)]
+pub struct Args {
+    /// Formats, separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "nifti,json")]
+    format: Vec<String>,
+    /// The folder; must not exist or be empty
+    #[arg(long)]
+    to: PathBuf,
+    /// Which series, in the query language of search
+    #[arg(long)]
+    query: Option<String>,
+}
+
+/// Writes a dataset.
+///
+/// # Errors
+/// An unknown format or query, an occupied folder, a disk that refuses.
+pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    let connection = connect(global)?;
+    let to = std::path::absolute(&args.to).unwrap_or_else(|_| args.to.clone());
+    let command = Export {
+        formats: args.format.clone(),
+        to: to.to_string_lossy().into_owned(),
+        filter: args.query.clone(),
+    };
+    let outcome = connection.client.act(command)?;
+    out.result(&outcome, text);
+    Ok(Exit::Done)
+}
+
+fn text(o: &ExportOutcome) -> String {
+    let left_out: String = o.left_out.iter().map(|(uid, why)| format!("left out {uid}: {why}\n")).collect();
+    format!("{left_out}{} series, {} files written to {}", o.series, o.files, o.to)
+}

@@ -1,0 +1,3 @@
+//! Datasets out: series in the forms that models are trained on, each with where it came from.
+
+pub mod export;

@@ -1,0 +1,157 @@
+//! `convert`: series to volumes on disk.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::gather::Gathered;
+use crate::model::{Finding, Severity};
+use crate::qc;
+use crate::series::{Instance, Series, Stack, VolumeReason};
+use crate::volume::{self, Volume, forbidden};
+pub use crate::volume::{Format, write};
+
+/// A volume that was written.
+#[derive(Debug, Serialize)]
+pub struct Written {
+    /// The file.
+    pub path: String,
+    /// Series Instance UID.
+    pub series_uid: Option<String>,
+    /// Columns, rows, slices, and volumes where there are several.
+    pub shape: Vec<u32>,
+    /// Length of the step along each axis.
+    pub spacing_mm: [f64; 3],
+    /// (column, row, slice, 1) to millimetres in RAS+.
+    pub affine: [[f64; 4]; 4],
+    /// What tells the volumes apart, where there are several.
+    pub volumes_by: Option<VolumeReason>,
+    /// Smallest value.
+    pub min: Option<f64>,
+    /// Largest value.
+    pub max: Option<f64>,
+    /// Mean value.
+    pub mean: Option<f64>,
+    /// What is odd about it.
+    pub warnings: Vec<String>,
+}
+
+/// A stack that cannot be a volume.
+#[derive(Debug, Serialize)]
+pub struct Skipped {
+    /// Series Instance UID.
+    pub series_uid: Option<String>,
+    /// The stack, from 1.
+    pub stack: usize,
+    /// The finding that forbids it.
+    pub check: String,
+    /// In words.
+    pub message: String,
+}
+
+/// What came of a conversion.
+#[derive(Debug, Default, Serialize)]
+pub struct Outcome {
+    /// Volumes that were written.
+    pub volumes: Vec<Written>,
+    /// Stacks that cannot be volumes.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Series with images, which is what can be converted.
+pub fn image_series(gathered: &Gathered) -> impl Iterator<Item = &Series> {
+    gathered.series.iter().filter(|s| s.stacks.iter().any(|stack| stack.frames > 0))
+}
+
+/// Loads a stack, unless a finding forbids it.
+///
+/// # Errors
+/// Why it is no volume: the check and the message.
+pub fn load(
+    gathered: &Gathered,
+    series: &Series,
+    stack: usize,
+) -> Result<(Volume, Vec<String>), (String, String)> {
+    let findings = qc::run(&qc::Input { series, pixels: None }, |_| true);
+    if let Some(finding) = forbidden(&findings, stack) {
+        return Err((finding.check.to_string(), finding.message.clone()));
+    }
+    let read = |instance: &Instance| {
+        let path = gathered.tree.path(instance.header.source).ok_or(io::ErrorKind::NotFound)?;
+        fs::read(path)
+    };
+    let volume = volume::load(series, &series.stacks[stack], &read).map_err(|error| {
+        let text = error.to_string();
+        let (check, message) = text.split_once(": ").unwrap_or(("unreadable", &text));
+        (check.to_string(), message.to_string())
+    })?;
+    let here = |f: &&Finding| f.severity >= Severity::Warning && f.stack.is_none_or(|s| s as usize == stack);
+    let warnings = findings.iter().filter(here).map(|f| format!("{}: {}", f.check, f.message)).collect();
+    Ok((volume, warnings))
+}
+
+/// What is said of a volume that was written.
+pub fn described(
+    series: &Series,
+    stack: &Stack,
+    volume: &Volume,
+    path: PathBuf,
+    warnings: Vec<String>,
+) -> Written {
+    let mut shape = volume.grid.shape.to_vec();
+    if volume.volumes > 1 {
+        shape.push(volume.volumes);
+    }
+    let figures = volume.figures();
+    Written {
+        path: path.to_string_lossy().into_owned(),
+        series_uid: series.series_uid.as_deref().map(Into::into),
+        shape,
+        spacing_mm: volume.grid.step_mm(),
+        affine: volume.grid.affine_ras(),
+        volumes_by: stack.volumes_by,
+        min: figures.map(|f| f.min),
+        max: figures.map(|f| f.max),
+        mean: figures.map(|f| f.mean),
+        warnings,
+    }
+}
+
+/// Every volume of every series to NIfTI files in a folder; what cannot be a volume is named.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn all(gathered: &Gathered, only: Option<&str>, folder: &Path) -> io::Result<Outcome> {
+    fs::create_dir_all(folder)?;
+    let mut outcome = Outcome::default();
+    let wanted = |s: &&Series| only.is_none_or(|uid| s.series_uid.as_deref() == Some(uid));
+    for (number, series) in (1..).zip(image_series(gathered).filter(wanted)) {
+        let several = series.stacks.len() > 1;
+        for (i, stack) in series.stacks.iter().enumerate().filter(|(_, s)| s.frames > 0) {
+            match load(gathered, series, i) {
+                Ok((volume, warnings)) => {
+                    let path = folder.join(name(series, number, several.then_some(i + 1)));
+                    write(&volume, &path, Format::Nifti)?;
+                    outcome.volumes.push(described(series, stack, &volume, path, warnings));
+                }
+                Err((check, message)) => outcome.skipped.push(Skipped {
+                    series_uid: series.series_uid.as_deref().map(Into::into),
+                    stack: i + 1,
+                    check,
+                    message,
+                }),
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// A file name from numbers and the digits of the UID alone.
+fn name(series: &Series, number: usize, stack: Option<usize>) -> String {
+    let uid = series.series_uid.as_deref().unwrap_or("");
+    let uid: String = uid.chars().filter(|c| c.is_ascii_digit() || *c == '.').take(64).collect();
+    let stack = stack.map_or(String::new(), |n| format!("_{n}"));
+    format!("{number:03}_{uid}{stack}.nii.gz")
+}

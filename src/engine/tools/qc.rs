@@ -1,0 +1,158 @@
+//! `qc`: the automated checks on whatever lies below some paths.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::gather::Gathered;
+use crate::dicom::codec::{self, PixelError};
+use crate::dicom::{self, ReadOptions};
+use crate::model::pixels::Samples;
+use crate::model::{Finding, Severity};
+use crate::qc::{self, FrameStats, Input, InstancePixels, SeriesPixels};
+use crate::series::Series;
+
+/// A line of `qc`.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// Series Instance UID.
+    pub series_uid: Option<String>,
+    /// The label file, for findings about labels.
+    pub label: Option<String>,
+    /// The check.
+    pub check: String,
+    /// Its version.
+    pub version: u32,
+    /// How much it matters.
+    pub severity: Severity,
+    /// In words.
+    pub message: String,
+    /// What it rests on.
+    pub evidence: Value,
+}
+
+/// The last line of `qc`.
+#[derive(Debug, Default, Serialize)]
+pub struct Summary {
+    /// Regular files.
+    pub files: u64,
+    /// Files that are no instance.
+    pub refused: u64,
+    /// Series that were checked.
+    pub series: u64,
+    /// Checks that were run on each.
+    pub checks: u64,
+    /// Findings.
+    pub findings: u64,
+    /// Findings of severity error.
+    pub errors: u64,
+    /// Findings of severity warning.
+    pub warnings: u64,
+    /// Findings of severity info.
+    pub infos: u64,
+    /// Wall time.
+    pub elapsed_ms: u64,
+}
+
+/// The names of all checks.
+pub fn checks() -> impl Iterator<Item = &'static str> {
+    qc::CHECKS.iter().map(|c| c.id())
+}
+
+/// Runs the checks on every series, one after another with its pixels decoded on all cores; `done` counts files.
+pub fn run(
+    gathered: &Gathered,
+    pixels: bool,
+    enabled: &dyn Fn(&str) -> bool,
+    done: &AtomicU64,
+    mut give: impl FnMut(Line),
+) -> Summary {
+    let mut summary = Summary {
+        files: gathered.tree.files,
+        refused: gathered.tree.refused.len() as u64,
+        series: gathered.series.len() as u64,
+        checks: qc::CHECKS.iter().filter(|c| enabled(c.id()) && (pixels || !c.needs_pixels())).count() as u64,
+        ..Summary::default()
+    };
+    for series in &gathered.series {
+        let found = pixels.then(|| statistics(gathered, series, done));
+        for finding in qc::run(&Input { series, pixels: found.as_ref() }, enabled) {
+            summary.findings += 1;
+            match finding.severity {
+                Severity::Error => summary.errors += 1,
+                Severity::Warning => summary.warnings += 1,
+                Severity::Info => summary.infos += 1,
+            }
+            give(line(series, finding));
+        }
+    }
+    summary
+}
+
+fn line(series: &Series, finding: Finding) -> Line {
+    Line {
+        series_uid: series.series_uid.as_deref().map(Into::into),
+        label: None,
+        check: finding.check.into_owned(),
+        version: finding.version,
+        severity: finding.severity,
+        message: finding.message,
+        evidence: finding.evidence,
+    }
+}
+
+/// Statistics of the pixels of a series.
+fn statistics(gathered: &Gathered, series: &Series, done: &AtomicU64) -> SeriesPixels {
+    let of = |(i, instance): (usize, &crate::series::Instance)| {
+        let found = gathered.tree.path(instance.header.source).and_then(|path| instance_statistics(&path));
+        done.fetch_add(1, Ordering::Relaxed);
+        found.map(|f| (i as u32, f))
+    };
+    series.instances.par_iter().enumerate().filter_map(of).collect()
+}
+
+/// Statistics of every frame of a file; `None` where it has no pixel data.
+pub fn instance_statistics(path: &Path) -> Option<InstancePixels> {
+    let failed = |why: String| Some(InstancePixels { frames: Vec::new(), error: Some(why) });
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => return failed(format!("cannot be read: {}", error.kind())),
+    };
+    let file = match dicom::read(&bytes, ReadOptions::default()) {
+        Ok(file) => file,
+        Err(error) => return failed(error.to_string()),
+    };
+    let reader = match codec::open(&file) {
+        Ok(reader) => reader,
+        Err(PixelError::NoPixels) => return None,
+        Err(error) => return failed(error.to_string()),
+    };
+    let mut found = InstancePixels::default();
+    for index in 0..reader.declared() {
+        match reader.decode_frame(index) {
+            Ok(frame) => found.frames.push(of_samples(&frame.samples)),
+            Err(error) => {
+                found.error = Some(error.to_string());
+                break;
+            }
+        }
+    }
+    Some(found)
+}
+
+fn of_samples(samples: &Samples) -> FrameStats {
+    match samples {
+        Samples::U8(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::I8(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::U16(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::I16(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::U32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::I32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::F32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::F64(v) => FrameStats::of(v.iter().copied()),
+    }
+}

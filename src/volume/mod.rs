@@ -1,0 +1,132 @@
+//! Stacks with their pixels: slices decoded, put in order, rescaled. What `convert`, export, review and the checks of
+//! pixels share.
+
+mod load;
+mod lut;
+mod unify;
+mod write;
+
+use std::io;
+
+use crate::model::geometry::Grid;
+use crate::model::pixels::Samples;
+use crate::series::Instance;
+
+pub use load::{MAX_BYTES, load};
+pub use write::{Format, forbidden, write};
+
+/// A volume, or several on one grid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Volume {
+    /// Where the voxels are, LPS.
+    pub grid: Grid,
+    /// How many volumes follow one another.
+    pub volumes: u32,
+    /// Seconds from one volume to the next, where they follow one another in time.
+    pub step_s: Option<f64>,
+    /// Stored values: column fastest, then row, slice, volume.
+    pub voxels: Voxels,
+    /// Real value = stored value × slope + intercept.
+    pub slope: f64,
+    /// See [`Volume::slope`].
+    pub intercept: f64,
+}
+
+/// Values of voxels.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Voxels {
+    /// One number each.
+    Grey(Samples),
+    /// Red, green, blue.
+    Rgb(Vec<[u8; 3]>),
+}
+
+/// Where the bytes of instances come from.
+pub trait Source: Sync {
+    /// The whole file.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn read(&self, instance: &Instance) -> io::Result<Vec<u8>>;
+}
+
+impl<F: Fn(&Instance) -> io::Result<Vec<u8>> + Sync> Source for F {
+    fn read(&self, instance: &Instance) -> io::Result<Vec<u8>> {
+        self(instance)
+    }
+}
+
+/// Why a stack has no volume.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VolumeError {
+    /// Positions, orientation or spacing are not known.
+    #[error("not_a_volume: no position, orientation or spacing in the patient")]
+    NoGrid,
+    /// Some volumes lack slices, or have some twice.
+    #[error("incomplete_volumes: {found} slices do not fill {volumes} volumes of {depth}")]
+    Incomplete {
+        /// Slices found.
+        found: usize,
+        /// Volumes.
+        volumes: u32,
+        /// Slices of a whole volume.
+        depth: usize,
+    },
+    /// More than [`MAX_BYTES`].
+    #[error("too_large: {bytes} bytes of voxels")]
+    TooLarge {
+        /// What it would take.
+        bytes: u64,
+    },
+    /// A file cannot be read.
+    #[error("unreadable: {0}")]
+    Read(String),
+    /// A frame cannot be decoded.
+    #[error("undecodable_pixels: {0}")]
+    Pixels(String),
+    /// Slices of different size or kind.
+    #[error("mixed_matrix: slices of different size or number of samples")]
+    Mixed,
+}
+
+/// Smallest, largest and mean value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figures {
+    /// Smallest.
+    pub min: f64,
+    /// Largest.
+    pub max: f64,
+    /// Mean.
+    pub mean: f64,
+}
+
+impl Volume {
+    /// The real values as single precision; `None` where the stored values are the real ones, or colours.
+    pub fn real_values(&self) -> Option<Samples> {
+        let Voxels::Grey(samples) = &self.voxels else { return None };
+        if self.slope == 1.0 && self.intercept == 0.0 {
+            return None;
+        }
+        let mut values = Vec::with_capacity(samples.len());
+        unify::each(samples, &mut |v| values.push((v * self.slope + self.intercept) as f32));
+        Some(Samples::F32(values))
+    }
+
+    /// Figures of the real values; of all channels for colour. `None` where there is no finite value.
+    pub fn figures(&self) -> Option<Figures> {
+        let (mut n, mut sum, mut min, mut max) = (0u64, 0.0, f64::INFINITY, f64::NEG_INFINITY);
+        let mut add = |stored: f64| {
+            let v = stored * self.slope + self.intercept;
+            if v.is_finite() {
+                n += 1;
+                sum += v;
+                (min, max) = (min.min(v), max.max(v));
+            }
+        };
+        match &self.voxels {
+            Voxels::Grey(samples) => unify::each(samples, &mut add),
+            Voxels::Rgb(pixels) => pixels.as_flattened().iter().for_each(|v| add(f64::from(*v))),
+        }
+        (n > 0).then(|| Figures { min, max, mean: sum / n as f64 })
+    }
+}

@@ -1,0 +1,96 @@
+//! Volumes to files, and which findings forbid it.
+
+use std::io;
+use std::path::Path;
+
+use super::{Volume, Voxels};
+use crate::format::nifti::{self, Nifti};
+use crate::format::nrrd::{Nrrd, Values};
+use crate::model::pixels::Samples;
+use crate::model::{Finding, Severity};
+
+/// File formats of volumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// NIfTI-1, compressed if the name ends in `.gz`.
+    Nifti,
+    /// NRRD with compressed data.
+    Nrrd,
+}
+
+impl Format {
+    /// The format that a file name asks for.
+    pub fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+        if name.ends_with(".nii") || name.ends_with(".nii.gz") {
+            Some(Self::Nifti)
+        } else if name.ends_with(".nrrd") {
+            Some(Self::Nrrd)
+        } else {
+            None
+        }
+    }
+}
+
+/// Findings that forbid a volume: what would be written would not be what was imaged.
+const FORBIDDING: [&str; 7] = [
+    "missing_slices",
+    "uneven_spacing",
+    "duplicated_slices",
+    "incomplete_volumes",
+    "off_line",
+    "frame_of_reference",
+    "not_a_volume",
+];
+
+/// The finding that forbids to make a volume of a stack, if there is one.
+pub fn forbidden(findings: &[Finding], stack: usize) -> Option<&Finding> {
+    findings.iter().find(|f| {
+        f.severity >= Severity::Warning
+            && FORBIDDING.contains(&&*f.check)
+            && f.stack.is_none_or(|s| s as usize == stack)
+    })
+}
+
+/// Writes a volume.
+///
+/// # Errors
+/// The file cannot be written, or the format cannot hold the volume.
+pub fn write(volume: &Volume, path: &Path, format: Format) -> io::Result<()> {
+    match format {
+        Format::Nifti => nifti_of(volume)?.write(path).map_err(io::Error::other),
+        Format::Nrrd => nrrd(volume, path),
+    }
+}
+
+/// NRRD knows no slope: what is not stored exactly is written as real values.
+fn nrrd(volume: &Volume, path: &Path) -> io::Result<()> {
+    let real = volume.real_values();
+    let values = match &volume.voxels {
+        Voxels::Rgb(colours) => Values::Rgb(colours),
+        Voxels::Grey(samples) => Values::Grey(real.as_ref().unwrap_or(samples)),
+    };
+    Nrrd { grid: volume.grid, volumes: volume.volumes, values }.write(path)
+}
+
+fn nifti_of(volume: &Volume) -> io::Result<Nifti> {
+    let [columns, rows, slices] = volume.grid.shape.map(|n| n as usize);
+    let shape = [columns, rows, slices, volume.volumes as usize];
+    let voxels = match volume.voxels.clone() {
+        Voxels::Rgb(v) => nifti::Voxels::Rgb(v),
+        Voxels::Grey(samples) => match samples {
+            Samples::U8(v) => nifti::Voxels::U8(v),
+            Samples::I8(v) => nifti::Voxels::I8(v),
+            Samples::U16(v) => nifti::Voxels::U16(v),
+            Samples::I16(v) => nifti::Voxels::I16(v),
+            Samples::U32(v) => nifti::Voxels::U32(v),
+            Samples::I32(v) => nifti::Voxels::I32(v),
+            Samples::F32(v) => nifti::Voxels::F32(v),
+            Samples::F64(v) => nifti::Voxels::F64(v),
+        },
+    };
+    let mut nifti = Nifti::new(shape, volume.grid.affine_ras(), voxels).map_err(io::Error::other)?;
+    (nifti.slope, nifti.intercept) = (volume.slope, volume.intercept);
+    nifti.step_s = volume.step_s.unwrap_or(0.0);
+    Ok(nifti)
+}

@@ -1,0 +1,571 @@
+//! De-identification: the table, planted identities, hostile files, conformance, relations between objects.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gantry::deid::table::{self, ProfileOption};
+use gantry::deid::{Context, Deidentifier, Outcome, Pixels, Profile, Reason, Secret};
+use gantry::dicom::{DataSet, Element, File, ReadOptions, Syntax, Value, is_pixel_data, read, write};
+use gantry::model::{Tag, Vr, tags};
+
+fn deidentifier() -> Deidentifier {
+    Deidentifier::new(Profile::default(), &Secret::new([42; 32])).unwrap()
+}
+
+fn trusted() -> Context<'static> {
+    Context { pixels: Pixels::Trusted, ..Context::default() }
+}
+
+/// Regular files of the development set.
+fn files(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut pending = vec![root.to_path_buf()];
+    while let Some(folder) = pending.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            match entry.file_type().unwrap() {
+                kind if kind.is_dir() => pending.push(entry.path()),
+                kind if kind.is_file() => found.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Fields of a CSV line; quotes keep commas and line ends together.
+fn csv(text: &str) -> Vec<Vec<String>> {
+    let (mut rows, mut row, mut field, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => row.push(std::mem::take(&mut field)),
+            '\n' if !quoted => {
+                row.push(std::mem::take(&mut field).trim_end_matches('\r').to_string());
+                rows.push(std::mem::take(&mut row));
+            }
+            c => field.push(c),
+        }
+    }
+    rows
+}
+
+#[test]
+fn the_table_is_the_standards() {
+    let Some(shared) = common::shared() else { return };
+    let text = std::fs::read_to_string(shared.join("deid/ps315_e1_1.csv")).unwrap();
+    let expected = csv(&text);
+    let rows = table::rows();
+    assert_eq!((rows.len(), expected.len()), (621, 622));
+    for (row, line) in rows.iter().zip(&expected[1..]) {
+        let tag = if line[0].starts_with("(GGGG") { "(GGGG,EEEE)" } else { &line[0] };
+        assert_eq!((row.tag, row.basic.text()), (tag, &*line[3]), "{line:?}");
+        assert_eq!(row.in_composite_iod, line[2] == "Y", "{line:?}");
+        for (option, (rule, code)) in ProfileOption::ALL.iter().zip(row.options.iter().zip(&line[4..])) {
+            let found = match rule {
+                Some(table::OptionRule::Keep) => "K",
+                Some(table::OptionRule::Clean) => "C",
+                None => "",
+            };
+            assert_eq!(found, code, "{line:?} {option:?}");
+        }
+    }
+}
+
+/// Every row of the table, on an object that has every attribute, under every option alone.
+#[test]
+fn every_row_gets_what_the_table_says() {
+    let mut elements = vec![
+        Element::text(tags::SOP_CLASS_UID, Vr::UI, "1.2.840.10008.5.1.4.1.1.2"),
+        Element::text(tags::MODALITY, Vr::CS, "CT"),
+    ];
+    for row in table::rows() {
+        let Some(tag) = row.single_tag().filter(|t| t.group() >= 8) else { continue };
+        let Some(vr) = gantry::dicom::vr_of(tag) else { continue };
+        elements.push(planted(tag, vr));
+    }
+    let source = write(&DataSet::from_elements(elements), Syntax::EXPLICIT_LE);
+    let options: Vec<Option<ProfileOption>> =
+        std::iter::once(None).chain(ProfileOption::ALL.into_iter().map(Some)).collect();
+    let mut wrong = Vec::new();
+    for option in options {
+        let profile = option.map_or_else(Profile::basic, |o| Profile::basic().with_option(o));
+        let deidentifier = Deidentifier::new(profile, &Secret::new([42; 32])).unwrap();
+        let bytes = match deidentifier.process(&source, &trusted()) {
+            Outcome::Written { bytes, .. } => bytes,
+            other => panic!("{option:?}: {}", refusal(&other)),
+        };
+        let before = read(&source, ReadOptions::default()).unwrap();
+        let after = read(&bytes, ReadOptions::default()).unwrap();
+        for row in table::rows() {
+            let Some(tag) = row.single_tag().filter(|t| t.group() >= 8) else { continue };
+            let Some(old) = before.dataset.get(tag) else { continue };
+            let rule = option.and_then(|o| row.options[o as usize]);
+            let new = after.dataset.get(tag);
+            if !agrees(row.basic.text(), rule, old, new) {
+                wrong.push(format!("{option:?} {tag} {} {}: {new:?}", row.name, row.basic.text()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn agrees(code: &str, rule: Option<table::OptionRule>, old: &Element<'_>, new: Option<&Element<'_>>) -> bool {
+    let differs = |n: &Element<'_>| n.is_empty() || n.value != old.value;
+    match (rule, new) {
+        (Some(table::OptionRule::Keep), Some(new)) => {
+            new.value == old.value || matches!(old.value, Value::Items(_)) || old.vr == Vr::AS
+        }
+        (Some(table::OptionRule::Keep), None) => false,
+        // Cleaned text may be anything without the planted name; times of day stay.
+        (Some(table::OptionRule::Clean), Some(new)) => {
+            old.vr == Vr::TM || old.vr == Vr::SH || matches!(old.value, Value::Items(_)) || differs(new)
+        }
+        (Some(table::OptionRule::Clean), None) => code.contains('X'),
+        (None, None) => code.contains('X'),
+        (None, Some(new)) => match code {
+            "X" => false,
+            "Z" => differs(new),
+            _ => differs(new) || matches!(old.value, Value::Items(_)),
+        },
+    }
+}
+
+fn planted(tag: Tag, vr: Vr) -> Element<'static> {
+    let text = match vr {
+        Vr::SQ => {
+            return Element::sequence(
+                tag,
+                vec![DataSet::from_elements(vec![planted(tags::PATIENT_NAME, Vr::PN)])],
+            );
+        }
+        Vr::AE => "GRIMBLE",
+        Vr::AS => "045Y",
+        Vr::CS => "OTHER",
+        Vr::DA => "20230917",
+        Vr::DT => "20230917101112",
+        Vr::TM => "101112",
+        Vr::DS | Vr::IS => "17",
+        Vr::UI => return Element::text(tag, vr, &format!("1.3.6.1.4.1.99999.{}", tag.0)),
+        Vr::PN => "Wetherquill^Lucasta",
+        _ if tag == Tag::new(0x0008, 0x0201) => "+0100",
+        Vr::SH | Vr::LO | Vr::ST | Vr::LT | Vr::UT | Vr::UC | Vr::UR => "Wetherquill",
+        vr => return Element::new(tag, vr, vec![7; vr.unit().max(2)]),
+    };
+    Element::text(tag, vr, text)
+}
+
+fn refusal(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Written { .. } => "written".into(),
+        Outcome::Quarantined { reason, detail, .. } | Outcome::Rejected { reason, detail, .. } => {
+            format!("{}: {detail}", reason.code())
+        }
+    }
+}
+
+#[test]
+fn every_file_of_the_development_set_has_its_true_end() {
+    let Some(shared) = common::shared() else { return };
+    let deidentifier = deidentifier();
+    let mut ends: BTreeMap<String, u32> = BTreeMap::new();
+    let mut unsafe_files = Vec::new();
+    for path in files(&shared.join("dicom")) {
+        let bytes = std::fs::read(&path).unwrap();
+        let outcome = deidentifier.process(&bytes, &Context::default());
+        if let Outcome::Quarantined { reason: Reason::CannotBeMadeSafe, .. } = &outcome {
+            unsafe_files.push(format!("{}: {}", path.display(), refusal(&outcome)));
+        }
+        let end = match &outcome {
+            Outcome::Written { record, .. } => {
+                assert!(record.verified);
+                "written"
+            }
+            Outcome::Quarantined { reason, .. } | Outcome::Rejected { reason, .. } => reason.code(),
+        };
+        *ends.entry(end.to_string()).or_default() += 1;
+    }
+    assert!(unsafe_files.is_empty(), "{}", unsafe_files.join("\n"));
+    assert!(ends["written"] > 900 && ends["dicomdir"] == 8 && ends["truncated"] >= 2, "{ends:?}");
+}
+
+/// UIDs in the order in which they stand, but for those of the standard.
+fn relations(file: &File<'_>) -> Vec<(Tag, String)> {
+    fn walk(set: &DataSet<'_>, out: &mut Vec<(Tag, String)>) {
+        for element in set.elements().iter().filter(|e| !e.tag.is_private()) {
+            match &element.value {
+                Value::Items(items) => items.iter().for_each(|i| walk(i, out)),
+                Value::Bytes(bytes) if element.vr == Vr::UI => {
+                    let text = String::from_utf8_lossy(bytes);
+                    let values = text.split('\\').map(|v| v.trim_matches(['\0', ' ']).to_string());
+                    out.extend(values.filter(|v| !v.is_empty()).map(|v| (element.tag, v)));
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut out = Vec::new();
+    walk(&file.dataset, &mut out);
+    out
+}
+
+#[test]
+fn relations_between_objects_survive_and_two_halves_agree() {
+    let Some(shared) = common::shared() else { return };
+    let (one, other) = (deidentifier(), deidentifier());
+    let mut new_of: HashMap<String, String> = HashMap::new();
+    let mut old_of: HashMap<String, String> = HashMap::new();
+    let mut pairs = 0;
+    for (n, path) in files(&shared.join("dicom")).into_iter().enumerate() {
+        let bytes = std::fs::read(&path).unwrap();
+        let deidentifier = if n % 2 == 0 { &one } else { &other };
+        let Outcome::Written { bytes: written, facts, .. } = deidentifier.process(&bytes, &trusted()) else {
+            continue;
+        };
+        let before = read(&bytes, ReadOptions::default()).unwrap();
+        let after = read(&written, ReadOptions::default()).unwrap();
+        let identity = |f: &File<'_>| {
+            [
+                tags::SOP_INSTANCE_UID,
+                tags::SERIES_INSTANCE_UID,
+                tags::STUDY_INSTANCE_UID,
+                tags::FRAME_OF_REFERENCE_UID,
+            ]
+            .map(|t| f.dataset.ascii(t).unwrap_or_default().to_string())
+        };
+        for (old, new) in identity(&before).into_iter().zip(identity(&after)) {
+            pairs += 1;
+            assert_eq!(new_of.entry(old.clone()).or_insert_with(|| new.clone()), &new, "{}", path.display());
+            assert_eq!(old_of.entry(new).or_insert_with(|| old.clone()), &old, "{}", path.display());
+        }
+        assert_eq!(facts.sop_uid, identity(&after)[0]);
+        // Every reference that stands in the output is the image of one in the source.
+        let (olds, news) = (relations(&before), relations(&after));
+        let old_set: BTreeSet<&str> = olds.iter().map(|(_, uid)| &**uid).collect();
+        for (tag, new) in news.iter().filter(|(_, uid)| uid.starts_with("2.25.")) {
+            if let Some(old) = old_of.get(new) {
+                assert!(old_set.contains(&**old), "{} {tag}", path.display());
+            }
+        }
+        let count = |all: &[(Tag, String)]| {
+            all.iter().filter(|(t, _)| *t == tags::REFERENCED_SOP_INSTANCE_UID).count()
+        };
+        assert!(count(&news) <= count(&olds), "{}", path.display());
+    }
+    assert!(pairs > 3_600, "{pairs}");
+}
+
+#[test]
+fn pixels_are_unchanged() {
+    let Some(shared) = common::shared() else { return };
+    let deidentifier = deidentifier();
+    let mut same = 0;
+    for path in files(&shared.join("dicom")) {
+        let bytes = std::fs::read(&path).unwrap();
+        let Outcome::Written { bytes: written, .. } = deidentifier.process(&bytes, &trusted()) else {
+            continue;
+        };
+        let before = read(&bytes, ReadOptions::default()).unwrap();
+        let after = read(&written, ReadOptions::default()).unwrap();
+        let unused = before.dataset.integer(tags::BITS_STORED) < before.dataset.integer(tags::BITS_ALLOCATED);
+        for old in before.dataset.elements().iter().filter(|e| is_pixel_data(e.tag)) {
+            let new = after.dataset.get(old.tag).unwrap();
+            match (&old.value, &new.value) {
+                (Value::Bytes(a), Value::Bytes(b)) => {
+                    assert!(a.len() == b.len() || a.len() + 1 == b.len(), "{}", path.display());
+                    assert!(unused || b.starts_with(a), "{}", path.display());
+                }
+                (Value::Fragments(a), Value::Fragments(b)) => {
+                    assert_eq!(a.fragments.len(), b.fragments.len(), "{}", path.display());
+                }
+                other => panic!("{}: {other:?}", path.display()),
+            }
+            same += 1;
+        }
+    }
+    assert!(same > 900, "{same}");
+}
+
+fn errors(dciodvfy: &Path, file: &Path) -> BTreeSet<String> {
+    let output = Command::new(dciodvfy).arg(file).output().unwrap();
+    // Values differ on purpose; what is said of them may not.
+    let strip = |line: &str| {
+        line.split(" - ").next().unwrap_or(line).to_string()
+            + &line[line.len().min(8)..]
+                .split('<')
+                .next()
+                .unwrap_or("")
+                .split(" = ")
+                .next()
+                .unwrap_or("")
+                .replace(|c: char| c.is_ascii_digit() || c == '.', "")
+    };
+    String::from_utf8_lossy(&output.stderr).lines().filter(|l| l.starts_with("Error")).map(strip).collect()
+}
+
+#[test]
+fn no_new_error_of_conformance() {
+    let (Some(shared), Some(dciodvfy)) = (common::shared(), common::peer("dciodvfy")) else { return };
+    let deidentifier = deidentifier();
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("new.dcm");
+    let (mut new, mut checked) = (Vec::new(), 0);
+    for path in files(&shared.join("dicom")).into_iter().step_by(7) {
+        let bytes = std::fs::read(&path).unwrap();
+        let Outcome::Written { bytes, .. } = deidentifier.process(&bytes, &trusted()) else { continue };
+        std::fs::write(&target, bytes).unwrap();
+        let before = errors(&dciodvfy, &path);
+        let after = errors(&dciodvfy, &target);
+        new.extend(after.difference(&before).map(|e| format!("{}: {e}", path.display())));
+        checked += 1;
+    }
+    assert!(new.is_empty(), "{}", new.join("\n"));
+    assert!(checked > 100, "{checked}");
+}
+
+/// Identities planted in every hiding place, searched for by another program.
+#[test]
+fn planted_identities_do_not_leak() {
+    let Some(shared) = common::shared() else { return };
+    let python = common::peer("python3").filter(|p| {
+        Command::new(p).args(["-c", "import pydicom"]).output().is_ok_and(|o| o.status.success())
+    });
+    let Some(python) = python else { return common::skip("pydicom is not installed") };
+    let dir = tempfile::tempdir().unwrap();
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/make");
+    let made = Command::new(&python)
+        .arg(scripts.join("phi_corpus.py"))
+        .args([shared.join("dicom"), shared.join("deid/ps315_e1_1.csv"), dir.path().to_path_buf()])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let [input, output, map] = ["in", "out", "map"].map(|n| dir.path().join(n));
+    let run = Command::new(env!("CARGO_BIN_EXE_gantry"))
+        .args(["deid", "--map"])
+        .args([&map, &input, &output])
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(1), "a DICOMDIR and a text are rejected");
+    let [stderr, stdout] = ["stderr", "stdout"].map(|n| dir.path().join(n));
+    std::fs::write(&stderr, &run.stderr).unwrap();
+    std::fs::write(&stdout, &run.stdout).unwrap();
+    let check = Command::new(&python)
+        .arg(scripts.join("phi_check.py"))
+        .args([dir.path().join("key.json"), output, map, stderr, stdout])
+        .output()
+        .unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&check.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&check.stderr)));
+    assert!(found["files"].as_u64() > Some(100), "{found}");
+    for kind in ["missing", "leaks", "lost"] {
+        assert_eq!(found[kind], serde_json::json!([]), "{kind}");
+    }
+}
+
+/// The smallest object that is written: what hostile cases are made from.
+fn base() -> Vec<Element<'static>> {
+    vec![
+        Element::text(tags::SOP_CLASS_UID, Vr::UI, "1.2.840.10008.5.1.4.1.1.2"),
+        Element::text(tags::SOP_INSTANCE_UID, Vr::UI, "1.3.6.1.4.1.99999.1"),
+        Element::text(tags::STUDY_INSTANCE_UID, Vr::UI, "1.3.6.1.4.1.99999.2"),
+        Element::text(tags::SERIES_INSTANCE_UID, Vr::UI, "1.3.6.1.4.1.99999.3"),
+        Element::text(tags::PATIENT_NAME, Vr::PN, "Wetherquill^Lucasta"),
+        Element::text(tags::PATIENT_ID, Vr::LO, "MRN-7719-0043"),
+        Element::text(tags::MODALITY, Vr::CS, "CT"),
+    ]
+}
+
+fn with(extra: Vec<Element<'static>>) -> Vec<u8> {
+    let mut elements = extra;
+    elements.extend(base());
+    write(&DataSet::from_elements(elements), Syntax::EXPLICIT_LE)
+}
+
+#[test]
+fn hostile_files_are_refused_for_the_true_reason() {
+    let whole = with(Vec::new());
+    let pixels = || Element::new(tags::PIXEL_DATA, Vr::OB, vec![1; 64]);
+    let mut deep = DataSet::from_elements(vec![Element::text(tags::PATIENT_NAME, Vr::PN, "A")]);
+    for _ in 0..80 {
+        deep = DataSet::from_elements(vec![Element::sequence(Tag::new(0x0008, 0x1115), vec![deep])]);
+    }
+    let modality = |m: &str| Element::text(tags::MODALITY, Vr::CS, m);
+    let class = |c: &str| Element::text(tags::SOP_CLASS_UID, Vr::UI, c);
+    let mut lying = whole.clone();
+    lying.extend_from_slice(&[0x20, 0x40, 0, 0, b'U', b'T', 0, 0, 0xF0, 0xFF, 0xFF, 0x7F]);
+    let mut garbage = whole.clone();
+    garbage.extend_from_slice(&[0xFE, 0xFF, 0x0D, 0xE0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    let no_uid: Vec<_> = base().into_iter().filter(|e| e.tag != tags::SOP_INSTANCE_UID).collect();
+    let hidden = |bytes: &[u8]| with(vec![Element::new(tags::PIXEL_DATA, Vr::OB, bytes.to_vec())]);
+    let cases: Vec<(&str, Vec<u8>, Reason)> = vec![
+        ("empty", Vec::new(), Reason::NotDicom),
+        ("text", b"Wetherquill is not DICOM and long enough".to_vec(), Reason::NotDicom),
+        ("cut", whole[..whole.len() - 5].to_vec(), Reason::Truncated),
+        ("lying length", lying, Reason::Truncated),
+        ("garbage after it", garbage, Reason::Malformed),
+        ("too deep", with(deep.into_elements()), Reason::NestedTooDeep),
+        ("ultrasound", with(vec![modality("US"), pixels()]), Reason::PixelsUnchecked),
+        ("angiography", with(vec![modality("XA"), pixels()]), Reason::PixelsUnchecked),
+        ("fluoroscopy", with(vec![modality("RF"), pixels()]), Reason::PixelsUnchecked),
+        ("endoscopy", with(vec![modality("ES"), pixels()]), Reason::PixelsUnchecked),
+        ("capture", with(vec![class("1.2.840.10008.5.1.4.1.1.7.2"), pixels()]), Reason::PixelsUnchecked),
+        (
+            "burned in",
+            with(vec![Element::text(tags::BURNED_IN_ANNOTATION, Vr::CS, "YES"), pixels()]),
+            Reason::PixelsUnchecked,
+        ),
+        ("no UID", write(&DataSet::from_elements(no_uid), Syntax::EXPLICIT_LE), Reason::MissingUid),
+        (
+            "unknown syntax",
+            write(&DataSet::from_elements(base()), "1.3.6.1.4.1.99999.9"),
+            Reason::UnknownSyntax,
+        ),
+        ("name in pixels", hidden(b"....Wetherquill....."), Reason::CannotBeMadeSafe),
+        ("number in pixels", hidden(b"..mrn-7719-0043....."), Reason::CannotBeMadeSafe),
+        ("base64 in pixels", hidden(b"..V2V0aGVycXVpbGw=.."), Reason::CannotBeMadeSafe),
+        (
+            "hexadecimal in pixels",
+            hidden(b"..57657468657271756c6c5765746865727175696c6c.."),
+            Reason::CannotBeMadeSafe,
+        ),
+        (
+            "UTF-16 in pixels",
+            hidden(&"Wetherquill.".encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>()),
+            Reason::CannotBeMadeSafe,
+        ),
+    ];
+    let deidentifier = deidentifier();
+    for (name, bytes, expected) in &cases {
+        let outcome = deidentifier.process(bytes, &Context::default());
+        match &outcome {
+            Outcome::Written { .. } => panic!("{name}: written"),
+            Outcome::Quarantined { reason, detail, .. } | Outcome::Rejected { reason, detail, .. } => {
+                assert_eq!(reason, expected, "{name}: {detail}");
+                assert!(!detail.to_lowercase().contains("wetherquill"), "{name}: {detail}");
+            }
+        }
+    }
+    let fine = with(vec![modality("US"), Element::text(tags::BURNED_IN_ANNOTATION, Vr::CS, "NO"), pixels()]);
+    assert!(matches!(deidentifier.process(&fine, &Context::default()), Outcome::Written { .. }));
+}
+
+#[test]
+fn dates_keep_their_intervals_and_subjects_their_pseudonym() {
+    let deidentifier = deidentifier();
+    let out = |id: &str, day: &str, uid: &str| {
+        let source = with(vec![
+            Element::text(tags::PATIENT_ID, Vr::LO, id),
+            Element::text(tags::SOP_INSTANCE_UID, Vr::UI, uid),
+            Element::text(tags::STUDY_DATE, Vr::DA, day),
+            Element::text(tags::STUDY_TIME, Vr::TM, "235959.5"),
+            Element::text(Tag::new(0x0018, 0x1078), Vr::DT, &format!("{day}221500.000000+0100")),
+        ]);
+        match deidentifier.process(&source, &Context::default()) {
+            Outcome::Written { bytes, facts, .. } => {
+                let file = read(&bytes, ReadOptions::default()).unwrap();
+                let text = |t| file.dataset.ascii(t).unwrap().to_string();
+                (
+                    facts.subject.clone(),
+                    text(tags::STUDY_DATE),
+                    text(tags::STUDY_TIME),
+                    text(Tag::new(0x0018, 0x1078)),
+                )
+            }
+            other => panic!("{}", refusal(&other)),
+        }
+    };
+    let (a, b, c) = (
+        out("P1", "20240228", "1.2.3.4.5.6"),
+        out("P1", "20240302", "1.2.3.4.5.7"),
+        out("P2", "20240228", "1.2.3.4.5.8"),
+    );
+    assert_eq!(a.0, b.0);
+    assert_ne!(a.0, c.0);
+    assert_ne!(a.1, c.1, "subjects move by different offsets");
+    let day = |t: &str| jiff::civil::Date::strptime("%Y%m%d", t).unwrap();
+    assert_eq!(day(&a.1).until(day(&b.1)).unwrap().get_days(), 3);
+    assert_eq!(a.2, "235959.5");
+    assert_eq!(a.3, format!("{}221500.000000+0100", a.1), "a date and a date-time of one day stay together");
+}
+
+#[test]
+fn the_same_source_gives_the_same_bytes() {
+    let source = with(vec![Element::text(tags::STUDY_DESCRIPTION, Vr::LO, "CT CHEST Wetherquill")]);
+    let bytes = |d: &Deidentifier| match d.process(&source, &Context::default()) {
+        Outcome::Written { bytes, .. } => bytes,
+        other => panic!("{}", refusal(&other)),
+    };
+    let first = bytes(&deidentifier());
+    assert_eq!(first, bytes(&deidentifier()));
+    let other = Deidentifier::new(Profile::default(), &Secret::new([43; 32])).unwrap();
+    assert_ne!(first, bytes(&other));
+    let file = read(&first, ReadOptions::default()).unwrap();
+    assert_eq!(file.dataset.ascii(tags::STUDY_DESCRIPTION), Some("CT CHEST"));
+    assert_eq!(file.dataset.ascii(tags::PATIENT_IDENTITY_REMOVED), Some("YES"));
+    assert_eq!(file.dataset.ascii(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED), Some("MODIFIED"));
+}
+
+#[test]
+fn the_command_keeps_its_contract() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let dir = tempfile::tempdir().unwrap();
+    let [input, output, map, secret] = ["in", "out", "map.jsonl", "secret"].map(|n| dir.path().join(n));
+    std::fs::create_dir_all(input.join("Wetherquill")).unwrap();
+    for name in ["a.dcm", "b.dcm"] {
+        std::fs::write(input.join("Wetherquill").join(name), with(Vec::new())).unwrap();
+    }
+    std::fs::write(input.join("note.txt"), "Wetherquill is not DICOM").unwrap();
+    symlink(input.join("Wetherquill"), input.join("link")).unwrap();
+    std::fs::write(&secret, "07".repeat(32)).unwrap();
+    let run = |extra: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_gantry"))
+            .args(["deid", "--json", "--secret-file"])
+            .arg(&secret)
+            .arg("--map")
+            .args([&map, &input, &output])
+            .args(extra)
+            .output()
+            .unwrap()
+    };
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(run(&[]).status.code(), Some(3), "others may read the secret");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let first = run(&[]);
+    assert_eq!(first.status.code(), Some(1), "{}", String::from_utf8_lossy(&first.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert_eq!(
+        (&summary["instances"], &summary["written"], &summary["rejected"]),
+        (&3.into(), &2.into(), &1.into())
+    );
+    assert_eq!(std::fs::metadata(&map).unwrap().permissions().mode() & 0o777, 0o600);
+    let tree = |root: &Path| -> BTreeMap<PathBuf, Vec<u8>> {
+        files(root)
+            .into_iter()
+            .map(|p| (p.strip_prefix(root).unwrap().to_path_buf(), std::fs::read(p).unwrap()))
+            .collect()
+    };
+    let before = tree(&output);
+    assert_eq!(before.len(), 3, "two that share a UID, and the ledger");
+    for (path, bytes) in &before {
+        let text = format!("{} {}", path.display(), String::from_utf8_lossy(bytes));
+        assert!(!text.contains("Wetherquill") && !text.contains("7719"), "{}", path.display());
+    }
+    let ledger = String::from_utf8(before[Path::new("ledger.jsonl")].clone()).unwrap();
+    for line in ledger.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let written = line["status"] == "written";
+        assert_eq!(line["verified"], written);
+        assert_eq!(line["output"].as_str().is_some_and(|o| output.join(o).is_file()), written);
+        for key in ["reason", "profile", "options", "version", "actions", "masks"] {
+            assert!(line.get(key).is_some(), "{key}");
+        }
+    }
+    assert_eq!(run(&[]).status.code(), Some(1));
+    assert_eq!(tree(&output), before, "safe to run again, byte for byte");
+    assert_eq!(run(&["--option", "keep_everything"]).status.code(), Some(2));
+    assert_eq!(run(&["--profile", "nobody"]).status.code(), Some(3));
+}
