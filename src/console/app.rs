@@ -134,7 +134,7 @@ impl App {
 
     /// Shows the first screen, or the one that `door` leads to.
     pub fn start(&mut self, door: Option<Door>, slices: &Slices<'_>) -> Vec<Order> {
-        let mut orders = self.own(vec![ask_status()]);
+        let mut orders = Self::own(vec![ask_status()]);
         if let Some(door) = &door
             && let Some(index) = self.screens.iter().position(|screen| screen.name() == door.screen)
         {
@@ -178,7 +178,7 @@ impl App {
             Signal::Input(_) => Vec::new(),
             Signal::Answer { screen, answer, .. } => self.answer(screen, answer, slices),
             Signal::Changed(what) => {
-                let mut orders = self.own(vec![ask_status()]);
+                let mut orders = Self::own(vec![ask_status()]);
                 orders.extend(self.tell(self.current, Message::Changed(what), slices));
                 orders
             }
@@ -197,7 +197,7 @@ impl App {
         self.message.take_if(|(.., until)| now >= *until);
     }
 
-    fn own(&mut self, effects: Effects) -> Vec<Order> {
+    fn own(effects: Effects) -> Vec<Order> {
         effects.into_iter().map(|effect| Order { screen: None, effect }).collect()
     }
 
@@ -392,7 +392,7 @@ impl App {
         }
         let text = open.text[..open.cursor].to_string();
         let question = Complete { text: text.clone() };
-        self.own(vec![screen::ask("completions", question, move |answer| Own::Completions(text, answer))])
+        Self::own(vec![screen::ask("completions", question, move |answer| Own::Completions(text, answer))])
     }
 
     fn tables(&self) -> [&'static [Action]; 3] {
@@ -417,13 +417,10 @@ impl App {
             "app.redraw" => self.redraw = true,
             "app.quit" => self.quit(),
             "app.undo" => {
-                return match self.undo.take() {
-                    Some((task, ..)) => self.own(vec![screen::undo(task)]),
-                    None => {
-                        self.say(Severity::Info, "nothing to take back".into());
-                        Vec::new()
-                    }
-                };
+                if let Some((task, ..)) = self.undo.take() {
+                    return Self::own(vec![screen::undo(task)]);
+                }
+                self.say(Severity::Info, "nothing to take back".into());
             }
             _ => {
                 if let Some(why) = self.screens.get(self.current).and_then(|screen| screen.refuses(name)) {

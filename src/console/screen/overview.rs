@@ -84,8 +84,10 @@ impl Screen for Overview {
 
     fn update(&mut self, message: Message, context: &Context<'_>) -> Effects {
         match message {
-            Message::Enter(_) | Message::Changed(_) | Message::Undone(_) => self.ask(context),
-            Message::Action("screen.refresh") => self.ask(context),
+            Message::Enter(_)
+            | Message::Changed(_)
+            | Message::Undone(_)
+            | Message::Action("screen.refresh") => self.ask(context),
             Message::Action("overview.open" | "list.open" | "list.right") => self.open(),
             Message::Action("overview.queue") => {
                 vec![Effect::Go(query::Door { screen: "queue".into(), filter: String::new(), select: None })]
@@ -196,7 +198,8 @@ impl Overview {
                 draw_chart(canvas, inner, chart, "overview.backlog", &context.graphics, (&x_label, &y_label));
             }
             None => {
-                canvas.empty(inner, "Open review tasks by the hour; the line begins after two hours of work.")
+                canvas
+                    .empty(inner, "Open review tasks by the hour; the line begins after two hours of work.");
             }
         }
     }
