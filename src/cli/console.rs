@@ -54,7 +54,6 @@ pub fn show(connection: &Connection, options: Options) -> Result<Exit, Failure> 
     }
     shown.map_err(|error| {
         let exit = match error.kind() {
-            std::io::ErrorKind::InvalidInput => Exit::Usage,
             std::io::ErrorKind::Other => Exit::Defect,
             _ => Exit::Usage,
         };

@@ -134,7 +134,7 @@ impl App {
 
     /// Shows the first screen, or the one that `door` leads to.
     pub fn start(&mut self, door: Option<Door>, slices: &Slices<'_>) -> Vec<Order> {
-        let mut orders = self.own(vec![ask_status()]);
+        let mut orders = Self::own(vec![ask_status()]);
         if let Some(door) = &door
             && let Some(index) = self.screens.iter().position(|screen| screen.name() == door.screen)
         {
@@ -178,7 +178,7 @@ impl App {
             Signal::Input(_) => Vec::new(),
             Signal::Answer { screen, answer, .. } => self.answer(screen, answer, slices),
             Signal::Changed(what) => {
-                let mut orders = self.own(vec![ask_status()]);
+                let mut orders = Self::own(vec![ask_status()]);
                 orders.extend(self.tell(self.current, Message::Changed(what), slices));
                 orders
             }
@@ -197,7 +197,7 @@ impl App {
         self.message.take_if(|(.., until)| now >= *until);
     }
 
-    fn own(&mut self, effects: Effects) -> Vec<Order> {
+    fn own(effects: Effects) -> Vec<Order> {
         effects.into_iter().map(|effect| Order { screen: None, effect }).collect()
     }
 
@@ -392,7 +392,7 @@ impl App {
         }
         let text = open.text[..open.cursor].to_string();
         let question = Complete { text: text.clone() };
-        self.own(vec![screen::ask("completions", question, move |answer| Own::Completions(text, answer))])
+        Self::own(vec![screen::ask("completions", question, move |answer| Own::Completions(text, answer))])
     }
 
     fn tables(&self) -> [&'static [Action]; 3] {
@@ -417,13 +417,10 @@ impl App {
             "app.redraw" => self.redraw = true,
             "app.quit" => self.quit(),
             "app.undo" => {
-                return match self.undo.take() {
-                    Some((task, ..)) => self.own(vec![screen::undo(task)]),
-                    None => {
-                        self.say(Severity::Info, "nothing to take back".into());
-                        Vec::new()
-                    }
-                };
+                if let Some((task, ..)) = self.undo.take() {
+                    return Self::own(vec![screen::undo(task)]);
+                }
+                self.say(Severity::Info, "nothing to take back".into());
             }
             _ => {
                 if let Some(why) = self.screens.get(self.current).and_then(|screen| screen.refuses(name)) {
@@ -511,44 +508,52 @@ impl App {
         let theme = canvas.theme;
         let bar = Style::new().bg(theme.colour("surface"));
         canvas.restyle(area, bar);
-        let mut right: Vec<(String, Style)> = Vec::new();
-        if let Some(status) = &self.status {
-            if status.errors > 0 {
-                right.push((format!("▲{}", status.errors), theme.severity(Severity::Error).1));
-            }
-            if status.warnings > 0 {
-                right.push((format!("◆{}", status.warnings), theme.severity(Severity::Warning).1));
-            }
-            right.push(match (status.busy, status.attached) {
-                (true, false) => ("● running".into(), theme.style("ok")),
-                (true, true) => ("● attached, running".into(), theme.style("ok")),
-                (false, false) => ("○ idle".into(), theme.dim()),
-                (false, true) => ("○ attached, idle".into(), theme.dim()),
-            });
-            if area.width >= 70 {
-                right.push((fit(&status.project, 24), theme.text()));
-                right.push((fit(&format!("{}·{}", status.user, status.role), 24), theme.dim()));
-            }
-        }
-        right.push((words::clock(self.now_ms), theme.dim()));
-        let width: u16 = right.iter().map(|(text, _)| text.width() as u16 + 2).sum();
+        let Some(screen) = self.screens.get(self.current) else { return };
+        let place = screen.place().map(|place| format!(" ▸ {place}")).unwrap_or_default();
+        let wanted = (10 + screen.title().width() + place.width()) as u16;
+        // What can be left out when the place needs the room, the least important last in the list.
+        let full = self.header_parts(canvas.theme);
+        let is_shown = |level: u8| full.iter().filter(move |(_, _, part)| *part <= level);
+        let width_at = |level: u8| is_shown(level).map(|(text, ..)| text.width() as u16 + 2).sum::<u16>();
+        let level = (0..=3).rev().find(|level| width_at(*level) + wanted < area.width).unwrap_or(0);
+        let width = width_at(level);
         let mut x = area.right().saturating_sub(width);
-        for (text, style) in &right {
+        for (text, style, _) in is_shown(level) {
             canvas.text(x, area.y, area.right() - x, text, style.bg(theme.colour("surface")));
             x += text.width() as u16 + 2;
         }
         let room = area.width.saturating_sub(width + 1);
-        let Some(screen) = self.screens.get(self.current) else { return };
         let strong = theme.bold().bg(theme.colour("surface"));
         let plain = theme.text().bg(theme.colour("surface"));
         let accent = theme.style("accent").bg(theme.colour("surface")).add_modifier(Modifier::BOLD);
-        let place = screen.place().map(|place| format!(" ▸ {place}")).unwrap_or_default();
         canvas.spans(
             area.x,
             area.y,
             room,
             &[(" gantry", accent), (" ▸ ", plain), (screen.title(), strong), (&place, plain)],
         );
+    }
+
+    /// What stands at the right of the header line: text, style, and how readily it goes (0 never).
+    fn header_parts(&self, theme: &super::theme::Theme) -> Vec<(String, Style, u8)> {
+        let mut parts = Vec::new();
+        if let Some(status) = &self.status {
+            if status.errors > 0 {
+                parts.push((format!("▲{}", status.errors), theme.severity(Severity::Error).1, 0));
+            }
+            if status.warnings > 0 {
+                parts.push((format!("◆{}", status.warnings), theme.severity(Severity::Warning).1, 0));
+            }
+            let (shape, word, role) =
+                if status.busy { ("●", "running", "ok") } else { ("○", "idle", "text_dim") };
+            let word = if status.attached { format!("attached, {word}") } else { word.to_string() };
+            parts.push((shape.into(), theme.style(role), 0));
+            parts.push((word, theme.style(role), 1));
+            parts.push((fit(&status.project, 24), theme.text(), 3));
+            parts.push((fit(&format!("{}·{}", status.user, status.role), 24), theme.dim(), 2));
+        }
+        parts.push((words::clock(self.now_ms), theme.dim(), 1));
+        parts
     }
 
     fn draw_keys(&self, canvas: &mut Canvas<'_>, area: Rect) {
@@ -568,8 +573,13 @@ impl App {
             let offer = format!("{text} · u takes it back ({left} s)  ");
             x += canvas.spans(x, area.y, room, &[("✓ ", theme.style("ok")), (&offer, theme.text())]);
         }
+        let mut told: Vec<String> = Vec::new();
         for action in self.tables().into_iter().flatten().filter(|action| !action.brief.is_empty()) {
-            if screen.refuses(action.name).is_some() {
+            let keys = self.keymap.keys(action);
+            // A key that the screen has taken does nothing else.
+            let taken = keys.iter().all(|key| told.contains(key));
+            told.extend(keys);
+            if taken || screen.refuses(action.name).is_some() {
                 continue;
             }
             let Some(key) = self.keymap.keys(action).first().map(|key| shown(key)) else { continue };

@@ -99,6 +99,7 @@ impl OpenDialog {
             KeyCode::PageUp => {
                 self.list.act("list.page_up");
             }
+            KeyCode::Char(_) if key.modifiers.contains(KeyModifiers::ALT) => {}
             _ => return self.edit(key, control),
         }
         Outcome::Open
@@ -235,8 +236,8 @@ impl OpenDialog {
     fn draw_choice(&self, canvas: &mut Canvas<'_>, screen: Rect, title: &str, typed: bool) {
         let shown = self.shown();
         let widest = shown.iter().map(|option| option.width() as u16).max().unwrap_or(0);
-        let width =
-            (widest + 6).max(title.width() as u16 + 6).clamp(40, screen.width.saturating_sub(4).max(4));
+        let most = screen.width.saturating_sub(4).max(4);
+        let width = (widest + 6).max(title.width() as u16 + 6).clamp(most.min(40), most);
         let height = (shown.len() as u16 + 4).clamp(5, screen.height.saturating_sub(2).max(5));
         let area = Rect {
             x: screen.x + screen.width.saturating_sub(width) / 2,

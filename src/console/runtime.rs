@@ -200,11 +200,12 @@ impl Runtime {
                 (dirty, last_frame) = (false, Instant::now());
             }
         }
-        self.leave()
+        self.leave();
+        Ok(())
     }
 
     /// What the user held goes back before the console ends.
-    fn leave(&mut self) -> io::Result<()> {
+    fn leave(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
         let orders = self.app.leave(&|frame: &FrameRef| self.slices.get(frame));
         for order in orders {
@@ -212,7 +213,6 @@ impl Runtime {
                 drop(task(self.client.as_ref()));
             }
         }
-        Ok(())
     }
 
     /// How often time passes.

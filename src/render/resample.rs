@@ -27,7 +27,9 @@ fn taps(origin: f64, step: f64, count: u32, source: u32) -> Vec<Taps> {
             }
             let sum: f32 = weights.iter().sum();
             if sum > 0.0 {
-                weights.iter_mut().for_each(|weight| *weight /= sum);
+                for weight in &mut weights {
+                    *weight /= sum;
+                }
             }
             Taps { first, weights }
         })

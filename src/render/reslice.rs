@@ -65,7 +65,7 @@ pub fn reslice(stack: &[Option<&Slice>], plane: Plane, at: u32, step_mm: f64) ->
     // Up is towards the head; in a coronal stack, seen from above, towards the front.
     let reversed = if across[2].abs() > 0.5 { across[2] > 0.0 } else { across[1] < 0.0 };
     let mut values = Vec::with_capacity(width * stack.len());
-    let mut place = |slice: &Option<&Slice>| {
+    let mut place = |slice: Option<&Slice>| {
         let pixels =
             slice.filter(|s| s.columns as usize == columns && s.rows as usize == rows).map(|s| &s.pixels);
         match (pixels, plane) {
@@ -78,9 +78,9 @@ pub fn reslice(stack: &[Option<&Slice>], plane: Plane, at: u32, step_mm: f64) ->
         Some(())
     };
     if reversed {
-        stack.iter().rev().try_for_each(&mut place)?;
+        stack.iter().copied().rev().try_for_each(&mut place)?;
     } else {
-        stack.iter().try_for_each(&mut place)?;
+        stack.iter().copied().try_for_each(&mut place)?;
     }
     let [a, b, c, d, e, f] = orientation;
     let along = if plane == Plane::Rows { [a, b, c] } else { [d, e, f] };

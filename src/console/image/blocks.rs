@@ -35,7 +35,7 @@ impl Blocks {
                 cell.reset();
                 match depth {
                     Depth::None => {
-                        let mean = (luminance(upper) + luminance(lower)) / 2;
+                        let mean = u32::midpoint(luminance(upper), luminance(lower));
                         cell.set_char(SHADES[mean as usize * (SHADES.len() - 1) / 255]);
                     }
                     Depth::Sixteen => {

@@ -87,7 +87,7 @@ pub struct Question {
 
 impl Default for Question {
     fn default() -> Self {
-        Self { protocol: None, limit: Duration::from_millis(1000) }
+        Self { protocol: None, limit: Duration::from_secs(1) }
     }
 }
 

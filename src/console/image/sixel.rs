@@ -155,7 +155,9 @@ fn quantise(image: &Rgb, registers: usize) -> Indexed {
 
 fn quantise_grey(pixels: &[[u8; 3]], registers: usize) -> Indexed {
     let mut seen = [false; 256];
-    pixels.iter().for_each(|pixel| seen[usize::from(pixel[0])] = true);
+    for pixel in pixels {
+        seen[usize::from(pixel[0])] = true;
+    }
     let steps = registers as u32 - 1;
     // With enough registers each grey has its own; else the nearest of an even ramp.
     let level = |grey: u32| {
@@ -215,7 +217,9 @@ fn median_cut(pixels: &[[u8; 3]], registers: usize) -> Indexed {
     for (index, cells) in boxes.iter().enumerate() {
         let count = cells.iter().map(|at| u64::from(counts[*at])).sum::<u64>().max(1);
         palette.push([0, 1, 2].map(|c| (cells.iter().map(|at| sums[*at][c]).sum::<u64>() / count) as u8));
-        cells.iter().for_each(|at| index_of[*at] = index as u8);
+        for at in cells {
+            index_of[*at] = index as u8;
+        }
     }
     Indexed { palette, pixels: pixels.iter().map(|pixel| index_of[cell(*pixel)]).collect() }
 }

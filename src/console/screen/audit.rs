@@ -19,9 +19,9 @@ const ACTIONS: &[Action] = &[
 const COLUMNS: &[Column] = &[
     Column::number("#", 7, 0),
     Column::text("when", 19, 0, 1),
-    Column::text("who", 10, 1, 0),
-    Column::text("what", 18, 1, 0),
-    Column::text("about", 20, 3, 0),
+    Column::text("who", 8, 1, 0),
+    Column::text("what", 16, 1, 0),
+    Column::text("about", 14, 3, 0),
     Column::text("hash", 13, 0, 3),
 ];
 

@@ -39,7 +39,7 @@ const SORTS: [(SeriesSort, &str); 4] = [
 enum Answer {
     Page(Page, Result<Rows<SeriesRow>, EngineError>),
     Facets(Result<Vec<Facet>, EngineError>),
-    Detail(Result<SeriesView, EngineError>),
+    Detail(Box<Result<SeriesView, EngineError>>),
 }
 
 /// The catalog screen.
@@ -77,7 +77,9 @@ impl Catalog {
             return Vec::new();
         }
         self.detail.wait(context.now_ms);
-        vec![ask("detail", SeriesDetail { series_uid: row.series_uid.clone() }, Answer::Detail)]
+        vec![ask("detail", SeriesDetail { series_uid: row.series_uid.clone() }, |answer| {
+            Answer::Detail(Box::new(answer))
+        })]
     }
 
     fn refresh(&mut self, context: &Context<'_>) -> Effects {
@@ -146,8 +148,9 @@ impl Catalog {
             "catalog.clear" => return self.refilter(String::new(), context),
             "app.back" if !self.filter.is_empty() => return self.refilter(String::new(), context),
             "app.back" => return vec![Effect::Back],
-            "catalog.review" | "list.open" if self.in_facets => return self.toggle_facet(context),
-            "list.mark" if self.in_facets => return self.toggle_facet(context),
+            "catalog.review" | "list.open" | "list.mark" if self.in_facets => {
+                return self.toggle_facet(context);
+            }
             "catalog.review" | "list.open" => return self.open("review"),
             "catalog.audit" => return self.open("audit"),
             "screen.copy" => {
@@ -197,7 +200,7 @@ impl Catalog {
                 Vec::new()
             }
             Answer::Detail(answer) => {
-                self.detail.set(answer);
+                self.detail.set(*answer);
                 self.middle_frame().cloned().map(|frame| Effect::Load(vec![frame])).into_iter().collect()
             }
         }
@@ -367,7 +370,7 @@ impl Catalog {
             let place = if beside {
                 let width = (inner.height * 2).min(inner.width / 2);
                 let place = Rect { x: inner.right() - width, width, ..inner };
-                inner.width -= width + 1;
+                inner.width = inner.width.saturating_sub(width + 1);
                 place
             } else {
                 let height = (inner.height / 2).min(inner.width / 2).min(20);

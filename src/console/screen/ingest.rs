@@ -592,7 +592,7 @@ impl Screen for Ingest {
             self.draw_groups(canvas, main, context);
             return;
         }
-        let height = (main.height * 2 / 5).max(5);
+        let height = (main.height * 2 / 5).max(5).min(main.height);
         self.draw_files(canvas, Rect { height, ..main }, context);
         self.draw_detail(canvas, Rect { y: main.y + height, height: main.height - height, ..main }, context);
     }
@@ -709,7 +709,7 @@ impl Ingest {
         if let Some((_, picture)) = self.picture.as_ref().filter(|(id, _)| *id == view.file.id) {
             let width = (inner.height * 2 + 2).min(inner.width / 2);
             let place = Rect { x: inner.right() - width, width, ..inner };
-            inner.width -= width + 1;
+            inner.width = inner.width.saturating_sub(width + 1);
             draw_picture(canvas, place, view.file.id, picture);
         }
         if view.attributes.is_empty() {
@@ -786,10 +786,14 @@ fn draw_source_more(canvas: &mut Canvas<'_>, area: Rect, source: &SourceView) {
     }
     if area.height > 1 {
         match &source.problem {
-            Some(problem) => {
-                canvas.text(area.x + 2, area.y + 1, area.width - 2, problem, canvas.theme.style("warning"))
-            }
-            None => canvas.text(area.x + 2, area.y + 1, area.width - 2, &source.path, dim),
+            Some(problem) => canvas.text(
+                area.x + 2,
+                area.y + 1,
+                area.width.saturating_sub(2),
+                problem,
+                canvas.theme.style("warning"),
+            ),
+            None => canvas.text(area.x + 2, area.y + 1, area.width.saturating_sub(2), &source.path, dim),
         };
     }
 }

@@ -84,8 +84,10 @@ impl Screen for Overview {
 
     fn update(&mut self, message: Message, context: &Context<'_>) -> Effects {
         match message {
-            Message::Enter(_) | Message::Changed(_) | Message::Undone(_) => self.ask(context),
-            Message::Action("screen.refresh") => self.ask(context),
+            Message::Enter(_)
+            | Message::Changed(_)
+            | Message::Undone(_)
+            | Message::Action("screen.refresh") => self.ask(context),
             Message::Action("overview.open" | "list.open" | "list.right") => self.open(),
             Message::Action("overview.queue") => {
                 vec![Effect::Go(query::Door { screen: "queue".into(), filter: String::new(), select: None })]
@@ -196,7 +198,8 @@ impl Overview {
                 draw_chart(canvas, inner, chart, "overview.backlog", &context.graphics, (&x_label, &y_label));
             }
             None => {
-                canvas.empty(inner, "Open review tasks by the hour; the line begins after two hours of work.")
+                canvas
+                    .empty(inner, "Open review tasks by the hour; the line begins after two hours of work.");
             }
         }
     }
@@ -208,7 +211,7 @@ fn draw_flow(canvas: &mut Canvas<'_>, area: Rect, flow: &[FlowStage]) {
         let x = area.x + width * index as u16;
         let room = width - 1;
         let arrow = index + 1 < flow.len();
-        canvas.text(x + 1, area.y, room - 1, &stage.name, canvas.theme.dim());
+        canvas.text(x + 1, area.y, room, &stage.name, canvas.theme.dim());
         let number = words::count(stage.total);
         let bold = canvas.theme.bold();
         let used = canvas.text(x + 1, area.y + 1, room - 1, &number, bold);
@@ -252,12 +255,13 @@ fn draw_trends(canvas: &mut Canvas<'_>, area: Rect, trends: &[Trend]) {
             Some(change) => format!("{} {:.1}", if change > 0.0 { "▲" } else { "▼" }, change.abs()),
             None => String::new(),
         };
-        let name = (inner.width / 2).min(22);
+        let name = (inner.width * 3 / 5).min(22);
         canvas.text(inner.x, y, name, &trend.name, canvas.theme.text());
         canvas.text_right(inner.right(), y, 7, &change, canvas.theme.dim());
         let room = inner.width.saturating_sub(name + 9);
         let Some(value) = trend.value else {
             let reason = trend.reason.as_deref().unwrap_or("no value yet");
+            let reason = if reason.len() > usize::from(room + 8) { "–" } else { reason };
             canvas.text(inner.x + name + 1, y, room + 8, reason, canvas.theme.dim());
             continue;
         };

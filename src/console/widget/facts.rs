@@ -10,7 +10,7 @@ pub type Fact = (String, String);
 
 /// Draws facts, long values over several lines; returns the lines used.
 pub fn draw_facts(canvas: &mut Canvas<'_>, area: Rect, facts: &[Fact]) -> u16 {
-    let names = facts.iter().map(|(name, _)| name.width() as u16).max().unwrap_or(0).min(area.width / 2);
+    let names = facts.iter().map(|(name, _)| name.width() as u16).max().unwrap_or(0).min(area.width * 2 / 5);
     let mut y = area.y;
     for (name, value) in facts {
         let lines = wrap(value, area.width.saturating_sub(names + 1));

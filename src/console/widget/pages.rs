@@ -12,14 +12,14 @@ const KEPT: usize = 6;
 /// Pages of rows around the cursor.
 #[derive(Debug, Clone)]
 pub struct Pages<T> {
-    pages: BTreeMap<u64, Vec<T>>,
+    kept: BTreeMap<u64, Vec<T>>,
     total: Option<u64>,
     stale: bool,
 }
 
 impl<T> Default for Pages<T> {
     fn default() -> Self {
-        Self { pages: BTreeMap::new(), total: None, stale: true }
+        Self { kept: BTreeMap::new(), total: None, stale: true }
     }
 }
 
@@ -41,12 +41,12 @@ impl<T> Pages<T> {
 
     /// The row, if its page is in memory.
     pub fn get(&self, index: u64) -> Option<&T> {
-        self.pages.get(&(index / PAGE))?.get((index % PAGE) as usize)
+        self.kept.get(&(index / PAGE))?.get((index % PAGE) as usize)
     }
 
     /// Rows in memory, with their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
-        self.pages.iter().flat_map(|(page, rows)| (0..).map(move |row| page * PAGE + row).zip(rows))
+        self.kept.iter().flat_map(|(page, rows)| (0..).map(move |row| page * PAGE + row).zip(rows))
     }
 
     /// The page that is needed next, with the cursor at `index`; `None` when all is there.
@@ -54,7 +54,7 @@ impl<T> Pages<T> {
         let wanted = [index, index.saturating_sub(PAGE / 2), index + PAGE / 2];
         let page = wanted.into_iter().map(|at| at / PAGE).find(|page| {
             let beyond = self.total.is_some_and(|total| page * PAGE >= total) && *page > 0;
-            (self.stale || !self.pages.contains_key(page)) && !beyond
+            (self.stale || !self.kept.contains_key(page)) && !beyond
         })?;
         Some(Page { offset: page * PAGE, limit: PAGE as u32 })
     }
@@ -62,16 +62,16 @@ impl<T> Pages<T> {
     /// A page came.
     pub fn put(&mut self, page: Page, rows: Rows<T>) {
         if self.stale {
-            self.pages.clear();
+            self.kept.clear();
             self.stale = false;
         }
         self.total = Some(rows.total);
         let number = page.offset / PAGE;
-        self.pages.insert(number, rows.rows);
-        while self.pages.len() > KEPT {
-            let farthest = self.pages.keys().copied().max_by_key(|other| other.abs_diff(number));
+        self.kept.insert(number, rows.rows);
+        while self.kept.len() > KEPT {
+            let farthest = self.kept.keys().copied().max_by_key(|other| other.abs_diff(number));
             if let Some(farthest) = farthest {
-                self.pages.remove(&farthest);
+                self.kept.remove(&farthest);
             }
         }
     }
@@ -94,7 +94,7 @@ mod tests {
             }
             assert_eq!(pages.get(index), Some(&index));
         }
-        assert!(asked.len() <= 12 && pages.pages.len() <= KEPT, "{asked:?}");
+        assert!(asked.len() <= 12 && pages.kept.len() <= KEPT, "{asked:?}");
         assert_eq!(pages.get(0), None);
     }
 }

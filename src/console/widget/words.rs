@@ -1,5 +1,9 @@
 //! Numbers and times as people read them.
 
+use std::sync::OnceLock;
+
+use jiff::tz::TimeZone;
+
 /// `1 204`: thousands apart.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -31,12 +35,19 @@ pub fn ago(at_ms: i64, now_ms: i64) -> String {
     }
 }
 
+/// The zone in which times are shown.
+static ZONE: OnceLock<TimeZone> = OnceLock::new();
+
+/// Shows times in this zone; without it, and once a time was shown, in the system's.
+pub fn use_zone(zone: TimeZone) {
+    let _ = ZONE.set(zone);
+}
+
 /// `2026-11-24 14:02:11`, in the local zone: for details.
 pub fn exact(at_ms: i64) -> String {
+    let zone = ZONE.get_or_init(TimeZone::system).clone();
     match jiff::Timestamp::from_millisecond(at_ms) {
-        Ok(time) => {
-            time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
-        }
+        Ok(time) => time.to_zoned_datetime(zone).strftime("%Y-%m-%d %H:%M:%S").to_string(),
         Err(_) => "–".into(),
     }
 }

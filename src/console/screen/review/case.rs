@@ -49,7 +49,7 @@ impl Case {
 }
 
 pub(super) enum Answer {
-    Opened(Outcome<Case>),
+    Opened(Outcome<Box<Case>>),
     Next(Outcome<Option<Box<Case>>>),
     Decided { task: i64, decision: Decision, outcome: Outcome<()>, next: Outcome<Option<Box<Case>>> },
     Ahead(Option<Box<Case>>, Option<u64>),
@@ -59,7 +59,7 @@ pub(super) enum Answer {
 
 /// Opens and claims a task by its number, or looks at a series by its UID.
 pub(super) fn open(select: String) -> Effect {
-    Effect::Act(Box::new(move |client| Box::new(Answer::Opened(open_now(client, &select)))))
+    Effect::Act(Box::new(move |client| Box::new(Answer::Opened(open_now(client, &select).map(Box::new)))))
 }
 
 fn open_now(client: &dyn Client, select: &str) -> Outcome<Case> {

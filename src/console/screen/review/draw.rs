@@ -5,7 +5,7 @@ use ratatui::layout::{Rect, Size};
 use super::Review;
 use super::case::Case;
 use super::picture::Seen;
-use crate::console::canvas::Canvas;
+use crate::console::canvas::{Canvas, fit, wrap};
 use crate::console::image::{Protocol, target};
 use crate::console::screen::{Context, draw_absent, spinner};
 use crate::console::widget::{draw_facts, words};
@@ -38,7 +38,10 @@ impl Review {
     }
 
     fn draw_slice(&self, canvas: &mut Canvas<'_>, area: Rect, case: &Case, context: &Context<'_>) {
-        let inner = canvas.pane(area, &self.caption(case), true);
+        // In half-blocks the upper orientation letter stands on the same line.
+        let letters = context.graphics.protocol == Protocol::HalfBlocks;
+        let room = area.width.saturating_sub(if letters { 9 } else { 4 });
+        let inner = canvas.pane(area, &fit(&self.caption(case), room), true);
         let seen = self.looking.seen(case, context);
         self.picture.set(inner);
         match seen {
@@ -48,21 +51,21 @@ impl Review {
                 if !canvas.picture(inner, want) {
                     canvas.empty(inner, spinner(context.now_ms));
                 }
-                if context.graphics.protocol == Protocol::HalfBlocks {
+                if letters {
                     draw_letters(canvas, area, &slice);
                 }
                 let line = self.reading(&slice, size, inner, context);
-                self.foot(canvas, area, &line);
+                Self::foot(canvas, area, &line);
             }
             Seen::Waiting => {
                 if !canvas.keep(inner, "review") {
                     canvas.empty(inner, &format!("{} decoding", spinner(context.now_ms)));
                 }
-                self.foot(canvas, area, &format!("{} decoding", spinner(context.now_ms)));
+                Self::foot(canvas, area, &format!("{} decoding", spinner(context.now_ms)));
             }
             Seen::Failed(why) => canvas.empty(inner, &format!("▲ This slice cannot be shown: {why}")),
             Seen::Nothing => {
-                canvas.empty(inner, "This series has no image; what refers to it stands beside.")
+                canvas.empty(inner, "This series has no image; what refers to it stands beside.");
             }
         }
     }
@@ -89,7 +92,9 @@ impl Review {
         let (window, name) = self.looking.window(slice);
         let number = |value: f64| {
             let text = if window.width >= 20.0 { format!("{value:.0}") } else { format!("{value:.3}") };
-            text.replace('-', "−")
+            let short =
+                if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+            short.replace('-', "−")
         };
         let mut parts = Vec::new();
         if matches!(slice.pixels, crate::render::Pixels::Grey(_)) {
@@ -124,16 +129,14 @@ impl Review {
         parts.join(" · ")
     }
 
-    fn foot(&self, canvas: &mut Canvas<'_>, area: Rect, line: &str) {
+    fn foot(canvas: &mut Canvas<'_>, area: Rect, line: &str) {
         let y = area.bottom() - 1;
         canvas.text(area.x + 1, y, area.width.saturating_sub(2), &format!(" {line} "), canvas.theme.text());
     }
 
     fn draw_side(&self, canvas: &mut Canvas<'_>, area: Rect, case: &Case, context: &Context<'_>) {
         let findings = &case.series.findings;
-        let wanted = findings
-            .iter()
-            .map(|f| super::super::super::canvas::wrap(&f.message, area.width - 4).len() as u16);
+        let wanted = findings.iter().map(|f| wrap(&f.message, area.width - 4).len() as u16);
         let height = (wanted.sum::<u16>().max(1) + 2).clamp(4, (area.height / 2).max(4));
         let top = Rect { height, ..area };
         let inner = canvas.pane(top, "Findings", false);

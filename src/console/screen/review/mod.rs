@@ -102,7 +102,7 @@ impl Review {
     }
 
     fn look_ahead(&self, context: &Context<'_>) -> Effects {
-        let current = self.case.value.as_ref().and_then(|case| case.task());
+        let current = self.case.value.as_ref().and_then(Case::task);
         vec![case::ask_next(current, self.filter.clone(), self.skipped.clone(), context.now_ms)]
     }
 
@@ -182,8 +182,8 @@ impl Review {
             "screen.refresh" => return self.reopen(context),
             "app.back" => return vec![Effect::Back],
             "review.cine" => self.playing = if self.playing.is_some() { None } else { Some(context.now_ms) },
-            "review.next_finding" => self.to_finding(1),
-            "review.previous_finding" => self.to_finding(-1),
+            "review.next_finding" => self.show_finding(1),
+            "review.previous_finding" => self.show_finding(-1),
             name => self.look(name, context),
         }
         self.moved()
@@ -224,7 +224,7 @@ impl Review {
         select.map(case::open).into_iter().collect()
     }
 
-    fn to_finding(&mut self, step: isize) {
+    fn show_finding(&mut self, step: isize) {
         let Some(case) = &self.case.value else { return };
         let count = case.series.findings.len() as isize;
         if count == 0 {
@@ -243,7 +243,7 @@ impl Review {
 
     fn answer(&mut self, answer: Answer, context: &Context<'_>) -> Effects {
         match answer {
-            Answer::Opened(Ok(case)) => self.show(Some(case), context),
+            Answer::Opened(Ok(case)) => self.show(Some(*case), context),
             Answer::Opened(Err(error)) => {
                 self.case.value = None;
                 self.case.set(Err(error));
@@ -359,7 +359,8 @@ impl Screen for Review {
     fn refuses(&self, action: &str) -> Option<String> {
         let case = self.case.value.as_ref();
         match action {
-            "review.skip" | "list.open" => None,
+            "review.skip" => None,
+            "list.open" => case.is_some().then(|| "there is nothing deeper".into()),
             _ if !action.starts_with("review.") => None,
             _ if case.is_none() => Some("no case is open".into()),
             "review.accept" | "review.return" | "review.accept_comment" => {

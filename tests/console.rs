@@ -1,0 +1,12 @@
+//! The console through its public seam: messages in, frames out, over an engine of plain structs.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "console/bench.rs"]
+mod bench;
+mod common;
+#[path = "console/frames.rs"]
+mod frames;
+#[path = "console/review.rs"]
+mod review;
+#[path = "console/stub.rs"]
+mod stub;

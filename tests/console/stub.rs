@@ -1,0 +1,381 @@
+//! An engine of plain structs: enough of a workspace for the screens to be drawn and driven.
+
+use std::sync::Mutex;
+
+use gantry::engine::command::*;
+use gantry::engine::query::*;
+use gantry::engine::{Client, EngineError};
+use gantry::model::Event;
+use serde_json::{Value, json};
+
+/// 24 November 2026, 14:02 UTC.
+pub const NOW: i64 = 1_795_528_920_000;
+const MINUTE: i64 = 60_000;
+
+#[derive(Default)]
+pub struct Stub {
+    /// Commands as they came.
+    pub acts: Mutex<Vec<Command>>,
+    /// Queries as they came.
+    pub asked: Mutex<Vec<Query>>,
+    /// Tasks that are decided.
+    pub decided: Mutex<Vec<i64>>,
+    /// An empty workspace.
+    pub empty: bool,
+}
+
+pub fn series(index: u64) -> SeriesRow {
+    SeriesRow {
+        subject: format!("subj-{:04}", index / 3),
+        study_uid: format!("2.25.7{}", index / 3),
+        study_date: Some("2026-11-20".into()),
+        study_description: Some("Thorax low dose".into()),
+        series_uid: format!("2.25.31415926535897932384{index:04}"),
+        series_number: Some(index as i32 % 3 + 1),
+        modality: if index % 4 == 3 { "MR" } else { "CT" }.into(),
+        body_part: Some("CHEST".into()),
+        description: Some("Lung 1.25 mm".into()),
+        site: if index.is_multiple_of(2) { "site-A" } else { "site-B" }.into(),
+        instances: 24,
+        frames: 24,
+        matrix: Some((64, 64)),
+        spacing_mm: Some([0.7, 0.7, 1.25]),
+        findings: (u32::from(index == 0), u32::from(index == 1), 0),
+        state: "in_review".into(),
+        latest_ms: NOW - 10 * MINUTE,
+    }
+}
+
+pub fn task(id: i64) -> TaskRow {
+    let series = series(id as u64);
+    TaskRow {
+        id,
+        series_uid: series.series_uid,
+        subject: series.subject,
+        site: series.site,
+        modality: series.modality,
+        body_part: series.body_part,
+        description: series.description,
+        frames: series.frames,
+        state: "open".into(),
+        assignee: None,
+        claim_until_ms: None,
+        why: if id == 0 { "missing slices".into() } else { "every series".into() },
+        severity: (id == 0).then_some(Severity::Error),
+        due_ms: Some(NOW + (id - 1) * 90 * MINUTE),
+        created_ms: NOW - 180 * MINUTE,
+        decision: None,
+    }
+}
+
+fn view(row: SeriesRow) -> SeriesView {
+    let index: u64 = row.series_uid[row.series_uid.len() - 4..].parse().unwrap();
+    let frames = (0..24).map(|frame| FrameRef {
+        blob: format!("{index:04}"),
+        sop_uid: format!("2.25.99{index}{frame}"),
+        frame,
+    });
+    let findings = if index == 0 {
+        vec![FindingView {
+            check: "missing_slices".into(),
+            severity: Severity::Error,
+            message: "a slice is missing at 88.5 mm: steps of 2.5 mm where others are 1.25 mm".into(),
+            evidence: json!({"step_mm": 2.5}),
+            slices: vec![5, 6],
+        }]
+    } else {
+        Vec::new()
+    };
+    SeriesView {
+        stacks: vec![StackView {
+            slices: 24,
+            volumes: 1,
+            rows: 64,
+            columns: 64,
+            spacing_mm: row.spacing_mm,
+            orientation: Some([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
+            affine_ras: None,
+            frames: frames.collect(),
+        }],
+        findings,
+        facts: vec![("vendor".into(), "Acme\x1b[31m Imaging".into()), ("kernel".into(), "B70f".into())],
+        linked: vec![("SEG".into(), "2.25.5".into())],
+        history: vec![entry(7)],
+        task: Some(index as i64),
+        row,
+    }
+}
+
+fn entry(sequence: u64) -> TrailEntry {
+    TrailEntry {
+        sequence,
+        at_ms: NOW - sequence as i64 * MINUTE,
+        actor: if sequence.is_multiple_of(3) { "amira" } else { "gantry" }.into(),
+        action: "review.accept".into(),
+        object: format!("task {sequence}"),
+        detail: json!({"reason": "every series"}),
+        hash: format!("{sequence:064x}"),
+    }
+}
+
+impl Stub {
+    fn open(&self) -> Vec<i64> {
+        let decided = self.decided.lock().unwrap();
+        (0..12).filter(|id| !self.empty && !decided.contains(id)).collect()
+    }
+
+    fn queue(&self, query: &Queue) -> QueueView {
+        let open = self.open();
+        let ids: Vec<i64> = match query.view {
+            QueueTab::Open | QueueTab::All => open.clone(),
+            QueueTab::Overdue => open.iter().copied().filter(|id| *id < 1).collect(),
+            QueueTab::Mine | QueueTab::Done => Vec::new(),
+        };
+        let rows = ids.iter().skip(query.page.offset as usize).take(query.page.limit as usize);
+        QueueView {
+            rows: rows.map(|id| task(*id)).collect(),
+            total: ids.len() as u64,
+            counts: vec![
+                (QueueTab::Open, open.len() as u64),
+                (QueueTab::Overdue, 1),
+                (QueueTab::All, open.len() as u64),
+            ],
+        }
+    }
+
+    fn overview(&self) -> OverviewView {
+        let names = ["received", "de-identified", "catalogued", "checked", "in review", "accepted"];
+        let flow = names.iter().enumerate().map(|(at, name)| FlowStage {
+            name: (*name).into(),
+            total: 1204 / (at as u64 + 1),
+            last_hour: 40,
+            slots: (0..12).map(|slot| (slot * 7 + at as u64) % 11).collect(),
+            aside: vec![(
+                at as u64,
+                ["settling", "quarantined", "waiting", "running", "overdue", "returned"][at].into(),
+            )],
+        });
+        let door =
+            |screen: &str, filter: &str| Door { screen: screen.into(), filter: filter.into(), select: None };
+        let alert = |severity, text: &str, door| Alert { severity, text: text.into(), door };
+        OverviewView {
+            flow: flow.collect(),
+            attention: vec![
+                alert(
+                    Severity::Error,
+                    "site-B: 14 series with missing slices",
+                    door("catalog", "site:site-B finding:missing_slices"),
+                ),
+                alert(
+                    Severity::Warning,
+                    "inbox \"pacs\": no file events, the rescan finds files",
+                    door("ingest", ""),
+                ),
+            ],
+            trends: vec![
+                Trend {
+                    name: "first-pass accuracy".into(),
+                    value: Some(91.2),
+                    ci95: Some((86.0, 94.1)),
+                    before: Some(94.0),
+                    unit: "%".into(),
+                    reason: None,
+                },
+                Trend {
+                    name: "median cycle time".into(),
+                    value: None,
+                    ci95: None,
+                    before: None,
+                    unit: "d".into(),
+                    reason: Some("nothing decided".into()),
+                },
+            ],
+            backlog: (0..48).map(|hour| (NOW - (48 - hour) * 60 * MINUTE, (hour * 3 % 40) as u64)).collect(),
+            disk_free_bytes: 56_400_000_000,
+            store_bytes: 63_000_000,
+        }
+    }
+
+    fn groups(&self) -> Vec<IntakeGroup> {
+        let group = |status, reason: &str, explanation: &str, count| IntakeGroup {
+            key: format!("{reason}/site-A"),
+            status,
+            reason: reason.into(),
+            explanation: explanation.into(),
+            site: "site-A".into(),
+            day: "2026-11-24".into(),
+            count,
+            latest_ms: NOW - 5 * MINUTE,
+        };
+        vec![
+            group(
+                IntakeStatus::Quarantined,
+                "pixels_unchecked",
+                "The pixels may show a name; somebody has to look.",
+                14,
+            ),
+            group(IntakeStatus::Rejected, "not_dicom", "The file is not DICOM.", 1204),
+        ]
+    }
+
+    fn answer(&self, query: Query) -> Result<Value, EngineError> {
+        let value = |value: &dyn erased::Json| Ok(value.json());
+        match query {
+            Query::Status(_) => value(&StatusView {
+                project: "lung-2026".into(),
+                user: "amira".into(),
+                role: "qa".into(),
+                busy: true,
+                attached: true,
+                errors: 2,
+                warnings: 1,
+                revision: 7,
+            }),
+            Query::Overview(_) => value(&self.overview()),
+            Query::Sources(_) => value(&vec![SourceView {
+                name: "pacs".into(),
+                kind: "folder".into(),
+                path: "/data/pacs".into(),
+                site: "site-A".into(),
+                after: "keep".into(),
+                events: false,
+                problem: Some("no file events on this mount; the rescan finds files".into()),
+                by_event: 0,
+                by_rescan: 1204,
+                settling: 3,
+                waiting: 12,
+                received: 1204,
+                slots: vec![0, 3, 8, 12, 4, 0, 0, 1, 2, 30, 22, 9],
+                last_arrival_ms: Some(NOW - 2 * MINUTE),
+            }]),
+            Query::IntakeGroups(_) => value(&if self.empty { Vec::new() } else { self.groups() }),
+            Query::IntakeFiles(files) => {
+                let rows = (0..14).skip(files.page.offset as usize).map(|id| IntakeFile {
+                    id,
+                    path: format!("/data/pacs/DOE^JANE/{id}.dcm"),
+                    bytes: 531_000,
+                    sha256: format!("{id:064x}"),
+                    status: IntakeStatus::Quarantined,
+                    reason: "pixels_unchecked".into(),
+                    detail: "(0028,0301) absent".into(),
+                    at_ms: NOW - 6 * MINUTE,
+                });
+                value(&Rows { rows: rows.collect::<Vec<_>>(), total: 14 })
+            }
+            Query::IntakeDetail(detail) => value(&IntakeDetailView {
+                file: IntakeFile {
+                    id: detail.id,
+                    path: String::new(),
+                    bytes: 531_000,
+                    sha256: String::new(),
+                    status: IntakeStatus::Quarantined,
+                    reason: "pixels_unchecked".into(),
+                    detail: String::new(),
+                    at_ms: NOW,
+                },
+                attributes: vec![AttributeRow {
+                    tag: "(0010,0010)".into(),
+                    keyword: "PatientName".into(),
+                    vr: "PN".into(),
+                    value: if detail.reveal { "Doe^Jane" } else { "•••" }.into(),
+                    action: "Z".into(),
+                }],
+                has_picture: false,
+            }),
+            Query::Facets(_) => value(&vec![
+                Facet {
+                    name: "modality".into(),
+                    values: vec![("CT".into(), 900_000), ("MR".into(), 100_000)],
+                },
+                Facet {
+                    name: "site".into(),
+                    values: vec![("site-A".into(), 500_000), ("site-B".into(), 500_000)],
+                },
+            ]),
+            Query::SeriesPage(page) => {
+                let total = if self.empty { 0 } else { 1_000_000 };
+                let end = (page.page.offset + u64::from(page.page.limit)).min(total);
+                value(&Rows { rows: (page.page.offset..end).map(series).collect::<Vec<_>>(), total })
+            }
+            Query::SeriesDetail(detail) => {
+                let index = detail.series_uid[detail.series_uid.len() - 4..].parse().unwrap();
+                value(&view(series(index)))
+            }
+            Query::Complete(complete) => value(&vec![format!("{}ality:", complete.text)]),
+            Query::Queue(queue) => value(&self.queue(&queue)),
+            Query::Task(task_query) => {
+                let row = task(task_query.id);
+                value(&TaskView {
+                    series: view(series(task_query.id as u64)),
+                    row,
+                    return_reasons: vec!["incomplete series".into(), "motion or artefact".into()],
+                })
+            }
+            Query::History(history) => {
+                let end = (history.page.offset + u64::from(history.page.limit)).min(500);
+                value(&Rows { rows: (history.page.offset..end).map(entry).collect::<Vec<_>>(), total: 500 })
+            }
+            _ => Err(EngineError::Invalid { why: "not part of this test".into() }),
+        }
+    }
+
+    fn perform(&self, command: Command) -> Result<Value, EngineError> {
+        self.acts.lock().unwrap().push(command.clone());
+        match command {
+            Command::ClaimNext(next) => {
+                let id = self.open().into_iter().find(|id| !next.except.contains(id));
+                Ok(serde_json::to_value(id).unwrap())
+            }
+            Command::DecideTask(decide) => {
+                self.decided.lock().unwrap().push(decide.task);
+                Ok(Value::Null)
+            }
+            Command::UndoDecision(undo) => {
+                self.decided.lock().unwrap().retain(|id| *id != undo.task);
+                Ok(Value::Null)
+            }
+            Command::RetryIntake(_) | Command::ReleaseIntake(_) | Command::DiscardIntake(_) => {
+                Ok(serde_json::to_value(Moved { moved: 12, refused: vec![(2, "no longer there".into())] })
+                    .unwrap())
+            }
+            _ => Ok(Value::Null),
+        }
+    }
+}
+
+mod erased {
+    use serde::Serialize;
+
+    pub trait Json {
+        fn json(&self) -> serde_json::Value;
+    }
+
+    impl<T: Serialize> Json for T {
+        fn json(&self) -> serde_json::Value {
+            serde_json::to_value(self).unwrap()
+        }
+    }
+}
+
+impl Client for Stub {
+    fn query(&self, query: Query) -> Result<Value, EngineError> {
+        self.asked.lock().unwrap().push(query.clone());
+        self.answer(query)
+    }
+
+    fn command(&self, command: Command) -> Result<Value, EngineError> {
+        self.perform(command)
+    }
+
+    fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Event> {
+        tokio::sync::broadcast::channel(1).1
+    }
+
+    fn blob(&self, hash: &str) -> Result<Vec<u8>, EngineError> {
+        Err(EngineError::NotFound { what: "blob".into(), id: hash.into() })
+    }
+
+    fn quarantined(&self, id: i64) -> Result<Vec<u8>, EngineError> {
+        Err(EngineError::NotFound { what: "file".into(), id: id.to_string() })
+    }
+}
