@@ -8,6 +8,7 @@ mod connect;
 pub mod console;
 mod convert;
 pub mod deid;
+pub mod demo;
 pub mod drift;
 mod exit;
 pub mod export;
@@ -66,6 +67,8 @@ pub struct Global {
 /// One variant per command; the arguments and the doing are in the command's own file.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// A workspace with invented studies and planted faults, run through the whole line
+    Demo(demo::Args),
     /// Make a workspace
     Init(workspace::Init),
     /// Show, check or change the configuration
@@ -127,7 +130,7 @@ pub fn main() -> ExitCode {
     log::hush_panics();
     match &cli.command {
         // These have a log file in the workspace; the console has no stderr to write to.
-        None | Some(Command::Run(_)) => {}
+        None | Some(Command::Run(_) | Command::Demo(_)) => {}
         Some(_) => log::init(cli.global.verbose, None),
     }
     match run(&cli, &out) {
@@ -145,6 +148,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         None => console::run(&console::Args::default(), global),
         Some(Command::Console(args)) => console::run(args, global),
         Some(Command::View(args)) => view::run(args, out),
+        Some(Command::Demo(args)) => demo::run(args, global, out),
         Some(Command::Init(args)) => workspace::init(args, out),
         Some(Command::Config(args)) => workspace::config(args, global, out),
         Some(Command::Doctor) => workspace::doctor(global, out),

@@ -14,7 +14,10 @@ const COLUMNS: usize = 512;
 const ZOOM: usize = 2;
 
 /// The file.
-pub fn dose_report(study: &Study) -> Vec<u8> {
+///
+/// # Errors
+/// As [`Study::files`].
+pub fn dose_report(study: &Study) -> std::io::Result<Vec<u8>> {
     let uid = study.uid(90);
     let mut o = study.common(SECONDARY_CAPTURE, &uid, "CT");
     text(&mut o, tags::CONVERSION_TYPE, VR::CS, "WSD");

@@ -175,7 +175,15 @@ impl Fault {
     }
 
     /// Changes the files of the study. Those that [`Expected::File`] means are marked.
-    pub fn on_files(self, study: &Study, files: &mut Vec<SourceFile>, random: &mut SplitMix) {
+    ///
+    /// # Errors
+    /// As [`Study::files`].
+    pub fn on_files(
+        self,
+        study: &Study,
+        files: &mut Vec<SourceFile>,
+        random: &mut SplitMix,
+    ) -> std::io::Result<()> {
         let some = 6 + random.below(files.len() - 12);
         match self {
             Self::NotDicom => {
@@ -202,14 +210,15 @@ impl Fault {
                 let (from, to) = (MATRIX * MATRIX / 2, MATRIX * MATRIX / 2 + MATRIX * 12);
                 image.stored[from..to].fill(study.scanner.stored(-40.0));
                 let name = files[some].name.replace(".dcm", "_resend.dcm");
-                files.push(SourceFile { name, bytes: study.encode(&image), marked: false });
+                files.push(SourceFile { name, bytes: study.encode(&image)?, marked: false });
             }
             Self::PixelsUnchecked => {
-                let bytes = super::burned::dose_report(study);
+                let bytes = super::burned::dose_report(study)?;
                 files.push(SourceFile { name: "DOSE0001.dcm".into(), bytes, marked: true });
             }
             _ => {}
         }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 //! Everything is drawn from a seed: the same seed gives the same bytes of every file. People, places and findings are
 //! invented.
 
+mod arrive;
 mod burned;
 mod faults;
 mod judge;
@@ -14,6 +15,7 @@ mod scanner;
 mod send;
 mod study;
 
+pub use arrive::{Arrivals, Pace};
 pub use faults::{Expected, Fault};
 pub use judge::{Judged, Told, Verdict, judge};
 pub use phantom::{AIR_HU, FAT_HU, LUNG_HU, Nodule, NoduleKind, Phantom, Plane, SOFT_HU};

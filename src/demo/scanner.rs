@@ -175,7 +175,7 @@ pub const SCANNERS: [Scanner; 4] = [
     Scanner {
         site: "valley",
         inbox: "valley",
-        institution: "谷口総合病院",
+        institution: "Taniguchi General Hospital",
         address: "Taniguchi 3-1",
         manufacturer: "TOSHIBA",
         model: "Aquilion ONE",

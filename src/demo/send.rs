@@ -68,7 +68,7 @@ impl Senders {
     pub fn send(&self, plan: StudyPlan, mut pause: impl FnMut() -> bool) -> io::Result<Sent> {
         let study = Study::make(plan);
         let folder = Path::new(study.scanner.inbox).join(format!("{}_CT_{:04}", study.date, plan.number));
-        let files = study.files();
+        let files = study.files()?;
         let mut sent =
             Sent { planted: planted(&study, &folder, &files).into_iter().collect(), ..Sent::default() };
         fs::create_dir_all(self.root.join("inbox").join(&folder))?;

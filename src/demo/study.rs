@@ -1,5 +1,7 @@
 //! A study: what is drawn for it, its images, and its files as the scanner writes them.
 
+use std::io;
+
 use dicom_core::value::{DataSetSequence, PixelFragmentSequence, Value};
 use dicom_core::{DataElement, Length, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
@@ -165,21 +167,23 @@ impl Study {
     }
 
     /// Its files, in the order of their names.
-    pub fn files(&self) -> Vec<SourceFile> {
+    ///
+    /// # Errors
+    /// A value cannot be written in its character set: a defect of the demo.
+    pub fn files(&self) -> io::Result<Vec<SourceFile>> {
         let mut files: Vec<SourceFile> = self
             .images
             .par_iter()
-            .map(|image| SourceFile {
-                name: format!("IM{:04}.dcm", image.number),
-                bytes: self.encode(image),
-                marked: false,
+            .map(|image| {
+                let name = format!("IM{:04}.dcm", image.number);
+                Ok(SourceFile { name, bytes: self.encode(image)?, marked: false })
             })
-            .collect();
+            .collect::<io::Result<_>>()?;
         if let Some(fault) = self.plan.fault {
             let mut random = SplitMix::new(self.plan.seed, 2_000_000 + self.plan.number as u64);
-            fault.on_files(self, &mut files, &mut random);
+            fault.on_files(self, &mut files, &mut random)?;
         }
-        files
+        Ok(files)
     }
 
     fn scan(&self, phantom: &Phantom, middle_mm: f64) -> Vec<Image> {
@@ -231,7 +235,10 @@ impl Study {
     }
 
     /// The file of an image.
-    pub fn encode(&self, image: &Image) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// As [`Study::files`].
+    pub fn encode(&self, image: &Image) -> io::Result<Vec<u8>> {
         let mut object = self.common(CT_IMAGE, &image.uid, self.modality);
         self.put_series(&mut object);
         self.put_acquisition(&mut object, image);
@@ -385,7 +392,10 @@ fn put_plane(o: &mut InMemDicomObject, plane: &Plane) {
 }
 
 /// The whole file, with preamble and file meta information.
-pub fn write(object: InMemDicomObject, class: &str, uid: &str, syntax: &str) -> Vec<u8> {
+///
+/// # Errors
+/// A value cannot be written in its character set.
+pub fn write(object: InMemDicomObject, class: &str, uid: &str, syntax: &str) -> io::Result<Vec<u8>> {
     let meta = FileMetaTableBuilder::new()
         .transfer_syntax(syntax)
         .media_storage_sop_class_uid(class)
@@ -393,11 +403,8 @@ pub fn write(object: InMemDicomObject, class: &str, uid: &str, syntax: &str) -> 
         .implementation_class_uid(IMPLEMENTATION)
         .implementation_version_name("INVENTED_1");
     let mut bytes = Vec::new();
-    // Writing to memory what was just put together cannot fail; were it to, the demo would miss the file and say so.
-    if let Ok(file) = object.with_meta(meta) {
-        let _ = file.write_all(&mut bytes);
-    }
-    bytes
+    object.with_meta(meta).map_err(io::Error::other)?.write_all(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
 }
 
 /// Puts a text value.

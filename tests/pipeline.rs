@@ -1,0 +1,297 @@
+//! The line from inbox to task, through its public seam: the binary, and the engine.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gantry::config::Workspace;
+use gantry::daemon::{Attached, Server};
+use gantry::demo::{Fault, Senders, Study, StudyPlan, plans};
+use gantry::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision, Ingest, IngestOutcome};
+use gantry::engine::query::{self, Page, Queue, QueueTab, VerifyTrail};
+use gantry::engine::{Client, Engine, EngineError, now_ms};
+use gantry::measure::agreement::bootstrap::SplitMix;
+
+fn plan(number: usize, fault: Option<Fault>) -> StudyPlan {
+    let scanner = fault.and_then(Fault::scanner).unwrap_or(number % 4);
+    StudyPlan { seed: 3, number, subject: number, scanner, visit: 0, fault }
+}
+
+/// Writes the first `most` files of each study below `root`; how many that makes.
+fn write_studies(root: &Path, studies: usize, most: usize) -> u64 {
+    let mut written = 0;
+    for number in 1..=studies {
+        let folder = root.join(format!("study {number}"));
+        fs::create_dir_all(&folder).unwrap();
+        for file in Study::make(plan(number, None)).files().unwrap().into_iter().take(most) {
+            fs::write(folder.join(file.name), file.bytes).unwrap();
+            written += 1;
+        }
+    }
+    written
+}
+
+fn workspace(root: &Path, more: &str) -> Workspace {
+    let workspace = Workspace::init(root).unwrap();
+    let text = fs::read_to_string(workspace.config_file()).unwrap();
+    let text = text
+        .replace("[ingest]", "[ingest]\nsettle_ms = 1000\nrescan_seconds = 1\nseries_quiet_ms = 300")
+        + more;
+    fs::write(workspace.config_file(), text).unwrap();
+    workspace
+}
+
+fn inbox(name: &str, path: &Path, more: &str) -> String {
+    format!("\n[[inbox]]\nname = {name:?}\npath = {:?}\nsite = \"A\"\n{more}\n", path.to_str().unwrap())
+}
+
+fn ingest(engine: &Arc<Engine>, path: &Path) -> IngestOutcome {
+    let session = engine.session("tester", false);
+    let command = Ingest { paths: vec![path.to_str().unwrap().into()], site: "A".into() };
+    (&session as &dyn Client).act(command).unwrap()
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(90);
+    while !done() {
+        assert!(Instant::now() < end, "timed out: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn files_below(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path => drop(found.insert(path.strip_prefix(root).unwrap().into(), fs::read(path).unwrap())),
+            }
+        }
+    }
+    found
+}
+
+fn gantry(workspace: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gantry"));
+    command.arg("--workspace").arg(workspace).arg("--json").stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn every_file_is_accounted_for_and_again_as_a_duplicate() {
+    let dir = tempfile::tempdir().unwrap();
+    let senders = Senders::new(dir.path()).unwrap();
+    let mut sent = 0;
+    for fault in [Fault::NotDicom, Fault::Truncated, Fault::Duplicate, Fault::PixelsUnchecked] {
+        sent += senders.send(plan(sent as usize + 1, Some(fault)), || true).unwrap().files;
+    }
+    let engine = Engine::open(workspace(&dir.path().join("w"), "")).unwrap();
+    let inboxes = dir.path().join("inbox");
+    let first = ingest(&engine, &inboxes);
+    assert_eq!((first.received, first.rejected, first.quarantined, first.duplicates), (sent, 1, 2, 3));
+    assert_eq!(first.deidentified, sent - 6);
+    assert_eq!((first.series, first.jobs_failed), (4, 0));
+    let before = files_below(&dir.path().join("w/store"));
+    let again = ingest(&engine, &inboxes);
+    assert_eq!((again.received, again.rejected, again.quarantined), (sent, 1, 2));
+    assert_eq!((again.deidentified, again.duplicates), (0, sent - 3));
+    assert_eq!(files_below(&dir.path().join("w/store")), before);
+}
+
+/// What the catalog says of each series, without its times.
+fn told(root: &Path) -> BTreeSet<String> {
+    let ran = gantry(root).args(["search", "modality:CT"]).output().unwrap();
+    assert!(ran.status.success());
+    String::from_utf8(ran.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let mut row: serde_json::Value = serde_json::from_str(line).unwrap();
+            row.as_object_mut().unwrap().remove("latest_ms");
+            row.to_string()
+        })
+        .collect()
+}
+
+#[test]
+fn twenty_kills_during_an_ingest_leave_what_an_undisturbed_one_leaves() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("source");
+    let files = write_studies(&source, 4, 40);
+    let (calm, torn) = (dir.path().join("calm"), dir.path().join("torn"));
+    workspace(&calm, "");
+    workspace(&torn, "");
+    fs::copy(calm.join("secret"), torn.join("secret")).unwrap();
+    let started = Instant::now();
+    let ran = gantry(&calm).arg("ingest").arg(&source).args(["--site", "A"]).output().unwrap();
+    let whole: IngestOutcome = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!((whole.received, whole.deidentified), (files, files));
+    let (time, mut random) = (started.elapsed(), SplitMix::new(4, 4));
+    let mut killed = 0;
+    for _ in 0..20 {
+        let mut child = gantry(&torn).arg("ingest").arg(&source).args(["--site", "A"]).spawn().unwrap();
+        std::thread::sleep(time.mul_f64(0.02 + 0.5 * random.unit()));
+        killed += u32::from(child.try_wait().unwrap().is_none());
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    assert!(killed >= 10, "only {killed} of 20 were killed at work");
+    let ran = gantry(&torn).arg("ingest").arg(&source).args(["--site", "A"]).output().unwrap();
+    let last: IngestOutcome = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!((last.received, last.deidentified + last.duplicates, last.jobs_failed), (files, files, 0));
+    let (expected, found) = (files_below(&calm.join("store")), files_below(&torn.join("store")));
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    assert!(found == expected, "bytes differ");
+    assert_eq!(told(&torn), told(&calm));
+    let session = Engine::open(Workspace::open(&torn).unwrap()).unwrap().session("tester", false);
+    let client: &dyn Client = &session;
+    assert!(client.ask(query::ParkedJobs {}).unwrap().is_empty());
+    assert_eq!(client.ask(VerifyTrail {}).unwrap().broken, None);
+    let page = Page { offset: 0, limit: 100 };
+    let queue = Queue { view: QueueTab::All, filter: String::new(), now_ms: now_ms(), page };
+    assert_eq!(client.ask(queue).unwrap().total, 4, "a task for each series, no more");
+}
+
+#[test]
+fn a_watched_folder_takes_slow_files_and_subfolders_and_refuses_links() {
+    let dir = tempfile::tempdir().unwrap();
+    let (watched, outside) = (dir.path().join("in"), dir.path().join("outside"));
+    fs::create_dir_all(&watched).unwrap();
+    write_studies(&outside, 1, 4);
+    let engine = Engine::open(workspace(&dir.path().join("w"), &inbox("in", &watched, ""))).unwrap();
+    engine.watch();
+    std::os::unix::fs::symlink(&outside, watched.join("link")).unwrap();
+    let files = Study::make(plan(2, None)).files().unwrap();
+    fs::create_dir_all(watched.join("deep/er")).unwrap();
+    for file in &files[..3] {
+        // A slow sender: a piece, a pause, another piece.
+        use std::io::Write as _;
+        let mut to = fs::File::create(watched.join("deep/er").join(&file.name)).unwrap();
+        for piece in file.bytes.chunks(file.bytes.len() / 5) {
+            to.write_all(piece).unwrap();
+            to.flush().unwrap();
+            std::thread::sleep(Duration::from_millis(60));
+        }
+    }
+    until("three files stored", || engine.totals().unwrap().deidentified == 3);
+    until("idle", || !engine.is_busy().unwrap());
+    std::thread::sleep(Duration::from_millis(2500));
+    let totals = engine.totals().unwrap();
+    assert_eq!((totals.received, totals.deidentified, totals.series), (3, 3, 1), "{totals:?}");
+    for file in &files[..3] {
+        assert_eq!(
+            fs::read(watched.join("deep/er").join(&file.name)).unwrap(),
+            file.bytes,
+            "it belongs to its sender"
+        );
+    }
+}
+
+#[test]
+fn stored_files_are_removed_or_moved_where_the_inbox_says_so_and_others_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let (gone, moved, to) = (dir.path().join("gone"), dir.path().join("moved"), dir.path().join("to"));
+    write_studies(&gone, 1, 5);
+    write_studies(&moved, 2, 5);
+    fs::write(gone.join("notes.txt"), "not an image").unwrap();
+    let before = files_below(&moved);
+    let more = inbox("gone", &gone, "after = \"remove\"")
+        + &inbox("moved", &moved, &format!("after = \"move\"\nmove_to = {:?}", to.to_str().unwrap()));
+    let engine = Engine::open(workspace(&dir.path().join("w"), &more)).unwrap();
+    let outcome = engine.run_once().unwrap();
+    assert_eq!((outcome.received, outcome.rejected), (16, 1));
+    assert_eq!((outcome.deidentified, outcome.duplicates), (10, 5), "study 1 lies in both");
+    assert_eq!(files_below(&gone).into_keys().collect::<Vec<_>>(), [PathBuf::from("notes.txt")]);
+    assert!(files_below(&moved).is_empty());
+    assert_eq!(files_below(&to), before);
+}
+
+#[test]
+fn no_two_reviewers_ever_hold_the_same_task() {
+    let dir = tempfile::tempdir().unwrap();
+    write_studies(&dir.path().join("in"), 6, 4);
+    let engine = Engine::open(workspace(&dir.path().join("w"), "")).unwrap();
+    assert_eq!(ingest(&engine, &dir.path().join("in")).series, 6);
+    let held: Vec<i64> = std::thread::scope(|scope| {
+        let claim = |name: String| {
+            let session = engine.session(&name, false);
+            move || {
+                let client: &dyn Client = &session;
+                let next = || ClaimNext { view: QueueTab::Open, filter: String::new(), except: Vec::new() };
+                std::iter::from_fn(|| client.act(next()).unwrap()).collect::<Vec<i64>>()
+            }
+        };
+        let threads: Vec<_> = (0..4).map(|i| scope.spawn(claim(format!("reader {i}")))).collect();
+        threads.into_iter().flat_map(|t| t.join().unwrap()).collect()
+    });
+    assert_eq!(held.len(), 6);
+    assert_eq!(held.iter().collect::<BTreeSet<_>>().len(), 6, "{held:?}");
+    let other = engine.session("somebody else", false);
+    let refused = (&other as &dyn Client).act(ClaimTask { task: held[0] });
+    assert!(matches!(refused, Err(EngineError::Conflict { .. })), "{refused:?}");
+    let decision = Decision::Accept { comment: None };
+    let refused = (&other as &dyn Client).act(DecideTask { task: held[0], decision, key: "k".into() });
+    assert!(matches!(refused, Err(EngineError::Conflict { .. })), "{refused:?}");
+}
+
+#[test]
+fn who_is_attached_sees_a_change_within_a_second() {
+    let dir = tempfile::tempdir().unwrap();
+    write_studies(&dir.path().join("in"), 1, 4);
+    let workspace = workspace(&dir.path().join("w"), "");
+    let engine = Engine::open(workspace.clone()).unwrap();
+    let _server = Server::start(&engine).unwrap();
+    let attached = Attached::connect(workspace).unwrap();
+    let client: &dyn Client = &attached;
+    let mut events = client.subscribe();
+    ingest(&engine, &dir.path().join("in"));
+    let queue =
+        |view| Queue { view, filter: String::new(), now_ms: now_ms(), page: Page { offset: 0, limit: 9 } };
+    let task = client.ask(queue(QueueTab::Open)).unwrap().rows[0].id;
+    until("the events of the ingest", || {
+        let mut last = 0;
+        while events.try_recv().is_ok() {
+            last += 1;
+        }
+        last == 0
+    });
+    let here = engine.session("owner", false);
+    (&here as &dyn Client).act(ClaimTask { task }).unwrap();
+    let changed = Instant::now();
+    until("an event", || events.try_recv().is_ok());
+    assert!(changed.elapsed() < Duration::from_secs(1), "{:?}", changed.elapsed());
+    let row = client.ask(query::Task { id: task }).unwrap().row;
+    assert_eq!((&*row.state, row.assignee.as_deref()), ("claimed", Some("owner")));
+}
+
+#[test]
+fn the_trail_verifies_until_somebody_changes_a_row() {
+    let dir = tempfile::tempdir().unwrap();
+    write_studies(&dir.path().join("in"), 1, 4);
+    let workspace = workspace(&dir.path().join("w"), "");
+    let engine = Engine::open(workspace.clone()).unwrap();
+    ingest(&engine, &dir.path().join("in"));
+    let session = engine.session("tester", false);
+    let verify = || (&session as &dyn Client).ask(VerifyTrail {}).unwrap();
+    let whole = verify();
+    assert_eq!(whole.broken, None);
+    assert!(whole.entries >= 4, "{whole:?}");
+    let tamper = rusqlite::Connection::open(workspace.catalog()).unwrap();
+    let changed = tamper.execute("UPDATE trail SET actor = 'nobody' WHERE sequence = 2", []).unwrap();
+    assert_eq!(changed, 1);
+    assert!(verify().broken.is_some());
+}
+
+#[test]
+fn the_plans_hold_every_fault_once() {
+    let all = plans(1, 24);
+    let faults: BTreeSet<_> = all.iter().filter_map(|p| p.fault).collect();
+    assert_eq!((all.len(), faults.len()), (24, Fault::ALL.len()));
+    assert_eq!(all.iter().filter(|p| p.fault.is_some()).count(), Fault::ALL.len());
+}
