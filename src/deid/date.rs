@@ -62,7 +62,7 @@ pub fn shift_da(text: &str, days: i64) -> Option<String> {
 pub fn shift_dt(text: &str, days: i64) -> Option<String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (date, tail) = text.split_at(digits);
-    if !(matches!(digits, 4 | 6) || (digits >= 8 && digits <= 14 && digits.is_multiple_of(2))) {
+    if !(matches!(digits, 4 | 6) || ((8..=14).contains(&digits) && digits.is_multiple_of(2))) {
         return None;
     }
     if !is_dt_tail(tail, digits == 14) || (digits > 8 && !is_clock(&date[8..])) {

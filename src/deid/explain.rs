@@ -33,6 +33,7 @@ pub struct Explained {
     pub value: Option<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn vr_code<S: serde::Serializer>(vr: &Vr, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(vr.code())
 }

@@ -1,7 +1,7 @@
 //! Pixels: which may carry text, and what hides in the bits that no pixel uses.
 
 use crate::dicom::{DataSet, is_pixel_data};
-use crate::model::{Vr, tags};
+use crate::model::tags;
 
 /// Whether somebody has looked at the pixels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn cleared(set: &DataSet<'_>) -> Option<Vec<u8>> {
     let signed = integer(tags::PIXEL_REPRESENTATION) == Some(1);
     let low = high + 1 - stored;
     let mask = ((1u32 << stored) - 1) << low;
-    if allocated == 8 && element.vr != Vr::OW || allocated == 8 {
+    if allocated == 8 {
         let mask = mask as u8;
         return bytes
             .iter()

@@ -343,7 +343,7 @@ fn is_maker(tag: Tag) -> bool {
 
 fn is_alone(bytes: &[u8], start: usize, end: usize) -> bool {
     let letter = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-    !(start > 0 && letter(bytes.get(start - 1))) && !letter(bytes.get(end))
+    !(letter(bytes.get(end)) || start > 0 && letter(bytes.get(start - 1)))
 }
 
 /// Calls `look` with every decoded run of base64 or hexadecimal digits.

@@ -71,7 +71,7 @@ fn free(path: &Path) -> PathBuf {
         path.with_file_name(name)
     };
     if path.exists() {
-        (1..).map(numbered).find(|p| !p.exists()).unwrap_or_else(|| path.into())
+        (1..u32::MAX).map(numbered).find(|p| !p.exists()).unwrap_or_else(|| path.into())
     } else {
         path.into()
     }

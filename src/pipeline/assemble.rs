@@ -8,7 +8,7 @@ use super::stage::{Stage, StageError};
 use super::{Shared, now_ms};
 use crate::catalog::{CatalogError, InstanceRecord, Job, SeriesRecord};
 use crate::dicom::codec::{Codec, syntax};
-use crate::dicom::{self, Charset, DataSet, File, ReadOptions, Value};
+use crate::dicom::{self, Charset, DataSet, ReadOptions, Value};
 use crate::model::{FrameRef, Header, Interner, StackView, What, tags};
 use crate::series::{Series, Stack, assemble};
 
@@ -245,22 +245,17 @@ fn references_of(shared: &Shared, blob: &str) -> Result<Vec<String>, StageError>
     let bytes = shared.store.read(blob)?;
     let Ok(file) = dicom::read(&bytes, ReadOptions::default()) else { return Ok(Vec::new()) };
     let mut found = std::collections::BTreeSet::new();
-    collect(&file, &file.dataset, true, &mut found);
+    collect(&file.dataset, true, &mut found);
     Ok(found.into_iter().collect())
 }
 
-fn collect(
-    file: &File<'_>,
-    set: &DataSet<'_>,
-    outermost: bool,
-    found: &mut std::collections::BTreeSet<String>,
-) {
+fn collect(set: &DataSet<'_>, outermost: bool, found: &mut std::collections::BTreeSet<String>) {
     for element in set.elements() {
         if found.len() >= MAX_REFERENCES {
             return;
         }
         match (&element.value, element.tag) {
-            (Value::Items(items), _) => items.iter().for_each(|item| collect(file, item, false, found)),
+            (Value::Items(items), _) => items.iter().for_each(|item| collect(item, false, found)),
             (_, tags::REFERENCED_SOP_INSTANCE_UID | tags::SERIES_INSTANCE_UID) if !outermost => {
                 found.extend(set.ascii(element.tag).map(str::to_string));
             }

@@ -164,7 +164,7 @@ impl Anatomy {
         let level = (z + self.vertebra_phase_mm).rem_euclid(VERTEBRA_MM);
         let body = (x / 16.5).powi(2) + (dy / 13.5).powi(2);
         if body < 1.0 {
-            let plate = level < 7.0 || level > VERTEBRA_MM - 2.0;
+            let plate = !(7.0..=VERTEBRA_MM - 2.0).contains(&level);
             return Some(match level {
                 l if l < 5.0 => 85.0,
                 _ if body > 0.74 || plate => self.bone,
