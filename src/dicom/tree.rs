@@ -296,6 +296,14 @@ fn fill(disk: &mut OsFile, buffer: &mut [u8], filled: &mut usize) -> io::Result<
     Ok(false)
 }
 
+/// Digest of decoded samples, the same in every encoding without loss; `None` where they cannot be decoded.
+pub fn decoded_digest(file: &File<'_>) -> Option<u64> {
+    let found = super::codec::open(file).and_then(|reader| super::codec::fingerprint(&reader)).ok()?;
+    let mut digest = super::Digest::default();
+    digest.bytes(found.pixels_sha256.as_bytes());
+    Some(digest.finish())
+}
+
 /// Instances found in several files: whether their pixels are the same, as they are stored, or where that does not say
 /// and `decode` allows it, decoded.
 fn compare_copies(tree: &mut Tree, decode: bool) {
@@ -315,17 +323,8 @@ fn compare_copies(tree: &mut Tree, decode: bool) {
             let Ok(bytes) = fs::read(path) else { continue };
             tree.bytes_read += bytes.len() as u64;
             let Ok(file) = file::read(&bytes, ReadOptions::default()) else { continue };
-            let decoded = || super::codec::open(&file).and_then(|r| super::codec::fingerprint(&r)).ok();
             let header = &mut tree.headers[i as usize];
-            header.pixel_digest = if decode {
-                decoded().map(|found| {
-                    let mut digest = super::Digest::default();
-                    digest.bytes(found.pixels_sha256.as_bytes());
-                    digest.finish()
-                })
-            } else {
-                pixel_digest(&file)
-            };
+            header.pixel_digest = if decode { decoded_digest(&file) } else { pixel_digest(&file) };
             header.pixels_decoded = decode;
         }
     }

@@ -80,6 +80,8 @@ impl Loaded {
         let interner = Interner::default();
         let (mut headers, mut blobs) = (Vec::new(), Vec::new());
         let (mut facts, mut references) = (None, Vec::new());
+        let mut files: BTreeMap<&str, usize> = BTreeMap::new();
+        instances.iter().for_each(|i| *files.entry(&i.sop_uid).or_default() += 1);
         for record in ranked(instances) {
             let source = blobs.len() as u32;
             let path = shared.store.locate(&record.blob)?;
@@ -87,7 +89,10 @@ impl Loaded {
                 facts.get_or_insert_with(|| Facts::of(&file.dataset));
                 dicom::header(file, length, &interner, source)
             });
-            let Ok(header) = read else { continue };
+            let Ok(mut header) = read else { continue };
+            if files.get(&*record.sop_uid).is_some_and(|n| *n > 1) {
+                (header.pixel_digest, header.pixels_decoded) = (decoded(shared, &record.blob)?, true);
+            }
             if !header.is_image() {
                 references.extend(references_of(shared, &record.blob)?);
             }
@@ -166,6 +171,12 @@ impl Loaded {
             frames: frames.collect(),
         }
     }
+}
+
+/// What tells whether two files of one instance have the same pixels.
+fn decoded(shared: &Shared, blob: &str) -> Result<Option<u64>, StageError> {
+    let bytes = shared.store.read(blob)?;
+    Ok(dicom::read(&bytes, ReadOptions::default()).ok().and_then(|file| dicom::decoded_digest(&file)))
 }
 
 /// SEG objects hold pixels and are labels of another series, not images to be checked and reviewed.
