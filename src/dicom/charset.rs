@@ -235,7 +235,7 @@ mod tests {
             ),
             (b"ISO_IR 192", "Wang^XiaoDong=王^小东".as_bytes(), "Wang^XiaoDong=王^小东"),
             (b"GB18030", b"Wang^XiaoDong=\xcd\xf5^\xd0\xa1\xb6\xab", "Wang^XiaoDong=王^小东"),
-            (b"ISO_IR 144", b"\xbb\xee\xda\x63\xd5\xd2", "Люкceв"),
+            (b"ISO_IR 144", b"\xbb\xee\xda\x63\x65\xdc\xd1\x79\xe0\xd3", concat!("Люк", "ce", "мб", "y", "рг")),
         ];
         for (set, bytes, expected) in cases {
             assert_eq!(Charset::from_value(set).decode(bytes, Vr::PN), expected);
