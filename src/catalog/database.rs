@@ -33,7 +33,7 @@ pub enum CatalogError {
 
 /// The catalog's database.
 pub struct Catalog {
-    writer: Mutex<Connection>,
+    writer: Mutex<Writer>,
     people_waiting: AtomicUsize,
     machine_gate: Condvar,
     readers: Pool,
@@ -50,6 +50,12 @@ pub struct Tx<'a> {
     pub(super) tx: Transaction<'a>,
 }
 
+/// The one connection that writes, and whether its commits are flushed.
+struct Writer {
+    connection: Connection,
+    flushes: bool,
+}
+
 struct Pool {
     idle: Mutex<Vec<Connection>>,
     returned: Condvar,
@@ -64,7 +70,7 @@ impl Catalog {
         let writer = open_writer(path, &[include_str!("migrations/0001_catalog.sql")])?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
         Ok(Self {
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Writer { connection: writer, flushes: true }),
             people_waiting: AtomicUsize::new(0),
             machine_gate: Condvar::new(),
             readers: Pool { idle: Mutex::new(readers), returned: Condvar::new() },
@@ -76,11 +82,32 @@ impl Catalog {
     /// # Errors
     /// What `work` returns, or SQLite refuses; nothing has happened then.
     pub fn write<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
+        let mut writer = self.machine_turn();
+        flush_at_commit(&mut writer, true)?;
+        transact(&mut writer, work)
+    }
+
+    /// The writer, once no person waits for it.
+    fn machine_turn(&self) -> MutexGuard<'_, Writer> {
         let mut writer = lock(&self.writer);
         while self.people_waiting.load(Ordering::Acquire) > 0 {
             let waited = self.machine_gate.wait_timeout(writer, Duration::from_millis(20));
             writer = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        writer
+    }
+
+    /// As [`Catalog::write`], but not flushed by itself: for what is derived from rows that are, and is made again when
+    /// a power cut takes it. The write-ahead log keeps the order, so nothing later is ever there without it.
+    ///
+    /// # Errors
+    /// As [`Catalog::write`].
+    pub fn write_derived<T>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>,
+    ) -> Result<T, CatalogError> {
+        let mut writer = self.machine_turn();
+        flush_at_commit(&mut writer, false)?;
         transact(&mut writer, work)
     }
 
@@ -93,7 +120,9 @@ impl Catalog {
         work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>,
     ) -> Result<T, CatalogError> {
         self.people_waiting.fetch_add(1, Ordering::AcqRel);
-        let result = transact(&mut lock(&self.writer), work);
+        let mut writer = lock(&self.writer);
+        let result = flush_at_commit(&mut writer, true).and_then(|()| transact(&mut writer, work));
+        drop(writer);
         self.people_waiting.fetch_sub(1, Ordering::AcqRel);
         self.machine_gate.notify_all();
         result
@@ -142,11 +171,19 @@ impl Drop for Reader<'_> {
     }
 }
 
+fn flush_at_commit(writer: &mut Writer, flush: bool) -> Result<(), CatalogError> {
+    if writer.flushes != flush {
+        writer.connection.pragma_update(None, "synchronous", if flush { "FULL" } else { "NORMAL" })?;
+        writer.flushes = flush;
+    }
+    Ok(())
+}
+
 fn transact<T>(
-    writer: &mut Connection,
+    writer: &mut Writer,
     work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>,
 ) -> Result<T, CatalogError> {
-    let tx = Tx { tx: writer.transaction_with_behavior(TransactionBehavior::Immediate)? };
+    let tx = Tx { tx: writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)? };
     let result = work(&tx)?;
     tx.tx.commit()?;
     Ok(result)

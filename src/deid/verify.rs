@@ -185,7 +185,8 @@ fn decoded(object: &InMemDicomObject, identity: &Identity) -> Result<(), Problem
     for element in object {
         if let Some(items) = element.items() {
             items.iter().try_for_each(|item| decoded(item, identity))?;
-        } else if let Ok(text) = element.value().to_str()
+        } else if carries_text(element.vr())
+            && let Ok(text) = element.value().to_str()
             && !text.is_ascii()
         {
             let folded = words::fold(&text);
@@ -199,6 +200,12 @@ fn decoded(object: &InMemDicomObject, identity: &Identity) -> Result<(), Problem
         }
     }
     Ok(())
+}
+
+/// Representations in the data set's character set; numbers, and above all pixels, are not turned into text.
+fn carries_text(vr: dicom_core::VR) -> bool {
+    use dicom_core::VR;
+    matches!(vr, VR::LO | VR::LT | VR::PN | VR::SH | VR::ST | VR::UC | VR::UT | VR::UN)
 }
 
 fn identifier(kind: Kind, place: String) -> Problem {

@@ -26,14 +26,14 @@ impl Stage for Assemble {
     fn run(&self, shared: &Shared, job: &Job) -> Result<(), StageError> {
         let instances = shared.catalog.read().instances(&job.object)?;
         if instances.is_empty() {
-            return Ok(shared.catalog.write(|tx| tx.finish(job))?);
+            return Ok(shared.catalog.write_derived(|tx| tx.finish(job))?);
         }
         let loaded = Loaded::read(shared, &instances)?;
         let links = loaded.links(shared)?;
         let record = loaded.record(&job.object, &instances)?;
         let now = now_ms();
         let next = if record.is_image { "check" } else { "" };
-        shared.catalog.write(|tx| {
+        shared.catalog.write_derived(|tx| {
             tx.put_series(&record)?;
             tx.put_links(&record.uid, &links)?;
             if next.is_empty() {

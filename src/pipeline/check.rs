@@ -33,7 +33,7 @@ impl Stage for Check {
             .collect::<Result<_, _>>()?;
         let now = now_ms();
         let uid = &job.object;
-        shared.catalog.write(|tx| {
+        shared.catalog.write_derived(|tx| {
             tx.put_findings(uid, &findings)?;
             tx.set_series_state(uid, "checked")?;
             tx.want("route", uid, now, now)?;

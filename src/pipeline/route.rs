@@ -20,7 +20,7 @@ impl Stage for Route {
         let now = now_ms();
         let reader = shared.catalog.read();
         let Some(series) = reader.series(&job.object)? else {
-            return Ok(shared.catalog.write(|tx| tx.finish(job))?);
+            return Ok(shared.catalog.write_derived(|tx| tx.finish(job))?);
         };
         let worst = reader.findings(&job.object)?.first().map(|f| (f.severity, f.check.clone()));
         drop(reader);
@@ -31,7 +31,7 @@ impl Stage for Route {
             severity: worst.map(|w| w.0),
             due_ms: now + review.due_hours as i64 * 3_600_000,
         });
-        let made = shared.catalog.write(|tx| {
+        let made = shared.catalog.write_derived(|tx| {
             let made = match &task {
                 Some(task) => {
                     tx.set_series_state(&series.uid, "in_review")?;

@@ -80,7 +80,7 @@ fn next(shared: &Shared, state: &State) -> bool {
         Ok(false) | Err(_) => return false,
     }
     state.running.fetch_add(1, Ordering::AcqRel);
-    let leased = shared.catalog.write(|tx| tx.lease(now, LEASE_MS));
+    let leased = shared.catalog.write_derived(|tx| tx.lease(now, LEASE_MS));
     let did = match &leased {
         Ok(Some(job)) => {
             attempt(shared, state, job);
@@ -106,7 +106,7 @@ fn attempt(shared: &Shared, state: &State, job: &Job) {
         Err(error) => {
             tracing::warn!(stage = job.stage, attempts = job.attempts, "a job failed: {error}");
             let reason = error.to_string();
-            let parked = shared.catalog.write(|tx| tx.fail(job, &reason, now_ms()));
+            let parked = shared.catalog.write_derived(|tx| tx.fail(job, &reason, now_ms()));
             if matches!(parked, Ok(true)) {
                 state.parked.fetch_add(1, Ordering::Relaxed);
                 shared.bus.tell(What::Jobs);
