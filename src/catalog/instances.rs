@@ -195,21 +195,17 @@ impl Reader<'_> {
         Ok(statement.query_map([series_uid], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
-    /// Ledger lines of every instance, in the order of storing, given to `each`.
+    /// Ledger lines after a number, in the order of storing: (number, blob, JSON).
     ///
     /// # Errors
-    /// SQLite refuses, or what `each` returns.
-    pub fn ledger(
-        &self,
-        mut each: impl FnMut(&str, &str) -> Result<(), CatalogError>,
-    ) -> Result<(), CatalogError> {
-        let mut statement = self.connection().prepare(
-            "SELECT i.blob, r.json FROM instance i JOIN record r ON r.id = i.record ORDER BY i.id",
+    /// SQLite refuses.
+    pub fn ledger(&self, after: i64, limit: u32) -> Result<Vec<(i64, String, String)>, CatalogError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT i.id, i.blob, r.json FROM instance i JOIN record r ON r.id = i.record WHERE i.id > ?1 \
+             ORDER BY i.id LIMIT ?2",
         )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            each(row.get_ref(0)?.as_str().unwrap_or_default(), row.get_ref(1)?.as_str().unwrap_or_default())?;
-        }
-        Ok(())
+        let rows =
+            statement.query_map(params![after, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }

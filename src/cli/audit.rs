@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::command::Backup;
-use crate::engine::query::{History, Page, TrailEntry, VerifyTrail};
+use crate::engine::query::{History, Ledger, Page, TrailEntry, VerifyTrail};
 
 const AT_ONCE: u32 = 5_000;
 
@@ -39,6 +39,8 @@ enum AuditCommand {
     },
     /// Every entry, oldest last, one JSON object per line
     Export,
+    /// What de-identification did to every stored instance, one JSON object per line
+    Ledger,
 }
 
 /// Arguments of `gantry backup`.
@@ -76,6 +78,15 @@ pub fn audit(args: &AuditArgs, global: &Global, out: &Output) -> Result<Exit, Fa
             let rows = client.ask(History { object: object.clone(), text: text.clone(), page })?;
             out.result(&rows, |rows| rows.rows.iter().map(line).collect());
             Ok(Exit::Done)
+        }
+        AuditCommand::Ledger => {
+            let mut after = 0;
+            loop {
+                let lines = client.ask(Ledger { after, limit: AT_ONCE })?;
+                let Some(last) = lines.last() else { return Ok(Exit::Done) };
+                after = last.number;
+                lines.iter().for_each(|line| out.json(line));
+            }
         }
         AuditCommand::Export => {
             let mut offset = 0;

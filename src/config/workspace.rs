@@ -76,7 +76,7 @@ impl Workspace {
         if workspace.config_file().exists() {
             return Err(WorkspaceError::Exists(workspace.root));
         }
-        for folder in [workspace.store(), workspace.ledger(), workspace.exports(), workspace.logs()] {
+        for folder in [workspace.store(), workspace.exports(), workspace.logs()] {
             fs::create_dir_all(folder).map_err(at("a folder cannot be made"))?;
         }
         for folder in [workspace.landing(), workspace.quarantine(), workspace.received()] {
@@ -186,11 +186,6 @@ impl Workspace {
     /// Stored, de-identified instances by content hash.
     pub fn store(&self) -> PathBuf {
         self.root.join("store")
-    }
-
-    /// What de-identification did, per batch.
-    pub fn ledger(&self) -> PathBuf {
-        self.root.join("ledger")
     }
 
     /// Datasets out.

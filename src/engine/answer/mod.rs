@@ -34,6 +34,7 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::Stats(q) => wire(stats::stats(session, &q)?),
         Query::History(q) => wire(trail::history(session, &q)?),
         Query::ParkedJobs(_) => wire(trail::parked(session)?),
+        Query::Ledger(q) => wire(trail::ledger(session, &q)?),
         Query::VerifyTrail(_) => wire(trail::verify(session)?),
     }
 }

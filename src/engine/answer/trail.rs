@@ -1,7 +1,7 @@
 //! The audit trail and parked jobs.
 
 use crate::catalog::TrailRecord;
-use crate::engine::query::{History, ParkedJob, Rows, TrailEntry, TrailVerified};
+use crate::engine::query::{History, Ledger, LedgerLine, ParkedJob, Rows, TrailEntry, TrailVerified};
 use crate::engine::{EngineError, Session};
 
 const MAX_PAGE: u32 = 10_000;
@@ -11,6 +11,17 @@ pub fn history(session: &Session, query: &History) -> Result<Rows<TrailEntry>, E
     let limit = query.page.limit.min(MAX_PAGE);
     let (rows, total) = reader.trail(query.object.as_deref(), &query.text, query.page.offset, limit)?;
     Ok(Rows { rows: rows.into_iter().map(entry).collect(), total })
+}
+
+pub fn ledger(session: &Session, query: &Ledger) -> Result<Vec<LedgerLine>, EngineError> {
+    let lines = session.engine.shared.catalog.read().ledger(query.after, query.limit.min(MAX_PAGE))?;
+    let line = |(number, output, json): (i64, String, String)| LedgerLine {
+        number,
+        output,
+        status: "written".into(),
+        record: serde_json::from_str(&json).unwrap_or_default(),
+    };
+    Ok(lines.into_iter().map(line).collect())
 }
 
 pub fn verify(session: &Session) -> Result<TrailVerified, EngineError> {

@@ -66,4 +66,5 @@ queries! {
     History => Rows<TrailEntry>,
     ParkedJobs => Vec<ParkedJob>,
     VerifyTrail => TrailVerified,
+    Ledger => Vec<LedgerLine>,
 }

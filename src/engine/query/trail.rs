@@ -49,6 +49,29 @@ pub struct TrailVerified {
     pub broken: Option<String>,
 }
 
+/// Ledger lines of stored instances, in the order of storing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Only lines after this number.
+    pub after: i64,
+    /// Lines at most.
+    pub limit: u32,
+}
+
+/// What de-identification did to one stored instance; never a value, never a source path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LedgerLine {
+    /// Its number.
+    pub number: i64,
+    /// The content hash of the stored instance.
+    pub output: String,
+    /// `written`: what was quarantined or rejected is not stored.
+    pub status: String,
+    /// Profile, options, version, actions by tag, masks, verified.
+    #[serde(flatten)]
+    pub record: serde_json::Value,
+}
+
 /// Jobs that failed three times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkedJobs {}
