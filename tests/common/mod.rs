@@ -3,6 +3,7 @@
 
 pub mod series;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Development data beside the checkout, or `None` after saying aloud that the test is skipped.
@@ -29,5 +30,6 @@ pub fn peer(program: &str) -> Option<PathBuf> {
 /// Says aloud that a test is skipped; a failure where everything must be there.
 pub fn skip(reason: &str) {
     assert!(std::env::var_os("GANTRY_REQUIRE_PEERS").is_none(), "required, but {reason}");
-    eprintln!("skipped: {reason}");
+    // Not through `eprintln`, which the test runner keeps to itself when a test passes.
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }
