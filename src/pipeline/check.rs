@@ -7,11 +7,8 @@ use super::assemble::Loaded;
 use super::stage::{Stage, StageError};
 use super::{Shared, now_ms};
 use crate::catalog::{Job, NewFinding};
-use crate::dicom::codec::{self, PixelError};
-use crate::dicom::{self, ReadOptions};
-use crate::model::pixels::Samples;
 use crate::model::{Finding, Severity, What};
-use crate::qc::{self, FrameStats, Input, InstancePixels, SeriesPixels};
+use crate::qc::{self, Input, InstancePixels, SeriesPixels};
 
 /// Runs the checks.
 pub struct Check;
@@ -55,46 +52,12 @@ fn pixels(shared: &Shared, loaded: &Loaded) -> SeriesPixels {
         .filter_map(|index| {
             let blob = loaded.blobs.get(instances[index as usize].header.source as usize)?;
             let found = match shared.store.read(blob) {
-                Ok(bytes) => statistics(&bytes),
+                Ok(bytes) => qc::statistics(&bytes),
                 Err(error) => Some(InstancePixels { frames: Vec::new(), error: Some(error.to_string()) }),
             };
             found.map(|pixels| (index, pixels))
         })
         .collect()
-}
-
-/// Statistics of every frame; `None` where there is no pixel data.
-fn statistics(bytes: &[u8]) -> Option<InstancePixels> {
-    let file = dicom::read(bytes, ReadOptions::default()).ok()?;
-    let mut found = InstancePixels::default();
-    let reader = match codec::open(&file) {
-        Ok(reader) => reader,
-        Err(PixelError::NoPixels) => return None,
-        Err(error) => return Some(InstancePixels { error: Some(error.to_string()), ..found }),
-    };
-    for index in 0..reader.declared() {
-        match reader.decode_frame(index) {
-            Ok(frame) => found.frames.push(of_samples(&frame.samples)),
-            Err(error) => {
-                found.error = Some(error.to_string());
-                break;
-            }
-        }
-    }
-    Some(found)
-}
-
-fn of_samples(samples: &Samples) -> FrameStats {
-    match samples {
-        Samples::U8(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::I8(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::U16(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::I16(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::U32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::I32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::F32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::F64(v) => FrameStats::of(v.iter().copied()),
-    }
 }
 
 fn stored(finding: Finding) -> Result<NewFinding, StageError> {

@@ -6,7 +6,7 @@ mod pixels;
 mod series;
 
 pub use check::{Check, Input};
-pub use pixels::{FrameStats, InstancePixels, SeriesPixels};
+pub use pixels::{FrameStats, InstancePixels, SeriesPixels, statistics};
 
 use crate::model::Finding;
 

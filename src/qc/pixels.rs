@@ -1,6 +1,10 @@
-//! Statistics of decoded pixels, made by whoever decodes and judged by the checks.
+//! Statistics of decoded pixels, which the checks judge.
 
 use std::collections::BTreeMap;
+
+use crate::dicom::codec::{self, PixelError};
+use crate::dicom::{self, ReadOptions};
+use crate::model::pixels::Samples;
 
 /// Pixels of a series: for each instance that was decoded, by its index in the series.
 pub type SeriesPixels = BTreeMap<u32, InstancePixels>;
@@ -52,5 +56,44 @@ impl FrameStats {
         let at_max = samples.filter(|v| *v == max).count() as f64;
         let sd = (squares / count - mean * mean).max(0.0).sqrt();
         Self { min, max, mean, sd, share_at_max: at_max / count, digest }
+    }
+}
+
+/// Statistics of every frame of a file, given its bytes; `None` where it has no pixel data. What cannot be read or
+/// decoded is told in [`InstancePixels::error`].
+pub fn statistics(bytes: &[u8]) -> Option<InstancePixels> {
+    let failed = |why: String| Some(InstancePixels { error: Some(why), ..InstancePixels::default() });
+    let file = match dicom::read(bytes, ReadOptions::default()) {
+        Ok(file) => file,
+        Err(error) => return failed(error.to_string()),
+    };
+    let reader = match codec::open(&file) {
+        Ok(reader) => reader,
+        Err(PixelError::NoPixels) => return None,
+        Err(error) => return failed(error.to_string()),
+    };
+    let mut found = InstancePixels::default();
+    for index in 0..reader.declared() {
+        match reader.decode_frame(index) {
+            Ok(frame) => found.frames.push(of_samples(&frame.samples)),
+            Err(error) => {
+                found.error = Some(error.to_string());
+                break;
+            }
+        }
+    }
+    Some(found)
+}
+
+fn of_samples(samples: &Samples) -> FrameStats {
+    match samples {
+        Samples::U8(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::I8(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::U16(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::I16(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::U32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::I32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::F32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
+        Samples::F64(v) => FrameStats::of(v.iter().copied()),
     }
 }

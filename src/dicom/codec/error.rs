@@ -69,7 +69,7 @@ pub enum PixelError {
         /// What is wrong.
         what: &'static str,
     },
-    /// The code stream uses a part of its standard that is not implemented.
+    /// The code stream uses a part of its standard that Gantry does not decode.
     #[error("{codec} stream uses {what}, which is not supported")]
     Unsupported {
         /// Which codec.

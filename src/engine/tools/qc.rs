@@ -9,11 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::gather::Gathered;
-use crate::dicom::codec::{self, PixelError};
-use crate::dicom::{self, ReadOptions};
-use crate::model::pixels::Samples;
 use crate::model::{Finding, Severity};
-use crate::qc::{self, FrameStats, Input, InstancePixels, SeriesPixels};
+use crate::qc::{self, Input, InstancePixels, SeriesPixels};
 use crate::series::Series;
 
 /// A line of `qc`.
@@ -117,42 +114,11 @@ fn statistics(gathered: &Gathered, series: &Series, done: &AtomicU64) -> SeriesP
 
 /// Statistics of every frame of a file; `None` where it has no pixel data.
 pub fn instance_statistics(path: &Path) -> Option<InstancePixels> {
-    let failed = |why: String| Some(InstancePixels { frames: Vec::new(), error: Some(why) });
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) => return failed(format!("cannot be read: {}", error.kind())),
-    };
-    let file = match dicom::read(&bytes, ReadOptions::default()) {
-        Ok(file) => file,
-        Err(error) => return failed(error.to_string()),
-    };
-    let reader = match codec::open(&file) {
-        Ok(reader) => reader,
-        Err(PixelError::NoPixels) => return None,
-        Err(error) => return failed(error.to_string()),
-    };
-    let mut found = InstancePixels::default();
-    for index in 0..reader.declared() {
-        match reader.decode_frame(index) {
-            Ok(frame) => found.frames.push(of_samples(&frame.samples)),
-            Err(error) => {
-                found.error = Some(error.to_string());
-                break;
-            }
-        }
-    }
-    Some(found)
-}
-
-fn of_samples(samples: &Samples) -> FrameStats {
-    match samples {
-        Samples::U8(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::I8(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::U16(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::I16(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::U32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::I32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::F32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::F64(v) => FrameStats::of(v.iter().copied()),
+    match fs::read(path) {
+        Ok(bytes) => qc::statistics(&bytes),
+        Err(error) => Some(InstancePixels {
+            error: Some(format!("cannot be read: {}", error.kind())),
+            ..InstancePixels::default()
+        }),
     }
 }
