@@ -18,6 +18,8 @@ fn pixels(series: &Series) -> SeriesPixels {
         sd: 300.0,
         share_at_max: 1e-4,
         digest: i.into(),
+        noise: Some(12.0),
+        sharpness: Some(0.6),
     };
     (0..series.instances.len() as u32)
         .map(|i| (i, InstancePixels { frames: vec![frame(i)], error: None }))
@@ -28,7 +30,7 @@ fn findings(headers: Vec<Header>, change: impl FnOnce(&mut SeriesPixels)) -> Vec
     let series = assemble(headers).remove(0);
     let mut pixels = pixels(&series);
     change(&mut pixels);
-    qc::run(&Input { series: &series, pixels: Some(&pixels) }, |_| true)
+    qc::run(&Input { pixels: Some(&pixels), ..Input::of(&series) }, |_| true)
 }
 
 /// The planted series raises exactly these checks.
@@ -69,7 +71,7 @@ fn every_check_has_its_own_name_and_can_be_switched_off() {
     let mut headers = ct(12);
     headers.remove(5);
     let series = assemble(headers).remove(0);
-    assert!(qc::run(&Input { series: &series, pixels: None }, |c| c != "missing_slices").is_empty());
+    assert!(qc::run(&Input::of(&series), |c| c != "missing_slices").is_empty());
 }
 
 #[test]

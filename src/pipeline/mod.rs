@@ -18,6 +18,7 @@ pub mod intake;
 mod route;
 mod shared;
 mod stage;
+mod study;
 mod supervisor;
 mod tally;
 mod watchers;

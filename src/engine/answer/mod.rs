@@ -1,12 +1,15 @@
 //! Answers to queries, one file per family.
 
 mod catalog;
+mod harmonise;
 mod intake;
 mod overview;
 mod queue;
 mod stats;
 mod trail;
 
+pub(super) use catalog::parse as parse_filter;
+pub(super) use harmonise::{Survey, load_qc, load_rules};
 pub(super) use intake::choice_of;
 pub(super) use queue::tab_tasks;
 
@@ -35,6 +38,10 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::History(q) => wire(trail::history(session, &q)?),
         Query::ParkedJobs(_) => wire(trail::parked(session)?),
         Query::Ledger(q) => wire(trail::ledger(session, &q)?),
+        Query::SavedSearches(_) => wire(catalog::saved(session)?),
+        Query::HarmoniseCoverage(q) => wire(harmonise::coverage(session, &q)?),
+        Query::HarmoniseDryRun(q) => wire(harmonise::dry_run(session, &q)?),
+        Query::LearnProtocol(q) => wire(harmonise::learn(session, &q)?),
         Query::VerifyTrail(_) => wire(trail::verify(session)?),
     }
 }

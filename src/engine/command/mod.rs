@@ -1,9 +1,11 @@
 //! Commands, one file per family. Each is carried out in one transaction with its audit event.
 
+mod catalog;
 mod dataset;
 mod intake;
 mod review;
 
+pub use catalog::*;
 pub use dataset::*;
 pub use intake::*;
 pub use review::*;
@@ -11,6 +13,7 @@ pub use review::*;
 use serde::{Deserialize, Serialize};
 
 use super::Act;
+use super::query::HarmoniseOutcome;
 
 macro_rules! commands {
     ($($name:ident => $outcome:ty,)*) => {
@@ -42,6 +45,9 @@ commands! {
     UndoDecision => (),
     Export => ExportOutcome,
     Backup => BackupOutcome,
+    SaveSearch => (),
+    ForgetSearch => (),
+    ApplyRules => HarmoniseOutcome,
 }
 
 /// How many objects a command moved, and which it could not.

@@ -1,12 +1,14 @@
 //! Queries, one file per family. Each struct is a question; `Question::Answer` says with what it is answered.
 
 mod catalog;
+mod harmonise;
 mod intake;
 mod overview;
 mod queue;
 mod trail;
 
 pub use catalog::*;
+pub use harmonise::*;
 pub use intake::*;
 pub use overview::*;
 pub use queue::*;
@@ -67,4 +69,8 @@ queries! {
     ParkedJobs => Vec<ParkedJob>,
     VerifyTrail => TrailVerified,
     Ledger => Vec<LedgerLine>,
+    SavedSearches => Vec<SavedSearchView>,
+    HarmoniseCoverage => Vec<Coverage>,
+    HarmoniseDryRun => HarmoniseOutcome,
+    LearnProtocol => LearnedProtocol,
 }

@@ -8,7 +8,10 @@ pub mod gather;
 pub mod measure;
 mod picture;
 pub mod qc;
+pub mod qc_labels;
+pub mod rules;
 pub mod scan;
+pub mod series_table;
 pub mod sheet;
 mod view;
 
