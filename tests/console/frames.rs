@@ -144,7 +144,7 @@ const SCREENS: [(&str, &str); 12] = [
     ("queue", "4"),
     ("review", "4 enter f"),
     ("review-reason", "4 enter x"),
-    ("audit", "6"),
+    ("audit", "9"),
     ("help", "4 ?"),
     ("palette", "5 :"),
 ];

@@ -1,7 +1,5 @@
 //! *Is it healthy?* Flow, what needs a person, trends, backlog, disk.
 
-use std::sync::Arc;
-
 use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
@@ -9,7 +7,7 @@ use ratatui::style::Modifier;
 use super::{Context, Effect, Effects, Loadable, Message, Screen, ask, draw_absent};
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
-use crate::console::widget::{ListState, draw_chart, sparkline, words};
+use crate::console::widget::{Axes, ListState, Plot, draw_chart, sparkline, words};
 use crate::engine::EngineError;
 use crate::engine::query::{self, FlowStage, OverviewView, Trend};
 use crate::render::chart::{Chart, Line, Stroke};
@@ -31,7 +29,7 @@ struct Answer(Result<OverviewView, EngineError>);
 #[derive(Default)]
 pub struct Overview {
     view: Loadable<OverviewView>,
-    backlog: Option<Arc<Chart>>,
+    backlog: Option<Plot>,
     list: ListState,
 }
 
@@ -49,16 +47,20 @@ impl Overview {
 }
 
 /// The backlog as a chart; `None` with fewer than two hours.
-fn backlog_chart(backlog: &[(i64, u64)]) -> Option<Arc<Chart>> {
+fn backlog_chart(backlog: &[(i64, u64)]) -> Option<Plot> {
     let points: Vec<(f64, f64)> = backlog.iter().map(|&(at, open)| (at as f64, open as f64)).collect();
     let line = Line { name: "open".into(), points, stroke: Stroke::Area, colour: 0 };
     let chart = Chart { lines: vec![line], from_zero: true, ..Chart::default() };
-    (backlog.len() > 1).then(|| Arc::new(chart))
+    (backlog.len() > 1).then(|| Plot::new(chart))
 }
 
 impl Screen for Overview {
     fn name(&self) -> &'static str {
         "overview"
+    }
+
+    fn digit(&self) -> usize {
+        1
     }
 
     fn title(&self) -> &'static str {
@@ -195,7 +197,8 @@ impl Overview {
                     exact.get(5..16).unwrap_or_default().to_string()
                 };
                 let y_label = |open: f64| format!("{open:.0}");
-                draw_chart(canvas, inner, chart, "overview.backlog", &context.graphics, (&x_label, &y_label));
+                let axes = Axes { x: &x_label, y: &y_label };
+                draw_chart(canvas, inner, chart, "overview.backlog", &context.graphics, axes);
             }
             None => {
                 canvas
