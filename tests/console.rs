@@ -6,6 +6,8 @@ mod bench;
 mod common;
 #[path = "console/frames.rs"]
 mod frames;
+#[path = "console/measures.rs"]
+mod measures;
 #[path = "console/review.rs"]
 mod review;
 #[path = "console/stub.rs"]

@@ -21,7 +21,7 @@ pub struct Args {
     /// Theme: dark, light, high-contrast, sixteen, or a TOML file
     #[arg(long, value_name = "THEME")]
     theme: Option<String>,
-    /// Begin on this screen: overview, ingest, catalog, queue, review, audit
+    /// Begin on this screen: overview, ingest, catalog, queue, review, agreement, drift, audit
     #[arg(long, value_name = "SCREEN")]
     screen: Option<String>,
     /// Begin with this filter

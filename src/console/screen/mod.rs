@@ -1,7 +1,9 @@
 //! Screens: each owns its state, changes it by messages alone, and draws it. One line in [`all`] registers one.
 
+mod agreement;
 mod audit;
 mod catalog;
+mod drift;
 mod ingest;
 mod overview;
 mod queue;
@@ -27,6 +29,8 @@ pub fn all() -> Vec<Box<dyn Screen>> {
         Box::new(catalog::Catalog::default()),
         Box::new(queue::Queue::default()),
         Box::new(review::Review::default()),
+        Box::new(agreement::Agreement::default()),
+        Box::new(drift::Drift::default()),
         Box::new(audit::Audit::default()),
     ]
 }

@@ -20,6 +20,9 @@ mod tests {
 
     #[test]
     fn fields_are_quoted_and_are_no_formulas() {
-        assert_eq!(csv_line(["a,b", "=1+1", "-0.5", "say \"no\""]), "\"a,b\",\"'=1+1\",-0.5,\"say \"\"no\"\"\"\n");
+        assert_eq!(
+            csv_line(["a,b", "=1+1", "-0.5", "say \"no\""]),
+            "\"a,b\",\"'=1+1\",-0.5,\"say \"\"no\"\"\"\n"
+        );
     }
 }

@@ -67,7 +67,7 @@ pub fn draw_heat(
     }
     for (row, name) in names.0.iter().take(layout.rows).enumerate() {
         let style = if map.cursor.is_some_and(|(at, _)| at == row) { here } else { dim };
-        let y = plot.y + row as u16 * layout.height + layout.height / 2;
+        let y = plot.y + row as u16 * layout.height + (layout.height - 1) / 2;
         canvas.text_right(plot.x - 1, y, layout.names - 1, name, style);
     }
     let whole = layout.rows == map.rows() && layout.columns == map.columns;
