@@ -147,6 +147,11 @@ impl App {
         self.screens.get(self.current).map_or("", |screen| screen.name())
     }
 
+    /// The workspace has answered: more than an empty frame was drawn.
+    pub fn is_answered(&self) -> bool {
+        self.status.is_some()
+    }
+
     /// Something moves, so that time must pass for the screen.
     pub fn is_animated(&self) -> bool {
         self.undo.is_some() || self.message.is_some()

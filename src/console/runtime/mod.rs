@@ -27,7 +27,7 @@ use super::theme::{Depth, Theme};
 use super::worker::Workers;
 use crate::engine::Client;
 use crate::engine::query::{Door, FrameRef};
-use hook::Hook;
+use hook::{Hook, provoke};
 use threads::{spawn_events, spawn_signals, spawn_writer};
 
 /// Pixels of decoded slices in memory beside those on screen.
@@ -326,12 +326,16 @@ impl Runtime {
         self.pending += 1;
         let (client, sender, number) = (Arc::clone(&self.client), self.sender.clone(), self.number);
         move || {
+            provoke("worker");
             let answer = task(client.as_ref());
             let _ = sender.send(Inner::App(Signal::Answer { screen, slot, number, answer }));
         }
     }
 
     fn frame(&mut self) -> io::Result<()> {
+        if self.app.is_answered() {
+            provoke("render");
+        }
         let area = Rect::new(0, 0, self.size.0, self.size.1);
         let mut buffer = Buffer::empty(area);
         let mut canvas = Canvas::new(&mut buffer, &self.theme, &self.pictures);
