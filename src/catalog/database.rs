@@ -68,7 +68,9 @@ impl Catalog {
     /// # Errors
     /// It cannot be opened, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, CatalogError> {
-        let writer = open_writer(path, &[include_str!("migrations/0001_catalog.sql")])?;
+        let migrations =
+            [include_str!("migrations/0001_catalog.sql"), include_str!("migrations/0002_reads.sql")];
+        let writer = open_writer(path, &migrations)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
         Ok(Self {
             writer: Mutex::new(Writer { connection: writer, flushes: true }),
