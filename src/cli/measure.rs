@@ -96,7 +96,9 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     let report = measure::run(&args.a, &args.b, &options).map_err(|error| {
         let failure = Failure::input(error.to_string());
         match error {
-            MeasureError::Grid(_) => failure.hint("resample one of them first; gantry does not guess how"),
+            MeasureError::Grid(_) | MeasureError::Place(_) => {
+                failure.hint("resample one of them first; gantry does not guess how")
+            }
             MeasureError::File { .. } => failure,
         }
     })?;

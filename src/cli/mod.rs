@@ -13,6 +13,7 @@ pub mod drift;
 mod exit;
 pub mod export;
 pub mod ingest;
+pub mod label;
 mod log;
 pub mod measure;
 mod output;
@@ -103,6 +104,8 @@ pub enum Command {
     Man,
     /// Compare two label files: overlap and surface distances of every structure
     Measure(measure::Args),
+    /// What label files hold
+    Label(label::Args),
     /// Agreement of readers from a table of ratings
     Agree(agree::Args),
     /// Drift and control charts of a metric over time
@@ -164,6 +167,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Completions(args)) => shell::completions(args),
         Some(Command::Man) => shell::man(),
         Some(Command::Measure(args)) => measure::run(args, out),
+        Some(Command::Label(args)) => label::run(args, out),
         Some(Command::Agree(args)) => agree::run(args, out),
         Some(Command::Drift(args)) => drift::run(args, out),
         Some(Command::Deid(args)) => deid::run(args, global, out),

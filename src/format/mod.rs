@@ -2,4 +2,5 @@
 
 pub mod nifti;
 pub mod nrrd;
+pub mod seg;
 pub mod table;
