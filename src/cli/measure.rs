@@ -32,10 +32,10 @@ Exit codes: 0 done; 2 wrong usage; 6 --out cannot be written; 4 a file is unread
 #[derive(Debug, clap::Args)]
 #[command(after_help = CONVENTIONS)]
 pub struct Args {
-    /// The reference (NIfTI)
+    /// The reference (NIfTI or DICOM segmentation)
     #[arg(value_name = "A")]
     a: PathBuf,
-    /// The test (NIfTI)
+    /// The test (NIfTI or DICOM segmentation)
     #[arg(value_name = "B")]
     b: PathBuf,
     /// Names of labels, such as 1=liver,2=spleen

@@ -29,7 +29,7 @@ pub enum LabelError {
 #[derive(Debug)]
 pub enum LabelFile {
     /// One label a voxel.
-    Map(Grid, Labels),
+    Map(Box<Grid>, Labels),
     /// Segments that may overlap.
     Seg(Box<Seg>),
 }
@@ -134,7 +134,7 @@ impl LabelFile {
     /// It cannot be read, or is neither.
     pub fn read(path: &Path) -> Result<Self, LabelError> {
         match Nifti::read(path).and_then(Nifti::into_labels) {
-            Ok((grid, labels)) => return Ok(Self::Map(grid, labels)),
+            Ok((grid, labels)) => return Ok(Self::Map(Box::new(grid), labels)),
             Err(NiftiError::NotNifti | NiftiError::Truncated { .. }) => {}
             Err(error) => return Err(error.into()),
         }
