@@ -53,8 +53,9 @@ impl Cleaner<'_> {
 
     /// Whether a text holds something that identifies, as a coded value may not.
     pub fn is_clean(&self, text: &str) -> bool {
-        let tokens = tokens(text);
-        !tokens.iter().any(|t| self.identifies(t, Strictness::Technical))
+        let mut tokens = tokens(text);
+        self.drop_phrases(&mut tokens);
+        !tokens.iter().any(|t| t.dropped || self.identifies(t, Strictness::Technical))
     }
 
     fn identifies(&self, token: &Token<'_>, how: Strictness) -> bool {
@@ -311,18 +312,15 @@ fn drop_dates(text: &str, tokens: &mut [Token<'_>]) {
     }
 }
 
-/// Groups of two to five digits, seven to fifteen in all, as telephone numbers are written; and long numbers.
+/// Groups of two to five digits, seven to fifteen in all, as telephone numbers are written; and long numbers. What is a
+/// date or an identifier is no part of one.
 fn drop_phones(text: &str, tokens: &mut [Token<'_>]) {
     let mut start = 0;
     while start < tokens.len() {
         let mut end = start;
         let mut digits = 0;
-        while end < tokens.len() && is_number(tokens[end].text) && (2..=5).contains(&tokens[end].text.len()) {
-            let joined = end == start
-                || text[tokens[end - 1].range.end..tokens[end].range.start]
-                    .chars()
-                    .all(|c| matches!(c, ' ' | '-' | '/' | '(' | ')' | '+'));
-            if !joined {
+        while tokens.get(end).is_some_and(is_phone_group) {
+            if end > start && !continues_a_number(text, &tokens[start..=end]) {
                 break;
             }
             digits += tokens[end].text.len();
@@ -333,6 +331,21 @@ fn drop_phones(text: &str, tokens: &mut [Token<'_>]) {
         }
         start = end.max(start + 1);
     }
+}
+
+fn is_phone_group(token: &Token<'_>) -> bool {
+    !token.dropped && is_number(token.text) && (2..=6).contains(&token.text.len())
+}
+
+/// Whether the last of these groups belongs to the number that the others begin. A sign, a parenthesis or a trunk
+/// prefix after one small number begins a number of its own: `10 (0761) 270`, `10 +49 761`.
+fn continues_a_number(text: &str, groups: &[Token<'_>]) -> bool {
+    let [.., before, last] = groups else { return true };
+    let gap = &text[before.range.end..last.range.start];
+    let begins = gap.starts_with(' ') && (gap.contains(['(', '+']) || last.text.starts_with('0'));
+    let alone = groups.len() == 2 && before.text.len() <= 3 && !before.text.starts_with('0');
+    let signed = text[..before.range.start].ends_with(['+', '(']);
+    gap.chars().all(|c| matches!(c, ' ' | '-' | '/' | '(' | ')' | '+')) && !(begins && alone && !signed)
 }
 
 /// A title and the name after it: `Dr. Hand`.
@@ -422,6 +435,8 @@ mod tests {
             ("lives 12 Long Road", ""),
             ("512x512 T2w 3T 120kV", "512x512 T2w 3T 120kV"),
             ("94 year old male 45 year", "year old male 45 year"),
+            ("MIP 10 1941/02/07 end", "MIP 10 end"),
+            ("MIP 10 (0761) 270-123 and +49 761 270123", "MIP 10 and"),
             ("ChestAbdomen JohnChest 123456", "ChestAbdomen"),
             ("山田 axial", "axial"),
         ] {
