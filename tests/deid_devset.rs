@@ -160,9 +160,8 @@ fn scan(paths: impl Iterator<Item = PathBuf>) -> Vec<Json> {
         .collect()
 }
 
-/// A line without what identifies, with its UIDs replaced, and with stacks in an order of their own: the UIDs that
-/// lines are sorted by are other ones.
-fn comparable(line: &Json, images: Option<&HashMap<String, String>>) -> String {
+/// A stack without what identifies and without findings, its UIDs replaced.
+fn stack(line: &Json, images: Option<&HashMap<String, String>>) -> String {
     let uid = |text: &str| {
         let (uid, frame) = text.split_once('#').map_or((text, None), |(u, f)| (u, Some(f)));
         let uid = images.map_or(uid, |m| m.get(uid).map_or(uid, |u| &**u));
@@ -176,15 +175,8 @@ fn comparable(line: &Json, images: Option<&HashMap<String, String>>) -> String {
         .iter()
         .map(|g| (mapped(&g["after"]), mapped(&g["before"]), g["step_mm"].clone(), g["expected_mm"].clone()))
         .collect();
-    let findings: BTreeSet<String> = line["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|f| format!("{} {}", f["check"], f["severity"]))
-        .collect();
     let keys = [
         "modality",
-        "instances",
         "frames",
         "rows",
         "columns",
@@ -197,22 +189,52 @@ fn comparable(line: &Json, images: Option<&HashMap<String, String>>) -> String {
         "affine",
     ];
     let facts: Vec<String> = keys.iter().map(|k| format!("{k}={}", line[k])).collect();
-    format!("{:?} {facts:?} {order:?} {gaps:?} {findings:?}", mapped(&line["series_uid"]))
+    format!("{facts:?} {order:?} {gaps:?}")
+}
+
+/// By series: how many instances, its stacks, its findings. Copies that differ only in how they are encoded are the
+/// same afterwards, and what is said of encodings is left out.
+type Found = BTreeMap<String, (u64, BTreeSet<String>, BTreeSet<String>)>;
+
+fn by_series(lines: &[Json], images: Option<&HashMap<String, String>>) -> Found {
+    let mut found = Found::new();
+    for line in lines {
+        let uid = line["series_uid"].as_str().unwrap();
+        let uid = images.map_or(uid, |m| &m[uid]);
+        let (instances, stacks, findings) = found.entry(uid.to_string()).or_default();
+        *instances += line["instances"].as_u64().unwrap();
+        stacks.insert(stack(line, images));
+        for finding in line["findings"].as_array().unwrap() {
+            let (check, severity) =
+                (finding["check"].as_str().unwrap(), finding["severity"].as_str().unwrap());
+            let of_encoding =
+                check == "inconsistent_pixel_format" || check == "instance_conflict" && severity != "error";
+            if !of_encoding {
+                findings.insert(format!("{check} {severity}"));
+            }
+        }
+    }
+    found
 }
 
 #[test]
 fn scan_finds_the_same_before_and_after() {
     let Some(run) = run() else { return };
-    let images = images(run);
-    let before = scan(run.pairs().map(|(source, _)| source));
-    let after = scan(run.pairs().map(|(_, output)| output));
-    let before: BTreeSet<String> = before.iter().map(|l| comparable(l, Some(&images))).collect();
-    let after: BTreeSet<String> = after.iter().map(|l| comparable(l, None)).collect();
-    let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| {
-        a.difference(b).map(|l| l.chars().take(700).collect::<String>()).collect::<Vec<_>>().join("\n")
-    };
-    assert!(before == after, "before:\n{}\nafter:\n{}", only(&before, &after), only(&after, &before));
-    assert!(before.len() > 100, "{}", before.len());
+    let before = by_series(&scan(run.pairs().map(|(source, _)| source)), Some(&images(run)));
+    let after = by_series(&scan(run.pairs().map(|(_, output)| output)), None);
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    let mut stacks = 0;
+    for (uid, (instances, old, findings)) in &before {
+        let new = &after[uid];
+        assert_eq!(findings, &new.2, "{uid}");
+        assert_eq!(instances, &new.0, "{uid}");
+        // Of two files with one UID and other pixels the smaller hash is shown, and hashes are other ones now.
+        if !findings.contains("instance_conflict error") {
+            assert_eq!(old, &new.1, "{uid}");
+            stacks += old.len();
+        }
+    }
+    assert!(stacks > 90, "{stacks}");
 }
 
 /// What is missing or wrong according to dciodvfy, without the values it quotes: they differ on purpose.
@@ -233,6 +255,10 @@ fn no_file_conforms_less_than_before() {
         .par_iter()
         .flat_map_iter(|(source, output)| {
             let before = errors(&dciodvfy, source);
+            // It reads no deflated data set: nothing can be compared.
+            if before.iter().any(|e| e.contains("dataset read failed")) {
+                return Vec::new();
+            }
             let after = errors(&dciodvfy, output);
             after.difference(&before).map(|e| format!("{}: {e}", source.display())).collect::<Vec<_>>()
         })
