@@ -139,7 +139,7 @@ impl Deidentify {
 }
 
 fn context(site: &str, trusted: bool) -> Context<'_> {
-    Context { site, pixels: if trusted { Pixels::Trusted } else { Pixels::Unchecked }, known: &[] }
+    Context { site, pixels: if trusted { Pixels::Trusted } else { Pixels::Unchecked }, ..Context::default() }
 }
 
 fn instance(facts: Facts, site: &str, record: LedgerLine) -> NewInstance {
