@@ -168,7 +168,13 @@ impl Deidentifier {
     }
 
     fn attempt(&self, source: &[u8], context: &Context<'_>) -> Result<(Vec<u8>, Facts, Record), Refusal> {
-        let file = self.read(source)?;
+        let mut file = self.read(source)?;
+        let hides = "compressed pixels that cannot be taken apart may hide anything";
+        dicom::codec::strip(&mut file).map_err(|error| Refusal {
+            reason: Reason::CannotBeMadeSafe,
+            detail: format!("{hides}: {error}"),
+            record: self.record(Vec::new()),
+        })?;
         let set = &file.dataset;
         let identity = self.identity(set, context);
         let (subject, days_back) = self.subject(set, context);
@@ -362,5 +368,6 @@ fn reason_of(error: &ReadError) -> Reason {
         ReadError::Deflate => Reason::DeflateBroken,
         ReadError::TooLarge { .. } => Reason::ExpandsTooFar,
         ReadError::Io(_) => Reason::Unreadable,
+        ReadError::Defect => Reason::CannotBeMadeSafe,
     }
 }

@@ -79,8 +79,7 @@ pub fn load(
         return Err((finding.check.to_string(), finding.message.clone()));
     }
     let read = |instance: &Instance| {
-        let path = gathered.tree.path(instance.header.source).ok_or(io::ErrorKind::NotFound)?;
-        fs::read(path)
+        gathered.tree.read(instance.header.source).map_err(io::Error::other)
     };
     let volume = volume::load(series, &series.stacks[stack], &read).map_err(|error| {
         let text = error.to_string();
