@@ -318,7 +318,7 @@ impl Deidentifier {
 fn outcome_of(refusal: Refusal) -> Outcome {
     let Refusal { reason, detail, record } = refusal;
     let record = Box::new(record);
-    if matches!(reason, Reason::NotDicom | Reason::Dicomdir | Reason::Unreadable) {
+    if reason.rejects() {
         Outcome::Rejected { reason, detail, record }
     } else {
         Outcome::Quarantined { reason, detail, record }

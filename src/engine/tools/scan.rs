@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::gather::Gathered;
-use crate::dicom::codec::{self, PixelError};
 pub use crate::dicom::Directory;
+use crate::dicom::codec::{self, PixelError};
 use crate::dicom::{self, ReadOptions};
 use crate::model::{Finding, Severity};
 use crate::qc;

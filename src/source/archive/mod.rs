@@ -56,10 +56,8 @@ impl MemberError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unsafe(_) => "unsafe_archive_member",
-            Self::Method => "archive_method",
-            Self::TooLarge => "expands_too_far",
-            Self::Damaged => "archive_damaged",
-            Self::Empty => "archive_empty",
+            Self::TooLarge => "too_large",
+            Self::Method | Self::Damaged | Self::Empty => "archive_unreadable",
             Self::Io(_) => "unreadable",
         }
     }

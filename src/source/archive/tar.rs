@@ -30,7 +30,8 @@ pub(super) fn list(file: &File, length: u64, listing: &mut Listing) -> Result<()
 /// Lists a gzip-compressed tar; the members' bytes go to `target`.
 pub(super) fn list_packed(file: &File, target: &mut File, listing: &mut Listing) -> Result<(), MemberError> {
     let limit = most(file.metadata()?.len());
-    let reader = Bounded { inner: MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, file)), left: limit };
+    let reader =
+        Bounded { inner: MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, file)), left: limit };
     blocks(&mut Packed { reader, target, at: 0 }, listing)
 }
 
@@ -57,7 +58,11 @@ impl Input for Plain<'_> {
     }
 
     fn skip(&mut self, length: u64) -> io::Result<()> {
-        self.at = self.at.checked_add(length).filter(|&end| end <= self.length).ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.at = self
+            .at
+            .checked_add(length)
+            .filter(|&end| end <= self.length)
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
         Ok(())
     }
 }
@@ -177,7 +182,9 @@ fn member(
             return Err(why);
         }
     }
-    Ok(input.skip(padding).or_else(|e| if e.kind() == io::ErrorKind::UnexpectedEof { Ok(()) } else { Err(e) })?)
+    Ok(input
+        .skip(padding)
+        .or_else(|e| if e.kind() == io::ErrorKind::UnexpectedEof { Ok(()) } else { Err(e) })?)
 }
 
 /// The content of an extension header.
@@ -240,7 +247,8 @@ fn number(field: &[u8]) -> Option<u64> {
         let empty = high[0] == 0x80 && high[1..].iter().all(|&b| b == 0);
         return low.first_chunk().filter(|_| empty).map(|b| u64::from_be_bytes(*b)).filter(|n| *n < 1 << 62);
     }
-    let digits: Vec<u8> = field.iter().copied().skip_while(|b| *b == b' ').take_while(u8::is_ascii_digit).collect();
+    let digits: Vec<u8> =
+        field.iter().copied().skip_while(|b| *b == b' ').take_while(u8::is_ascii_digit).collect();
     if digits.is_empty() {
         return Some(0);
     }

@@ -45,7 +45,8 @@ fn header(data: &[u8], mut at: usize, out: &mut Vec<u8>) -> Result<usize, PixelE
             // Reserved without a segment.
             0x30..=0x3F => at += 2,
             _ => {
-                let length = usize::from(be16(data, at + 2).ok_or_else(|| damaged("a marker without length"))?);
+                let length =
+                    usize::from(be16(data, at + 2).ok_or_else(|| damaged("a marker without length"))?);
                 let end = at + 2 + length.max(2);
                 let segment = data.get(at..end).ok_or_else(|| damaged("a segment longer than the stream"))?;
                 if is_needed(code) {
@@ -59,8 +60,7 @@ fn header(data: &[u8], mut at: usize, out: &mut Vec<u8>) -> Result<usize, PixelE
 
 /// Segments of parts 1, 2 and 15 that decoding needs, or may need.
 fn is_needed(code: u8) -> bool {
-    code != TLM
-        && matches!(code, 0x50..=0x53 | 0x56..=0x59 | 0x5C..=0x61 | 0x63 | 0x70..=0x79)
+    code != TLM && matches!(code, 0x50..=0x53 | 0x56..=0x59 | 0x5C..=0x61 | 0x63 | 0x70..=0x79)
 }
 
 /// Copies a tile-part; where the next begins.
@@ -75,7 +75,9 @@ fn tile_part(data: &[u8], at: usize, out: &mut Vec<u8>) -> Result<usize, PixelEr
     }
     let end = match told {
         // Up to the end of the code stream: no packet holds a code above 0xFF8F.
-        0 => (body..data.len().saturating_sub(1)).find(|&i| data[i] == 0xFF && data[i + 1] == EOC).unwrap_or(data.len()),
+        0 => (body..data.len().saturating_sub(1))
+            .find(|&i| data[i] == 0xFF && data[i + 1] == EOC)
+            .unwrap_or(data.len()),
         told => at.saturating_add(told).min(data.len()),
     };
     let content = data.get(body..end).ok_or_else(|| damaged("a tile-part shorter than its head"))?;

@@ -28,7 +28,8 @@ pub(super) fn strip(encoded: &[u8]) -> Result<Vec<u8>, PixelError> {
             0xD9 => out.extend([0xFF, 0xD9]),
             code => {
                 if let Some(content) = needed(code, segment.content, &used) {
-                    let length = u16::try_from(content.len() + 2).map_err(|_| damaged("a segment too long"))?;
+                    let length =
+                        u16::try_from(content.len() + 2).map_err(|_| damaged("a segment too long"))?;
                     out.extend([0xFF, code]);
                     out.extend(length.to_be_bytes());
                     out.extend(content);
@@ -92,7 +93,8 @@ impl Used {
             let content = segment.content;
             match segment.code {
                 0xC0..=0xC3 => {
-                    used.quantisation.extend(content.get(6..).unwrap_or_default().chunks_exact(3).map(|c| c[2]));
+                    used.quantisation
+                        .extend(content.get(6..).unwrap_or_default().chunks_exact(3).map(|c| c[2]));
                 }
                 0xDA => {
                     let count = usize::from(content.first().copied().unwrap_or(0));

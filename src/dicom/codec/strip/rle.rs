@@ -18,7 +18,8 @@ pub(super) fn strip(encoded: &[u8], layout: &PixelLayout) -> Result<Vec<u8>, Pix
     let expected = usize::from(layout.samples_per_pixel) * width;
     let header = encoded.get(..HEADER).ok_or_else(|| damaged("no header"))?;
     let word = |i: usize| {
-        header.get(4 * i..4 * i + 4).and_then(|b| b.first_chunk()).map_or(0, |b| u32::from_le_bytes(*b)) as usize
+        header.get(4 * i..4 * i + 4).and_then(|b| b.first_chunk()).map_or(0, |b| u32::from_le_bytes(*b))
+            as usize
     };
     if word(0) != expected || expected > 15 {
         return Err(damaged("number of segments is not samples × bytes"));
