@@ -1,8 +1,12 @@
 //! Answers to queries, one file per family.
 
+mod agreement;
 mod catalog;
+mod drift;
 mod intake;
+mod labels;
 mod overview;
+mod process;
 mod queue;
 mod stats;
 mod trail;
@@ -36,6 +40,11 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::ParkedJobs(_) => wire(trail::parked(session)?),
         Query::Ledger(q) => wire(trail::ledger(session, &q)?),
         Query::VerifyTrail(_) => wire(trail::verify(session)?),
+        Query::Agreement(q) => wire(agreement::agreement(session, &q)?),
+        Query::Drift(q) => wire(drift::drift(session, &q)?),
+        Query::Process(q) => wire(process::process(session, &q)?),
+        Query::Reads(q) => wire(labels::reads(session, &q)?),
+        Query::ReadDetail(q) => wire(labels::read(session, q.id)?),
     }
 }
 

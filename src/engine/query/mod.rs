@@ -1,14 +1,22 @@
 //! Queries, one file per family. Each struct is a question; `Question::Answer` says with what it is answered.
 
+mod agreement;
 mod catalog;
+mod drift;
 mod intake;
+mod labels;
 mod overview;
+mod process;
 mod queue;
 mod trail;
 
+pub use agreement::*;
 pub use catalog::*;
+pub use drift::*;
 pub use intake::*;
+pub use labels::*;
 pub use overview::*;
+pub use process::*;
 pub use queue::*;
 pub use trail::*;
 
@@ -67,4 +75,9 @@ queries! {
     ParkedJobs => Vec<ParkedJob>,
     VerifyTrail => TrailVerified,
     Ledger => Vec<LedgerLine>,
+    Agreement => AgreementView,
+    Drift => DriftView,
+    Process => ProcessView,
+    Reads => Rows<ReadView>,
+    ReadDetail => ReadHistory,
 }
