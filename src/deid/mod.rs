@@ -180,7 +180,13 @@ impl Deidentifier {
     }
 
     fn attempt(&self, source: &[u8], context: &Context<'_>) -> Result<(Vec<u8>, Facts, Record), Refusal> {
-        let file = self.read(source)?;
+        let mut file = self.read(source)?;
+        let hides = "compressed pixels that cannot be taken apart may hide anything";
+        dicom::codec::strip(&mut file).map_err(|error| Refusal {
+            reason: Reason::CannotBeMadeSafe,
+            detail: format!("{hides}: {error}"),
+            record: self.record(Vec::new()),
+        })?;
         let set = &file.dataset;
         let identity = self.identity(set, context)?;
         let (subject, days_back) = self.subject(set, context);
@@ -329,7 +335,7 @@ impl Deidentifier {
 fn outcome_of(refusal: Refusal) -> Outcome {
     let Refusal { reason, detail, record } = refusal;
     let record = Box::new(record);
-    if matches!(reason, Reason::NotDicom | Reason::Dicomdir | Reason::Unreadable) {
+    if reason.rejects() {
         Outcome::Rejected { reason, detail, record }
     } else {
         Outcome::Quarantined { reason, detail, record }
@@ -379,5 +385,6 @@ fn reason_of(error: &ReadError) -> Reason {
         ReadError::Deflate => Reason::DeflateBroken,
         ReadError::TooLarge { .. } => Reason::ExpandsTooFar,
         ReadError::Io(_) => Reason::Unreadable,
+        ReadError::Defect => Reason::CannotBeMadeSafe,
     }
 }
