@@ -74,7 +74,7 @@ pub(super) fn heat_map(detail: &AgreementDetail, cursor: Option<(usize, usize)>)
     let count = detail.readers.len();
     let mut cells: Vec<HeatCell> = (0..count * count)
         .map(|at| HeatCell {
-            text: if at / count == at % count { "╲".into() } else { "–".into() },
+            text: if at / count == at % count { "·".into() } else { "–".into() },
             ..HeatCell::default()
         })
         .collect();

@@ -33,7 +33,7 @@ impl Drift {
             return;
         };
         let wide = area.width >= 120;
-        let side = if wide { (area.width * 3 / 10).clamp(44, 64) } else { 0 };
+        let side = if wide { (area.width * 7 / 20).clamp(46, 72) } else { 0 };
         let rows = view.charts.len() as u16 + 3;
         let foot = if wide { 0 } else { rows.clamp(4, (area.height / 3).max(5)) };
         let foot = foot.min(area.height);
@@ -83,7 +83,7 @@ impl Drift {
             let text = if cut { format!("{line} …") } else { line.clone() };
             canvas.text(place.x, place.y + row as u16, place.width, &text, canvas.theme.bold());
         }
-        let legend = u16::from(inner.height > 12);
+        let legend = u16::from(inner.height > 15);
         let plot = Rect {
             x: inner.x + 1,
             y: inner.y + height,
