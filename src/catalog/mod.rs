@@ -19,7 +19,7 @@ mod trail;
 
 pub use database::{Catalog, CatalogError, Reader, Tx};
 pub use filter::{Filter, FilterError};
-pub use instances::{InstanceRecord, NewInstance};
+pub use instances::{InstanceRecord, LedgerLine, NewInstance};
 pub use intake::{Choice, FileRecord, GroupRecord, IntakeMap, NewFile};
 pub use jobs::{Job, MAX_ATTEMPTS, Parked};
 pub use pulse::{Pulse, SLOT_MS};

@@ -1,18 +1,10 @@
-//! Reads: what one reader said of one structure on one item under one version of the guideline. A read is never
-//! changed: a corrected one supersedes it, and the history stays.
+//! Reads: what one reader said of one structure on one item under one version of the guideline. What a read says is
+//! never changed: more may be added to it, and one that contradicts it supersedes it; the history stays.
 
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{CatalogError, Reader, Tx};
-
-/// What was said: a number or a category.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Rated {
-    /// A number: a rating on a scale of numbers, or a measured value.
-    Number(f64),
-    /// A category by its name.
-    Category(String),
-}
+pub use crate::measure::reads::Rated;
 
 /// What is read: a series, or a part of one (a nodule), or something that belongs to no series here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

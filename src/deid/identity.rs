@@ -1,7 +1,7 @@
 //! What identifies the subject and everybody around it: collected from the whole data set before anything is changed,
 //! then looked for in every text that stays and, at the end, in every byte that was written.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use super::date;
 use super::plan::{Plan, Plans};
@@ -244,7 +244,7 @@ impl Identity {
     fn needle(&mut self, bytes: Vec<u8>, kind: Kind, whole_word: bool) -> bool {
         let new = self.seen.insert(bytes.clone());
         // A value that Gantry itself writes for others tells nothing.
-        let written = WRITTEN.windows(bytes.len()).any(|w| w == bytes);
+        let written = memchr::memmem::find(WRITTEN, &bytes).is_some();
         if new && !written {
             self.needles.push(Needle { bytes, kind, whole_word });
         }

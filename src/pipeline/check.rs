@@ -1,10 +1,12 @@
 //! Check: every automated check on an assembled series, pixels included.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use serde_json::json;
 
 use super::assemble::Loaded;
-use super::stage::{Stage, StageError};
+use super::stage::{AT_ONCE, Stage, StageError};
 use super::{Shared, now_ms};
 use crate::catalog::{Job, NewFinding};
 use crate::model::{Finding, Severity, What};
@@ -20,7 +22,10 @@ impl Stage for Check {
 
     fn run(&self, shared: &Shared, job: &Job) -> Result<(), StageError> {
         let instances = shared.catalog.read().instances(&job.object)?;
-        let loaded = Loaded::read(shared, &instances)?;
+        let loaded = match shared.recent.take(&instances) {
+            Some(loaded) => loaded,
+            None => Arc::new(Loaded::read(shared, &instances)?),
+        };
         let pixels = pixels(shared, &loaded);
         let off = &shared.config().qc.off;
         let input = Input { series: &loaded.series, pixels: Some(&pixels) };
@@ -33,7 +38,7 @@ impl Stage for Check {
         shared.catalog.write_derived(|tx| {
             tx.put_findings(uid, &findings)?;
             tx.set_series_state(uid, "checked")?;
-            tx.want("route", uid, now, now)?;
+            tx.want("route", uid, AT_ONCE, now)?;
             tx.count("checked", "", 1, now)?;
             let names: Vec<&str> = findings.iter().map(|f| &*f.check).collect();
             tx.audit(now, "gantry", "series.check", uid, &json!({ "findings": names }))?;

@@ -237,6 +237,7 @@ fn rows(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), CatalogErr
         let (mut leaves, mut doubled) = (Vec::new(), Vec::new());
         let mut series = std::collections::BTreeSet::new();
         let (mut quarantined, mut rejected) = (0, 0);
+        let mut received = std::collections::BTreeMap::<&str, u64>::new();
         for (i, dealt) in batch.iter().enumerate() {
             match &dealt.end {
                 End::Stored { instance, .. } if tx.put_instance(instance, now)? => {
@@ -248,7 +249,10 @@ fn rows(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), CatalogErr
                 End::Rejected { .. } => rejected += 1,
                 End::Duplicate { .. } | End::Failed(_) => {}
             }
-            tx.count("received", &dealt.found.inbox, 1, now)?;
+            *received.entry(&*dealt.found.inbox).or_default() += 1;
+        }
+        for (inbox, n) in received {
+            tx.count("received", inbox, n, now)?;
         }
         for (uid, _) in &series {
             tx.want("assemble", uid, now + quiet, now)?;
@@ -277,7 +281,7 @@ fn rows(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), CatalogErr
 fn leaf(instance: &NewInstance) -> audit::Hash {
     let mut hash = Sha256::new();
     hash.update(instance.blob.as_bytes());
-    hash.update(instance.record.as_bytes());
+    hash.update(instance.record.hash());
     hash.finalize().into()
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Bus;
+use super::assemble::Recent;
 use super::deidentify::Deidentify;
 use crate::blob::FsStore;
 use crate::catalog::{Catalog, IntakeMap};
@@ -23,6 +24,8 @@ pub struct Shared {
     pub quarantine: PathBuf,
     /// The workspace's folder, against which configured paths are resolved.
     pub root: PathBuf,
+    /// Series just assembled.
+    pub recent: Recent,
     /// Tells everyone who is attached what changed.
     pub bus: Bus,
     config: RwLock<Arc<Config>>,
@@ -43,6 +46,7 @@ impl Shared {
             deid,
             quarantine,
             root,
+            recent: Recent::default(),
             bus: Bus::default(),
             config: RwLock::new(Arc::new(config)),
         }
