@@ -1,11 +1,12 @@
 //! From agreement's numbers to what is read: names, cells, bars.
 
+use crate::console::widget::words;
 use crate::engine::query::{AgreementDetail, AgreementRow, Measured, Said, Verdict};
 use crate::render::heat::{HeatCell, HeatMap};
 
-/// `nodule · volume`, without the unit at the end of a name.
+/// `nodule · volume mm³`.
 pub(super) fn measure_name(row: &AgreementRow) -> String {
-    let name = row.name.replace('_', " ");
+    let name = words::measure(&row.name);
     if row.structure.is_empty() { name } else { format!("{} · {name}", row.structure) }
 }
 
