@@ -13,6 +13,9 @@ use crate::pipeline::Shared;
 /// Between the series UID and the name within it, in an item's name on the board.
 const BETWEEN: char = '\u{1f}';
 
+/// Selections that are kept.
+const SUBSETS: usize = 4;
+
 /// The reads of a workspace; empty until somebody asks.
 #[derive(Default)]
 pub struct LiveReads {
@@ -25,7 +28,8 @@ struct State {
     /// Grows with every change.
     revision: u64,
     drifts: Option<(u64, Arc<Drifts>)>,
-    subset: Option<(u64, Selection, Board)>,
+    /// The latest selections, so that a screen that asks again is answered at once.
+    subsets: Vec<(u64, Selection, Board)>,
 }
 
 /// Which reads count.
@@ -33,6 +37,8 @@ struct State {
 pub struct Selection {
     /// Only those that ended at or after this time.
     pub since_ms: Option<i64>,
+    /// Only those that ended before this time.
+    pub before_ms: Option<i64>,
     /// Only those on series that match, in the query language of the catalog.
     pub filter: String,
 }
@@ -69,14 +75,17 @@ impl LiveReads {
         if *selection == Selection::default() {
             return Ok(ask(&mut state.board));
         }
-        let known = state.subset.take().filter(|s| s.0 == state.revision && s.1 == *selection);
-        let mut board = match known {
-            Some((_, _, board)) => board,
-            None => select(&state.board, &state.specs, shared, selection)?,
-        };
-        let answer = ask(&mut board);
-        state.subset = Some((state.revision, selection.clone(), board));
-        Ok(answer)
+        let revision = state.revision;
+        state.subsets.retain(|s| s.0 == revision);
+        if !state.subsets.iter().any(|s| s.1 == *selection) {
+            let board = select(&state.board, &state.specs, shared, selection)?;
+            state.subsets.truncate(SUBSETS - 1);
+            state.subsets.insert(0, (revision, selection.clone(), board));
+        }
+        match state.subsets.iter_mut().find(|s| s.1 == *selection) {
+            Some((_, _, board)) => Ok(ask(board)),
+            None => Err(EngineError::Gone),
+        }
     }
 
     /// Runs `ask` on the board and all its charts.
@@ -118,7 +127,7 @@ fn loaded<'a>(state: &'a mut Option<State>, shared: &Shared) -> Result<&'a mut S
     if let Some(error) = failed {
         return Err(error.into());
     }
-    Ok(state.insert(State { board, specs, revision: 0, drifts: None, subset: None }))
+    Ok(state.insert(State { board, specs, revision: 0, drifts: None, subsets: Vec::new() }))
 }
 
 fn spec_list(config: &config::Agreement) -> Vec<(MeasureKey, Spec)> {
@@ -149,13 +158,14 @@ fn select(
         Some(shared.catalog.read().series_uids(&filter)?.into_iter().collect())
     };
     let mut chosen = Board::new(spec_list(specs));
-    board.each(|read| {
-        let within = series.as_ref().is_none_or(|s| s.contains(split(&read.item).0));
-        let late = selection.since_ms.is_none_or(|since| read.finished_ms.is_some_and(|at| at >= since));
-        if within && late {
-            chosen.put(&read);
-        }
-    });
+    let within = |item: &str, at: Option<i64>| {
+        let late = |since| at.is_some_and(|at| at >= since);
+        let early = |before| at.is_some_and(|at| at < before);
+        selection.since_ms.is_none_or(late)
+            && selection.before_ms.is_none_or(early)
+            && series.as_ref().is_none_or(|s| s.contains(split(item).0))
+    };
+    board.each(within, |read| chosen.put(&read));
     Ok(chosen)
 }
 

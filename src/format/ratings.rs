@@ -470,7 +470,7 @@ fn longest_digits(text: &str) -> usize {
 }
 
 /// A moment in milliseconds since 1970: ISO date or time (UTC where it names no zone), or seconds or milliseconds.
-fn instant(text: &str) -> Option<i64> {
+pub fn instant(text: &str) -> Option<i64> {
     if let Some(number) = number(text) {
         return match number {
             n if (1e11..1e14).contains(&n) => Some(n as i64),

@@ -23,7 +23,8 @@ const MOST_WORST: u32 = 10_000;
 
 pub fn agreement(session: &Session, query: &Agreement) -> Result<AgreementView, EngineError> {
     let shared = &session.engine.shared;
-    let selection = Selection { since_ms: query.since_ms, filter: query.filter.clone() };
+    let selection =
+        Selection { since_ms: query.since_ms, filter: query.filter.clone(), ..Selection::default() };
     let wanted = shared.config().agreement.clone();
     let mut view = session.engine.reads.with(shared, &selection, |board| on_board(board, query, &wanted))?;
     complete(session, &mut view)?;

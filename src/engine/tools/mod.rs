@@ -8,9 +8,11 @@ pub mod gather;
 pub mod measure;
 mod picture;
 pub mod qc;
+pub mod ratings;
 pub mod scan;
 pub mod sheet;
 mod view;
 
+pub use crate::format::ratings::instant;
 pub use picture::{PictureError, frame_count, picture, picture_of};
 pub use view::{ViewError, Viewed, view};

@@ -204,10 +204,10 @@ impl Board {
         keys
     }
 
-    /// Hands every read that stands to `take`.
-    pub fn each(&self, mut take: impl FnMut(Read)) {
+    /// Hands every read that stands, and whose item and end `keep` wants, to `take`.
+    pub fn each(&self, keep: impl Fn(&str, Option<i64>) -> bool, mut take: impl FnMut(Read)) {
         for (structure, reads) in &self.structures {
-            for row in &reads.rows {
+            for row in reads.rows.iter().filter(|r| keep(self.items.name(r.item), r.at_ms)) {
                 take(self.read(structure, row));
             }
         }
