@@ -146,6 +146,16 @@ impl Deidentifier {
         Named::of(header, &self.plans)
     }
 
+    /// The replacement of a UID: what stands in every output where this one stood.
+    pub fn uid(&self, original: &str) -> String {
+        self.keys.uid(original.trim_matches(['\0', ' ']))
+    }
+
+    /// A pseudonym for a name or number of some kind.
+    pub fn pseudonym(&self, kind: &str, original: &str) -> String {
+        self.keys.pseudonym(kind, original.as_bytes())
+    }
+
     /// De-identifies one source file.
     pub fn process(&self, source: &[u8], context: &Context<'_>) -> Outcome {
         match self.attempt(source, context) {

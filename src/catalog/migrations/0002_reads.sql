@@ -17,7 +17,7 @@ CREATE TABLE read (
   guideline     TEXT NOT NULL,
   item          INTEGER NOT NULL,
   structure     TEXT NOT NULL,
-  nothing       INTEGER NOT NULL,         -- looked, and found nothing
+  absent        INTEGER NOT NULL,         -- looked, and found nothing
   started_ms    INTEGER,
   finished_ms   INTEGER,
   imported_ms   INTEGER NOT NULL,
