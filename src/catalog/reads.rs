@@ -80,7 +80,7 @@ pub struct WhichReads {
     pub history: bool,
 }
 
-const COLUMNS: &str = "r.id, d.name, r.guideline, i.series_uid, i.name, r.structure, r.nothing, r.started_ms, \
+const COLUMNS: &str = "r.id, d.name, r.guideline, i.series_uid, i.name, r.structure, r.absent, r.started_ms, \
     r.finished_ms, r.imported_ms, r.superseded_by";
 const FROM: &str = "FROM read r JOIN reader d ON d.id = r.reader JOIN item i ON i.id = r.item";
 
@@ -162,7 +162,7 @@ impl Tx<'_> {
         Ok(self
             .tx
             .prepare_cached(
-                "INSERT INTO read (reader, guideline, item, structure, nothing, started_ms, finished_ms, imported_ms) \
+                "INSERT INTO read (reader, guideline, item, structure, absent, started_ms, finished_ms, imported_ms) \
                  VALUES (?1,?2,?3,?4,?5,?6,?7,?8) RETURNING id",
             )?
             .query_row(
