@@ -6,7 +6,13 @@ mod bench;
 mod common;
 #[path = "console/frames.rs"]
 mod frames;
+#[path = "console/measures.rs"]
+mod measures;
+#[path = "console/protocols.rs"]
+mod protocols;
 #[path = "console/review.rs"]
 mod review;
 #[path = "console/stub.rs"]
 mod stub;
+#[path = "console/terminal.rs"]
+mod terminal;

@@ -48,7 +48,14 @@ const EXPECTED: &[(&str, &[(&str, &str)])] = &[
     // CT for coronary calcium: no body part, but SmartScore in the description; nothing is said of contrast.
     (
         "pydicom/test_files/dicomdirtests/98892001/CT5N/2062",
-        &[("region", "heart"), ("kernel", "soft"), ("sex", "male"), ("phase", "–"), ("kvp", "120"), ("exposure_mas", "98")],
+        &[
+            ("region", "heart"),
+            ("kernel", "soft"),
+            ("sex", "male"),
+            ("phase", "–"),
+            ("kvp", "120"),
+            ("exposure_mas", "98"),
+        ],
     ),
     // Hitachi's kernel 11 is documented nowhere: unmapped, not guessed.
     (
@@ -56,7 +63,10 @@ const EXPECTED: &[(&str, &[(&str, &str)])] = &[
         &[("device", "Supria"), ("region", "head"), ("kernel", "–"), ("vendor", "–"), ("age_band", "70-79")],
     ),
     // "5/5mm Plain", made by nobody; STANDARD names GE's algorithm by itself.
-    ("pydicom/test_files/693_J2KI.dcm", &[("phase", "none"), ("kernel", "soft"), ("vendor", "–"), ("region", "–")]),
+    (
+        "pydicom/test_files/693_J2KI.dcm",
+        &[("phase", "none"), ("kernel", "soft"), ("vendor", "–"), ("region", "–")],
+    ),
     // Siemens Avanto: 1.494 T is nominally 1.5; VIBE is a T1 gradient echo; Omniscan was given.
     (
         "pydicom/test_files/examples_overlay.dcm",
@@ -87,7 +97,13 @@ const EXPECTED: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "dcm_qa_nih/In/20180918Si/mr_0003/epi_pe_ap-00001.dcm",
-        &[("vendor", "siemens"), ("device", "Skyra"), ("region", "head"), ("sequence", "echo_planar"), ("sex", "other")],
+        &[
+            ("vendor", "siemens"),
+            ("device", "Skyra"),
+            ("region", "head"),
+            ("sequence", "echo_planar"),
+            ("sex", "other"),
+        ],
     ),
     // SE\IR with TI 2200 and TE 394: fluid is nulled.
     (
@@ -102,14 +118,25 @@ const EXPECTED: &[(&str, &[(&str, &str)])] = &[
     // Picker's Eclipse under Philips' name.
     (
         "pydicom/test_files/dicomdirtests/98892003/MR1/15820",
-        &[("vendor", "philips"), ("field_t", "1.5"), ("weighting", "localizer"), ("sequence", "gradient_echo")],
+        &[
+            ("vendor", "philips"),
+            ("field_t", "1.5"),
+            ("weighting", "localizer"),
+            ("sequence", "gradient_echo"),
+        ],
     ),
-    ("nema_wg04/RG3_RLE", &[("family", "xray"), ("vendor", "fujifilm"), ("region", "extremity"), ("sex", "female")]),
+    (
+        "nema_wg04/RG3_RLE",
+        &[("family", "xray"), ("vendor", "fujifilm"), ("region", "extremity"), ("sex", "female")],
+    ),
     (
         "pydicom/test_files/dicomdirtests/77654033/CR1/6154",
         &[("family", "xray"), ("region", "cervical_spine"), ("vendor", "agfa")],
     ),
-    ("nema_wg04/US1_RLE", &[("family", "ultrasound"), ("vendor", "ge"), ("device", "LOGIQ 700"), ("kvp", "–")]),
+    (
+        "nema_wg04/US1_RLE",
+        &[("family", "ultrasound"), ("vendor", "ge"), ("device", "LOGIQ 700"), ("kvp", "–")],
+    ),
     (
         "rt-utils/mock_data/ct_1.dcm",
         &[("kernel", "soft"), ("vendor", "ge"), ("device", "Discovery MI"), ("exposure_mas", "32")],
@@ -145,7 +172,8 @@ fn a_coded_region_carries_its_code_and_where_it_comes_from() {
 #[test]
 fn every_value_of_the_development_data_is_in_its_vocabulary() {
     let Some(shared) = common::shared() else { return };
-    let tree = dicom::read_tree(&[shared.join("dicom")], false, &std::sync::atomic::AtomicU64::new(0)).unwrap();
+    let tree =
+        dicom::read_tree(&[shared.join("dicom")], false, &std::sync::atomic::AtomicU64::new(0)).unwrap();
     let mut seen = 0;
     for header in &tree.headers {
         let Some(path) = tree.path(header.source) else { continue };

@@ -12,8 +12,8 @@ use gantry::model::geometry::Orientation;
 use gantry::model::{Finding, Header, Severity};
 use gantry::qc::protocol::Protocol;
 use gantry::qc::{
-    self, CHECKS, Described, FrameStats, ImageStats, Input, InstancePixels, LABEL_CHECKS, LabelInput, Member, Nearest,
-    Peers, Place, STUDY_CHECKS, SeriesPixels, Settings, Study, Twin,
+    self, CHECKS, Described, FrameStats, ImageStats, Input, InstancePixels, LABEL_CHECKS, LabelInput, Member,
+    Nearest, Peers, Place, STUDY_CHECKS, SeriesPixels, Settings, Study, Twin,
 };
 use gantry::series::{Series, assemble};
 
@@ -288,7 +288,10 @@ fn body_part_conflict() {
     }
     let found = found_about(&about(|a| a.description = Some("Head routine".into())), &nothing);
     assert_eq!(names(&found), ["body_part_conflict"]);
-    assert_eq!((&found[0].evidence["header"], &found[0].evidence["words"]), (&"chest".into(), &"head".into()));
+    assert_eq!(
+        (&found[0].evidence["header"], &found[0].evidence["words"]),
+        (&"chest".into(), &"head".into())
+    );
 }
 
 #[test]
@@ -326,7 +329,8 @@ fn protocol_deviation() {
 
 #[test]
 fn checks_are_set_in_the_configuration() {
-    let qc_of = |text: &str| gantry::config::Config::parse(text, std::path::Path::new("gantry.toml")).unwrap().qc;
+    let qc_of =
+        |text: &str| gantry::config::Config::parse(text, std::path::Path::new("gantry.toml")).unwrap().qc;
     let set = |text: &str| Settings::new(&qc_of(text), Vec::new());
     let settings = set("[qc.checks.saturated_intensity]\nthreshold = 0.1\nseverity = \"error\"").unwrap();
     let series = assemble(ct(12)).remove(0);
@@ -359,7 +363,8 @@ fn every_check_of_every_kind_has_its_own_name() {
 
 /// A member as the checks of a clean study see it; `at` tells its series from others.
 fn member(at: u32) -> Member {
-    let headers = ct(12).into_iter().map(|h| with(h, |c| c.series_uid = Some(format!("1.2.3.4.{at}").into())));
+    let headers =
+        ct(12).into_iter().map(|h| with(h, |c| c.series_uid = Some(format!("1.2.3.4.{at}").into())));
     let series = assemble(headers).remove(0);
     let mut pixels = pixels(&series);
     for (i, instance) in &mut pixels {
@@ -520,13 +525,23 @@ fn ball(change: impl FnOnce(&mut dyn FnMut([usize; 3], u8))) -> Vec<u8> {
     labels
 }
 
-fn label_findings(labels: Vec<u8>, names: &[(u32, &str)], outside: Option<&[bool]>, place: &Place) -> Vec<Finding> {
+fn label_findings(
+    labels: Vec<u8>,
+    names: &[(u32, &str)],
+    outside: Option<&[bool]>,
+    place: &Place,
+) -> Vec<Finding> {
     let structures = qc::structures([20, 20, 12], &Labels::U8(labels));
     let names: BTreeMap<u32, String> = names.iter().map(|(n, name)| (*n, (*name).into())).collect();
     let input = LabelInput {
         shape: [20, 20, 12],
         spacing_mm: [1.0, 1.0, 2.0],
-        affine_ras: [[1.0, 0.0, 0.0, -10.0], [0.0, 1.0, 0.0, -10.0], [0.0, 0.0, 2.0, 0.0], [0.0, 0.0, 0.0, 1.0]],
+        affine_ras: [
+            [1.0, 0.0, 0.0, -10.0],
+            [0.0, 1.0, 0.0, -10.0],
+            [0.0, 0.0, 2.0, 0.0],
+            [0.0, 0.0, 0.0, 1.0],
+        ],
         structures: &structures,
         names: &names,
         place,
@@ -562,7 +577,8 @@ fn label_grid() {
 
 #[test]
 fn unknown_and_empty_values() {
-    let found = raises_on_label(ball(|set| set([9, 9, 5], 7)), &[(1, "nodule")], &["unknown_value", "label_holes"]);
+    let found =
+        raises_on_label(ball(|set| set([9, 9, 5], 7)), &[(1, "nodule")], &["unknown_value", "label_holes"]);
     assert_eq!(found[0].evidence["values"][0]["value"], 7);
     raises_on_label(vec![0; 20 * 20 * 12], &[], &["empty_label"]);
     let found = raises_on_label(ball(|_| ()), &[(1, "nodule"), (2, "effusion")], &["empty_label"]);

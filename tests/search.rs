@@ -134,7 +134,11 @@ fn rules(w: &Path, series: &str) {
     assert!(of_b > 0);
     let tried = lines(w, 0, &["harmonise", "dry-run"])[0].clone();
     assert_eq!(tried["changed"], of_b);
-    assert_eq!(lines(w, 0, &["search", "phase:portal site:B"]), Vec::<Value>::new(), "a dry run writes nothing");
+    assert_eq!(
+        lines(w, 0, &["search", "phase:portal site:B"]),
+        Vec::<Value>::new(),
+        "a dry run writes nothing"
+    );
     let applied = lines(w, 0, &["harmonise", "apply"])[0].clone();
     assert_eq!((&applied["changed"], &applied["changes"]), (&tried["changed"], &tried["changes"]));
     assert_eq!(lines(w, 0, &["search", "phase:portal site:B"]).len(), of_b);
@@ -162,7 +166,10 @@ fn protocol(w: &Path, dir: &Path) {
         let text = fs::read_to_string(path).unwrap();
         let strict = dir.join("strict.toml");
         fs::write(&strict, text + extra).unwrap();
-        let ran = gantry(w, &["qc", sent.to_str().unwrap(), "--headers-only", "--protocol", strict.to_str().unwrap()]);
+        let ran = gantry(
+            w,
+            &["qc", sent.to_str().unwrap(), "--headers-only", "--protocol", strict.to_str().unwrap()],
+        );
         String::from_utf8(ran.stdout).unwrap().matches("protocol_deviation").count()
     };
     assert_eq!(of(""), 0, "what was learned from holds");

@@ -52,15 +52,12 @@ impl FsStore {
         Self { root: root.into(), next: AtomicU64::new(0) }
     }
 
-    /// Writes `bytes` beside their place. Nothing is flushed yet.
+    /// Writes `bytes` beside their place; a blob that is there already is replaced by its like. Nothing is flushed yet.
     ///
     /// # Errors
     /// The disk is full or cannot be written.
     pub fn stage(&self, bytes: &[u8]) -> Result<Staged, BlobError> {
         let name = name_of(bytes);
-        if self.path(&name).is_file() {
-            return Ok(Staged { name, bytes: bytes.len() as u64, draft: None });
-        }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let draft = self.root.join("tmp").join(format!("{}-{number}", std::process::id()));
         let staged = Staged { name, bytes: bytes.len() as u64, draft: Some(draft.clone()) };
@@ -101,17 +98,19 @@ impl FsStore {
         if name_of(&bytes) == name { Ok(bytes) } else { Err(BlobError::Damaged(name.into())) }
     }
 
-    /// Where a blob lies, for readers that need only its header. Content is not verified.
+    /// Where a blob lies, or would: for readers that need only its header. Content is not verified.
     ///
     /// # Errors
-    /// Not a blob's name, or not there.
+    /// Not a blob's name.
     pub fn locate(&self, name: &str) -> Result<PathBuf, BlobError> {
-        let path = self.path(name);
-        if is_name(name) && path.is_file() { Ok(path) } else { Err(BlobError::NotFound(name.into())) }
+        if is_name(name) { Ok(self.path(name)) } else { Err(BlobError::NotFound(name.into())) }
     }
 
     fn open_blob(&self, name: &str) -> Result<File, BlobError> {
-        Ok(File::open(self.locate(name)?)?)
+        File::open(self.locate(name)?).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => BlobError::NotFound(name.into()),
+            _ => error.into(),
+        })
     }
 
     /// Removes drafts, and blobs that no row names: what a crash left. Returns how many.

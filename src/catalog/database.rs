@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::Index;
@@ -71,10 +72,12 @@ impl Catalog {
     /// # Errors
     /// It cannot be opened, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, CatalogError> {
-        let writer = open_writer(
-            path,
-            &[include_str!("migrations/0001_catalog.sql"), include_str!("migrations/0003_search.sql")],
-        )?;
+        let migrations = [
+            include_str!("migrations/0001_catalog.sql"),
+            include_str!("migrations/0002_reads.sql"),
+            include_str!("migrations/0003_search.sql"),
+        ];
+        let writer = open_writer(path, &migrations)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
         Ok(Self {
             writer: Mutex::new(Writer { connection: writer, flushes: true }),
@@ -241,6 +244,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) fn open_writer(path: &Path, migrations: &[&str]) -> Result<Connection, CatalogError> {
     let mut writer = Connection::open(path)?;
     writer.busy_timeout(Duration::from_secs(10))?;
+    keep_plans(&writer)?;
     writer.pragma_update(None, "journal_mode", "WAL")?;
     writer.pragma_update(None, "synchronous", "FULL")?;
     writer.pragma_update(None, "cache_size", -32_000)?;
@@ -263,7 +267,14 @@ fn open_reader(path: &Path) -> Result<Connection, CatalogError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let reader = Connection::open_with_flags(path, flags)?;
     reader.busy_timeout(Duration::from_secs(10))?;
+    keep_plans(&reader)?;
     reader.pragma_update(None, "cache_size", -16_000)?;
     reader.set_prepared_statement_cache_capacity(64);
     Ok(reader)
+}
+
+/// Without this SQLite prepares a cached statement anew for every value bound to it.
+fn keep_plans(connection: &Connection) -> Result<(), CatalogError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }

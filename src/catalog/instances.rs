@@ -1,6 +1,7 @@
 //! Stored instances.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use rusqlite::params;
 use sha2::{Digest, Sha256};
@@ -32,8 +33,27 @@ pub struct NewInstance {
     pub modality: String,
     /// Transfer syntax of the stored bytes.
     pub syntax: String,
-    /// What de-identification did, as JSON.
-    pub record: String,
+    /// What de-identification did.
+    pub record: LedgerLine,
+}
+
+/// What de-identification did to an instance, as JSON, with its hash. Instances of a series mostly share it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerLine {
+    json: Arc<str>,
+    hash: [u8; 32],
+}
+
+impl LedgerLine {
+    /// The line of this JSON.
+    pub fn new(json: &str) -> Self {
+        Self { json: json.into(), hash: Sha256::digest(json).into() }
+    }
+
+    /// SHA-256 of the JSON.
+    pub fn hash(&self) -> &[u8; 32] {
+        &self.hash
+    }
 }
 
 /// An instance of a series.
@@ -86,15 +106,14 @@ impl Tx<'_> {
     }
 
     /// The row of a ledger line; equal lines share one.
-    fn record(&self, json: &str) -> Result<i64, CatalogError> {
-        let hash: [u8; 32] = Sha256::digest(json).into();
+    fn record(&self, line: &LedgerLine) -> Result<i64, CatalogError> {
         let mut find = self.tx.prepare_cached("SELECT id FROM record WHERE hash = ?1")?;
-        if let Some(id) = find.query_map([hash], |row| row.get(0))?.next().transpose()? {
+        if let Some(id) = find.query_map([line.hash], |row| row.get(0))?.next().transpose()? {
             return Ok(id);
         }
         self.tx
             .prepare_cached("INSERT INTO record (json, hash) VALUES (?1, ?2)")?
-            .execute(params![json, hash])?;
+            .execute(params![&*line.json, line.hash])?;
         Ok(self.tx.last_insert_rowid())
     }
 }

@@ -21,7 +21,7 @@ pub struct Args {
     /// Theme: dark, light, high-contrast, sixteen, or a TOML file
     #[arg(long, value_name = "THEME")]
     theme: Option<String>,
-    /// Begin on this screen: overview, ingest, catalog, queue, review, audit
+    /// Begin on this screen: overview, ingest, catalog, queue, review, agreement, drift, audit
     #[arg(long, value_name = "SCREEN")]
     screen: Option<String>,
     /// Begin with this filter
@@ -53,11 +53,11 @@ pub fn show(connection: &Connection, options: Options) -> Result<Exit, Failure> 
         engine.shut_down();
     }
     shown.map_err(|error| {
-        let exit = match error.kind() {
-            std::io::ErrorKind::Other => Exit::Defect,
-            _ => Exit::Usage,
-        };
-        Failure::new(exit, "console", error.to_string())
+        if error.kind() == std::io::ErrorKind::Other {
+            return Failure::new(Exit::Defect, "console", error.to_string())
+                .hint("what you decided is kept; please report it with the line above");
+        }
+        Failure::new(Exit::Usage, "console", error.to_string())
             .hint("the console needs a terminal on stdin and stdout")
     })?;
     Ok(Exit::Done)

@@ -174,6 +174,22 @@ fn poison(buffer: &mut Buffer, at: usize) {
     buffer.content[at].set_symbol("\u{fffd}");
 }
 
+/// OSC 52: the terminal puts the text on the clipboard, over SSH too.
+pub fn clipboard(text: &str) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = b"\x1b]52;c;".to_vec();
+    for chunk in text.as_bytes().chunks(3) {
+        let bits =
+            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for digit in 0..4 {
+            let index = (bits >> (18 - 6 * digit) & 63) as usize;
+            out.push(if digit > chunk.len() { b'=' } else { DIGITS[index] });
+        }
+    }
+    out.push(7);
+    out
+}
+
 struct Bytes<'a>(&'a mut Vec<u8>);
 
 impl std::fmt::Write for Bytes<'_> {
@@ -248,5 +264,11 @@ mod tests {
         let next = text(&mut composer, frame("abc", Some(&two), "xyz"));
         let (picture, window) = (next.find("<2>").unwrap(), next.find("xyz").unwrap());
         assert!(picture < window, "{next:?}");
+    }
+
+    #[test]
+    fn clipboard_text_is_base64() {
+        assert_eq!(clipboard("abcd"), b"\x1b]52;c;YWJjZA==\x07");
+        assert_eq!(clipboard("abc"), b"\x1b]52;c;YWJj\x07");
     }
 }

@@ -1,7 +1,7 @@
 //! What a profile does with each attribute, worked out once: the table, the options and the project's own wishes
 //! become one look-up.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::profile::{Override, Profile};
 use super::table::{self, Code, OptionRule, ProfileOption, Row, Types};
@@ -57,7 +57,7 @@ pub struct Plans {
 impl Plans {
     /// The plans of a profile.
     pub fn new(profile: &Profile) -> Self {
-        let mut by_tag = HashMap::new();
+        let mut by_tag = HashMap::default();
         for &tag in BEYOND_THE_TABLE {
             by_tag.insert(Tag(tag), Plan::Code(Code::X));
         }

@@ -1,7 +1,7 @@
 //! The table of PS3.15 annex E.1-1 (attributes and their action codes) and the types by which combined codes are
 //! resolved (PS3.3), as data beside this file.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use serde::{Deserialize, Serialize};
 

@@ -364,8 +364,8 @@ fn encoded<E>(bytes: &[u8], mut look: impl FnMut(&[u8]) -> Result<(), E>) -> Res
         let start = bytes[..at].iter().rposition(|&b| !is_base64(b)).map_or(0, |i| i + 1);
         let end = bytes[at..].iter().position(|&b| !is_base64(b)).map_or(bytes.len(), |i| at + i);
         let run = &bytes[start..end];
-        let dull = run.iter().all(|b| b.is_ascii_digit()) || run.iter().all(|b| *b == run[0]);
-        if run.len() >= MIN_ENCODED && !dull {
+        let dull = || run.iter().all(|b| b.is_ascii_digit()) || run.iter().all(|b| *b == run[0]);
+        if run.len() >= MIN_ENCODED && !dull() {
             if run.iter().all(u8::is_ascii_hexdigit) {
                 look(&from_hex(run))?;
                 look(&from_hex(&run[1..]))?;
@@ -410,8 +410,12 @@ fn from_base64(digits: &[u8]) -> Vec<u8> {
 /// Calls `look` with what every zlib or gzip stream inflates to.
 fn compressed<E>(bytes: &[u8], mut look: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
     let mut at = 0;
-    while let Some(next) = bytes[at..].windows(2).position(|w| is_zlib(w) || w == [0x1F, 0x8B]) {
+    while let Some(next) = memchr::memchr2(0x78, 0x1F, &bytes[at..]) {
         let start = at + next;
+        at = start + 1;
+        if !bytes.get(start..start + 2).is_some_and(|w| is_zlib(w) || w == [0x1F, 0x8B]) {
+            continue;
+        }
         let mut out = Vec::new();
         let rest = &bytes[start..];
         let _ = if rest[0] == 0x1F {
@@ -422,7 +426,6 @@ fn compressed<E>(bytes: &[u8], mut look: impl FnMut(&[u8]) -> Result<(), E>) -> 
         if out.len() > 3 {
             look(&out)?;
         }
-        at = start + 1;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Words that may stand in cleaned text, and how words are compared.
 
+use foldhash::HashSet;
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::OnceLock;
 
 /// Terms of the standard, of anatomy and of radiology, without what is first of all a person's name.

@@ -3,4 +3,6 @@
 pub mod columns;
 pub mod nifti;
 pub mod nrrd;
+pub mod ratings;
+pub mod seg;
 pub mod table;

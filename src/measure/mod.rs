@@ -18,6 +18,7 @@ pub mod linear;
 pub mod outliers;
 pub mod overlap;
 pub mod process;
+pub mod reads;
 pub mod sampling;
 pub mod special;
 pub mod stats;

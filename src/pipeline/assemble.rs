@@ -1,14 +1,16 @@
 //! Assemble: the instances of a series to stacks on grids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
 
-use super::stage::{Stage, StageError};
+use super::stage::{AT_ONCE, Stage, StageError};
 use super::{Shared, now_ms};
+use crate::blob::BlobError;
 use crate::catalog::{CatalogError, InstanceRecord, Job, SeriesRecord};
 use crate::dicom::codec::{Codec, syntax};
-use crate::dicom::{self, Charset, DataSet, ReadOptions, Value};
+use crate::dicom::{self, Charset, DataSet, ReadError, ReadOptions, Value};
 use crate::harmonise::{self, Attributes};
 use crate::model::{FrameRef, Header, Interner, StackView, What, tags};
 use crate::series::{Series, Stack, assemble};
@@ -29,7 +31,7 @@ impl Stage for Assemble {
         if instances.is_empty() {
             return Ok(shared.catalog.write_derived(|tx| tx.finish(job))?);
         }
-        let loaded = Loaded::read(shared, &instances)?;
+        let loaded = Arc::new(Loaded::read(shared, &instances)?);
         let links = loaded.links(shared)?;
         let record = loaded.record(shared, &job.object, &instances)?;
         let now = now_ms();
@@ -40,15 +42,40 @@ impl Stage for Assemble {
             if next.is_empty() {
                 tx.put_findings(&record.uid, &[])?;
             } else {
-                tx.want(next, &record.uid, now, now)?;
+                tx.want(next, &record.uid, AT_ONCE, now)?;
             }
             let detail =
                 json!({ "instances": record.instances, "frames": record.frames, "state": record.state });
             tx.audit(now, "gantry", "series.assemble", &record.uid, &detail)?;
             tx.finish(job)
         })?;
+        if record.is_image {
+            shared.recent.keep(instances, loaded);
+        }
         shared.bus.tell(What::Series { series_uid: record.uid });
         Ok(())
+    }
+}
+
+/// Series just assembled, for the check that follows at once: it need not read their headers again.
+#[derive(Default)]
+pub struct Recent(Mutex<VecDeque<(Vec<InstanceRecord>, Arc<Loaded>)>>);
+
+impl Recent {
+    /// Series kept, at most: one for each thread that does jobs, and some more.
+    const MOST: usize = 8;
+
+    fn keep(&self, instances: Vec<InstanceRecord>, loaded: Arc<Loaded>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.truncate(Self::MOST - 1);
+        kept.push_front((instances, loaded));
+    }
+
+    /// The series of exactly these instances, if it is still here; it is given once.
+    pub fn take(&self, instances: &[InstanceRecord]) -> Option<Arc<Loaded>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = kept.iter().position(|(i, _)| i == instances)?;
+        kept.remove(at).map(|(_, loaded)| loaded)
     }
 }
 
@@ -91,7 +118,11 @@ impl Loaded {
                 facts.get_or_insert_with(|| Facts::of(&file.dataset));
                 dicom::header(file, length, &interner, source)
             });
-            let Ok(mut header) = read else { continue };
+            let mut header = match read {
+                Ok(header) => header,
+                Err(ReadError::Io(_)) => return Err(BlobError::NotFound(record.blob.clone()).into()),
+                Err(_) => continue,
+            };
             if files.get(&*record.sop_uid).is_some_and(|n| *n > 1) {
                 (header.pixel_digest, header.pixels_decoded) = (decoded(shared, &record.blob)?, true);
             }
@@ -130,7 +161,7 @@ impl Loaded {
         let first = series.instances.first().map(|i| &i.header);
         let stack = series.stacks.iter().max_by_key(|s| s.frames);
         let common = first.map(|h| &*h.common);
-        let text = |value: Option<&std::sync::Arc<str>>| value.map(|v| v.to_string());
+        let text = |value: Option<&Arc<str>>| value.map(|v| v.to_string());
         let is_image = series.instances.iter().any(|i| i.header.is_image()) && !is_derived_label(first);
         let stacks: Vec<StackView> = series.stacks.iter().map(|s| self.view(s)).collect();
         Ok(SeriesRecord {

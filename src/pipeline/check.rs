@@ -1,12 +1,13 @@
 //! Check: every automated check on an assembled series, pixels included.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde_json::json;
 
 use super::assemble::Loaded;
-use super::stage::{Stage, StageError};
+use super::stage::{AT_ONCE, Stage, StageError};
 use super::study::record;
 use super::{Shared, now_ms};
 use crate::catalog::{Job, NewFinding};
@@ -24,7 +25,10 @@ impl Stage for Check {
 
     fn run(&self, shared: &Shared, job: &Job) -> Result<(), StageError> {
         let instances = shared.catalog.read().instances(&job.object)?;
-        let loaded = Loaded::read(shared, &instances)?;
+        let loaded = match shared.recent.take(&instances) {
+            Some(loaded) => loaded,
+            None => Arc::new(Loaded::read(shared, &instances)?),
+        };
         let pixels = pixels(shared, &loaded);
         let settings = shared.qc_settings();
         let site = instances.first().map(|i| i.site.clone()).unwrap_or_default();
@@ -50,7 +54,7 @@ impl Stage for Check {
             tx.set_series_state(uid, "checked")?;
             tx.put_member(uid, &member_json, &stats)?;
             for study in std::iter::once(&member.study_uid).chain(&others) {
-                tx.want("study", study, now, now)?;
+                tx.want("study", study, AT_ONCE, now)?;
             }
             tx.count("checked", "", 1, now)?;
             let names: Vec<&str> = findings.iter().map(|f| &*f.check).collect();

@@ -1,14 +1,19 @@
 //! De-identification as the line needs it: one profile and secret, shared by every worker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
-use crate::catalog::NewInstance;
+use crate::catalog::{LedgerLine, NewInstance};
 use crate::config::Deid;
-use crate::deid::{Action, Context, Deidentifier, Facts, Outcome, Pixels, Profile, ProfileOption, Secret};
+use crate::deid::{
+    Action, Context, Deidentifier, Facts, Outcome, Pixels, Profile, ProfileOption, Record, Secret,
+};
 use crate::dicom::{Charset, DataSet, Element, ReadOptions, Value, keyword, read};
 use crate::model::{Tag, Vr, text};
 
+/// Ledger lines that are remembered, for the next instance with the same.
+const RECENT_LINES: usize = 8;
 /// Attributes that the console shows of a file, at most.
 const MAX_ROWS: usize = 2_000;
 /// Characters of a value that the console shows.
@@ -17,6 +22,7 @@ const MAX_CHARS: usize = 80;
 /// De-identifies instances of one workspace.
 pub struct Deidentify {
     engine: Deidentifier,
+    lines: Mutex<VecDeque<(Record, LedgerLine)>>,
 }
 
 /// What becomes of a source file.
@@ -77,7 +83,30 @@ impl Deidentify {
             profile = profile.with_option(option);
         }
         let engine = Deidentifier::new(profile, &Secret::new(secret)).map_err(|e| e.to_string())?;
-        Ok(Self { engine })
+        Ok(Self { engine, lines: Mutex::default() })
+    }
+
+    /// The ledger line of a record; those of a series are mostly the same, and written once.
+    fn line(&self, record: Record) -> LedgerLine {
+        let lines = || self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, line)) = lines().iter().find(|(r, _)| *r == record) {
+            return line.clone();
+        }
+        let line = LedgerLine::new(&serde_json::to_string(&record).unwrap_or_default());
+        let mut lines = lines();
+        lines.truncate(RECENT_LINES - 1);
+        lines.push_front((record, line.clone()));
+        line
+    }
+
+    /// The replacement of a source's UID.
+    pub fn uid(&self, original: &str) -> String {
+        self.engine.uid(original)
+    }
+
+    /// A pseudonym for the name that a source gives an item.
+    pub fn item(&self, original: &str) -> String {
+        self.engine.pseudonym("item", original)
     }
 
     /// Judges one source file. A defect in the judging quarantines the file: nothing that was not verified is stored.
@@ -85,8 +114,7 @@ impl Deidentify {
         let context = context(site, trusted);
         match catch_unwind(AssertUnwindSafe(|| self.engine.process(source, &context))) {
             Ok(Outcome::Written { bytes, facts, record }) => {
-                let record = serde_json::to_string(&record).unwrap_or_default();
-                let instance = instance(*facts, site, record);
+                let instance = instance(*facts, site, self.line(*record));
                 Verdict::Stored(Box::new(Made { bytes, instance }))
             }
             Ok(Outcome::Quarantined { reason, detail, .. }) => {
@@ -121,10 +149,10 @@ impl Deidentify {
 }
 
 fn context(site: &str, trusted: bool) -> Context<'_> {
-    Context { site, pixels: if trusted { Pixels::Trusted } else { Pixels::Unchecked }, known: &[] }
+    Context { site, pixels: if trusted { Pixels::Trusted } else { Pixels::Unchecked }, ..Context::default() }
 }
 
-fn instance(facts: Facts, site: &str, record: String) -> NewInstance {
+fn instance(facts: Facts, site: &str, record: LedgerLine) -> NewInstance {
     NewInstance {
         sop_uid: facts.sop_uid,
         source_hash: String::new(),
@@ -207,7 +235,11 @@ pub fn explain_reason(code: &str) -> &str {
         "not_dicom" => "not a DICOM file",
         "dicomdir" => "a DICOMDIR: it lists files and is none itself",
         "unreadable" => "the file cannot be read from its medium",
-        "too_large" => "the file is larger than 4 GiB",
+        "too_large" => "the file is larger than 4 GiB, or its archive expands beyond all measure",
+        "unsafe_archive_member" => {
+            "an archive's member that is a trap: a path elsewhere, a link, a device, encrypted"
+        }
+        "archive_unreadable" => "the archive, or its member, cannot be unpacked",
         "truncated" => "the file ends before it is complete",
         "lying_length" => "an element's length reaches beyond what holds it",
         "malformed" => "no element can begin where one should",

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Bus;
+use super::assemble::Recent;
 use super::deidentify::Deidentify;
 use crate::blob::FsStore;
 use crate::catalog::{Catalog, IntakeMap};
@@ -25,6 +26,8 @@ pub struct Shared {
     pub quarantine: PathBuf,
     /// The workspace's folder, against which configured paths are resolved.
     pub root: PathBuf,
+    /// Series just assembled.
+    pub recent: Recent,
     /// Tells everyone who is attached what changed.
     pub bus: Bus,
     config: RwLock<Arc<Config>>,
@@ -47,6 +50,7 @@ impl Shared {
             deid,
             quarantine,
             root,
+            recent: Recent::default(),
             bus: Bus::default(),
             config: RwLock::new(Arc::new(config)),
             rules: RwLock::default(),
@@ -82,6 +86,11 @@ impl Shared {
     /// Sets the checks otherwise.
     pub fn set_qc(&self, settings: Settings) {
         *self.qc.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// Where what Gantry itself receives lies until the stored copy is safe.
+    pub fn received(&self) -> PathBuf {
+        self.quarantine.with_file_name("received")
     }
 
     /// Where the copy of a quarantined file lies.

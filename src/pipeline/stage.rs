@@ -9,6 +9,10 @@ use super::study::CompareStudy;
 use crate::blob::BlobError;
 use crate::catalog::{CatalogError, Job};
 
+/// When a stage that follows another may begin: before everything that has not begun, so that a series is finished
+/// before the next one is taken up.
+pub const AT_ONCE: i64 = 0;
+
 /// One stage.
 pub trait Stage: Send + Sync {
     /// Its name, as jobs have it.

@@ -56,7 +56,9 @@ const GLYPHS: &[(char, [u8; 7])] = &[
     ('(', [0b00010, 0b00100, 0b01000, 0b01000, 0b01000, 0b00100, 0b00010]),
     (')', [0b01000, 0b00100, 0b00010, 0b00010, 0b00010, 0b00100, 0b01000]),
     ('_', [0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b11111]),
+    ('=', [0b00000, 0b00000, 0b11111, 0b00000, 0b11111, 0b00000, 0b00000]),
     ('#', [0b01010, 0b01010, 0b11111, 0b01010, 0b11111, 0b01010, 0b01010]),
+    ('·', [0b00000, 0b00000, 0b00000, 0b00100, 0b00000, 0b00000, 0b00000]),
     (' ', [0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b00000]),
 ];
 
@@ -64,7 +66,10 @@ const GLYPHS: &[(char, [u8; 7])] = &[
 const UNKNOWN: [u8; 7] = [0b11111, 0b10001, 0b10001, 0b10001, 0b10001, 0b10001, 0b11111];
 
 fn glyph(character: char) -> [u8; 7] {
-    let upper = character.to_ascii_uppercase();
+    let upper = match character {
+        '−' | '–' => '-',
+        other => other.to_ascii_uppercase(),
+    };
     GLYPHS.iter().find(|(c, _)| *c == upper).map_or(UNKNOWN, |(_, rows)| *rows)
 }
 
@@ -76,20 +81,28 @@ pub fn text_width(text: &str, scale: u32) -> u32 {
 
 /// Draws a line of text (letters as capitals) with a black outline, so that it is read on any ground.
 pub fn draw_text(image: &mut Rgb, x: u32, y: u32, text: &str, scale: u32, colour: [u8; 3]) {
+    strokes(image, (x, y), text, scale, 1, [0; 3]);
+    strokes(image, (x, y), text, scale, 0, colour);
+}
+
+/// As [`draw_text`] without the outline, on a ground that was chosen for it.
+pub(super) fn draw_plain(image: &mut Rgb, x: u32, y: u32, text: &str, scale: u32, colour: [u8; 3]) {
+    strokes(image, (x, y), text, scale, 0, colour);
+}
+
+fn strokes(image: &mut Rgb, (x, y): (u32, u32), text: &str, scale: u32, grow: i64, ink: [u8; 3]) {
     let (scale, top) = (i64::from(scale.max(1)), i64::from(y));
-    for (grow, ink) in [(1, [0; 3]), (0, colour)] {
-        let mut left = i64::from(x);
-        for character in text.chars() {
-            for (row, bits) in glyph(character).into_iter().enumerate() {
-                for column in 0..GLYPH_WIDTH {
-                    if bits >> (GLYPH_WIDTH - 1 - column) & 1 == 1 {
-                        let px = left + i64::from(column) * scale - grow;
-                        let py = top + row as i64 * scale - grow;
-                        image.fill(px, py, scale + 2 * grow, scale + 2 * grow, ink);
-                    }
+    let mut left = i64::from(x);
+    for character in text.chars() {
+        for (row, bits) in glyph(character).into_iter().enumerate() {
+            for column in 0..GLYPH_WIDTH {
+                if bits >> (GLYPH_WIDTH - 1 - column) & 1 == 1 {
+                    let px = left + i64::from(column) * scale - grow;
+                    let py = top + row as i64 * scale - grow;
+                    image.fill(px, py, scale + 2 * grow, scale + 2 * grow, ink);
                 }
             }
-            left += i64::from(GLYPH_WIDTH + 1) * scale;
         }
+        left += i64::from(GLYPH_WIDTH + 1) * scale;
     }
 }

@@ -3,6 +3,7 @@
 pub mod chart;
 mod compose;
 mod font;
+pub mod heat;
 mod marks;
 mod overlay;
 mod resample;

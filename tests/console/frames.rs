@@ -134,7 +134,7 @@ fn compare(name: &str, text: &str) {
     assert!(expected == text, "{name} differs\n--- expected\n{expected}\n--- drawn\n{text}");
 }
 
-const SCREENS: [(&str, &str); 12] = [
+const SCREENS: [(&str, &str); 19] = [
     ("overview", ""),
     ("ingest", "2"),
     ("ingest-file", "2 enter"),
@@ -144,7 +144,14 @@ const SCREENS: [(&str, &str); 12] = [
     ("queue", "4"),
     ("review", "4 enter f"),
     ("review-reason", "4 enter x"),
-    ("audit", "6"),
+    ("agreement", "6"),
+    ("agreement-readers", "6 tab j"),
+    ("agreement-said", "6 tab tab"),
+    ("agreement-cases", "6 enter"),
+    ("drift", "7"),
+    ("drift-stable", "7 j j"),
+    ("overview-figures", "tab j"),
+    ("audit", "9"),
     ("help", "4 ?"),
     ("palette", "5 :"),
 ];
@@ -168,6 +175,8 @@ fn empty_panes_say_what_would_fill_them() {
         ("3", "There are no series yet"),
         ("4", "No case waits"),
         ("5", "No case is open. Press n"),
+        ("6", "No reads yet."),
+        ("7", "nothing can drift"),
     ] {
         let text = driver.press(keys).text();
         assert!(text.contains(words), "{keys}: {text}");

@@ -8,6 +8,8 @@ use gantry::engine::{Client, EngineError};
 use gantry::model::Event;
 use serde_json::{Value, json};
 
+use super::measures;
+
 /// 24 November 2026, 14:02 UTC.
 pub const NOW: i64 = 1_795_528_920_000;
 const MINUTE: i64 = 60_000;
@@ -22,6 +24,8 @@ pub struct Stub {
     pub decided: Mutex<Vec<i64>>,
     /// An empty workspace.
     pub empty: bool,
+    /// A reader drifts, and the Overview says so.
+    pub drifts: bool,
 }
 
 pub fn series(index: u64) -> SeriesRow {
@@ -120,6 +124,25 @@ fn entry(sequence: u64) -> TrailEntry {
     }
 }
 
+fn source() -> SourceView {
+    SourceView {
+        name: "pacs".into(),
+        kind: "folder".into(),
+        path: "/data/pacs".into(),
+        site: "site-A".into(),
+        after: "keep".into(),
+        events: false,
+        problem: Some("no file events on this mount; the rescan finds files".into()),
+        by_event: 0,
+        by_rescan: 1204,
+        settling: 3,
+        waiting: 12,
+        received: 1204,
+        slots: vec![0, 3, 8, 12, 4, 0, 0, 1, 2, 30, 22, 9],
+        last_arrival_ms: Some(NOW - 2 * MINUTE),
+    }
+}
+
 impl Stub {
     fn open(&self) -> Vec<i64> {
         let decided = self.decided.lock().unwrap();
@@ -174,27 +197,66 @@ impl Stub {
                     door("ingest", ""),
                 ),
             ],
-            trends: vec![
-                Trend {
-                    name: "first-pass accuracy".into(),
-                    value: Some(91.2),
-                    ci95: Some((86.0, 94.1)),
-                    before: Some(94.0),
-                    unit: "%".into(),
-                    reason: None,
-                },
-                Trend {
-                    name: "median cycle time".into(),
-                    value: None,
-                    ci95: None,
-                    before: None,
-                    unit: "d".into(),
-                    reason: Some("nothing decided".into()),
-                },
-            ],
+            trends: Vec::new(),
             backlog: (0..48).map(|hour| (NOW - (48 - hour) * 60 * MINUTE, (hour * 3 % 40) as u64)).collect(),
             disk_free_bytes: 56_400_000_000,
             store_bytes: 63_000_000,
+        }
+    }
+
+    fn process(&self) -> ProcessView {
+        let door = |screen: &str, select: Option<&str>| Door {
+            screen: screen.into(),
+            filter: String::new(),
+            select: select.map(String::from),
+        };
+        let figure =
+            |name: &str, now: Measured, before: Option<f64>, unit: &str, better, aside: Option<&str>| {
+                Figure {
+                    name: name.into(),
+                    now,
+                    before: Measured { value: before, ..Measured::default() },
+                    unit: unit.into(),
+                    better,
+                    aside: aside.map(String::from),
+                    door: door("queue", Some("decided")),
+                }
+            };
+        let measured =
+            |value, low, high| Measured { value: Some(value), ci95: Some((low, high)), n: 96, reason: None };
+        let plain = |value| Measured { value: Some(value), ..Measured::default() };
+        let alarm = Alert {
+            severity: Severity::Error,
+            text: "reader-03: nodule volumes +9 % since 12 Nov".into(),
+            door: door("drift", Some(&measures::charts()[0].id)),
+        };
+        ProcessView {
+            figures: vec![
+                figure(
+                    "first-pass accuracy",
+                    measured(91.2, 86.0, 94.1),
+                    Some(94.0),
+                    "%",
+                    Better::Higher,
+                    None,
+                ),
+                figure("returned", measured(7.1, 4.0, 11.0), Some(6.0), "%", Better::Lower, None),
+                figure("α malignancy", measured(0.61, 0.55, 0.67), Some(0.61), "", Better::Higher, None),
+                figure("median cycle time", plain(2.4), Some(2.9), "d", Better::Lower, Some("p90 6.1 d")),
+                Figure {
+                    now: Measured { reason: Some("nothing decided".into()), ..Measured::default() },
+                    ..figure("decided", plain(0.0), None, "", Better::Neither, None)
+                },
+            ],
+            backlog: 21,
+            empty_ms: Some(NOW + 9 * 24 * 60 * MINUTE),
+            forecast: (1..=30)
+                .map(|day| {
+                    let expected = (21.0 - 2.3 * day as f64).max(0.0);
+                    (NOW + day * 24 * 60 * MINUTE, expected, (expected - 6.0).max(0.0), expected + 6.0)
+                })
+                .collect(),
+            attention: if self.drifts { vec![alarm] } else { Vec::new() },
         }
     }
 
@@ -234,22 +296,10 @@ impl Stub {
                 revision: 7,
             }),
             Query::Overview(_) => value(&self.overview()),
-            Query::Sources(_) => value(&vec![SourceView {
-                name: "pacs".into(),
-                kind: "folder".into(),
-                path: "/data/pacs".into(),
-                site: "site-A".into(),
-                after: "keep".into(),
-                events: false,
-                problem: Some("no file events on this mount; the rescan finds files".into()),
-                by_event: 0,
-                by_rescan: 1204,
-                settling: 3,
-                waiting: 12,
-                received: 1204,
-                slots: vec![0, 3, 8, 12, 4, 0, 0, 1, 2, 30, 22, 9],
-                last_arrival_ms: Some(NOW - 2 * MINUTE),
-            }]),
+            Query::Process(_) => value(&self.process()),
+            Query::Agreement(agreement) => value(&measures::agreement(&agreement, self.empty)),
+            Query::Drift(drift) => value(&measures::drift(&drift, self.empty)),
+            Query::Sources(_) => value(&vec![source()]),
             Query::IntakeGroups(_) => value(&if self.empty { Vec::new() } else { self.groups() }),
             Query::IntakeFiles(files) => {
                 let rows = (0..14).skip(files.page.offset as usize).map(|id| IntakeFile {

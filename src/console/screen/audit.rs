@@ -94,6 +94,10 @@ impl Screen for Audit {
         "audit"
     }
 
+    fn digit(&self) -> usize {
+        9
+    }
+
     fn title(&self) -> &'static str {
         "Audit"
     }

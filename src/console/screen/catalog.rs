@@ -217,6 +217,10 @@ impl Screen for Catalog {
         "catalog"
     }
 
+    fn digit(&self) -> usize {
+        3
+    }
+
     fn title(&self) -> &'static str {
         "Catalog"
     }

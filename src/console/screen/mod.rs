@@ -1,7 +1,9 @@
 //! Screens: each owns its state, changes it by messages alone, and draws it. One line in [`all`] registers one.
 
+mod agreement;
 mod audit;
 mod catalog;
+mod drift;
 mod ingest;
 mod overview;
 mod queue;
@@ -19,7 +21,7 @@ use crate::engine::query::{Door, FrameRef, Severity, StatusView};
 use crate::engine::{Act, Client, EngineError, Question};
 use crate::model::What;
 
-/// Every screen, in the order of the number keys.
+/// Every screen, in the order of their digits.
 pub fn all() -> Vec<Box<dyn Screen>> {
     vec![
         Box::new(overview::Overview::default()),
@@ -27,6 +29,8 @@ pub fn all() -> Vec<Box<dyn Screen>> {
         Box::new(catalog::Catalog::default()),
         Box::new(queue::Queue::default()),
         Box::new(review::Review::default()),
+        Box::new(agreement::Agreement::default()),
+        Box::new(drift::Drift::default()),
         Box::new(audit::Audit::default()),
     ]
 }
@@ -35,6 +39,8 @@ pub fn all() -> Vec<Box<dyn Screen>> {
 pub trait Screen {
     /// Its name in doors and configuration, such as `ingest`.
     fn name(&self) -> &'static str;
+    /// The digit that leads to it; the same for good, whatever screens come.
+    fn digit(&self) -> usize;
     /// Its name for people.
     fn title(&self) -> &'static str;
     /// Where in the screen the user is, for the header line.

@@ -136,6 +136,10 @@ impl Screen for Queue {
         "queue"
     }
 
+    fn digit(&self) -> usize {
+        4
+    }
+
     fn title(&self) -> &'static str {
         "Queue"
     }

@@ -19,9 +19,9 @@ pub enum Align {
 
 /// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Column {
+pub struct Column<'a> {
     /// Its title.
-    pub title: &'static str,
+    pub title: &'a str,
     /// Cells it needs.
     pub width: u16,
     /// Share of the cells that are left over; 0 for none.
@@ -32,14 +32,14 @@ pub struct Column {
     pub align: Align,
 }
 
-impl Column {
+impl<'a> Column<'a> {
     /// A column of text.
-    pub const fn text(title: &'static str, width: u16, grow: u16, drop: u8) -> Self {
+    pub const fn text(title: &'a str, width: u16, grow: u16, drop: u8) -> Self {
         Self { title, width, grow, drop, align: Align::Left }
     }
 
     /// A column of numbers.
-    pub const fn number(title: &'static str, width: u16, drop: u8) -> Self {
+    pub const fn number(title: &'a str, width: u16, drop: u8) -> Self {
         Self { title, width, grow: 0, drop, align: Align::Right }
     }
 }
@@ -74,7 +74,7 @@ impl From<(String, Style)> for Cell {
 /// A table over a list.
 pub struct Table<'a> {
     /// The columns.
-    pub columns: &'a [Column],
+    pub columns: &'a [Column<'a>],
     /// The cursor.
     pub list: &'a ListState,
     /// The pane has the focus.
@@ -146,7 +146,7 @@ impl Table<'_> {
 }
 
 /// Cells for each column, 0 for those that have to go.
-fn widths(columns: &[Column], available: u16) -> Vec<u16> {
+fn widths(columns: &[Column<'_>], available: u16) -> Vec<u16> {
     let mut kept: Vec<bool> = vec![true; columns.len()];
     let need = |kept: &[bool]| -> u16 {
         let widths = columns.iter().zip(kept).filter(|(_, kept)| **kept);

@@ -57,6 +57,31 @@ pub fn clock(at_ms: i64) -> String {
     exact(at_ms).get(11..16).unwrap_or("–").to_string()
 }
 
+/// `12 Nov`, in the local zone.
+pub fn day(at_ms: i64) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let exact = exact(at_ms);
+    let month = exact.get(5..7).and_then(|month| month.parse::<usize>().ok());
+    let name = month.and_then(|month| MONTHS.get(month.checked_sub(1)?));
+    match (name, exact.get(8..10)) {
+        (Some(name), Some(day)) => format!("{} {name}", day.trim_start_matches('0')),
+        _ => exact,
+    }
+}
+
+/// A measure's name for people: `volume_mm3` is `volume mm³`.
+pub fn measure(name: &str) -> String {
+    let plain = name.replace('_', " ");
+    let words = plain.split(' ').map(|word| match word {
+        "mm3" => "mm³",
+        "mm2" => "mm²",
+        "hu" => "HU",
+        word => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// `1.2 GB`.
 pub fn bytes(number: u64) -> String {
     let mut value = number as f64;

@@ -1,10 +1,15 @@
 //! Answers to queries, one file per family.
 
+mod agreement;
 mod catalog;
+mod drift;
 mod harmonise;
 mod intake;
+mod labels;
 mod overview;
+mod process;
 mod queue;
+mod readers;
 mod stats;
 mod trail;
 
@@ -43,6 +48,11 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::HarmoniseDryRun(q) => wire(harmonise::dry_run(session, &q)?),
         Query::LearnProtocol(q) => wire(harmonise::learn(session, &q)?),
         Query::VerifyTrail(_) => wire(trail::verify(session)?),
+        Query::Agreement(q) => wire(agreement::agreement(session, &q)?),
+        Query::Drift(q) => wire(drift::drift(session, &q)?),
+        Query::Process(q) => wire(process::process(session, &q)?),
+        Query::Reads(q) => wire(labels::reads(session, &q)?),
+        Query::ReadDetail(q) => wire(labels::read(session, q.id)?),
     }
 }
 

@@ -1,10 +1,11 @@
 //! *Is it healthy?*
 
 use super::catalog::severity;
+use super::process::{Row, scaled};
 use super::stats::{cycle_time, first_pass, share};
 use crate::catalog::{CatalogError, DecisionRecord, Reader, Which};
 use crate::engine::query::{
-    Alert, Door, FlowStage, Measured, Overview, OverviewView, Severity, StatusView, Trend,
+    Alert, Better, Door, FlowStage, Measured, Overview, OverviewView, Severity, StatusView, Trend,
 };
 use crate::engine::{EngineError, Session};
 use crate::pipeline::now_ms;
@@ -87,7 +88,8 @@ fn flow(session: &Session, now: i64) -> Result<Vec<FlowStage>, EngineError> {
 /// What needs a person, the worst first.
 fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
     let shared = &session.engine.shared;
-    let mut alerts = Vec::new();
+    // First, as these take connections of their own.
+    let mut alerts = super::process::attention(session)?;
     let mut alert = |severity, text: String, screen: &str, filter: String| {
         let door = Door { screen: screen.into(), filter, select: None };
         alerts.push(Alert { severity, text, door });
@@ -155,34 +157,45 @@ fn quoted(value: &str) -> String {
     if value.contains(' ') { format!("\"{value}\"") } else { value.into() }
 }
 
-fn trends(decisions: &[DecisionRecord], now: i64) -> Vec<Trend> {
-    let between = |from: i64, to: i64| -> Vec<&DecisionRecord> {
-        decisions.iter().filter(|d| d.at_ms > from && d.at_ms <= to).collect()
-    };
-    let (week, before) = (between(now - WEEK_MS, now), between(now - 2 * WEEK_MS, now - WEEK_MS));
-    let trend = |name: &str, unit: &str, scale: f64, of: &dyn Fn(&[&DecisionRecord]) -> Measured| {
-        let (value, before) = (of(&week), of(&before));
-        Trend {
-            name: name.into(),
-            value: value.value.map(|v| v * scale),
-            ci95: value.ci95.map(|(low, high)| (low * scale, high * scale)),
-            before: before.value.map(|v| v * scale),
-            unit: unit.into(),
-            reason: value.reason,
-        }
-    };
+/// A span of time: after `from_ms`, up to and with `to_ms`.
+#[derive(Clone, Copy)]
+pub struct Window {
+    pub from_ms: i64,
+    pub to_ms: i64,
+}
+
+/// The figures of the decisions in a window.
+pub fn decided(decisions: &[DecisionRecord], window: Window) -> Vec<Row> {
+    let within: Vec<&DecisionRecord> =
+        decisions.iter().filter(|d| d.at_ms > window.from_ms && d.at_ms <= window.to_ms).collect();
     let days = 1.0 / (24 * HOUR_MS) as f64;
+    let p90 = scaled(cycle_time(&within, 0.9), days);
+    let aside = p90.value.map(|v| format!("p90 {v:.1} d"));
+    let first = first_pass(within.iter().copied().filter(|d| d.first));
+    let returned = share(within.iter().filter(|d| !d.accepted).count(), within.len());
+    let n = within.len() as u64;
+    let count = Measured { value: Some(n as f64), n, ..Measured::default() };
     vec![
-        trend("first-pass accuracy", "%", 100.0, &|d| first_pass(d.iter().copied().filter(|d| d.first))),
-        trend("returned", "%", 100.0, &|d| share(d.iter().filter(|d| !d.accepted).count(), d.len())),
-        trend("median cycle time", "d", days, &|d| cycle_time(d, 0.5)),
-        trend("p90 cycle time", "d", days, &|d| cycle_time(d, 0.9)),
-        trend("decided", "", 1.0, &|d| Measured {
-            value: Some(d.len() as f64),
-            n: d.len() as u64,
-            ..Measured::default()
-        }),
+        ("first-pass accuracy", "%", Better::Higher, None, scaled(first, 100.0)),
+        ("returned", "%", Better::Lower, None, scaled(returned, 100.0)),
+        ("median cycle time", "d", Better::Lower, aside, scaled(cycle_time(&within, 0.5), days)),
+        ("p90 cycle time", "d", Better::Lower, None, p90),
+        ("decided", "", Better::Neither, None, count),
     ]
+}
+
+fn trends(decisions: &[DecisionRecord], now: i64) -> Vec<Trend> {
+    let week = decided(decisions, Window { from_ms: now - WEEK_MS, to_ms: now });
+    let before = decided(decisions, Window { from_ms: now - 2 * WEEK_MS, to_ms: now - WEEK_MS });
+    let trend = |((name, unit, _, _, value), (.., before)): (Row, Row)| Trend {
+        name: name.into(),
+        value: value.value,
+        ci95: value.ci95,
+        before: before.value,
+        unit: unit.into(),
+        reason: value.reason,
+    };
+    week.into_iter().zip(before).map(trend).collect()
 }
 
 /// Open tasks at the end of each hour, oldest first.

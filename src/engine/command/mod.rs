@@ -3,11 +3,13 @@
 mod catalog;
 mod dataset;
 mod intake;
+mod labels;
 mod review;
 
 pub use catalog::*;
 pub use dataset::*;
 pub use intake::*;
+pub use labels::*;
 pub use review::*;
 
 use serde::{Deserialize, Serialize};
@@ -48,6 +50,7 @@ commands! {
     SaveSearch => (),
     ForgetSearch => (),
     ApplyRules => HarmoniseOutcome,
+    ImportReads => ImportOutcome,
 }
 
 /// How many objects a command moved, and which it could not.

@@ -4,6 +4,7 @@ mod backup;
 mod catalog;
 mod dataset;
 mod intake;
+mod labels;
 mod review;
 
 pub(super) use intake::{counted, outcome};
@@ -33,6 +34,7 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::SaveSearch(c) => wire(catalog::save(session, &c)?),
         Command::ForgetSearch(c) => wire(catalog::forget(session, &c)?),
         Command::ApplyRules(_) => wire(catalog::apply_rules(session)?),
+        Command::ImportReads(c) => wire(labels::import(session, &c)?),
         Command::Export(c) => wire(dataset::export(session, &c)?),
     }
 }

@@ -1,16 +1,24 @@
 //! Queries, one file per family. Each struct is a question; `Question::Answer` says with what it is answered.
 
+mod agreement;
 mod catalog;
+mod drift;
 mod harmonise;
 mod intake;
+mod labels;
 mod overview;
+mod process;
 mod queue;
 mod trail;
 
+pub use agreement::*;
 pub use catalog::*;
+pub use drift::*;
 pub use harmonise::*;
 pub use intake::*;
+pub use labels::*;
 pub use overview::*;
+pub use process::*;
 pub use queue::*;
 pub use trail::*;
 
@@ -73,4 +81,9 @@ queries! {
     HarmoniseCoverage => Vec<Coverage>,
     HarmoniseDryRun => HarmoniseOutcome,
     LearnProtocol => LearnedProtocol,
+    Agreement => AgreementView,
+    Drift => DriftView,
+    Process => ProcessView,
+    Reads => Rows<ReadView>,
+    ReadDetail => ReadHistory,
 }

@@ -371,7 +371,7 @@ fn kappas(
 ) -> (BTreeMap<String, PairKappa>, Vec<Warning>) {
     let k = ratings.values().len();
     let mut kappas = BTreeMap::new();
-    let mut warnings = Vec::new();
+    let mut found = Vec::new();
     for b in 0..readers.len() {
         for a in 0..b {
             let pair = format!("{}|{}", readers[a], readers[b]);
@@ -383,8 +383,8 @@ fn kappas(
             }
             let table = cohen::Table::of(&items, k);
             let kappa = cohen::kappa(&table, weights);
-            if let Some(message) = misleads(&table) {
-                warnings.push(Warning { pair: pair.clone(), message });
+            if let Some(paradox) = warnings::of_table(&table) {
+                found.push(Warning { pair: pair.clone(), message: paradox.message() });
             }
             let mut estimate = kappa.estimate;
             if let Some(samples) = options.bootstrap {
@@ -395,7 +395,7 @@ fn kappas(
             kappas.insert(pair, PairKappa { estimate, se: kappa.se });
         }
     }
-    (kappas, warnings)
+    (kappas, found)
 }
 
 fn resampled_kappa(group: &[u32], k: usize, weights: Weights, samples: usize, seed: u64) -> Option<[f64; 2]> {
@@ -407,20 +407,6 @@ fn resampled_kappa(group: &[u32], k: usize, weights: Weights, samples: usize, se
 }
 
 /// What is the matter with the plain κ of a pair, if anything.
-fn misleads(table: &cohen::Table) -> Option<&'static str> {
-    let plain = cohen::kappa(table, Weights::None);
-    let (most, _) = cohen::kappa_max_and_pabak(table);
-    let k = table.categories() as f64;
-    let (row, column) = table.margins();
-    let total = table.total();
-    let spread: f64 =
-        row.iter().zip(&column).map(|(r, c)| (r + c) / (2.0 * total)).map(|p| p * (1.0 - p)).sum();
-    let chance = spread / (k - 1.0);
-    let ac1 = (plain.observed - chance) / (1.0 - chance);
-    warnings::paradox(plain.observed, plain.estimate.value, Some(ac1).filter(|v| v.is_finite()), most.value)
-        .map(warnings::Paradox::message)
-}
-
 fn iccs(
     ratings: &Ratings,
     numeric: bool,

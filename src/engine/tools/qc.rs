@@ -1,7 +1,6 @@
 //! `qc`: the automated checks on whatever lies below some paths.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use super::gather::Gathered;
 use crate::config;
-use crate::dicom;
+use crate::dicom::{self, ReadOptions};
 use crate::harmonise::{self, Rules};
 use crate::model::{Finding, Severity};
 use crate::qc::{self, Described, Input, InstancePixels, Member, Peers, SeriesPixels, Settings, Study, Twin};
@@ -235,9 +234,10 @@ fn find_twins(members: &mut [Member]) {
 
 /// What the headers of a series say, and what that means.
 pub fn described(gathered: &Gathered, series: &Series) -> Described {
-    let first = series.instances.first().and_then(|i| gathered.tree.path(i.header.source));
-    let read = |path: PathBuf| dicom::with_header(&path, |file, _| dicom::attributes(&file.dataset)).ok();
-    let mut attributes = first.and_then(read).unwrap_or_default();
+    let first = series.instances.first().and_then(|i| gathered.tree.read(i.header.source).ok());
+    let header = ReadOptions { header_only: true, ..ReadOptions::default() };
+    let read = |bytes: &[u8]| Some(dicom::attributes(&dicom::read(bytes, header).ok()?.dataset));
+    let mut attributes = first.and_then(|bytes| read(&bytes)).unwrap_or_default();
     let b_values = series.instances.iter().flat_map(|i| &i.header.frames).filter_map(|f| f.b_value);
     attributes.b_value = b_values.fold(attributes.b_value, |most, b| Some(most.map_or(b, |m| m.max(b))));
     let harmonised = harmonise::derive(&attributes, &Rules::default());
@@ -260,20 +260,17 @@ pub(super) fn line(series_uid: Option<&str>, label: Option<&Path>, finding: Find
 /// Statistics of the pixels of a series.
 fn statistics(gathered: &Gathered, series: &Series, done: &AtomicU64) -> SeriesPixels {
     let of = |(i, instance): (usize, &crate::series::Instance)| {
-        let found = gathered.tree.path(instance.header.source).and_then(|path| instance_statistics(&path));
+        let found = instance_statistics(gathered, instance.header.source);
         done.fetch_add(1, Ordering::Relaxed);
         found.map(|f| (i as u32, f))
     };
     series.instances.par_iter().enumerate().filter_map(of).collect()
 }
 
-/// Statistics of every frame of a file; `None` where it has no pixel data.
-pub fn instance_statistics(path: &Path) -> Option<InstancePixels> {
-    match fs::read(path) {
+/// Statistics of every frame of file `source`; `None` where it has no pixel data.
+pub fn instance_statistics(gathered: &Gathered, source: u32) -> Option<InstancePixels> {
+    match gathered.tree.read(source) {
         Ok(bytes) => qc::statistics(&bytes),
-        Err(error) => Some(InstancePixels {
-            error: Some(format!("cannot be read: {}", error.kind())),
-            ..InstancePixels::default()
-        }),
+        Err(error) => Some(InstancePixels { error: Some(error.to_string()), ..InstancePixels::default() }),
     }
 }

@@ -252,8 +252,7 @@ fn nearest(gathered: &Gathered, label: &Label) -> Option<Nearest> {
 
 fn load(gathered: &Gathered, series: &Series, stack: &Stack) -> Option<Volume> {
     let read = |instance: &Instance| -> io::Result<Vec<u8>> {
-        let path = gathered.tree.path(instance.header.source).ok_or(io::ErrorKind::NotFound)?;
-        fs::read(path)
+        gathered.tree.read(instance.header.source).map_err(io::Error::other)
     };
     volume::load(series, stack, &read).ok()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::cohen::{self, Kappa, Weights};
+use super::cohen::{self, Kappa, Table, Weights};
 use super::many::{Counts, Patterns, count};
 
 /// Items as patterns of counts and tables of reader pairs, changed one rating at a time.
@@ -57,11 +57,16 @@ impl Live {
 
     /// κ of two readers on the items that both rated; `None` where there is none.
     pub fn kappa(&self, a: u32, b: u32, weights: Weights) -> Option<Kappa> {
+        Some(cohen::kappa(&self.table(a, b)?, weights))
+    }
+
+    /// The categories of two readers on the items that both rated; `None` where there never was one.
+    pub fn table(&self, a: u32, b: u32) -> Option<Table> {
         let k = self.values.len();
         let cells = self.pairs.get(&(a.min(b), a.max(b)))?;
         let cells =
             if a <= b { cells.clone() } else { (0..k * k).map(|at| cells[at % k * k + at / k]).collect() };
-        Some(cohen::kappa(&cohen::Table::from_cells(k, cells)?, weights))
+        Table::from_cells(k, cells)
     }
 
     /// Pairs of readers that share (or shared) an item, smaller number first.

@@ -10,6 +10,7 @@ pub mod icc;
 pub mod live;
 pub mod many;
 pub mod marginals;
+pub mod moments;
 pub mod proportion;
 pub mod ranks;
 pub mod warnings;

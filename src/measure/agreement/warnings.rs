@@ -1,5 +1,7 @@
 //! When a coefficient misleads.
 
+use super::cohen::{self, Table, Weights};
+
 /// A pattern in which κ says less than it seems to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paradox {
@@ -37,4 +39,17 @@ pub fn paradox(
         return Some(Paradox::HighAgreementLowKappa);
     }
     kappa_max.filter(|&max| max < 0.6 && kappa > 0.8 * max).map(|_| Paradox::UnbalancedMargins)
+}
+
+/// Which paradox a table of two readers shows, by unweighted κ.
+pub fn of_table(table: &Table) -> Option<Paradox> {
+    let plain = cohen::kappa(table, Weights::None);
+    let (most, _) = cohen::kappa_max_and_pabak(table);
+    let (row, column) = table.margins();
+    let total = table.total();
+    let spread: f64 =
+        row.iter().zip(&column).map(|(r, c)| (r + c) / (2.0 * total)).map(|p| p * (1.0 - p)).sum();
+    let chance = spread / (table.categories() as f64 - 1.0);
+    let ac1 = (plain.observed - chance) / (1.0 - chance);
+    paradox(plain.observed, plain.estimate.value, Some(ac1).filter(|v| v.is_finite()), most.value)
 }

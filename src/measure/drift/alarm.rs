@@ -33,7 +33,14 @@ pub struct Change {
 /// Watches `values` with a two-sided CUSUM (k 0.5, h 5) standardised by the first `reference` rows and dates what it
 /// finds; `None` without a signal after the reference, or where the reference does not vary.
 pub fn watch(values: &[f64], reference: usize) -> Option<Change> {
-    let baseline = Baseline::of(values.get(..reference)?)?;
+    watch_from(values, reference, Baseline::of(values.get(..reference)?)?)
+}
+
+/// As [`watch`], standardised by a baseline of one's own.
+pub fn watch_from(values: &[f64], reference: usize, baseline: Baseline) -> Option<Change> {
+    if reference > values.len() {
+        return None;
+    }
     let mut chart = Cusum::new(0.5, 5.0);
     // The chart starts after the reference: its rows have made the limits.
     for v in &values[reference..] {
@@ -44,6 +51,11 @@ pub fn watch(values: &[f64], reference: usize) -> Option<Change> {
     let (since, before, after) = single(values, LEAST_SIDE)?;
     let p = mann_whitney(&values[..since], &values[since..]).map_or(1.0, |m| m.1);
     Some(Change { signal, since, before, after, effect_sd: (after - before) / baseline.sd, p })
+}
+
+/// [`Change::p`] corrected for the date having been chosen among all that could be (Bonferroni).
+pub fn dated_p(change: &Change, rows: usize) -> f64 {
+    (change.p * (rows + 1).saturating_sub(2 * LEAST_SIDE).max(1) as f64).min(1.0)
 }
 
 /// One read's metric with what may explain it.

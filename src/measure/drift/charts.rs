@@ -48,6 +48,12 @@ impl Baseline {
         (sd > 0.0 && sd.is_finite()).then(|| Self { mean: mean(reference), sd })
     }
 
+    /// Of flags (0 or 1): Laplace's estimate of their share (one more of each), so that a share of none still varies.
+    pub fn of_flags(reference: &[f64]) -> Self {
+        let share = (reference.iter().sum::<f64>() + 1.0) / (reference.len() as f64 + 2.0);
+        Self { mean: share, sd: (share * (1.0 - share)).sqrt() }
+    }
+
     /// `value` in standard deviations from the mean.
     pub fn standardise(&self, value: f64) -> f64 {
         (value - self.mean) / self.sd

@@ -57,7 +57,8 @@ pub(super) enum Answer {
     Exported(Outcome<ExportOutcome>),
 }
 
-/// Opens and claims a task by its number, or looks at a series by its UID.
+/// Opens and claims a task by its number, or looks at a series by its UID: that takes no work away from anybody, and it
+/// can be decided all the same while nobody holds it.
 pub(super) fn open(select: String) -> Effect {
     Effect::Act(Box::new(move |client| Box::new(Answer::Opened(open_now(client, &select).map(Box::new)))))
 }
@@ -66,7 +67,7 @@ fn open_now(client: &dyn Client, select: &str) -> Outcome<Case> {
     let Ok(id) = select.parse::<i64>() else {
         let series = client.ask(SeriesDetail { series_uid: select.into() })?;
         return match series.task {
-            Some(task) => open_now(client, &task.to_string()),
+            Some(id) => Ok(Case { held: false, ..Case::of_task(client.ask(query::Task { id })?, &Ok(())) }),
             None => {
                 Ok(Case { row: None, series, reasons: Vec::new(), held: false, refusal: None, notice: None })
             }

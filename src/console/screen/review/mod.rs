@@ -343,6 +343,10 @@ impl Screen for Review {
         "review"
     }
 
+    fn digit(&self) -> usize {
+        5
+    }
+
     fn title(&self) -> &'static str {
         "Review"
     }

@@ -1,31 +1,34 @@
 //! The render loop and the threads around it. The loop never waits for anything but the next message: questions,
 //! decoding, painting, encoding and writing happen elsewhere.
 
+mod hook;
+mod input;
+mod threads;
+
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use crossterm::event::{self, Event as Input, KeyCode, KeyModifiers};
+use crossterm::event::Event as Input;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use tokio::sync::broadcast::error::RecvError;
 
 use super::app::{App, Order, Signal};
 use super::canvas::{Canvas, Pictures};
 use super::image::{self, Graphics, Protocol, Question, Shown, SliceStore, Want};
 use super::keymap::Keymap;
 use super::screen::Effect;
-use super::terminal::{Composer, Frame, Session, restore};
+use super::terminal::{Composer, Frame, Session, clipboard};
 use super::theme::{Depth, Theme};
 use super::worker::Workers;
 use crate::engine::Client;
 use crate::engine::query::{Door, FrameRef};
-use crate::model::{Event, What};
+use hook::{Hook, provoke};
+use threads::{spawn_events, spawn_signals, spawn_writer};
 
 /// Pixels of decoded slices in memory beside those on screen.
 const SLICE_BYTES: usize = 512 << 20;
@@ -141,7 +144,7 @@ impl Runtime {
         let (writer, to_write) = bounded::<Vec<u8>>(1);
         let stop = Arc::new(AtomicBool::new(false));
         spawn_writer(to_write, sender.clone())?;
-        spawn_input(sender.clone(), Arc::clone(&stop), graphics.answered)?;
+        input::spawn(sender.clone(), Arc::clone(&stop), graphics.answered)?;
         spawn_events(client.subscribe(), sender.clone())?;
         spawn_signals(sender.clone())?;
         let ready = {
@@ -323,12 +326,16 @@ impl Runtime {
         self.pending += 1;
         let (client, sender, number) = (Arc::clone(&self.client), self.sender.clone(), self.number);
         move || {
+            provoke("worker");
             let answer = task(client.as_ref());
             let _ = sender.send(Inner::App(Signal::Answer { screen, slot, number, answer }));
         }
     }
 
     fn frame(&mut self) -> io::Result<()> {
+        if self.app.is_answered() {
+            provoke("render");
+        }
         let area = Rect::new(0, 0, self.size.0, self.size.1);
         let mut buffer = Buffer::empty(area);
         let mut canvas = Canvas::new(&mut buffer, &self.theme, &self.pictures);
@@ -362,195 +369,5 @@ impl Runtime {
             let shown = image::produce(&want, &graphics);
             let _ = sender.send(Inner::Painted(shown, begun.elapsed()));
         });
-    }
-}
-
-/// OSC 52: the terminal puts the text on the clipboard, over SSH too.
-fn clipboard(text: &str) -> Vec<u8> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = b"\x1b]52;c;".to_vec();
-    for chunk in text.as_bytes().chunks(3) {
-        let bits =
-            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            let index = (bits >> (18 - 6 * digit) & 63) as usize;
-            out.push(if digit > chunk.len() { b'=' } else { DIGITS[index] });
-        }
-    }
-    out.push(7);
-    out
-}
-
-fn spawn_writer(frames: Receiver<Vec<u8>>, sender: Sender<Inner>) -> io::Result<()> {
-    let work = move || {
-        while let Ok(bytes) = frames.recv() {
-            let begun = Instant::now();
-            let mut out = io::stdout().lock();
-            let written = out.write_all(&bytes).and_then(|()| out.flush());
-            drop(out);
-            let gone = written.is_err();
-            let message = if gone { Inner::App(Signal::Terminate) } else { Inner::Written(begun.elapsed()) };
-            if sender.send(message).is_err() || gone {
-                return;
-            }
-        }
-    };
-    thread::Builder::new().name("writer".into()).spawn(work).map(drop)
-}
-
-fn spawn_input(sender: Sender<Inner>, stop: Arc<AtomicBool>, answered: bool) -> io::Result<()> {
-    let work = move || {
-        // An answer to the question about graphics that comes too late looks like keys.
-        let mut late = Late { expected: !answered, inside: false };
-        while !stop.load(Ordering::SeqCst) {
-            let input = match event::poll(Duration::from_millis(100)) {
-                Ok(false) => continue,
-                Ok(true) => event::read(),
-                Err(error) => Err(error),
-            };
-            let signal = match input {
-                Ok(input) if late.swallows(&input) => continue,
-                Ok(input) => Signal::Input(input),
-                Err(_) => Signal::Terminate,
-            };
-            let ends = matches!(signal, Signal::Terminate);
-            if sender.send(Inner::App(signal)).is_err() || ends {
-                return;
-            }
-        }
-    };
-    thread::Builder::new().name("input".into()).spawn(work).map(drop)
-}
-
-/// Swallows an application program command (`ESC _ … ESC \`) that arrives as keys.
-struct Late {
-    expected: bool,
-    inside: bool,
-}
-
-impl Late {
-    fn swallows(&mut self, input: &Input) -> bool {
-        let Input::Key(key) = input else { return false };
-        let alt = key.modifiers.contains(KeyModifiers::ALT);
-        match key.code {
-            KeyCode::Char('_') if alt && self.expected => self.inside = true,
-            KeyCode::Char('\\') if alt && self.inside => {
-                (self.inside, self.expected) = (false, false);
-                return true;
-            }
-            _ => {}
-        }
-        self.inside
-    }
-}
-
-fn spawn_events(
-    mut events: tokio::sync::broadcast::Receiver<Event>,
-    sender: Sender<Inner>,
-) -> io::Result<()> {
-    let work = move || {
-        loop {
-            let mut changed = Vec::new();
-            let mut note = |what: What| {
-                if !changed.contains(&what) && changed.len() < 64 {
-                    changed.push(what);
-                }
-            };
-            match events.blocking_recv() {
-                Ok(event) => note(event.what),
-                Err(RecvError::Lagged(_)) => note(What::Idle),
-                Err(RecvError::Closed) => return,
-            }
-            // A storm of events is one change for those who look at it.
-            thread::sleep(Duration::from_millis(150));
-            while let Ok(event) = events.try_recv() {
-                note(match event.what {
-                    What::Intake { .. } => What::Intake { files: 0 },
-                    what => what,
-                });
-            }
-            for what in changed {
-                if sender.send(Inner::App(Signal::Changed(what))).is_err() {
-                    return;
-                }
-            }
-        }
-    };
-    thread::Builder::new().name("events".into()).spawn(work).map(drop)
-}
-
-fn spawn_signals(sender: Sender<Inner>) -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let work = move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        runtime.block_on(async {
-            let kinds = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()];
-            let [Ok(mut term), Ok(mut hang), Ok(mut interrupt)] = kinds.map(signal) else { return };
-            tokio::select! { _ = term.recv() => {} _ = hang.recv() => {} _ = interrupt.recv() => {} }
-            let _ = sender.send(Inner::App(Signal::Terminate));
-        });
-    };
-    thread::Builder::new().name("signals".into()).spawn(work).map(drop)
-}
-
-type PanicHook = Box<dyn Fn(&std::panic::PanicHookInfo<'_>) + Sync + Send + 'static>;
-
-/// While the console runs, a panic is told after the terminal is restored: at once when the render loop fails, at the
-/// end when a worker did.
-struct Hook {
-    told: Arc<Mutex<Vec<String>>>,
-    before: Arc<PanicHook>,
-}
-
-impl Hook {
-    fn install() -> Self {
-        let before = Arc::new(std::panic::take_hook());
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let (render, list, tell) = (thread::current().id(), Arc::clone(&told), Arc::clone(&before));
-        std::panic::set_hook(Box::new(move |info| {
-            if thread::current().id() == render {
-                restore();
-                tell(info);
-            } else {
-                list.lock().unwrap_or_else(PoisonError::into_inner).push(info.to_string());
-            }
-        }));
-        Self { told, before }
-    }
-}
-
-impl Drop for Hook {
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            let before = Arc::clone(&self.before);
-            std::panic::set_hook(Box::new(move |info| before(info)));
-        }
-        for line in self.told.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let _ = writeln!(io::stderr(), "gantry: {line}");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crossterm::event::KeyEvent;
-
-    use super::*;
-
-    #[test]
-    fn clipboard_text_is_base64() {
-        assert_eq!(clipboard("abcd"), b"\x1b]52;c;YWJjZA==\x07");
-        assert_eq!(clipboard("abc"), b"\x1b]52;c;YWJj\x07");
-    }
-
-    #[test]
-    fn late_answer_is_no_key() {
-        let mut late = Late { expected: true, inside: false };
-        let key = |c, modifiers| Input::Key(KeyEvent::new(KeyCode::Char(c), modifiers));
-        assert!(!late.swallows(&key('a', KeyModifiers::NONE)));
-        assert!(late.swallows(&key('_', KeyModifiers::ALT)));
-        assert!(late.swallows(&key('a', KeyModifiers::NONE)));
-        assert!(late.swallows(&key('\\', KeyModifiers::ALT)));
-        assert!(!late.swallows(&key('a', KeyModifiers::NONE)));
     }
 }

@@ -1,25 +1,25 @@
 //! *What is stuck, why?* Sources, groups of what was not simply stored, the files of a group, and one file.
 
+mod acts;
+mod draw;
+
 use std::sync::Arc;
 
 use crossterm::event::MouseEventKind;
-use ratatui::layout::{Rect, Size};
-use ratatui::style::Style;
+use ratatui::layout::Rect;
 
-use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, Task, act, ask, draw_absent};
-use crate::console::canvas::{Canvas, middle};
-use crate::console::image::Want;
+use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask};
+use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
-use crate::console::widget::{Cell, Column, ListState, Pages, Table, sparkline, words};
-use crate::engine::command::{
-    AddInbox, DiscardIntake, IntakeChoice, Moved, ReleaseIntake, RemoveInbox, RetryIntake,
-};
+use crate::console::widget::{ListState, Pages, words};
+use crate::engine::EngineError;
+use crate::engine::command::{AddInbox, IntakeChoice, Moved, RemoveInbox};
 use crate::engine::query::{
     Door, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup, IntakeGroups, IntakeStatus,
     Page, Rows, Severity, SourceView, Sources,
 };
-use crate::engine::{EngineError, tools};
-use crate::render::{Look, Slice, Target, compose};
+use crate::render::Slice;
+use acts::{command, look, report, write_csv};
 
 const ACTIONS: &[Action] = &[
     action(
@@ -46,26 +46,6 @@ const ACTIONS: &[Action] = &[
     action("screen.refresh", &["f5"], "", "ask again"),
     action("screen.copy", &["y"], "", "copy the file's hash"),
 ];
-
-const GROUPS: &[Column] = &[
-    Column::text("", 1, 0, 0),
-    Column::number("files", 7, 0),
-    Column::text("why", 22, 3, 0),
-    Column::text("site", 8, 1, 2),
-    Column::text("day", 10, 0, 3),
-    Column::text("outcome", 12, 0, 1),
-    Column::text("last", 10, 0, 4),
-];
-
-const FILES: &[Column] = &[
-    Column::text("file", 20, 2, 0),
-    Column::number("size", 8, 2),
-    Column::text("where", 18, 2, 1),
-    Column::text("when", 10, 0, 3),
-];
-
-/// Files in a list of refusals at most.
-const CSV_ROWS: u64 = 1_000_000;
 
 enum Answer {
     Sources(Result<Vec<SourceView>, EngineError>),
@@ -397,98 +377,13 @@ fn input(tag: &'static str, title: &str, text: &str) -> Effect {
     Effect::Dialog(Dialog::Input { tag, title: title.into(), text: text.into(), complete: false })
 }
 
-fn command(name: &'static str, choice: IntakeChoice) -> Effect {
-    match name {
-        "release" => act(ReleaseIntake { choice }, |outcome| Answer::Moved("released", outcome)),
-        "discard" => act(DiscardIntake { choice }, |outcome| Answer::Moved("discarded", outcome)),
-        _ => act(RetryIntake { choice }, |outcome| Answer::Moved("went through", outcome)),
-    }
-}
-
-/// The outcome in counts.
-fn report(word: &str, moved: &Moved) -> Effect {
-    let went = format!("{} {word}", words::plural(moved.moved, "file"));
-    if moved.refused.is_empty() {
-        return Effect::Say(Severity::Info, went);
-    }
-    let refused: Vec<String> =
-        moved.refused.iter().map(|(n, why)| format!("{} not: {why}", words::count(*n))).collect();
-    Effect::Say(Severity::Warning, format!("{went}; {}", refused.join("; ")))
-}
-
-/// Decodes the first frame of a quarantined file.
-fn look(id: i64) -> Task {
-    Box::new(move |client| {
-        let picture = client.quarantined(id).map_err(|error| error.to_string());
-        let slice = picture.and_then(|bytes| tools::picture(&bytes, 0).map_err(|error| error.to_string()));
-        Box::new(Answer::Picture(id, slice.map(Arc::new)))
-    })
-}
-
-/// Writes what was refused as CSV: hashes, sizes and reasons; of a path only its last part.
-fn write_csv(filter: String, to: String) -> Effect {
-    Effect::Act(Box::new(move |client| {
-        let written = refused(client, &filter).and_then(|(text, rows)| {
-            let path = std::path::absolute(&to).map_err(|error| error.to_string())?;
-            std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-            Ok((path.display().to_string(), rows))
-        });
-        Box::new(Answer::Written(written))
-    }))
-}
-
-fn refused(client: &dyn crate::engine::Client, filter: &str) -> Result<(String, u64), String> {
-    let mut text = String::from("site,day,status,reason,explanation,file,bytes,sha256,where\n");
-    let mut rows = 0;
-    let groups = client.ask(IntakeGroups { filter: filter.into() }).map_err(|error| error.to_string())?;
-    let is_refusal = |group: &&IntakeGroup| {
-        matches!(group.status, IntakeStatus::Quarantined | IntakeStatus::Rejected | IntakeStatus::Discarded)
-    };
-    for group in groups.iter().filter(is_refusal) {
-        let mut offset = 0;
-        while rows < CSV_ROWS {
-            let page = Page { offset, limit: 1000 };
-            let files = client
-                .ask(IntakeFiles { group: group.key.clone(), page })
-                .map_err(|error| error.to_string())?;
-            for file in &files.rows {
-                let bytes = file.bytes.to_string();
-                let status = format!("{:?}", file.status).to_lowercase();
-                let fields = [
-                    &group.site,
-                    &group.day,
-                    &status,
-                    &file.reason,
-                    &group.explanation,
-                    &file.path,
-                    &bytes,
-                    &file.sha256,
-                    &file.detail,
-                ];
-                let line: Vec<String> = fields.into_iter().map(|field| csv_field(field)).collect();
-                text.push_str(&line.join(","));
-                text.push('\n');
-                rows += 1;
-            }
-            offset += files.rows.len() as u64;
-            if files.rows.is_empty() || offset >= files.total {
-                break;
-            }
-        }
-    }
-    Ok((text, rows))
-}
-
-/// A CSV field (RFC 4180) that no spreadsheet takes for a formula.
-fn csv_field(text: &str) -> String {
-    let safe = crate::model::text::visible(text);
-    let safe = if safe.starts_with(['=', '+', '-', '@']) { format!("'{safe}") } else { safe };
-    if safe.contains([',', '"', '\'']) { format!("\"{}\"", safe.replace('"', "\"\"")) } else { safe }
-}
-
 impl Screen for Ingest {
     fn name(&self) -> &'static str {
         "ingest"
+    }
+
+    fn digit(&self) -> usize {
+        2
     }
 
     fn title(&self) -> &'static str {
@@ -578,240 +473,6 @@ impl Screen for Ingest {
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, area: Rect, context: &Context<'_>) {
-        let wide = area.width >= 120;
-        let (sources, main) = if wide {
-            let width = (area.width / 4).clamp(34, 50);
-            (Rect { width, ..area }, Rect { x: area.x + width, width: area.width - width, ..area })
-        } else {
-            let rows = self.sources.value.as_ref().map_or(1, |sources| sources.len().clamp(1, 4)) as u16;
-            let height = (rows + 2).min(area.height / 3);
-            (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
-        };
-        self.draw_sources(canvas, sources, wide, context);
-        if self.opened.is_none() {
-            self.draw_groups(canvas, main, context);
-            return;
-        }
-        let height = (main.height * 2 / 5).max(5).min(main.height);
-        self.draw_files(canvas, Rect { height, ..main }, context);
-        self.draw_detail(canvas, Rect { y: main.y + height, height: main.height - height, ..main }, context);
-    }
-}
-
-impl Ingest {
-    fn draw_sources(&self, canvas: &mut Canvas<'_>, area: Rect, tall: bool, context: &Context<'_>) {
-        let inner = canvas.pane(area, "Sources", self.pane == Pane::Sources);
-        let Some(sources) = self.sources.value.as_ref().filter(|sources| !sources.is_empty()) else {
-            draw_absent(canvas, inner, &self.sources, context, "No folder is watched. + adds an inbox.");
-            return;
-        };
-        let rows = if tall { 4 } else { 1 };
-        let slots = Rect { height: (inner.height / rows).max(1), ..inner };
-        let (first, end) = self.source_list.window(slots);
-        for index in first..end {
-            let Some(source) = sources.get(index as usize) else { continue };
-            let y = inner.y + (index - first) as u16 * rows;
-            let line = Rect { y, height: 1, ..inner };
-            draw_source(canvas, line, source, context);
-            if tall {
-                draw_source_more(
-                    canvas,
-                    Rect { y: y + 1, height: inner.bottom().saturating_sub(y + 1).min(2), ..inner },
-                    source,
-                );
-            }
-            if index == self.source_list.selected {
-                let style = canvas.theme.selected(Style::new(), self.pane == Pane::Sources);
-                canvas.restyle(line, style);
-            }
-        }
-    }
-
-    fn draw_groups(&self, canvas: &mut Canvas<'_>, area: Rect, context: &Context<'_>) {
-        let inner = canvas.pane(area, "Not simply stored", self.pane == Pane::Groups);
-        let Some(groups) = self.groups.value.as_ref().filter(|groups| !groups.is_empty()) else {
-            draw_absent(
-                canvas,
-                inner,
-                &self.groups,
-                context,
-                "Nothing was quarantined or rejected: every file was stored.",
-            );
-            return;
-        };
-        let foot = u16::from(inner.height > 8) * 2;
-        let list = Rect { height: inner.height - foot, ..inner };
-        let theme = canvas.theme;
-        let table = Table { columns: GROUPS, list: &self.group_list, focus: self.pane == Pane::Groups };
-        table.draw(canvas, list, |index| {
-            groups.get(index as usize).map(|group| {
-                let (shape, style) = theme.severity(severity(group.status));
-                vec![
-                    (shape.to_string(), style).into(),
-                    words::count(group.count).into(),
-                    group.reason.replace('_', " ").into(),
-                    group.site.clone().into(),
-                    (group.day.clone(), theme.dim()).into(),
-                    Cell::from(status(group.status)),
-                    (words::ago(group.latest_ms, context.now_ms), theme.dim()).into(),
-                ]
-            })
-        });
-        if let Some(group) = self.group().filter(|_| foot > 0) {
-            let place = Rect { y: inner.bottom() - foot, height: foot, ..inner };
-            canvas.paragraph(place, &group.explanation, theme.dim());
-        }
-    }
-
-    fn draw_files(&self, canvas: &mut Canvas<'_>, area: Rect, context: &Context<'_>) {
-        let title = self.opened.as_ref().map_or(String::new(), |group| {
-            format!("{} × {} · {}", words::count(group.count), group.reason.replace('_', " "), group.site)
-        });
-        let inner = canvas.pane(area, &title, self.pane == Pane::Files);
-        if self.files.total().is_none_or(|total| total == 0) {
-            let value = self.files.total().map(|_| ());
-            let state =
-                Loadable { value, error: self.file_state.error.clone(), since_ms: self.file_state.since_ms };
-            draw_absent(canvas, inner, &state, context, "Nothing is left in this group. Esc goes back.");
-            return;
-        }
-        let theme = canvas.theme;
-        let table = Table { columns: FILES, list: &self.file_list, focus: self.pane == Pane::Files };
-        table.draw(canvas, inner, |index| {
-            self.files.get(index).map(|file| {
-                // A path may name a patient: only its hash is shown until somebody asks for more.
-                let name = if self.reveal {
-                    file.path.clone()
-                } else {
-                    format!("file {} · {}", file.id, middle(&file.sha256, 13))
-                };
-                vec![
-                    name.into(),
-                    words::bytes(file.bytes).into(),
-                    (file.detail.clone(), theme.dim()).into(),
-                    (words::ago(file.at_ms, context.now_ms), theme.dim()).into(),
-                ]
-            })
-        });
-    }
-
-    fn draw_detail(&self, canvas: &mut Canvas<'_>, area: Rect, context: &Context<'_>) {
-        let title = if self.reveal {
-            "Attributes, as they stand (audited)"
-        } else {
-            "Attributes, masked · p shows them"
-        };
-        let mut inner = canvas.pane(area, title, false);
-        let Some(view) = &self.detail.value else {
-            draw_absent(canvas, inner, &self.detail, context, "");
-            return;
-        };
-        if let Some((_, picture)) = self.picture.as_ref().filter(|(id, _)| *id == view.file.id) {
-            let width = (inner.height * 2 + 2).min(inner.width / 2);
-            let place = Rect { x: inner.right() - width, width, ..inner };
-            inner.width = inner.width.saturating_sub(width + 1);
-            draw_picture(canvas, place, view.file.id, picture);
-        }
-        if view.attributes.is_empty() {
-            canvas
-                .empty(inner, &format!("The file cannot be read: {} {}", view.file.reason, view.file.detail));
-        }
-        for (row, attribute) in
-            view.attributes.iter().skip(usize::from(self.scroll)).take(usize::from(inner.height)).enumerate()
-        {
-            let y = inner.y + row as u16;
-            let dim = canvas.theme.dim();
-            let mut x = inner.x;
-            if inner.width > 60 {
-                canvas.text(x, y, 12, &attribute.tag, dim);
-                x += 13;
-            }
-            canvas.text(x, y, 22, &attribute.keyword, canvas.theme.text());
-            x += 23;
-            let action = canvas.text_right(inner.right(), y, 10, &attribute.action, dim);
-            let room = inner.right().saturating_sub(x + action + 1);
-            canvas.text(
-                x,
-                y,
-                room,
-                &attribute.value,
-                canvas.theme.style(if self.reveal { "warning" } else { "text" }),
-            );
-        }
-    }
-}
-
-fn draw_picture(canvas: &mut Canvas<'_>, place: Rect, id: i64, picture: &Result<Arc<Slice>, String>) {
-    match picture {
-        Ok(slice) => {
-            let Some(preset) = slice.presets().into_iter().next() else { return };
-            let (window, slice) = (preset.window.resolve(slice), Arc::clone(slice));
-            let size = Size { width: place.width, height: place.height };
-            let painter = Arc::new(move |target: &Target| Some(compose(&slice, &Look::new(window), target)));
-            canvas.picture(place, Want { pane: "ingest", size, content: id as u64, coarse: false, painter });
-        }
-        Err(why) => canvas.empty(place, &format!("no picture: {why}")),
-    }
-}
-
-fn draw_source(canvas: &mut Canvas<'_>, line: Rect, source: &SourceView, context: &Context<'_>) {
-    let theme = canvas.theme;
-    let (shape, style) = match (&source.problem, source.events) {
-        (Some(_), false) => theme.severity(Severity::Warning),
-        (Some(_), true) => theme.severity(Severity::Error),
-        (None, _) => ("●", theme.style("ok")),
-    };
-    canvas.text(line.x, line.y, 1, shape, style);
-    let mut x = line.x + 2;
-    let name = format!("{} · {}", source.name, source.site);
-    x += canvas.text(x, line.y, line.width / 3, &name, theme.text()) + 2;
-    let last = source.last_arrival_ms.map_or("nothing yet".into(), |at| words::ago(at, context.now_ms));
-    let how = if source.events { "events" } else { "rescan" };
-    let right = format!("{} files · {last} · {how}", words::count(source.received));
-    let used = canvas.text_right(line.right(), line.y, line.right().saturating_sub(x), &right, theme.dim());
-    let room = line.right().saturating_sub(x + used + 1);
-    if room >= 12 {
-        canvas.text(x, line.y, 12, &sparkline(&source.slots), theme.style("data_1"));
-    }
-}
-
-fn draw_source_more(canvas: &mut Canvas<'_>, area: Rect, source: &SourceView) {
-    let dim = canvas.theme.dim();
-    let waiting = format!(
-        "{} settling · {} waiting · {} by event · {} by rescan",
-        source.settling, source.waiting, source.by_event, source.by_rescan
-    );
-    if area.height > 0 {
-        canvas.text(area.x + 2, area.y, area.width.saturating_sub(2), &waiting, dim);
-    }
-    if area.height > 1 {
-        match &source.problem {
-            Some(problem) => canvas.text(
-                area.x + 2,
-                area.y + 1,
-                area.width.saturating_sub(2),
-                problem,
-                canvas.theme.style("warning"),
-            ),
-            None => canvas.text(area.x + 2, area.y + 1, area.width.saturating_sub(2), &source.path, dim),
-        };
-    }
-}
-
-fn severity(status: IntakeStatus) -> Severity {
-    match status {
-        IntakeStatus::Quarantined => Severity::Warning,
-        IntakeStatus::Rejected => Severity::Error,
-        IntakeStatus::Deidentified | IntakeStatus::Duplicate | IntakeStatus::Discarded => Severity::Info,
-    }
-}
-
-fn status(status: IntakeStatus) -> &'static str {
-    match status {
-        IntakeStatus::Deidentified => "stored",
-        IntakeStatus::Quarantined => "quarantined",
-        IntakeStatus::Rejected => "rejected",
-        IntakeStatus::Duplicate => "duplicate",
-        IntakeStatus::Discarded => "discarded",
+        self.draw_all(canvas, area, context);
     }
 }

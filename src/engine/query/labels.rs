@@ -1,0 +1,65 @@
+//! Reads: what readers said, one by one.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Page, Said};
+
+/// Reads in pages, the latest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reads {
+    /// Only of this reader.
+    pub reader: Option<String>,
+    /// Only of this structure.
+    pub structure: Option<String>,
+    /// Only on this series.
+    pub series_uid: Option<String>,
+    /// Also reads that a later one has replaced.
+    pub history: bool,
+    /// Which part.
+    pub page: Page,
+}
+
+/// One read with its history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadDetail {
+    /// The read.
+    pub id: i64,
+}
+
+/// What one reader said of one structure on one item under one version of the guideline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReadView {
+    /// The read.
+    pub id: i64,
+    /// The reader.
+    pub reader: String,
+    /// The guideline's version; empty where the table named none.
+    pub guideline: String,
+    /// The item's name.
+    pub item: String,
+    /// The de-identified series UID, where the item belongs to a series here.
+    pub series_uid: Option<String>,
+    /// The structure; empty where the table named none.
+    pub structure: String,
+    /// `found`, or `nothing`: looked, and found nothing.
+    pub state: String,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: Option<i64>,
+    /// When it ended.
+    pub finished_ms: Option<i64>,
+    /// When it came in.
+    pub imported_ms: i64,
+    /// The read that has replaced it.
+    pub superseded_by: Option<i64>,
+    /// What was said, by name.
+    pub values: Vec<(String, Said)>,
+}
+
+/// A read with those before and after it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReadHistory {
+    /// The read.
+    pub read: ReadView,
+    /// Every read of the same reader, guideline, item and structure, the latest first.
+    pub history: Vec<ReadView>,
+}

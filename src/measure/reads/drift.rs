@@ -1,0 +1,441 @@
+//! Control charts of everything that a board holds: which moved, since when, how sure, and what it comes from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::agree::median_of;
+use super::chart::{Chart, MOST_POINTS, Point, Shown, State};
+use super::column::{Column, MeasureKey, Scale, Spec};
+use super::panel::{Against, LeftOut};
+use super::{Board, Names, Said, Structure};
+use crate::measure::agreement::Level;
+use crate::measure::drift::alarm::{Cause, Observed, attribute};
+use crate::measure::drift::multiple::holm;
+
+/// Points by which two changes may be apart and still be one.
+const SAME_CHANGE: usize = 15;
+
+/// What a chart follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metric {
+    /// A measure against the other readers of the same item.
+    Panel,
+    /// A measure itself; of an item the readers' median.
+    Value,
+    /// Whether a reader found nothing where most of the others found the structure.
+    Missed,
+    /// Whether most readers of an item found the structure.
+    Found,
+    /// How long a read took; of an item the readers' median.
+    Time,
+}
+
+/// Whose reads a chart follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum By {
+    /// All readers'.
+    All,
+    /// One reader's, by number.
+    Reader(u32),
+    /// One site's, by number.
+    Site(u32),
+}
+
+/// A chart with how it stands among all.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The structure and the measure (empty for reading times).
+    pub key: MeasureKey,
+    /// What it follows.
+    pub metric: Metric,
+    /// Whose reads.
+    pub by: By,
+    /// The chart.
+    pub chart: Arc<Chart>,
+    /// Its p, corrected for all charts (Holm 1979).
+    pub p: f64,
+    /// How it stands.
+    pub state: State,
+}
+
+/// All charts, the most alarming first.
+#[derive(Debug, Clone, Default)]
+pub struct Drifts {
+    /// The charts.
+    pub rows: Vec<Row>,
+}
+
+/// What a change comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Some readers.
+    Readers,
+    /// All readers together, when the guideline changed.
+    Guideline,
+    /// All readers together.
+    Common,
+    /// Other scanners than before.
+    Mix,
+    /// Not enough to tell.
+    Unclear,
+}
+
+/// A change taken apart, in what the chart computes with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attributed {
+    /// The likeliest cause.
+    pub reason: Reason,
+    /// The readers, where they are it.
+    pub readers: Vec<u32>,
+    /// Mean after minus mean before, over all readers' reads.
+    pub total: f64,
+    /// Part from another mix of scanners.
+    pub mix: f64,
+    /// Part from within scanners.
+    pub within: f64,
+    /// Each reader's change, adjusted for scanners, with its corrected p.
+    pub by_reader: Vec<(u32, f64, f64)>,
+}
+
+/// What a mark stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkKind {
+    /// A guideline's version that was not there before.
+    Guideline,
+    /// A scanner that was not there before.
+    Scanner,
+    /// The chart's own change.
+    Change,
+}
+
+/// Something else that changed along a chart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// What it stands for.
+    pub kind: MarkKind,
+    /// The first point of it.
+    pub index: usize,
+    /// Its name.
+    pub name: String,
+}
+
+impl Board {
+    /// Every chart.
+    pub fn drifts(&mut self) -> Drifts {
+        let mut rows = Vec::new();
+        let names: Vec<String> = self.structures.keys().cloned().collect();
+        for name in names {
+            self.charts_of(&name, &mut rows);
+        }
+        let corrected = holm(&rows.iter().map(|r| r.chart.p).collect::<Vec<_>>());
+        for (row, p) in rows.iter_mut().zip(corrected) {
+            row.p = p;
+            row.state = row.chart.state(p);
+        }
+        share(&mut rows);
+        let rank = |r: &Row| (r.state, r.metric, r.by);
+        rows.sort_by(|a, b| {
+            let effect = |r: &Row| r.chart.change.as_ref().map_or(0.0, |c| c.effect_sd.abs());
+            (a.state.cmp(&b.state))
+                .then(a.p.total_cmp(&b.p))
+                .then(effect(b).total_cmp(&effect(a)))
+                .then_with(|| a.key.cmp(&b.key))
+                .then_with(|| rank(a).cmp(&rank(b)))
+        });
+        Drifts { rows }
+    }
+
+    fn charts_of(&mut self, name: &str, rows: &mut Vec<Row>) {
+        let Some(structure) = self.structures.get(name) else { return };
+        let columns: Vec<u32> = structure.columns.keys().copied().collect();
+        for measure in columns {
+            let key = MeasureKey { structure: name.into(), name: self.measures.name(measure).into() };
+            let spec = self.spec(&key);
+            if let Some(structure) = self.structures.get_mut(name) {
+                structure.charts_of_column((measure, &key, &spec), &self.texts, rows);
+            }
+        }
+        if let Some(structure) = self.structures.get_mut(name) {
+            structure.charts_of_time(&MeasureKey { structure: name.into(), name: String::new() }, rows);
+        }
+    }
+
+    /// Takes the change of a chart apart, with the reads of all readers; `None` without a change.
+    pub fn attribute(&self, drifts: &Drifts, row: &Row) -> Option<Attributed> {
+        let since = row.chart.since_ms()?;
+        let from = row.chart.points.first()?.at_ms;
+        let mut points = self.reads_beside(drifts, row);
+        points.retain(|p| p.at_ms >= from);
+        if let By::Site(site) = row.by {
+            points.retain(|p| p.site == site);
+        }
+        let (mut readers, mut scanners) = (Dense::default(), Dense::default());
+        let observed: Vec<Observed> = points
+            .iter()
+            .map(|p| Observed {
+                value: p.x,
+                reader: readers.number(p.reader),
+                stratum: scanners.number(p.scanner),
+                after: p.at_ms >= since,
+            })
+            .collect();
+        let found = attribute(&observed)?;
+        let name = |at: usize| readers.0[at];
+        let (reason, who) = match &found.cause {
+            Cause::Readers(who) => (Reason::Readers, who.iter().map(|r| name(*r)).collect()),
+            Cause::Common if self.guideline_near(row) => (Reason::Guideline, Vec::new()),
+            Cause::Common => (Reason::Common, Vec::new()),
+            Cause::Mix => (Reason::Mix, Vec::new()),
+            Cause::Unclear => (Reason::Unclear, Vec::new()),
+        };
+        let by_reader = found.readers.iter().map(|r| (name(r.reader), r.change, r.p)).collect();
+        let (total, mix, within) = (found.total, found.mix, found.within);
+        Some(Attributed { reason, readers: who, total, mix, within, by_reader })
+    }
+
+    /// All readers' reads of what a chart follows.
+    fn reads_beside(&self, drifts: &Drifts, row: &Row) -> Vec<Point> {
+        if matches!(row.by, By::Reader(_)) {
+            let same = |r: &&Row| r.key == row.key && r.metric == row.metric && matches!(r.by, By::Reader(_));
+            return drifts.rows.iter().filter(same).flat_map(|r| r.chart.points.iter().copied()).collect();
+        }
+        let (Some(structure), name) = (self.structure(&row.key.structure), self.measures.find(&row.key.name))
+        else {
+            return Vec::new();
+        };
+        let mut points = Vec::new();
+        for rows in structure.by_reader.values() {
+            for &at in &rows[rows.len().saturating_sub(MOST_POINTS)..] {
+                let read = &structure.rows[at as usize];
+                let x = match row.metric {
+                    Metric::Found => Some(f64::from(u8::from(!read.nothing))),
+                    Metric::Time => read.took_s.map(f64::ln),
+                    _ => match name.and_then(|name| read.said(name)) {
+                        Some(Said::Number(n)) if row.chart.shown == Shown::Exponent => Some(n.ln()),
+                        Some(Said::Number(n)) => Some(n),
+                        _ => None,
+                    },
+                };
+                points.extend(x.filter(|x| x.is_finite()).and_then(|x| read.point(x)));
+            }
+        }
+        points
+    }
+
+    /// Whether a new version of the guideline came at about the time of the change.
+    fn guideline_near(&self, row: &Row) -> bool {
+        let Some(change) = &row.chart.change else { return false };
+        let near = |m: &Mark| m.kind == MarkKind::Guideline && m.index.abs_diff(change.since) <= SAME_CHANGE;
+        self.marks(row).iter().any(near)
+    }
+
+    /// What else changed along a chart, in the order of its points. Scanners count that appear after the reference.
+    pub fn marks(&self, row: &Row) -> Vec<Mark> {
+        let chart = &row.chart;
+        let mut marks = Vec::new();
+        let (mut guidelines, mut scanners) = (BTreeSet::new(), BTreeSet::new());
+        for (index, point) in chart.points.iter().enumerate() {
+            let guideline = self.guidelines.name(point.guideline);
+            if guidelines.insert(point.guideline) && index > 0 && !guideline.is_empty() {
+                marks.push(Mark { kind: MarkKind::Guideline, index, name: guideline.into() });
+            }
+            let scanner = self.scanners.name(point.scanner);
+            if scanners.insert(point.scanner) && index >= chart.reference && !scanner.is_empty() {
+                marks.push(Mark { kind: MarkKind::Scanner, index, name: scanner.into() });
+            }
+        }
+        if let Some(change) = &chart.change {
+            marks.push(Mark { kind: MarkKind::Change, index: change.since, name: String::new() });
+        }
+        marks.sort_by_key(|m| m.index);
+        marks
+    }
+}
+
+/// Numbers from 0 for the numbers that occur.
+#[derive(Default)]
+struct Dense(Vec<u32>);
+
+impl Dense {
+    fn number(&mut self, of: u32) -> usize {
+        self.0.iter().position(|n| *n == of).unwrap_or_else(|| {
+            self.0.push(of);
+            self.0.len() - 1
+        })
+    }
+}
+
+/// Readers who moved together with all are told of once: on the chart of all.
+fn share(rows: &mut [Row]) {
+    let all: Vec<(MeasureKey, Metric, i64, bool)> = rows
+        .iter()
+        .filter(|r| r.state == State::Alarm && r.by == By::All)
+        .filter_map(|r| {
+            let change = r.chart.change.as_ref()?;
+            Some((r.key.clone(), r.metric, r.chart.since_ms()?, change.after > change.before))
+        })
+        .collect();
+    for row in rows.iter_mut().filter(|r| r.state == State::Alarm && r.by != By::All) {
+        let Some(change) = &row.chart.change else { continue };
+        let together = all.iter().any(|(key, metric, since, up)| {
+            let at = row.chart.points.partition_point(|p| p.at_ms < *since);
+            *key == row.key
+                && *metric == row.metric
+                && *up == (change.after > change.before)
+                && at.abs_diff(change.since) <= SAME_CHANGE
+        });
+        if together {
+            row.state = State::Shared;
+        }
+    }
+}
+
+impl Structure {
+    fn charts_of_column(
+        &mut self,
+        (measure, key, spec): (u32, &MeasureKey, &Spec),
+        texts: &Names,
+        rows: &mut Vec<Row>,
+    ) {
+        let Some(mut column) = self.columns.remove(&measure) else { return };
+        let scale = column.scale(spec, texts);
+        let presence = measure == 0;
+        let mut push = |metric, by, chart| {
+            rows.push(Row { key: key.clone(), metric, by, chart, p: 1.0, state: State::Stable });
+        };
+        let against = if presence { Against::Missed } else { Against::of(&scale, &column) };
+        let metric = if presence { Metric::Missed } else { Metric::Panel };
+        for (reader, chart) in self.peeled(against, (measure, &mut column), &scale) {
+            push(metric, By::Reader(reader), chart);
+        }
+        let whole = if presence { Metric::Found } else { Metric::Value };
+        if presence || scale.level != Level::Nominal {
+            let shown = match (presence, against) {
+                (true, _) => Shown::Flag,
+                (_, Against::Ratio) => Shown::Exponent,
+                _ => Shown::Plain,
+            };
+            let points = self.item_points(|place| item_value(&column, place, shown));
+            for (by, points) in by_site(points) {
+                push(whole, by, Arc::new(Chart::new(points, shown)));
+            }
+        }
+        self.columns.insert(measure, column);
+    }
+
+    /// Charts of all readers against the others. Whoever is in alarm is no measure for the others from that time on:
+    /// the clearest alarm is left out and the others are compared anew, until there is no further one.
+    fn peeled(
+        &self,
+        against: Against,
+        (name, column): (u32, &mut Column),
+        scale: &Scale,
+    ) -> Vec<(u32, Arc<Chart>)> {
+        let mut left_out = LeftOut::new();
+        let readers: Vec<u32> = self.by_reader.keys().copied().collect();
+        loop {
+            let charts: Vec<(u32, Arc<Chart>)> = readers
+                .iter()
+                .map(|&reader| {
+                    let mut others = left_out.clone();
+                    others.remove(&reader);
+                    let known = (reader, against.shown() as u8, others);
+                    let chart = column.charts.get(&known).cloned().unwrap_or_else(|| {
+                        let points = against.points(self, (name, column), scale, reader, &known.2);
+                        let chart = Arc::new(Chart::new(points, against.shown()));
+                        column.charts.insert(known, chart.clone());
+                        chart
+                    });
+                    (reader, chart)
+                })
+                .collect();
+            let clearest = charts
+                .iter()
+                .filter(|(reader, chart)| !left_out.contains_key(reader) && chart.suspicious())
+                .min_by(|a, b| a.1.p.total_cmp(&b.1.p));
+            match clearest.and_then(|(reader, chart)| Some((*reader, chart.since_ms()?))) {
+                // Someone has to stay to be compared with.
+                Some((reader, since)) if left_out.len() + 3 < readers.len() => {
+                    left_out.insert(reader, since);
+                }
+                _ => return charts,
+            }
+        }
+    }
+
+    fn charts_of_time(&mut self, key: &MeasureKey, rows: &mut Vec<Row>) {
+        let mut push = |by, chart| {
+            let (metric, p, state) = (Metric::Time, 1.0, State::Stable);
+            rows.push(Row { key: key.clone(), metric, by, chart, p, state });
+        };
+        let mut any = false;
+        for (&reader, of_reader) in &self.by_reader {
+            let chart = self.times.get(&reader).cloned().unwrap_or_else(|| {
+                let of_reader = &of_reader[of_reader.len().saturating_sub(MOST_POINTS)..];
+                let point = |at: &u32| {
+                    let row = &self.rows[*at as usize];
+                    row.point(row.took_s?.ln())
+                };
+                Arc::new(Chart::new(of_reader.iter().filter_map(point).collect(), Shown::Exponent))
+            });
+            self.times.insert(reader, chart.clone());
+            if !chart.points.is_empty() {
+                any = true;
+                push(By::Reader(reader), chart);
+            }
+        }
+        if any {
+            let median = |place: u32| {
+                let took = |l: &(u32, u32)| self.rows[l.1 as usize].took_s;
+                let mut all: Vec<f64> = self.looks[place as usize].iter().filter_map(took).collect();
+                median_of(&mut all).map(f64::ln)
+            };
+            push(By::All, Arc::new(Chart::new(self.item_points(median), Shown::Exponent)));
+        }
+    }
+
+    /// Points of the latest items, in the order of time: when the last reader was done with each.
+    fn item_points(&self, value: impl Fn(u32) -> Option<f64>) -> Vec<Point> {
+        let timed = |(place, at): (u32, &Option<(i64, u32)>)| at.map(|(at_ms, row)| (at_ms, place, row));
+        let mut latest: Vec<(i64, u32, u32)> = (0..).zip(&self.done).filter_map(timed).collect();
+        if latest.len() > MOST_POINTS {
+            let off = latest.len() - MOST_POINTS;
+            latest.select_nth_unstable(off);
+            latest.drain(..off);
+        }
+        latest.sort_unstable();
+        latest
+            .into_iter()
+            .filter_map(|(at_ms, place, row)| {
+                let point = self.rows[row as usize].point(value(place).filter(|x| x.is_finite())?)?;
+                Some(Point { at_ms, ..point })
+            })
+            .collect()
+    }
+}
+
+/// What the readers say of an item together.
+fn item_value(column: &Column, place: u32, shown: Shown) -> Option<f64> {
+    let number = |s: Said| if let Said::Number(n) = s { Some(n) } else { None };
+    let mut all: Vec<f64> = column.cells[place as usize].iter().filter_map(|e| number(e.said)).collect();
+    match shown {
+        Shown::Flag => {
+            let found: f64 = all.iter().sum();
+            (!all.is_empty()).then(|| f64::from(u8::from(2.0 * found > all.len() as f64)))
+        }
+        Shown::Exponent => median_of(&mut all).map(f64::ln),
+        _ => median_of(&mut all),
+    }
+}
+
+/// All points, and those of each site where there is more than one.
+fn by_site(points: Vec<Point>) -> Vec<(By, Vec<Point>)> {
+    let mut sites: BTreeMap<u32, Vec<Point>> = BTreeMap::new();
+    for point in &points {
+        sites.entry(point.site).or_default().push(*point);
+    }
+    let several = sites.len() > 1;
+    let mut all = vec![(By::All, points)];
+    all.extend(sites.into_iter().filter(|_| several).map(|(site, points)| (By::Site(site), points)));
+    all
+}
