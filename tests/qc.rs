@@ -498,7 +498,7 @@ fn outliers_among_series_of_the_same_scanner() {
     let planted: [(&str, fn(&mut ImageStats)); 3] = [
         ("noise_outlier", |s| s.noise = s.noise.map(|v| v * 3.0)),
         ("contrast_outlier", |s| s.contrast = s.contrast.map(|v| v * 0.2)),
-        ("sharpness_outlier", |s| s.sharpness = s.sharpness.map(|v| v * 0.4)),
+        ("sharpness_outlier", |s| s.sharpness = s.sharpness.map(|v| v * 0.1)),
     ];
     for (check, plant) in planted {
         let mut odd = member(1);

@@ -143,7 +143,7 @@ fn rules(w: &Path, series: &str) {
     assert_eq!((&applied["changed"], &applied["changes"]), (&tried["changed"], &tried["changes"]));
     assert_eq!(lines(w, 0, &["search", "phase:portal site:B"]).len(), of_b);
     assert_eq!(lines(w, 0, &["harmonise", "apply"])[0]["changed"], 0, "the second time nothing changes");
-    fs::remove_dir(w.join("store")).unwrap();
+    fs::remove_dir_all(w.join("store")).unwrap();
     fs::rename(w.join("gone"), w.join("store")).unwrap();
     assert_eq!(fs::read_dir(w.join("store")).unwrap().count(), store);
 
