@@ -146,6 +146,16 @@ impl Deidentifier {
         Named::of(header, &self.plans)
     }
 
+    /// The replacement of a UID: what stands in every output where this one stood.
+    pub fn uid(&self, original: &str) -> String {
+        self.keys.uid(original.trim_matches(['\0', ' ']))
+    }
+
+    /// A pseudonym for a name or number of some kind.
+    pub fn pseudonym(&self, kind: &str, original: &str) -> String {
+        self.keys.pseudonym(kind, original.as_bytes())
+    }
+
     /// De-identifies one source file.
     pub fn process(&self, source: &[u8], context: &Context<'_>) -> Outcome {
         match self.attempt(source, context) {
@@ -180,7 +190,13 @@ impl Deidentifier {
     }
 
     fn attempt(&self, source: &[u8], context: &Context<'_>) -> Result<(Vec<u8>, Facts, Record), Refusal> {
-        let file = self.read(source)?;
+        let mut file = self.read(source)?;
+        let hides = "compressed pixels that cannot be taken apart may hide anything";
+        dicom::codec::strip(&mut file).map_err(|error| Refusal {
+            reason: Reason::CannotBeMadeSafe,
+            detail: format!("{hides}: {error}"),
+            record: self.record(Vec::new()),
+        })?;
         let set = &file.dataset;
         let identity = self.identity(set, context)?;
         let (subject, days_back) = self.subject(set, context);
@@ -335,7 +351,7 @@ impl Deidentifier {
 fn outcome_of(refusal: Refusal) -> Outcome {
     let Refusal { reason, detail, record } = refusal;
     let record = Box::new(record);
-    if matches!(reason, Reason::NotDicom | Reason::Dicomdir | Reason::Unreadable) {
+    if reason.rejects() {
         Outcome::Rejected { reason, detail, record }
     } else {
         Outcome::Quarantined { reason, detail, record }
@@ -385,5 +401,6 @@ fn reason_of(error: &ReadError) -> Reason {
         ReadError::Deflate => Reason::DeflateBroken,
         ReadError::TooLarge { .. } => Reason::ExpandsTooFar,
         ReadError::Io(_) => Reason::Unreadable,
+        ReadError::Defect => Reason::CannotBeMadeSafe,
     }
 }

@@ -99,6 +99,16 @@ impl Deidentify {
         line
     }
 
+    /// The replacement of a source's UID.
+    pub fn uid(&self, original: &str) -> String {
+        self.engine.uid(original)
+    }
+
+    /// A pseudonym for the name that a source gives an item.
+    pub fn item(&self, original: &str) -> String {
+        self.engine.pseudonym("item", original)
+    }
+
     /// Judges one source file. A defect in the judging quarantines the file: nothing that was not verified is stored.
     pub fn judge(&self, source: &[u8], site: &str, trusted: bool) -> Verdict {
         let context = context(site, trusted);
@@ -225,7 +235,11 @@ pub fn explain_reason(code: &str) -> &str {
         "not_dicom" => "not a DICOM file",
         "dicomdir" => "a DICOMDIR: it lists files and is none itself",
         "unreadable" => "the file cannot be read from its medium",
-        "too_large" => "the file is larger than 4 GiB",
+        "too_large" => "the file is larger than 4 GiB, or its archive expands beyond all measure",
+        "unsafe_archive_member" => {
+            "an archive's member that is a trap: a path elsewhere, a link, a device, encrypted"
+        }
+        "archive_unreadable" => "the archive, or its member, cannot be unpacked",
         "truncated" => "the file ends before it is complete",
         "lying_length" => "an element's length reaches beyond what holds it",
         "malformed" => "no element can begin where one should",

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use super::{DeidError, Walk};
 use crate::catalog::KnownIdentifiers;
 use crate::deid::{Deidentifier, Kind, Known, Named};
-use crate::dicom;
+use crate::dicom::{self, ReadOptions};
+use crate::source::Item;
 
 /// Studies of which the answer is kept at hand.
 const AT_HAND: usize = 64;
@@ -31,19 +32,29 @@ impl StudyNames {
             }
             let named: Vec<Named> = batch
                 .par_iter()
-                .filter_map(|path| {
+                .filter_map(|item| {
                     // A defect in reading one file must not take the others with it.
-                    std::panic::catch_unwind(|| {
-                        dicom::with_header(path, |file, _| deidentifier.named(&file.dataset)).ok().flatten()
-                    })
-                    .ok()
-                    .flatten()
+                    std::panic::catch_unwind(|| named(deidentifier, item)).ok().flatten()
                 })
                 .collect();
             let rows = named.iter().flat_map(|n| {
                 n.identifiers.iter().map(|(kind, value)| (&*n.study_uid, kind.code(), &**value))
             });
             all.put(rows).map_err(|_| DeidError::Known)?;
+        }
+    }
+}
+
+/// Whom an instance names; only its header is read where it is a file.
+fn named(deidentifier: &Deidentifier, item: &Item) -> Option<Named> {
+    match item {
+        Item::File(path) => {
+            dicom::with_header(path, |file, _| deidentifier.named(&file.dataset)).ok().flatten()
+        }
+        Item::Member(..) => {
+            let bytes = item.read().ok()?;
+            let file = dicom::read(&bytes, ReadOptions { header_only: true, partial: false }).ok()?;
+            deidentifier.named(&file.dataset)
         }
     }
 }
