@@ -1,18 +1,10 @@
-//! Reads: what one reader said of one structure on one item under one version of the guideline. A read is never
-//! changed: a corrected one supersedes it, and the history stays.
+//! Reads: what one reader said of one structure on one item under one version of the guideline. What a read says is
+//! never changed: more may be added to it, and one that contradicts it supersedes it; the history stays.
 
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{CatalogError, Reader, Tx};
-
-/// What was said: a number or a category.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Rated {
-    /// A number: a rating on a scale of numbers, or a measured value.
-    Number(f64),
-    /// A category by its name.
-    Category(String),
-}
+pub use crate::measure::reads::Rated;
 
 /// What is read: a series, or a part of one (a nodule), or something that belongs to no series here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,7 +80,7 @@ pub struct WhichReads {
     pub history: bool,
 }
 
-const COLUMNS: &str = "r.id, d.name, r.guideline, i.series_uid, i.name, r.structure, r.nothing, r.started_ms, \
+const COLUMNS: &str = "r.id, d.name, r.guideline, i.series_uid, i.name, r.structure, r.absent, r.started_ms, \
     r.finished_ms, r.imported_ms, r.superseded_by";
 const FROM: &str = "FROM read r JOIN reader d ON d.id = r.reader JOIN item i ON i.id = r.item";
 
@@ -170,7 +162,7 @@ impl Tx<'_> {
         Ok(self
             .tx
             .prepare_cached(
-                "INSERT INTO read (reader, guideline, item, structure, nothing, started_ms, finished_ms, imported_ms) \
+                "INSERT INTO read (reader, guideline, item, structure, absent, started_ms, finished_ms, imported_ms) \
                  VALUES (?1,?2,?3,?4,?5,?6,?7,?8) RETURNING id",
             )?
             .query_row(

@@ -2,6 +2,7 @@
 //! as strict JSON; the contract that scripts rely on is in the README ("Commands").
 
 pub mod agree;
+pub mod agreement;
 pub mod audit;
 pub mod catalog;
 mod connect;
@@ -13,14 +14,17 @@ pub mod drift;
 mod exit;
 pub mod export;
 pub mod ingest;
+pub mod label;
 mod log;
 pub mod measure;
 mod output;
 mod progress;
 mod qc;
 pub mod queue;
+mod reading;
 mod scan;
 pub mod shell;
+pub mod stats;
 pub mod view;
 pub mod workspace;
 
@@ -85,8 +89,12 @@ pub enum Command {
     Show(catalog::Show),
     /// Work on the review queue
     Queue(queue::QueueArgs),
-    /// Backlog, first-pass accuracy, rejection rate, cycle times
-    Stats,
+    /// What readers said: take tables in, list, show
+    Label(label::LabelArgs),
+    /// How well the readers agree
+    Agreement(agreement::Args),
+    /// Backlog, first-pass accuracy, rejection rate, reader consistency, cycle times
+    Stats(stats::Args),
     /// Write a model-ready dataset
     Export(export::Args),
     /// Verify, show or export the tamper-evident trail
@@ -105,7 +113,7 @@ pub enum Command {
     Measure(measure::Args),
     /// Agreement of readers from a table of ratings
     Agree(agree::Args),
-    /// Drift and control charts of a metric over time
+    /// Drift and control charts of the readers, or of a metric in a table
     Drift(drift::Args),
     /// De-identify a tree of DICOM files
     Deid(deid::Args),
@@ -157,7 +165,9 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Search(args)) => catalog::search(args, global, out),
         Some(Command::Show(args)) => catalog::show(args, global, out),
         Some(Command::Queue(args)) => queue::queue(args, global, out),
-        Some(Command::Stats) => queue::stats(global, out),
+        Some(Command::Label(args)) => label::run(args, global, out),
+        Some(Command::Agreement(args)) => agreement::run(args, global, out),
+        Some(Command::Stats(args)) => stats::run(args, global, out),
         Some(Command::Export(args)) => export::run(args, global, out),
         Some(Command::Audit(args)) => audit::audit(args, global, out),
         Some(Command::Backup(args)) => audit::backup(args, global, out),
@@ -165,7 +175,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Man) => shell::man(),
         Some(Command::Measure(args)) => measure::run(args, out),
         Some(Command::Agree(args)) => agree::run(args, out),
-        Some(Command::Drift(args)) => drift::run(args, out),
+        Some(Command::Drift(args)) => drift::run(args, global, out),
         Some(Command::Deid(args)) => deid::run(args, global, out),
         Some(Command::Scan(args)) => scan::run(args, out),
         Some(Command::Qc(args)) => qc::run(args, out),

@@ -1,4 +1,4 @@
-//! `gantry queue` and `gantry stats`.
+//! `gantry queue`.
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision, UnclaimTask, UndoDecision};
 use crate::engine::now_ms;
-use crate::engine::query::{Measured, Page, Queue, QueueTab, Stats, StatsView, TaskRow};
+use crate::engine::query::{Page, Queue, QueueTab, TaskRow};
 
 /// Arguments of `gantry queue`.
 #[derive(Debug, Args)]
@@ -158,55 +158,4 @@ fn line(t: &TaskRow) -> String {
         t.why,
         t.description.as_deref().unwrap_or("-")
     )
-}
-
-/// Prints the measures of the process.
-///
-/// # Errors
-/// The workspace cannot be read.
-pub fn stats(global: &Global, out: &Output) -> Result<Exit, Failure> {
-    let connection = connect(global)?;
-    let stats = connection.client.ask(Stats { now_ms: now_ms() })?;
-    out.result(&stats, text);
-    Ok(Exit::Done)
-}
-
-fn text(s: &StatsView) -> String {
-    let days = |m: &Measured| m.value.map_or_else(|| reason(m), |v| format!("{:.2} d", v / 86_400_000.0));
-    let mut out = format!(
-        "backlog              {}\ndecided              {}\nfirst-pass accuracy  {}\nreturned             {}\n\
-         cycle time, median   {}\ncycle time, p90      {}\n",
-        s.backlog,
-        s.decided,
-        percent(&s.first_pass_accuracy),
-        percent(&s.rejection_rate),
-        days(&s.cycle_time_median_ms),
-        days(&s.cycle_time_p90_ms)
-    );
-    for (title, groups) in [("site", &s.sites), ("reviewer", &s.reviewers)] {
-        for g in groups {
-            out += &format!(
-                "{title} {:<12} {:>5} decided, first-pass {}, returned {}\n",
-                g.name,
-                g.decided,
-                percent(&g.first_pass_accuracy),
-                percent(&g.rejection_rate)
-            );
-        }
-    }
-    out
-}
-
-fn reason(m: &Measured) -> String {
-    format!("– ({})", m.reason.as_deref().unwrap_or("undefined"))
-}
-
-fn percent(m: &Measured) -> String {
-    match (m.value, m.ci95) {
-        (Some(v), Some((low, high))) => {
-            format!("{:.1} % [{:.1}–{:.1}] of {}", v * 100.0, low * 100.0, high * 100.0, m.n)
-        }
-        (Some(v), None) => format!("{:.1} %", v * 100.0),
-        (None, _) => reason(m),
-    }
 }

@@ -2,11 +2,13 @@
 
 mod edit;
 mod error;
+mod reading;
 mod show;
 mod workspace;
 
 pub use edit::Edit;
 pub use error::ConfigError;
+pub use reading::{Agreement, Cost, Level, MeasureConfig};
 pub use show::{Effective, effective};
 pub use workspace::{CONFIG_FILE, Lock, Workspace, WorkspaceError, read_secret};
 
@@ -32,6 +34,10 @@ pub struct Config {
     pub qc: Qc,
     /// Review.
     pub review: Review,
+    /// What agreement is wanted.
+    pub agreement: Agreement,
+    /// What work costs.
+    pub cost: Cost,
     /// The console.
     pub console: Console,
 }
@@ -267,6 +273,8 @@ impl Config {
         if !(0.0..=1.0).contains(&self.review.share) {
             return Err(("review.share".into(), "a share lies between 0 and 1".into()));
         }
+        self.agreement.validate()?;
+        self.cost.validate()?;
         if self.ingest.rescan_seconds == 0 {
             return Err(("ingest.rescan_seconds".into(), "at least 1".into()));
         }

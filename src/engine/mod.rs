@@ -7,6 +7,7 @@ mod answer;
 mod client;
 pub mod command;
 mod error;
+mod live;
 mod perform;
 
 pub mod query;

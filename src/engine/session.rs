@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 use super::command::{Command, IngestOutcome};
+use super::live::LiveReads;
 use super::query::Query;
 use super::{Client, EngineError, answer, perform};
 use crate::blob::{BlobError, FsStore};
@@ -22,6 +23,7 @@ pub struct Engine {
     pub(super) workspace: Workspace,
     pub(super) shared: Arc<Shared>,
     pub(super) watchers: Watchers,
+    pub(super) reads: LiveReads,
     pipeline: Mutex<Option<Pipeline>>,
     lock: Lock,
     opened: Instant,
@@ -67,6 +69,7 @@ impl Engine {
             workspace,
             shared,
             watchers: Watchers::default(),
+            reads: LiveReads::default(),
             pipeline: Mutex::new(Some(pipeline)),
             lock,
             opened: Instant::now(),

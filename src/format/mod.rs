@@ -2,4 +2,6 @@
 
 pub mod nifti;
 pub mod nrrd;
+pub mod ratings;
+pub mod seg;
 pub mod table;

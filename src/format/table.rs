@@ -136,6 +136,11 @@ impl Table {
         })
     }
 
+    /// The names of the columns, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|c| c.0.as_str())
+    }
+
     /// How many rows there are.
     pub fn rows(&self) -> usize {
         self.columns.first().map_or(0, |c| c.1.len())

@@ -99,6 +99,16 @@ impl Deidentify {
         line
     }
 
+    /// The replacement of a source's UID.
+    pub fn uid(&self, original: &str) -> String {
+        self.engine.uid(original)
+    }
+
+    /// A pseudonym for the name that a source gives an item.
+    pub fn item(&self, original: &str) -> String {
+        self.engine.pseudonym("item", original)
+    }
+
     /// Judges one source file. A defect in the judging quarantines the file: nothing that was not verified is stored.
     pub fn judge(&self, source: &[u8], site: &str, trusted: bool) -> Verdict {
         let context = context(site, trusted);
@@ -139,7 +149,7 @@ impl Deidentify {
 }
 
 fn context(site: &str, trusted: bool) -> Context<'_> {
-    Context { site, pixels: if trusted { Pixels::Trusted } else { Pixels::Unchecked }, known: &[] }
+    Context { site, pixels: if trusted { Pixels::Trusted } else { Pixels::Unchecked }, ..Context::default() }
 }
 
 fn instance(facts: Facts, site: &str, record: LedgerLine) -> NewInstance {

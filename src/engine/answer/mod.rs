@@ -8,6 +8,7 @@ mod labels;
 mod overview;
 mod process;
 mod queue;
+mod readers;
 mod stats;
 mod trail;
 

@@ -88,7 +88,8 @@ fn flow(session: &Session, now: i64) -> Result<Vec<FlowStage>, EngineError> {
 /// What needs a person, the worst first.
 fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
     let shared = &session.engine.shared;
-    let mut alerts = Vec::new();
+    // First, as these take connections of their own.
+    let mut alerts = super::process::attention(session)?;
     let mut alert = |severity, text: String, screen: &str, filter: String| {
         let door = Door { screen: screen.into(), filter, select: None };
         alerts.push(Alert { severity, text, door });

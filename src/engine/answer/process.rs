@@ -1,10 +1,14 @@
 //! How work flows: the last seven days beside the time before.
 
+use super::agreement::{id, measured, verdict};
+use super::drift::row as drift_row;
 use super::overview::{Window, decided};
 use crate::catalog::Which;
-use crate::engine::query::{Better, Door, Figure, Measured, Process, ProcessView};
+use crate::engine::live::Selection;
+use crate::engine::query::{Alert, Better, Door, Figure, Measured, Process, ProcessView, Severity, Verdict};
 use crate::engine::{EngineError, Session};
 use crate::measure::process::{Forecast, forecast};
+use crate::measure::reads::{Coefficient, MeasureKey, PRESENCE, State};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 /// Days that the forecast looks back and ahead.
@@ -13,7 +17,13 @@ const DAYS_AHEAD: usize = 60;
 /// Futures that are drawn.
 const FUTURES: usize = 1_000;
 
+/// Measures whose agreement stands among the figures.
+const MEASURES: usize = 3;
+
 pub fn process(session: &Session, query: &Process) -> Result<ProcessView, EngineError> {
+    // First, as these take connections of their own.
+    let attention = attention(session)?;
+    let agreement = agreement(session, query.now_ms)?;
     let reader = session.engine.shared.catalog.read();
     let decisions = reader.decisions()?;
     let now = query.now_ms;
@@ -30,7 +40,8 @@ pub fn process(session: &Session, query: &Process) -> Result<ProcessView, Engine
             door: door("queue", "tab:done"),
         },
     );
-    let figures: Vec<Figure> = figures.collect();
+    let mut figures: Vec<Figure> = figures.collect();
+    figures.splice(2..2, agreement);
     let times = reader.task_times()?;
     let backlog = reader.task_count(Which::All, now)? - reader.task_count(Which::Done, now)?;
     let expected = outlook(&times, backlog, now);
@@ -42,8 +53,87 @@ pub fn process(session: &Session, query: &Process) -> Result<ProcessView, Engine
             .and_then(|f| f.empty_after)
             .map(|days| now + (days * DAY_MS as f64) as i64),
         forecast: expected.map(|f| by_day(&f, now)).unwrap_or_default(),
-        attention: Vec::new(),
+        attention,
     })
+}
+
+/// α of the measures that need it most: the last seven days beside all the time before.
+fn agreement(session: &Session, now: i64) -> Result<Vec<Figure>, EngineError> {
+    let shared = &session.engine.shared;
+    let of = |selection: Selection| {
+        session.engine.reads.with(shared, &selection, |board| {
+            let keys = board.measures();
+            keys.iter().filter_map(|key| board.coefficient(key)).collect::<Vec<Coefficient>>()
+        })
+    };
+    let week = now - 7 * DAY_MS;
+    let wanted = shared.config().agreement.clone();
+    let all = of(Selection::default())?;
+    let now = of(Selection { since_ms: Some(week), ..Selection::default() })?;
+    let before = of(Selection { before_ms: Some(week), ..Selection::default() })?;
+    let mut rows: Vec<(Verdict, MeasureKey)> = all
+        .iter()
+        .filter(|c| c.key.name != PRESENCE && !c.scale.continuous && c.alpha.value.is_some())
+        .map(|c| {
+            (verdict(&measured(&c.alpha), wanted.threshold(&c.key.structure, &c.key.name)), c.key.clone())
+        })
+        .collect();
+    rows.sort();
+    rows.truncate(MEASURES);
+    let in_time = |all: &[Coefficient], key: &MeasureKey| {
+        let none = || Measured { reason: Some("nobody read in that time".into()), ..Measured::default() };
+        all.iter().find(|c| c.key == *key).map_or_else(none, |c| measured(&c.alpha))
+    };
+    let figure = |(_, key): (Verdict, MeasureKey)| Figure {
+        name: format!("α {}", key.name),
+        now: in_time(&now, &key),
+        before: in_time(&before, &key),
+        unit: String::new(),
+        better: Better::Higher,
+        aside: None,
+        door: Door { screen: "agreement".into(), filter: String::new(), select: Some(id(&key)) },
+    };
+    Ok(rows.into_iter().map(figure).collect())
+}
+
+/// Charts in alarm and measures below their threshold, the worst first; each is a door.
+pub fn attention(session: &Session) -> Result<Vec<Alert>, EngineError> {
+    let shared = &session.engine.shared;
+    let alert = |severity, text, screen: &str, select: String| Alert {
+        severity,
+        text,
+        door: Door { screen: screen.into(), filter: String::new(), select: Some(select) },
+    };
+    let mut alerts: Vec<Alert> = session.engine.reads.with_drifts(shared, |board, drifts| {
+        let alarms = drifts.rows.iter().filter(|r| r.state == State::Alarm);
+        alarms
+            .map(|r| {
+                let row = drift_row(board, drifts, r);
+                alert(Severity::Error, row.sentence, "drift", row.id)
+            })
+            .collect()
+    })?;
+    let wanted = shared.config().agreement.clone();
+    let below = session.engine.reads.with(shared, &Selection::default(), |board| {
+        let keys = board.measures();
+        let all = keys.iter().filter_map(|key| board.coefficient(key));
+        all.filter_map(|c| {
+            let threshold = wanted.threshold(&c.key.structure, &c.key.name);
+            let value = measured(&c.alpha);
+            let below = c.key.name != PRESENCE && verdict(&value, threshold) == Verdict::Below;
+            below.then(|| {
+                let text = format!(
+                    "{}: α {:.2} is below {threshold:.2}",
+                    id(&c.key),
+                    value.value.unwrap_or_default()
+                );
+                alert(Severity::Warning, text, "agreement", id(&c.key))
+            })
+        })
+        .collect::<Vec<Alert>>()
+    })?;
+    alerts.extend(below);
+    Ok(alerts)
 }
 
 /// A screen with a filter.

@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use super::readers;
 use crate::catalog::{DecisionRecord, Which};
 use crate::engine::query::{Measured, Stats, StatsGroup, StatsView};
 use crate::engine::{EngineError, Session};
 use crate::measure::agreement::proportion::wilson;
 
 pub fn stats(session: &Session, query: &Stats) -> Result<StatsView, EngineError> {
+    // First, as it takes connections of its own.
+    let (readers, hours) = readers::readers(session)?;
     let reader = session.engine.shared.catalog.read();
     let decisions = reader.decisions()?;
     let backlog =
         reader.task_count(Which::All, query.now_ms)? - reader.task_count(Which::Done, query.now_ms)?;
     let all: Vec<&DecisionRecord> = decisions.iter().collect();
     let whole = group("", &all);
+    let accepted = decisions.iter().filter(|d| d.accepted).count() as u64;
+    let reads = reader.read_totals()?.0;
     Ok(StatsView {
         backlog,
         decided: whole.decided,
@@ -23,6 +28,9 @@ pub fn stats(session: &Session, query: &Stats) -> Result<StatsView, EngineError>
         cycle_time_p90_ms: cycle_time(&all, 0.9),
         sites: by(&decisions, |d| &d.site),
         reviewers: by(&decisions, |d| &d.actor),
+        stages: readers::stages(&reader, query.now_ms)?,
+        cost: readers::cost(&session.engine.shared.config().cost, reads, hours, whole.decided, accepted),
+        readers,
     })
 }
 

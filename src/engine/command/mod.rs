@@ -2,10 +2,12 @@
 
 mod dataset;
 mod intake;
+mod labels;
 mod review;
 
 pub use dataset::*;
 pub use intake::*;
+pub use labels::*;
 pub use review::*;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,7 @@ commands! {
     UndoDecision => (),
     Export => ExportOutcome,
     Backup => BackupOutcome,
+    ImportReads => ImportOutcome,
 }
 
 /// How many objects a command moved, and which it could not.

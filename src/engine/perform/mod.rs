@@ -3,6 +3,7 @@
 mod backup;
 mod dataset;
 mod intake;
+mod labels;
 mod review;
 
 pub(super) use intake::{counted, outcome};
@@ -29,6 +30,7 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::DecideTask(c) => wire(review::decide(session, &c)?),
         Command::UndoDecision(c) => wire(review::undo(session, c.task)?),
         Command::Backup(c) => wire(backup::backup(session, &c)?),
+        Command::ImportReads(c) => wire(labels::import(session, &c)?),
         Command::Export(c) => wire(dataset::export(session, &c)?),
     }
 }

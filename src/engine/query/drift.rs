@@ -74,8 +74,10 @@ pub struct DriftRow {
     pub state: DriftState,
     /// When it moved, in milliseconds since 1970.
     pub since_ms: Option<i64>,
-    /// By how much, in `unit`.
+    /// By how much, in `change_unit`.
     pub change: Option<f64>,
+    /// What `change` is in: `%` (relative) or `` for the unit itself.
+    pub change_unit: String,
     /// By how much, in standard deviations of the reference.
     pub change_sd: Option<f64>,
     /// P of the move, corrected for the choice of its date and for the number of charts (Holm).
@@ -195,7 +197,7 @@ pub struct DriftAttribution {
     pub cause: DriftCause,
     /// The readers, where they are the cause.
     pub readers: Vec<String>,
-    /// Mean after minus mean before, over all readers, in the chart's unit.
+    /// Mean after minus mean before, over all readers, in the row's `change_unit`.
     pub total: f64,
     /// Part from another mix of scanners.
     pub mix: f64,

@@ -126,6 +126,66 @@ pub struct StatsView {
     pub sites: Vec<StatsGroup>,
     /// The same per reviewer.
     pub reviewers: Vec<StatsGroup>,
+    /// How long each stage takes, unfinished work included.
+    pub stages: Vec<StageStats>,
+    /// How readers compare with each other.
+    pub readers: Vec<ReaderStats>,
+    /// What it costs, where rates are configured.
+    pub cost: Option<CostStats>,
+}
+
+/// How long a stage takes (Kaplan and Meier 1958: work that is not done yet counts for as long as it has waited).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageStats {
+    /// `review`: from the task to its decision.
+    pub name: String,
+    /// Done.
+    pub done: u64,
+    /// Not done yet.
+    pub open: u64,
+    /// Time by which half is done, with its interval (Brookmeyer and Crowley 1982).
+    pub median_ms: Measured,
+    /// Time by which nine tenths are done.
+    pub p90_ms: Measured,
+}
+
+/// How a reader compares with the others, over the latest reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReaderStats {
+    /// The reader.
+    pub name: String,
+    /// Reads with a time.
+    pub reads: u64,
+    /// Share missed of what most others found, with Wilson's interval.
+    pub missed: Measured,
+    /// Median time of a read, in seconds.
+    pub reading_time_median_s: Option<f64>,
+    /// By measure, against the other readers of the same item.
+    pub consistency: Vec<Consistency>,
+}
+
+/// A reader against the other readers of the same item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Consistency {
+    /// The measure, as `gantry agreement` names it.
+    pub measure: String,
+    /// Mean difference with its interval.
+    pub bias: Measured,
+    /// Standard deviation of the differences.
+    pub spread: Option<f64>,
+    /// `%` or `` for the measure's own.
+    pub unit: String,
+}
+
+/// What work costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CostStats {
+    /// The currency's code.
+    pub currency: String,
+    /// In all.
+    pub total: f64,
+    /// For each accepted series.
+    pub per_accepted_series: Measured,
 }
 
 /// A number with its interval, how many it rests on, and why it is undefined.

@@ -1,5 +1,7 @@
 //! De-identifies a tree of files into another, streaming: memory holds a batch, never the tree.
 
+mod known;
+
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -10,10 +12,11 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::deid::{Context, Deidentifier, Outcome, Pixels, Reason, Record};
+use crate::deid::{Context, Deidentifier, Known, Nobody, Outcome, Pixels, Reason, Record};
 use crate::model::text;
 use crate::source::archive::MemberError;
 use crate::source::{Item, Unreadable, items};
+use known::StudyNames;
 
 /// A batch ends at this many source bytes or files.
 const BATCH_BYTES: u64 = 48 << 20;
@@ -68,6 +71,9 @@ pub enum DeidError {
     /// Input, output or map lie in each other, or the output holds something else.
     #[error("{0}")]
     Usage(&'static str),
+    /// The system has no room for what the first pass must remember.
+    #[error("there is no room to remember whom the studies name (temporary files need space)")]
+    Known,
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(io::ErrorKind),
@@ -110,13 +116,16 @@ pub fn run(
     let mut map = places.map_file()?;
     let mut names = Names::default();
     let mut summary = Summary::default();
+    let gathered =
+        if input.is_dir() { Some(StudyNames::gather(deidentifier, Walk::new(&input))?) } else { None };
+    let known = gathered.as_ref().map_or(&Nobody as &dyn Known, |g| g);
     let mut walk = Walk::new(&input);
     loop {
         let batch = walk.batch();
         if batch.is_empty() {
             break;
         }
-        let context = Context { site: options.site, pixels: options.pixels, known: &[] };
+        let context = Context { site: options.site, pixels: options.pixels, known };
         let outcomes: Vec<Outcome> = batch.par_iter().map(|item| one(deidentifier, item, &context)).collect();
         let named: Vec<Option<String>> = outcomes.iter().map(|o| names.of(o)).collect();
         if let Some(output) = &places.output {

@@ -5,12 +5,15 @@ pub mod convert;
 pub mod deid;
 pub mod drift;
 pub mod gather;
+pub mod label;
 pub mod measure;
 mod picture;
 pub mod qc;
+pub mod ratings;
 pub mod scan;
 pub mod sheet;
 mod view;
 
+pub use crate::format::ratings::instant;
 pub use picture::{PictureError, frame_count, picture, picture_of};
 pub use view::{ViewError, Viewed, view};

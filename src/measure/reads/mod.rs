@@ -204,6 +204,39 @@ impl Board {
         keys
     }
 
+    /// Hands every read that stands, and whose item and end `keep` wants, to `take`.
+    pub fn each(&self, keep: impl Fn(&str, Option<i64>) -> bool, mut take: impl FnMut(Read)) {
+        for (structure, reads) in &self.structures {
+            for row in reads.rows.iter().filter(|r| keep(self.items.name(r.item), r.at_ms)) {
+                take(self.read(structure, row));
+            }
+        }
+    }
+
+    fn read(&self, structure: &str, row: &Row) -> Read {
+        let value = |(name, said): &(u32, Said)| {
+            let said = match said {
+                Said::Number(n) => Rated::Number(*n),
+                Said::Text(text) => Rated::Category(self.texts.name(*text).into()),
+            };
+            (self.measures.name(*name).to_owned(), said)
+        };
+        let took_ms = row.took_s.map(|s| (s * 1000.0).round() as i64);
+        Read {
+            id: row.id,
+            reader: self.readers.name(row.reader).into(),
+            guideline: self.guidelines.name(row.guideline).into(),
+            item: self.items.name(row.item).into(),
+            structure: structure.into(),
+            site: self.sites.name(row.site).into(),
+            scanner: self.scanners.name(row.scanner).into(),
+            nothing: row.nothing,
+            started_ms: row.at_ms.zip(took_ms).map(|(at, took)| at - took),
+            finished_ms: row.at_ms,
+            values: row.values.iter().map(value).collect(),
+        }
+    }
+
     fn spec(&self, key: &MeasureKey) -> Spec {
         let fits =
             |k: &MeasureKey| k.name == key.name && (k.structure.is_empty() || k.structure == key.structure);

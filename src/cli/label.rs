@@ -1,0 +1,255 @@
+//! `gantry label`: reads in, listed, one by one.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::connect::connect;
+use super::{Exit, Failure, Global, Output};
+use crate::engine::command::{ImportOutcome, ImportReads, ImportedFile};
+use crate::engine::query::{Page, ReadDetail, ReadHistory, ReadView, Reads, Said};
+use crate::engine::tools::label::{self, Contents, LabelError};
+use crate::engine::tools::ratings;
+use crate::model::text::visible;
+
+const TABLES: &str = "\
+Tables are CSV, Parquet or JSON, long or wide. Columns are known by common names, in any case:
+  series_uid   series_instance_uid, series      the original or the de-identified UID; mapped, never stored raw
+  item         case, nodule, lesion, target …   within the series where there is one; kept as a pseudonym
+  reader       rater, annotator, radiologist …  or --reader
+  structure    organ, region, label …           or --structure
+  guideline    guideline_version                or --guideline
+  time         finished, read_at, date …        ISO date or time (UTC), or seconds or milliseconds since 1970
+  started, seconds                              when the read began, or how long it took
+  name, value  rating/measure, score …          long: a row for each rating; without `value`, every column of
+                                                numbers is a rating (wide: a row for each read)
+  state                                         found, or none
+Absent or empty means \"not looked at\". \"Looked, and found nothing\" is `none` (nothing, absent, no finding,
+not found) as a value or in `state`; of a named rating whose other values are words, `none` is a category.
+Free text is refused with row and column; columns that look like identifiers of a person are left alone and listed.
+Importing again counts duplicates; another value replaces the read and keeps the old one as history.
+
+Examples:
+  gantry label import ratings.csv
+  gantry label import round2/ --reader reader-03 --guideline 2.0
+  gantry label list --reader reader-03 --limit 20
+  gantry label show 17                (a read with its history)
+  gantry label show ratings.csv       (what a table holds; needs no workspace)
+  gantry label show seg.dcm           (structures, voxels, volumes of a NIfTI labelmap or a DICOM segmentation)
+
+Exit codes: 0 done; 1 some reads are on series that are not here; 2 wrong usage; 3 workspace; 4 a table is refused (nothing of it is taken), no such read";
+
+/// Arguments of `gantry label`.
+#[derive(Debug, Args)]
+#[command(after_help = TABLES)]
+pub struct LabelArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Take tables of what readers said
+    #[command(after_help = TABLES)]
+    Import {
+        /// Tables, or folders of them
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Who read, where a table does not say
+        #[arg(long, value_name = "R")]
+        reader: Option<String>,
+        /// Under which version of the guideline, where a table does not say
+        #[arg(long, value_name = "G")]
+        guideline: Option<String>,
+        /// Which structure, where a table does not say
+        #[arg(long, value_name = "S")]
+        structure: Option<String>,
+    },
+    /// Reads, the latest first (lines)
+    List {
+        /// Only of this reader
+        #[arg(long)]
+        reader: Option<String>,
+        /// Only of this structure
+        #[arg(long)]
+        structure: Option<String>,
+        /// Only on this series
+        #[arg(long, value_name = "UID")]
+        series: Option<String>,
+        /// Also reads that a later one has replaced
+        #[arg(long)]
+        history: bool,
+        /// Reads at most
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
+    },
+    /// One read with its history, or what a label file (NIfTI, DICOM segmentation) or a table holds
+    Show {
+        /// A read's number, or a file
+        what: String,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The workspace cannot be used, or a table is refused.
+pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    match &args.what {
+        What::Import { paths, reader, guideline, structure } => {
+            let absolute = |p: &PathBuf| {
+                let found = p.canonicalize();
+                found
+                    .map(|p| p.to_string_lossy().into_owned())
+                    .map_err(|e| Failure::input(format!("{}: {}", p.display(), e.kind())))
+            };
+            let command = ImportReads {
+                paths: paths.iter().map(absolute).collect::<Result<_, _>>()?,
+                reader: reader.clone(),
+                guideline: guideline.clone(),
+                structure: structure.clone(),
+            };
+            import(command, global, out)
+        }
+        What::List { reader, structure, series, history, limit } => {
+            let page = Page { offset: 0, limit: *limit };
+            let query = Reads {
+                reader: reader.clone(),
+                structure: structure.clone(),
+                series_uid: series.clone(),
+                history: *history,
+                page,
+            };
+            let rows = connect(global)?.client.ask(query)?;
+            let mut page = out.page();
+            for row in &rows.rows {
+                page.result(row, line);
+            }
+            page.end();
+            out.note(&format!("{} of {} reads", rows.rows.len(), rows.total));
+            Ok(Exit::Done)
+        }
+        What::Show { what } => show(what, global, out),
+    }
+}
+
+fn import(command: ImportReads, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    let outcome = connect(global)?.client.act(command)?;
+    out.result(&outcome, told);
+    let mut refused = outcome.files.iter().filter_map(|f| Some((f, f.refused.as_ref()?)));
+    if let Some((file, why)) = refused.next() {
+        return Err(Failure::input(format!("{}: {why}", file.path)).hint("nothing of this table was taken"));
+    }
+    Ok(if outcome.total.unmatched > 0 { Exit::Findings } else { Exit::Done })
+}
+
+fn told(outcome: &ImportOutcome) -> String {
+    let mut text: String = outcome.files.iter().map(file).collect();
+    let t = &outcome.total;
+    text += &format!(
+        "{} reads: {} new, {} completed, {} corrected, {} duplicates, {} on series that are not here\n",
+        t.reads, t.new, t.completed, t.corrected, t.duplicates, t.unmatched
+    );
+    text
+}
+
+fn file(f: &ImportedFile) -> String {
+    if f.refused.is_some() {
+        return format!("{}: refused\n", f.path);
+    }
+    let c = &f.counts;
+    let mut text = format!(
+        "{}: {} rows, {} reads ({} new, {} completed, {} corrected, {} duplicates)",
+        f.path, f.rows, c.reads, c.new, c.completed, c.corrected, c.duplicates
+    );
+    if f.empty_rows > 0 {
+        text += &format!(", {} rows say nothing", f.empty_rows);
+    }
+    if f.without_series > 0 {
+        text += &format!(", {} reads on items that belong to no series here", f.without_series);
+    }
+    text.push('\n');
+    if !f.unmatched_rows.is_empty() {
+        let rows: Vec<String> = f.unmatched_rows.iter().take(10).map(u64::to_string).collect();
+        let more = if c.unmatched > 10 { " …" } else { "" };
+        text += &format!(
+            "  {} reads are on series that are not here: rows {}{more}\n",
+            c.unmatched,
+            rows.join(", ")
+        );
+    }
+    if !f.ignored_columns.is_empty() {
+        text += &format!("  columns left alone: {}\n", f.ignored_columns.join(", "));
+    }
+    text
+}
+
+fn show(what: &str, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    if let Ok(id) = what.parse::<i64>() {
+        let found = connect(global)?.client.ask(ReadDetail { id })?;
+        out.result(&found, history);
+        return Ok(Exit::Done);
+    }
+    let path = Path::new(what);
+    match label::show(path) {
+        Ok(contents) => out.result(&contents, structures),
+        Err(LabelError::Unknown) => {
+            let found = ratings::show(path).map_err(|why| Failure::input(format!("{what}: {why}")))?;
+            out.result(&found, |value| serde_json::to_string_pretty(value).unwrap_or_default());
+        }
+        Err(why) => return Err(Failure::input(format!("{what}: {why}"))),
+    }
+    Ok(Exit::Done)
+}
+
+fn structures(contents: &Contents) -> String {
+    let mut lines = vec![match &contents.series_uid {
+        Some(uid) => format!("{} of series {}", contents.format, visible(uid)),
+        None => contents.format.to_string(),
+    }];
+    for s in &contents.segments {
+        let name = s.name.as_deref().map_or_else(String::new, visible);
+        let volume = s.volume_mm3.map_or("–".into(), |v| format!("{v:.1}"));
+        lines.push(format!(
+            "{:>6}  {name:<32} {:>12} voxels {volume:>14} mm³ {:>6} frames",
+            s.number, s.voxels, s.frames
+        ));
+    }
+    lines.extend(contents.warnings.iter().map(|w| format!("warning: {w}")));
+    lines.join("\n")
+}
+
+fn history(found: &ReadHistory) -> String {
+    let mut text = line(&found.read) + "\n";
+    for read in found.history.iter().filter(|r| r.id != found.read.id) {
+        text += &format!("  {}\n", line(read));
+    }
+    text
+}
+
+fn line(r: &ReadView) -> String {
+    let at = r.finished_ms.map_or_else(|| "-".into(), super::stats::moment);
+    let values: Vec<String> =
+        r.values.iter().map(|(name, said)| format!("{name} {}", said_text(said))).collect();
+    let said = if r.state == "nothing" { "nothing there".into() } else { values.join(", ") };
+    let replaced = r.superseded_by.map(|by| format!("  (replaced by {by})")).unwrap_or_default();
+    format!(
+        "{:>7}  {at:<17} {:<12} {:<10} {:<8} {}  {said}{replaced}",
+        r.id,
+        r.reader,
+        r.structure,
+        r.item,
+        r.series_uid.as_deref().unwrap_or("-")
+    )
+}
+
+/// What was said, for people.
+pub fn said_text(said: &Said) -> String {
+    match said {
+        Said::Number { value } => format!("{value}"),
+        Said::Category { value } => value.clone(),
+        Said::Nothing => "nothing".into(),
+        Said::Unsaid => "–".into(),
+        Said::NotLooked => "·".into(),
+    }
+}

@@ -1,0 +1,69 @@
+//! Reads in.
+
+use serde::{Deserialize, Serialize};
+
+/// Takes tables of what readers said, each in one transaction (large ones in several, of 2,000 reads each) with its
+/// audit event. The same table again changes nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportReads {
+    /// CSV, Parquet or JSON tables, absolute.
+    pub paths: Vec<String>,
+    /// Who read, where a table does not say.
+    pub reader: Option<String>,
+    /// Under which version of the guideline, where a table does not say.
+    pub guideline: Option<String>,
+    /// Which structure, where a table does not say.
+    pub structure: Option<String>,
+}
+
+/// What became of the tables.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportOutcome {
+    /// Each table, in the order of the paths.
+    pub files: Vec<ImportedFile>,
+    /// All of them together.
+    pub total: ImportCounts,
+    /// Wall time.
+    pub elapsed_ms: u64,
+}
+
+/// What became of the reads: the first is the sum of the next five.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportCounts {
+    /// Reads that the tables hold.
+    pub reads: u64,
+    /// The first of their reader, guideline, item and structure.
+    pub new: u64,
+    /// They said more than what was there.
+    pub completed: u64,
+    /// They replaced what was there, which is kept as history.
+    pub corrected: u64,
+    /// They were there.
+    pub duplicates: u64,
+    /// On a series that is not here; not stored.
+    pub unmatched: u64,
+}
+
+/// What became of one table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedFile {
+    /// The path that was asked for.
+    pub path: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Rows that say nothing: not looked at.
+    pub empty_rows: u64,
+    /// What became of its reads.
+    #[serde(flatten)]
+    pub counts: ImportCounts,
+    /// Reads on items that belong to no series here; stored under a pseudonym of the item's name.
+    pub without_series: u64,
+    /// First rows of reads on a series that is not here (at most 100).
+    pub unmatched_rows: Vec<u64>,
+    /// Columns that were left alone.
+    pub ignored_columns: Vec<String>,
+    /// Why nothing of it was taken; row and column, never what stands there.
+    pub refused: Option<String>,
+}
