@@ -260,7 +260,8 @@ impl Mapping {
             Voxels::Grey(samples) => {
                 let (slope, intercept) = (volume.slope, volume.intercept);
                 let get = |i: usize| samples.get(i).unwrap_or(0.0);
-                let real = |index: usize| value(index, &get).map_or(outside, |v| v * slope + intercept) as f32;
+                let real =
+                    |index: usize| value(index, &get).map_or(outside, |v| v * slope + intercept) as f32;
                 Voxels::Grey(Samples::F32((0..total).into_par_iter().map(real).collect()))
             }
             Voxels::Rgb(colours) => {

@@ -36,7 +36,8 @@ fn csa(entries: &[(&str, &[&str])], second: bool) -> Vec<u8> {
         for value in values.iter().chain(&["", ""]) {
             let bytes = if value.is_empty() { Vec::new() } else { format!("{value}\0").into_bytes() };
             let length = bytes.len() as u32;
-            let sizes = if second { [length, length, 77, length] } else { [length + added, length, 77, length] };
+            let sizes =
+                if second { [length, length, 77, length] } else { [length + added, length, 77, length] };
             sizes.into_iter().for_each(|size| word(&mut out, size));
             out.extend(&bytes);
             out.resize(out.len().next_multiple_of(4), 0);
@@ -111,8 +112,7 @@ fn found(folder: &Path) -> Vec<(f64, Vec3)> {
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();
     for path in files.iter().filter(|p| p.is_file()) {
-        let Ok(found) =
-            with_header(path, |file, length| header(file, length, &Interner::default(), 0))
+        let Ok(found) = with_header(path, |file, length| header(file, length, &Interner::default(), 0))
         else {
             continue;
         };
@@ -125,7 +125,9 @@ fn found(folder: &Path) -> Vec<(f64, Vec3)> {
     volumes.sort_by_key(|v| v.0);
     let mut distinct: Vec<(f64, Vec3)> = Vec::new();
     for (_, b, d) in volumes {
-        if distinct.last().is_none_or(|(last, e)| *last != b || norm([d[0] - e[0], d[1] - e[1], d[2] - e[2]]) > 1e-6)
+        if distinct
+            .last()
+            .is_none_or(|(last, e)| *last != b || norm([d[0] - e[0], d[1] - e[1], d[2] - e[2]]) > 1e-6)
         {
             distinct.push((b, d));
         }
@@ -149,9 +151,7 @@ fn ge_diffusion_is_that_of_dcm2niix() {
         assert!(made.status.success());
         let numbers = |ending: &str| -> Vec<Vec<f64>> {
             let text = std::fs::read_to_string(out.path().join(format!("x.{ending}"))).unwrap();
-            text.lines()
-                .map(|l| l.split_whitespace().map(|n| n.parse().unwrap()).collect())
-                .collect()
+            text.lines().map(|l| l.split_whitespace().map(|n| n.parse().unwrap()).collect()).collect()
         };
         let (bval, bvec) = (numbers("bval"), numbers("bvec"));
         let found = found(&folder);

@@ -42,7 +42,8 @@ fn what_is_missing_unlisted_or_elsewhere_is_said() {
     let (exit, lines, _) = gantry(&["scan", text(dir.path())]);
     assert_eq!(exit, 0);
     let found = lines.iter().find_map(|l| l.get("dicomdir")).unwrap();
-    let counts = ["listed", "missing", "other_instance", "improper", "unlisted"].map(|k| found[k].as_u64().unwrap());
+    let counts =
+        ["listed", "missing", "other_instance", "improper", "unlisted"].map(|k| found[k].as_u64().unwrap());
     assert_eq!(counts, [3, 1, 1, 1, 2], "{found}");
     assert_eq!(found["missing_files"], serde_json::json!(["IMAGES/IM9"]));
     let summary = &lines.last().unwrap()["summary"];

@@ -79,9 +79,8 @@ fn shape(written: &Value) -> Vec<u64> {
 /// The centre of a voxel in LPS, from the affine (RAS+) that the command gives.
 fn centre(written: &Value, index: [u64; 3]) -> Vec3 {
     let number = |i: usize, j: usize| written["affine"][i][j].as_f64().unwrap();
-    let ras: Vec3 = std::array::from_fn(|i| {
-        (0..3).map(|j| number(i, j) * index[j] as f64).sum::<f64>() + number(i, 3)
-    });
+    let ras: Vec3 =
+        std::array::from_fn(|i| (0..3).map(|j| number(i, j) * index[j] as f64).sum::<f64>() + number(i, 3));
     [-ras[0], -ras[1], ras[2]]
 }
 
@@ -165,7 +164,10 @@ fn spacing_and_range_are_what_was_asked() {
     assert_eq!(written["spacing_mm"], serde_json::json!([1.0, 1.0, 2.0]));
     assert!(compare(&nifti, &written, &source, f64::NAN) > 1000);
     let (_, iso) = converted(&slices, &["--spacing", "iso", "--orientation", "SAR"]);
-    assert_eq!((shape(&iso), iso["spacing_mm"].clone()), (vec![18, 15, 12], serde_json::json!([1.0, 1.0, 1.0])));
+    assert_eq!(
+        (shape(&iso), iso["spacing_mm"].clone()),
+        (vec![18, 15, 12], serde_json::json!([1.0, 1.0, 1.0]))
+    );
     let (nifti, written) = converted(&slices, &["--range", "380,420"]);
     let raw: Vec<f64> = slices.iter().flat_map(|s| s.values.iter().map(|&v| f64::from(v))).collect();
     let expected = |v: f64| (v.clamp(380.0, 420.0) - 380.0) / 40.0;
@@ -178,8 +180,7 @@ fn spacing_and_range_are_what_was_asked() {
 #[test]
 fn index_to_source_says_where_each_voxel_came_from() {
     let source = tilted();
-    let (_, written) =
-        converted(&phantom(&source), &["--untilt", "--orientation", "RAS", "--spacing", "2"]);
+    let (_, written) = converted(&phantom(&source), &["--untilt", "--orientation", "RAS", "--spacing", "2"]);
     let matrix = &written["transform"]["index_to_source"];
     let number = |i: usize, j: usize| matrix[i][j].as_f64().unwrap();
     for index in [[0, 0, 0], [3, 2, 1], [7, 9, 5]] {
@@ -204,7 +205,8 @@ open(out, 'w').write(f'{d.max()} {d.size}')
 
 fn simpleitk() -> Option<std::path::PathBuf> {
     let python = common::peer("python3")?;
-    let there = Command::new(&python).args(["-c", "import SimpleITK"]).output().is_ok_and(|o| o.status.success());
+    let there =
+        Command::new(&python).args(["-c", "import SimpleITK"]).output().is_ok_and(|o| o.status.success());
     if there {
         return Some(python);
     }
@@ -219,7 +221,13 @@ fn resampling_is_that_of_simpleitk() {
     let dir = tempfile::tempdir().unwrap();
     // No plane: values that change from voxel to voxel. Oblique, anisotropic.
     let (s, c) = 0.3_f64.sin_cos();
-    let source = grid([14, 12, 7], [0.8 * c, 0.8 * s, 0.0], [-1.1 * s, 1.1 * c, 0.0], [0.0, 0.0, 2.5], [5.0, -30.0, 12.0]);
+    let source = grid(
+        [14, 12, 7],
+        [0.8 * c, 0.8 * s, 0.0],
+        [-1.1 * s, 1.1 * c, 0.0],
+        [0.0, 0.0, 2.5],
+        [5.0, -30.0, 12.0],
+    );
     let mut slices = phantom(&source);
     let mut state = 7_u32;
     for value in slices.iter_mut().flat_map(|s| s.values.iter_mut()) {

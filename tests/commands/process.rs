@@ -45,9 +45,13 @@ fn a_hole_is_told_by_scan_and_qc_and_forbids_convert() {
     assert!(exit == 1 && lines.iter().any(|l| l["check"] == "missing_slices"), "{lines:?}");
     let out = dir.path().join("out.nii.gz");
     let (exit, lines, _) = gantry(&["convert", text(&folder), text(&out)]);
-    assert!(exit == 4 && lines[0]["error"]["message"].as_str().unwrap().contains("missing_slices"), "{lines:?}");
+    assert!(
+        exit == 4 && lines[0]["error"]["message"].as_str().unwrap().contains("missing_slices"),
+        "{lines:?}"
+    );
     assert!(!out.exists());
-    let (exit, lines, _) = gantry(&["convert", text(&folder), &format!("{}/all/", text(dir.path())), "--strict"]);
+    let (exit, lines, _) =
+        gantry(&["convert", text(&folder), &format!("{}/all/", text(dir.path())), "--strict"]);
     assert_eq!((exit, lines[0]["skipped"][0]["check"].as_str()), (1, Some("missing_slices")));
 }
 

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::gather::Gathered;
+use crate::model::text;
 use crate::model::{Finding, Severity};
 use crate::qc;
 use crate::series::{Instance, Series, Stack, VolumeReason};
-use crate::model::text;
 use crate::volume::{self, Transform, Volume, forbidden};
 pub use crate::volume::{Axes, Format, Spacing, Standard};
 
@@ -153,7 +153,7 @@ pub fn put(
 
 /// The name of a volume's sidecar: its own with `.json` instead of the ending.
 fn sidecar_of(path: &Path) -> PathBuf {
-    let stem = path.file_stem().map(Path::new).unwrap_or(path);
+    let stem = path.file_stem().map_or(path, Path::new);
     let stem = if stem.extension().is_some_and(|e| e.eq_ignore_ascii_case("nii")) {
         stem.file_stem().map_or(stem, Path::new)
     } else {
