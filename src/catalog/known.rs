@@ -178,15 +178,15 @@ mod tests {
         let known = KnownIdentifiers::temporary().unwrap();
         let long = "Ebenezer^Wilhelmina Constance of the Long Road 12345";
         known.put([("1.2.840.99", 0, long), ("1.2.840.99", 0, long), ("1.2.840.98", 0, long)]).unwrap();
-        let connection = lock(&known.connection);
-        let mut rows = connection.prepare("SELECT study, value FROM known").unwrap();
-        let rows: Vec<(Vec<u8>, Vec<u8>)> =
-            rows.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap().map(Result::unwrap).collect();
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = {
+            let connection = lock(&known.connection);
+            let mut rows = connection.prepare("SELECT study, value FROM known").unwrap();
+            rows.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap().map(Result::unwrap).collect()
+        };
         assert_eq!(rows.len(), 2);
         for bytes in rows.iter().flat_map(|(a, b)| [a, b]) {
             assert!(!bytes.windows(4).any(|w| long.as_bytes().windows(4).any(|l| l == w)));
         }
-        drop(connection);
         assert_eq!(known.of("1.2.840.99").unwrap(), [(0, long.to_string())]);
     }
 }
