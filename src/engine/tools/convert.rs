@@ -79,7 +79,7 @@ pub fn load(
     series: &Series,
     stack: usize,
 ) -> Result<(Volume, Vec<String>), (String, String)> {
-    let findings = qc::run(&qc::Input { series, pixels: None }, |_| true);
+    let findings = qc::run(&qc::Input::of(series), |_| true);
     if let Some(finding) = forbidden(&findings, stack) {
         return Err((finding.check.to_string(), finding.message.clone()));
     }
