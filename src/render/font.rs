@@ -58,6 +58,7 @@ const GLYPHS: &[(char, [u8; 7])] = &[
     ('_', [0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b11111]),
     ('=', [0b00000, 0b00000, 0b11111, 0b00000, 0b11111, 0b00000, 0b00000]),
     ('#', [0b01010, 0b01010, 0b11111, 0b01010, 0b11111, 0b01010, 0b01010]),
+    ('·', [0b00000, 0b00000, 0b00000, 0b00100, 0b00000, 0b00000, 0b00000]),
     (' ', [0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b00000]),
 ];
 
@@ -65,7 +66,10 @@ const GLYPHS: &[(char, [u8; 7])] = &[
 const UNKNOWN: [u8; 7] = [0b11111, 0b10001, 0b10001, 0b10001, 0b10001, 0b10001, 0b11111];
 
 fn glyph(character: char) -> [u8; 7] {
-    let upper = character.to_ascii_uppercase();
+    let upper = match character {
+        '−' | '–' => '-',
+        other => other.to_ascii_uppercase(),
+    };
     GLYPHS.iter().find(|(c, _)| *c == upper).map_or(UNKNOWN, |(_, rows)| *rows)
 }
 

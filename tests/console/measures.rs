@@ -120,6 +120,7 @@ fn chart_row(metric: &str, group: DriftGroup, name: &str, state: DriftState) -> 
         state,
         since_ms: alarming.then_some(NOW - 12 * DAY),
         change: alarming.then_some(9.2),
+        change_unit: "%".into(),
         change_sd: alarming.then_some(2.4),
         p: alarming.then_some(0.000_03),
         sentence: if alarming {

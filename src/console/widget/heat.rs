@@ -148,3 +148,19 @@ fn style(canvas: &Canvas<'_>, cell: &HeatCell) -> Style {
         }
     }
 }
+
+/// The scale from 0 to 1 as a legend; returns the cells used. Without enough colours the value alone ranks.
+pub fn draw_scale(canvas: &mut Canvas<'_>, x: u16, y: u16) -> u16 {
+    const STEPS: u16 = 10;
+    let dim = canvas.theme.dim();
+    if canvas.theme.depth <= Depth::Sixteen {
+        return canvas.text(x, y, 12, "from 0 to 1", dim);
+    }
+    canvas.text(x, y, 1, "0", dim);
+    for step in 0..STEPS {
+        let [r, g, b] = heat_colour(f64::from(step) / f64::from(STEPS - 1));
+        canvas.text(x + 2 + step, y, 1, "█", Style::new().fg(Color::Rgb(r, g, b)));
+    }
+    canvas.text(x + 3 + STEPS, y, 1, "1", dim);
+    STEPS + 4
+}

@@ -12,7 +12,7 @@ pub mod words;
 pub use chart::{Axes, Plot, draw_chart, mark_sign, sparkline};
 pub use csv::csv_line;
 pub use facts::{Fact, draw_facts};
-pub use heat::draw_heat;
+pub use heat::{draw_heat, draw_scale};
 pub use list::ListState;
 pub use pages::Pages;
 pub use table::{Align, Cell, Column, Table};

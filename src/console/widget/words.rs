@@ -70,6 +70,18 @@ pub fn day(at_ms: i64) -> String {
     }
 }
 
+/// A measure's name for people: `volume_mm3` is `volume mm³`.
+pub fn measure(name: &str) -> String {
+    let plain = name.replace('_', " ");
+    let words = plain.split(' ').map(|word| match word {
+        "mm3" => "mm³",
+        "mm2" => "mm²",
+        "hu" => "HU",
+        word => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// `1.2 GB`.
 pub fn bytes(number: u64) -> String {
     let mut value = number as f64;

@@ -8,17 +8,17 @@ use super::shape::{coefficient, decimals, interval, interval_bar, measure_name, 
 use super::{Agreement, Pane};
 use crate::console::canvas::Canvas;
 use crate::console::screen::{Context, draw_absent};
-use crate::console::widget::{Align, Cell, Column, Table, draw_heat, words};
+use crate::console::widget::{Align, Cell, Column, Table, draw_heat, draw_scale, words};
 use crate::engine::query::{AgreementDetail, PairAgreement, WorstCase};
 
 const MEASURES: &[Column] = &[
     Column::text("", 1, 0, 0),
-    Column::text("measure", 18, 3, 0),
+    Column::text("measure", 20, 3, 0),
     Column::number("value", 6, 0),
     Column::text("95 %", 11, 0, 1),
     Column::number("least", 6, 0),
-    Column::text("0 ─ 1", 22, 1, 3),
-    Column::text("coefficient", 10, 0, 5),
+    Column::text("0 ─ 1", 15, 0, 3),
+    Column::text("coefficient", 11, 0, 5),
     Column::number("items", 6, 2),
     Column::number("readers", 7, 6),
     Column::number("alike", 6, 4),
@@ -99,7 +99,7 @@ impl Agreement {
                 (value(&row.value), style).into(),
                 (interval(&row.value), theme.dim()).into(),
                 row.threshold.map_or(String::new(), |least| format!("{least:.2}")).into(),
-                (interval_bar(&row.value, row.threshold, 22), theme.style("data_1")).into(),
+                (interval_bar(&row.value, row.threshold, 15), theme.style("data_1")).into(),
                 (coefficient(&row.coefficient).to_string(), theme.dim()).into(),
                 words::count(row.value.n).into(),
                 row.readers.to_string().into(),
@@ -142,16 +142,16 @@ impl Agreement {
         let room = inner.width.saturating_sub(2);
         canvas.text(inner.x + 1, y, room, &words, canvas.theme.text());
         if foot > 1 {
-            let least = detail.row.threshold.map(|least| format!("▼ below {least:.2}"));
-            let mut legend = vec!["0 ░▒▓█ 1".to_string()];
-            legend.extend(least);
+            let mut legend = vec![String::new()];
+            legend.extend(detail.row.threshold.map(|least| format!("▼ below {least:.2}")));
             if left_out != (0, 0) {
-                legend.push(format!(
-                    "{} readers do not fit; a larger window shows them",
-                    left_out.0.max(left_out.1)
-                ));
+                let missing = left_out.0.max(left_out.1);
+                legend.push(format!("{missing} readers do not fit; a larger window shows them"));
             }
-            canvas.text(inner.x + 1, y - 1, room, &legend.join(" · "), canvas.theme.dim());
+            let used = draw_scale(canvas, inner.x + 1, y - 1);
+            let x = inner.x + 1 + used;
+            let dim = canvas.theme.dim();
+            canvas.text(x, y - 1, room.saturating_sub(used), &legend.join(" · "), dim);
         }
     }
 
@@ -222,7 +222,7 @@ impl Agreement {
             }
         }
         let count = detail.readers.len().max(1) as u16;
-        let height = (bars.height / count).clamp(1, 3);
+        let height = (bars.height / count).clamp(1, 5);
         let shown = usize::from(bars.height / height);
         let skip = (self.said.selected as usize).saturating_sub(shown.saturating_sub(1));
         let most = detail.distribution.iter().flatten().copied().max().unwrap_or(1).max(1);
@@ -312,7 +312,9 @@ fn draw_bins(canvas: &mut Canvas<'_>, bars: Rect, detail: &AgreementDetail, bin:
 fn draw_bars(canvas: &mut Canvas<'_>, area: Rect, counts: &[u64], most: u64, bin: u16) {
     let style = canvas.theme.style("data_1");
     for (at, count) in counts.iter().enumerate() {
-        let steps = (count * u64::from(area.height) * 8).div_ceil(most.max(1)) as u16;
+        // The tallest bar leaves a gap below the line above.
+        let full = u64::from(area.height * 8).saturating_sub(if area.height > 1 { 3 } else { 0 });
+        let steps = (count * full).div_ceil(most.max(1)) as u16;
         let width = if bin > 1 { bin - 1 } else { 1 };
         for row in 0..area.height {
             let here = steps.saturating_sub(row * 8).min(8);

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 
-use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask};
+use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask};
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, csv_line, words};
 use crate::engine::EngineError;
+use crate::engine::command::{ImportOutcome, ImportReads};
 use crate::engine::query::{
     self, AgreementDetail, AgreementRow, AgreementView, Door, Severity, Verdict, WorstCase,
 };
@@ -23,6 +24,7 @@ const ACTIONS: &[Action] = &[
     action("agreement.review", &["o"], "worst case", "open the worst case, or the selected one, in Review"),
     action("pane.next", &["tab"], "pane", "to the readers, what each said, the worst cases"),
     action("screen.filter", &["/"], "filter", "only series that match: site:A modality:CT"),
+    action("agreement.import", &["+"], "", "take a table of what readers said in: CSV, Parquet, JSON"),
     action("agreement.export", &["e"], "CSV", "write what is shown of this measure as CSV"),
     action("screen.copy", &["y"], "", "copy the measure's name or the case's series UID"),
 ];
@@ -33,6 +35,7 @@ const WORST: u32 = 200;
 enum Answer {
     View(Box<Result<AgreementView, EngineError>>),
     Written(Result<String, String>),
+    Imported(Result<ImportOutcome, EngineError>),
 }
 
 /// The parts of the screen, in the order of Tab.
@@ -235,6 +238,13 @@ impl Agreement {
                 text: "agreement.csv".into(),
                 complete: false,
             })],
+            "agreement.import" => vec![Effect::Dialog(Dialog::Input {
+                tag: "import",
+                title: "take in the table (CSV, Parquet or JSON; columns series_uid, item, reader, value …)"
+                    .into(),
+                text: String::new(),
+                complete: false,
+            })],
             "app.back" => self.back(context),
             name => self.step(name, context),
         }
@@ -262,6 +272,38 @@ impl Agreement {
             Box::new(Answer::Written(written))
         }))]
     }
+}
+
+fn import(path: &str) -> Effects {
+    let path = std::path::absolute(path).map_or_else(|_| path.to_string(), |path| path.display().to_string());
+    let command = ImportReads { paths: vec![path], ..ImportReads::default() };
+    vec![Effect::Say(Severity::Info, "taking the table in".into()), act(command, Answer::Imported)]
+}
+
+/// What became of a table, in counts.
+fn imported(outcome: Result<ImportOutcome, EngineError>) -> Effect {
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => return Effect::Say(Severity::Error, format!("not taken in: {error}")),
+    };
+    if let Some(why) = outcome.files.iter().find_map(|file| file.refused.as_ref()) {
+        return Effect::Say(Severity::Error, format!("not taken in: {why}"));
+    }
+    let counts = outcome.total;
+    let parts = [
+        (counts.new, "new"),
+        (counts.completed, "completed"),
+        (counts.corrected, "corrected"),
+        (counts.duplicates, "there before"),
+        (counts.unmatched, "on series that are not here"),
+    ];
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{} {what}", words::count(*n)))
+        .collect();
+    let severity = if counts.unmatched > 0 { Severity::Warning } else { Severity::Info };
+    Effect::Say(severity, format!("{}: {}", words::plural(counts.reads, "read"), told.join(", ")))
 }
 
 /// Pairs and worst cases of a measure as CSV.
@@ -359,9 +401,15 @@ impl Screen for Agreement {
                 self.ask(context)
             }
             Message::Dialog("csv", text) if !text.is_empty() => self.write_csv(text),
+            Message::Dialog("import", text) if !text.is_empty() => import(&text),
             Message::Answer(answer) => {
                 match answer.downcast::<Answer>().map(|answer| *answer) {
                     Ok(Answer::View(answer)) => self.came(*answer),
+                    Ok(Answer::Imported(outcome)) => {
+                        let mut effects = vec![imported(outcome)];
+                        effects.extend(self.ask(context));
+                        return effects;
+                    }
                     Ok(Answer::Written(Ok(path))) => {
                         return vec![Effect::Say(Severity::Info, format!("written to {path}"))];
                     }

@@ -1,11 +1,12 @@
 //! From agreement's numbers to what is read: names, cells, bars.
 
+use crate::console::widget::words;
 use crate::engine::query::{AgreementDetail, AgreementRow, Measured, Said, Verdict};
 use crate::render::heat::{HeatCell, HeatMap};
 
-/// `nodule · volume`, without the unit at the end of a name.
+/// `nodule · volume mm³`.
 pub(super) fn measure_name(row: &AgreementRow) -> String {
-    let name = row.name.replace('_', " ");
+    let name = words::measure(&row.name);
     if row.structure.is_empty() { name } else { format!("{} · {name}", row.structure) }
 }
 
@@ -74,7 +75,7 @@ pub(super) fn heat_map(detail: &AgreementDetail, cursor: Option<(usize, usize)>)
     let count = detail.readers.len();
     let mut cells: Vec<HeatCell> = (0..count * count)
         .map(|at| HeatCell {
-            text: if at / count == at % count { "╲".into() } else { "–".into() },
+            text: if at / count == at % count { "·".into() } else { "–".into() },
             ..HeatCell::default()
         })
         .collect();

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
 use super::Drift;
-use super::shape::{change, chart_name, number, state, what, who};
+use super::shape::{change, change_unit, chart_name, number, state, what, who};
 use crate::console::canvas::{Canvas, wrap};
 use crate::console::screen::{Context, draw_absent};
 use crate::console::widget::{Axes, Column, Fact, Table, draw_chart, draw_facts, words};
@@ -33,7 +33,7 @@ impl Drift {
             return;
         };
         let wide = area.width >= 120;
-        let side = if wide { (area.width * 3 / 10).clamp(44, 64) } else { 0 };
+        let side = if wide { (area.width * 7 / 20).clamp(46, 72) } else { 0 };
         let rows = view.charts.len() as u16 + 3;
         let foot = if wide { 0 } else { rows.clamp(4, (area.height / 3).max(5)) };
         let foot = foot.min(area.height);
@@ -83,7 +83,7 @@ impl Drift {
             let text = if cut { format!("{line} …") } else { line.clone() };
             canvas.text(place.x, place.y + row as u16, place.width, &text, canvas.theme.bold());
         }
-        let legend = u16::from(inner.height > 12);
+        let legend = u16::from(inner.height > 15);
         let plot = Rect {
             x: inner.x + 1,
             y: inner.y + height,
@@ -148,7 +148,7 @@ impl Drift {
                 (shape.to_string(), style).into(),
                 who(row).into(),
                 (what(row), theme.dim()).into(),
-                row.change.map_or(String::new(), |value| change(value, &row.unit)).into(),
+                row.change.map_or(String::new(), |value| change(value, change_unit(row))).into(),
                 row.since_ms.map_or(String::new(), words::day).into(),
                 (words::count(row.n), theme.dim()).into(),
             ])
@@ -184,7 +184,7 @@ fn facts(chart: &DriftChart) -> Vec<Fact> {
     let mut facts: Vec<Fact> = vec![("state".into(), state(row.state).2.into())];
     if let Some(moved) = row.change {
         let sd = row.change_sd.map_or(String::new(), |sd| format!(" ({})", change(sd, "sd")));
-        facts.push(("moved".into(), format!("{}{sd}", change(moved, &row.unit))));
+        facts.push(("moved".into(), format!("{}{sd}", change(moved, change_unit(row)))));
     }
     if let Some(since) = row.since_ms {
         facts.push(("since".into(), words::exact(since)));
@@ -214,13 +214,16 @@ fn facts(chart: &DriftChart) -> Vec<Fact> {
         DriftCause::Unclear => "not enough reads to tell".into(),
     };
     facts.push(("most likely".into(), cause));
-    let parts =
-        format!("{} of the mix, {} within", change(apart.mix, &row.unit), change(apart.within, &row.unit));
+    let parts = format!(
+        "{} of the mix, {} within",
+        change(apart.mix, change_unit(row)),
+        change(apart.within, change_unit(row))
+    );
     facts.push(("taken apart".into(), parts));
     let mut readers = apart.by_reader.clone();
     readers.sort_by(|a, b| a.2.total_cmp(&b.2));
     for (reader, moved, p) in readers.iter().take(8) {
-        facts.push((reader.clone(), format!("{} (p {})", change(*moved, &row.unit), probability(*p))));
+        facts.push((reader.clone(), format!("{} (p {})", change(*moved, change_unit(row)), probability(*p))));
     }
     facts
 }

@@ -58,7 +58,7 @@ pub(super) fn who(row: &DriftRow) -> &str {
 
 /// `nodule volume against the other readers`.
 pub(super) fn what(row: &DriftRow) -> String {
-    format!("{} {}", row.structure, row.metric.replace('_', " ")).trim().to_string()
+    format!("{} {}", row.structure, words::measure(&row.metric)).trim().to_string()
 }
 
 /// `reader-03 · nodule volume`.
@@ -75,6 +75,11 @@ pub(super) fn state(state: DriftState) -> (&'static str, Severity, &'static str)
         DriftState::Stable => ("·", Severity::Info, "stable"),
         DriftState::Short => ("…", Severity::Info, "too few reads"),
     }
+}
+
+/// What a chart's change is in.
+pub(super) fn change_unit(row: &DriftRow) -> &str {
+    if row.change_unit.is_empty() { &row.unit } else { &row.change_unit }
 }
 
 /// `+9.1 %`: a change with its sign and unit.

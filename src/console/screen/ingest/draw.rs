@@ -64,13 +64,11 @@ impl Ingest {
             let Some(source) = sources.get(index as usize) else { continue };
             let y = inner.y + (index - first) as u16 * rows;
             let line = Rect { y, height: 1, ..inner };
-            draw_source(canvas, line, source, context);
             if tall {
-                draw_source_more(
-                    canvas,
-                    Rect { y: y + 1, height: inner.bottom().saturating_sub(y + 1).min(2), ..inner },
-                    source,
-                );
+                let height = inner.bottom().saturating_sub(y).min(3);
+                draw_tall(canvas, Rect { y, height, ..inner }, source, context);
+            } else {
+                draw_source(canvas, line, source, context);
             }
             if index == self.source_list.selected {
                 let style = canvas.theme.selected(Style::new(), self.pane == Pane::Sources);
@@ -206,47 +204,67 @@ fn draw_picture(canvas: &mut Canvas<'_>, place: Rect, id: i64, picture: &Result<
     }
 }
 
-fn draw_source(canvas: &mut Canvas<'_>, line: Rect, source: &SourceView, context: &Context<'_>) {
-    let theme = canvas.theme;
-    let (shape, style) = match (&source.problem, source.events) {
-        (Some(_), false) => theme.severity(Severity::Warning),
-        (Some(_), true) => theme.severity(Severity::Error),
-        (None, _) => ("●", theme.style("ok")),
-    };
-    canvas.text(line.x, line.y, 1, shape, style);
-    let mut x = line.x + 2;
-    let name = format!("{} · {}", source.name, source.site);
-    x += canvas.text(x, line.y, line.width / 3, &name, theme.text()) + 2;
-    let last = source.last_arrival_ms.map_or("nothing yet".into(), |at| words::ago(at, context.now_ms));
-    let how = if source.events { "events" } else { "rescan" };
-    let right = format!("{} files · {last} · {how}", words::count(source.received));
-    let used = canvas.text_right(line.right(), line.y, line.right().saturating_sub(x), &right, theme.dim());
-    let room = line.right().saturating_sub(x + used + 1);
-    if room >= 12 {
-        canvas.text(x, line.y, 12, &sparkline(&source.slots), theme.style("data_1"));
+/// Shape and style of how a source stands.
+fn standing(canvas: &Canvas<'_>, source: &SourceView) -> (&'static str, Style) {
+    match (&source.problem, source.events) {
+        (Some(_), false) => canvas.theme.severity(Severity::Warning),
+        (Some(_), true) => canvas.theme.severity(Severity::Error),
+        (None, _) => ("●", canvas.theme.style("ok")),
     }
 }
 
-fn draw_source_more(canvas: &mut Canvas<'_>, area: Rect, source: &SourceView) {
-    let dim = canvas.theme.dim();
-    let waiting = format!(
-        "{} settling · {} waiting · {} by event · {} by rescan",
-        source.settling, source.waiting, source.by_event, source.by_rescan
-    );
-    if area.height > 0 {
-        canvas.text(area.x + 2, area.y, area.width.saturating_sub(2), &waiting, dim);
+/// A source on one line.
+fn draw_source(canvas: &mut Canvas<'_>, line: Rect, source: &SourceView, context: &Context<'_>) {
+    let (shape, style) = standing(canvas, source);
+    canvas.text(line.x, line.y, 1, shape, style);
+    let mut x = line.x + 2;
+    let name = format!("{} · {}", source.name, source.site);
+    x += canvas.text(x, line.y, line.width / 3, &name, canvas.theme.text()) + 2;
+    let last = source.last_arrival_ms.map_or("nothing yet".into(), |at| words::ago(at, context.now_ms));
+    let how = if source.events { "events" } else { "rescan" };
+    let right = format!("{} files · {last} · {how}", words::count(source.received));
+    let room = line.right().saturating_sub(x);
+    let used = canvas.text_right(line.right(), line.y, room, &right, canvas.theme.dim());
+    if room >= used + 13 {
+        canvas.text(x, line.y, 12, &sparkline(&source.slots), canvas.theme.style("data_1"));
     }
+}
+
+/// A source on three lines: how much, when and how, from where or what is wrong.
+fn draw_tall(canvas: &mut Canvas<'_>, area: Rect, source: &SourceView, context: &Context<'_>) {
+    let (shape, style) = standing(canvas, source);
+    let (dim, x, room) = (canvas.theme.dim(), area.x + 2, area.width.saturating_sub(3));
+    canvas.text(area.x, area.y, 1, shape, style);
+    let files = words::plural(source.received, "file");
+    let used = canvas.text_right(area.right() - 1, area.y, room, &files, canvas.theme.text());
+    // A site's folder is often named after it.
+    let name = if source.name == source.site {
+        source.name.clone()
+    } else {
+        format!("{} · {}", source.name, source.site)
+    };
+    canvas.text(x, area.y, room.saturating_sub(used + 1), &name, canvas.theme.bold());
     if area.height > 1 {
-        match &source.problem {
-            Some(problem) => canvas.text(
-                area.x + 2,
-                area.y + 1,
-                area.width.saturating_sub(2),
-                problem,
-                canvas.theme.style("warning"),
-            ),
-            None => canvas.text(area.x + 2, area.y + 1, area.width.saturating_sub(2), &source.path, dim),
+        let last = source.last_arrival_ms.map_or("nothing yet".into(), |at| words::ago(at, context.now_ms));
+        let how = if source.events { "by events" } else { "by rescan" };
+        let mut parts = vec![format!("{last} {how}")];
+        for (number, what) in [(source.settling, "settling"), (source.waiting, "waiting")] {
+            if number > 0 {
+                parts.push(format!("{} {what}", words::count(number)));
+            }
+        }
+        let used = canvas.text(x, area.y + 1, room, &parts.join(" · "), dim);
+        if room >= used + 13 {
+            let bars = sparkline(&source.slots);
+            canvas.text_right(area.right() - 1, area.y + 1, 12, &bars, canvas.theme.style("data_1"));
+        }
+    }
+    if area.height > 2 {
+        let (text, style) = match &source.problem {
+            Some(problem) => (problem, canvas.theme.style("warning")),
+            None => (&source.path, dim),
         };
+        canvas.text(x, area.y + 2, room, text, style);
     }
 }
 
