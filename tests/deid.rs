@@ -3,13 +3,13 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gantry::deid::table::{self, ProfileOption};
 use gantry::deid::{Context, Deidentifier, Outcome, Pixels, Profile, Reason, Secret};
-use gantry::dicom::{DataSet, Element, File, ReadOptions, Syntax, Value, is_pixel_data, read, write};
+use gantry::dicom::{DataSet, Element, ReadOptions, Syntax, Value, is_pixel_data, read, write};
 use gantry::model::{Tag, Vr, tags};
 
 fn deidentifier() -> Deidentifier {
@@ -192,76 +192,12 @@ fn every_file_of_the_development_set_has_its_true_end() {
         };
         *ends.entry(end.to_string()).or_default() += 1;
     }
-    // One file declares its number of frames with a representation that no reader agrees on.
-    unsafe_files.retain(|f| !f.contains("badVR.dcm"));
+    // One file says that it has "1A" frames.
+    unsafe_files.retain(|f| {
+        !f.ends_with("badVR.dcm: cannot_be_made_safe: (0028,0008) should hold a number and does not")
+    });
     assert!(unsafe_files.is_empty(), "{}", unsafe_files.join("\n"));
     assert!(ends["written"] > 900 && ends["dicomdir"] == 8 && ends["truncated"] >= 2, "{ends:?}");
-}
-
-/// UIDs in the order in which they stand, but for those of the standard.
-fn relations(file: &File<'_>) -> Vec<(Tag, String)> {
-    fn walk(set: &DataSet<'_>, out: &mut Vec<(Tag, String)>) {
-        for element in set.elements().iter().filter(|e| !e.tag.is_private()) {
-            match &element.value {
-                Value::Items(items) => items.iter().for_each(|i| walk(i, out)),
-                Value::Bytes(bytes) if element.vr == Vr::UI => {
-                    let text = String::from_utf8_lossy(bytes);
-                    let values = text.split('\\').map(|v| v.trim_matches(['\0', ' ']).to_string());
-                    out.extend(values.filter(|v| !v.is_empty()).map(|v| (element.tag, v)));
-                }
-                _ => {}
-            }
-        }
-    }
-    let mut out = Vec::new();
-    walk(&file.dataset, &mut out);
-    out
-}
-
-#[test]
-fn relations_between_objects_survive_and_two_halves_agree() {
-    let Some(shared) = common::shared() else { return };
-    let (one, other) = (deidentifier(), deidentifier());
-    let mut new_of: HashMap<String, String> = HashMap::new();
-    let mut old_of: HashMap<String, String> = HashMap::new();
-    let mut pairs = 0;
-    for (n, path) in files(&shared.join("dicom")).into_iter().enumerate() {
-        let bytes = std::fs::read(&path).unwrap();
-        let deidentifier = if n % 2 == 0 { &one } else { &other };
-        let Outcome::Written { bytes: written, facts, .. } = deidentifier.process(&bytes, &trusted()) else {
-            continue;
-        };
-        let before = read(&bytes, ReadOptions::default()).unwrap();
-        let after = read(&written, ReadOptions::default()).unwrap();
-        let identity = |f: &File<'_>| {
-            [
-                tags::SOP_INSTANCE_UID,
-                tags::SERIES_INSTANCE_UID,
-                tags::STUDY_INSTANCE_UID,
-                tags::FRAME_OF_REFERENCE_UID,
-            ]
-            .map(|t| f.dataset.ascii(t).unwrap_or_default().to_string())
-        };
-        for (old, new) in identity(&before).into_iter().zip(identity(&after)) {
-            pairs += 1;
-            assert_eq!(new_of.entry(old.clone()).or_insert_with(|| new.clone()), &new, "{}", path.display());
-            assert_eq!(old_of.entry(new).or_insert_with(|| old.clone()), &old, "{}", path.display());
-        }
-        assert_eq!(facts.sop_uid, identity(&after)[0]);
-        // Every reference that stands in the output is the image of one in the source.
-        let (olds, news) = (relations(&before), relations(&after));
-        let old_set: BTreeSet<&str> = olds.iter().map(|(_, uid)| &**uid).collect();
-        for (tag, new) in news.iter().filter(|(_, uid)| uid.starts_with("2.25.")) {
-            if let Some(old) = old_of.get(new) {
-                assert!(old_set.contains(&**old), "{} {tag}", path.display());
-            }
-        }
-        let count = |all: &[(Tag, String)]| {
-            all.iter().filter(|(t, _)| *t == tags::REFERENCED_SOP_INSTANCE_UID).count()
-        };
-        assert!(count(&news) <= count(&olds), "{}", path.display());
-    }
-    assert!(pairs > 3_600, "{pairs}");
 }
 
 #[test]
@@ -293,82 +229,6 @@ fn pixels_are_unchanged() {
         }
     }
     assert!(same > 900, "{same}");
-}
-
-fn errors(dciodvfy: &Path, file: &Path) -> BTreeSet<String> {
-    let output = Command::new(dciodvfy).arg(file).output().unwrap();
-    // Values differ on purpose; what is said of them may not.
-    let strip = |line: &str| {
-        line.split(" - ").next().unwrap_or(line).to_string()
-            + &line[line.len().min(8)..]
-                .split('<')
-                .next()
-                .unwrap_or("")
-                .split(" = ")
-                .next()
-                .unwrap_or("")
-                .replace(|c: char| c.is_ascii_digit() || c == '.', "")
-    };
-    String::from_utf8_lossy(&output.stderr).lines().filter(|l| l.starts_with("Error")).map(strip).collect()
-}
-
-#[test]
-fn no_new_error_of_conformance() {
-    let (Some(shared), Some(dciodvfy)) = (common::shared(), common::peer("dciodvfy")) else { return };
-    let deidentifier = deidentifier();
-    let dir = tempfile::tempdir().unwrap();
-    let target = dir.path().join("new.dcm");
-    let (mut new, mut checked) = (Vec::new(), 0);
-    for path in files(&shared.join("dicom")).into_iter().step_by(7) {
-        let bytes = std::fs::read(&path).unwrap();
-        let Outcome::Written { bytes, .. } = deidentifier.process(&bytes, &trusted()) else { continue };
-        std::fs::write(&target, bytes).unwrap();
-        let before = errors(&dciodvfy, &path);
-        let after = errors(&dciodvfy, &target);
-        new.extend(after.difference(&before).map(|e| format!("{}: {e}", path.display())));
-        checked += 1;
-    }
-    assert!(new.is_empty(), "{}", new.join("\n"));
-    assert!(checked > 100, "{checked}");
-}
-
-/// Identities planted in every hiding place, searched for by another program.
-#[test]
-fn planted_identities_do_not_leak() {
-    let Some(shared) = common::shared() else { return };
-    let python = common::peer("python3").filter(|p| {
-        Command::new(p).args(["-c", "import pydicom"]).output().is_ok_and(|o| o.status.success())
-    });
-    let Some(python) = python else { return common::skip("pydicom is not installed") };
-    let dir = tempfile::tempdir().unwrap();
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/make");
-    let made = Command::new(&python)
-        .arg(scripts.join("phi_corpus.py"))
-        .args([shared.join("dicom"), shared.join("deid/ps315_e1_1.csv"), dir.path().to_path_buf()])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let [input, output, map] = ["in", "out", "map"].map(|n| dir.path().join(n));
-    let run = Command::new(env!("CARGO_BIN_EXE_gantry"))
-        .args(["deid", "--map"])
-        .args([&map, &input, &output])
-        .output()
-        .unwrap();
-    assert_eq!(run.status.code(), Some(1), "a DICOMDIR and a text are rejected");
-    let [stderr, stdout] = ["stderr", "stdout"].map(|n| dir.path().join(n));
-    std::fs::write(&stderr, &run.stderr).unwrap();
-    std::fs::write(&stdout, &run.stdout).unwrap();
-    let check = Command::new(&python)
-        .arg(scripts.join("phi_check.py"))
-        .args([dir.path().join("key.json"), output, map, stderr, stdout])
-        .output()
-        .unwrap();
-    let found: serde_json::Value = serde_json::from_slice(&check.stdout)
-        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&check.stderr)));
-    assert!(found["files"].as_u64() > Some(100), "{found}");
-    for kind in ["missing", "leaks", "lost"] {
-        assert_eq!(found[kind], serde_json::json!([]), "{kind}");
-    }
 }
 
 /// The smallest object that is written: what hostile cases are made from.

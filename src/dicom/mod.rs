@@ -1,5 +1,6 @@
 //! DICOM files: bounded reading and writing, pixel codecs, character sets.
 
+mod attributes;
 mod charset;
 pub mod codec;
 mod dataset;
@@ -10,11 +11,12 @@ mod parse;
 mod tree;
 mod write;
 
+pub use attributes::attributes;
 pub use charset::Charset;
 pub use dataset::{DataSet, Element, Fragments, Value};
 pub use dictionary::{keyword, tag_of, vr_of};
 pub use file::{File, Meta, ReadError, ReadOptions, Syntax, read, with_header};
 pub use header::{Digest, header, pixel_digest};
 pub use parse::is_pixel_data;
-pub use tree::{Refusal, Tree, decoded_digest, read_tree};
+pub use tree::{Directory, Refusal, Tree, decoded_digest, read_tree};
 pub use write::write;

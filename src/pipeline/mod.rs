@@ -9,6 +9,7 @@
 //! ```
 
 mod after;
+mod archives;
 mod assemble;
 mod bus;
 mod check;
@@ -18,6 +19,7 @@ pub mod intake;
 mod route;
 mod shared;
 mod stage;
+mod study;
 mod supervisor;
 mod tally;
 mod watchers;

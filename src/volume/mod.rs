@@ -3,6 +3,7 @@
 
 mod load;
 mod lut;
+mod standard;
 mod unify;
 mod write;
 
@@ -13,6 +14,7 @@ use crate::model::pixels::Samples;
 use crate::series::Instance;
 
 pub use load::{MAX_BYTES, load, picture};
+pub use standard::{Axes, Spacing, Standard, Transform};
 pub use write::{Format, forbidden, write};
 
 /// A volume, or several on one grid.
@@ -123,7 +125,7 @@ impl Volume {
             return None;
         }
         let mut values = Vec::with_capacity(samples.len());
-        unify::each(samples, &mut |v| values.push((v * self.slope + self.intercept) as f32));
+        samples.each(|v| values.push((v * self.slope + self.intercept) as f32));
         Some(Samples::F32(values))
     }
 
@@ -139,7 +141,7 @@ impl Volume {
             }
         };
         match &self.voxels {
-            Voxels::Grey(samples) => unify::each(samples, &mut add),
+            Voxels::Grey(samples) => samples.each(&mut add),
             Voxels::Rgb(pixels) => pixels.as_flattened().iter().for_each(|v| add(f64::from(*v))),
         }
         (n > 0).then(|| Figures { min, max, mean: sum / n as f64 })

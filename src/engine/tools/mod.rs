@@ -5,11 +5,15 @@ pub mod convert;
 pub mod deid;
 pub mod drift;
 pub mod gather;
+pub mod label;
 pub mod measure;
 mod picture;
 pub mod qc;
+pub mod qc_labels;
 pub mod ratings;
+pub mod rules;
 pub mod scan;
+pub mod series_table;
 pub mod sheet;
 mod view;
 
