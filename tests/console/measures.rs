@@ -227,6 +227,31 @@ pub fn drift(query: &Drift, empty: bool) -> DriftView {
     }
 }
 
+/// What readers said of a series.
+pub fn reads(query: &Reads) -> Rows<ReadView> {
+    let read = |at: i64, reader: &str, item: &str, volume: Option<f64>| ReadView {
+        id: at,
+        reader: reader.into(),
+        guideline: "2.0".into(),
+        item: item.into(),
+        series_uid: query.series_uid.clone(),
+        structure: "nodule".into(),
+        state: if volume.is_some() { "found" } else { "nothing" }.into(),
+        started_ms: None,
+        finished_ms: Some(NOW),
+        imported_ms: NOW,
+        superseded_by: None,
+        values: volume.map(|value| ("volume_mm3".into(), Said::Number { value })).into_iter().collect(),
+    };
+    let rows = vec![
+        read(1, "reader-01", "#1", Some(312.4)),
+        read(2, "reader-03", "#1", Some(961.0)),
+        read(3, "reader-01", "#2", Some(88.0)),
+        read(4, "reader-03", "#2", None),
+    ];
+    Rows { total: rows.len() as u64, rows }
+}
+
 #[test]
 fn qa_lead_walks_from_the_alarm_to_the_worst_case_and_back() {
     let mut driver = Driver::new(Stub { drifts: true, ..Stub::default() }, (80, 24));
@@ -236,6 +261,9 @@ fn qa_lead_walks_from_the_alarm_to_the_worst_case_and_back() {
     let case = driver.press("enter").text();
     assert_eq!(driver.app.screen(), "review");
     assert!(case.contains("axial 13/24"), "{case}");
+    // What the readers said of the very item comes first.
+    let (first, other) = (case.find("nodule #2").unwrap(), case.find("nodule #1").unwrap());
+    assert!(first < other && case.contains("∅ found nothing"), "{case}");
     driver.press("esc");
     assert_eq!(driver.app.screen(), "drift");
     driver.press("esc");

@@ -24,8 +24,9 @@ const ACTIONS: &[Action] = &[
     action("overview.queue", &["c"], "queue", "to the review queue"),
 ];
 
-/// Days of the forecast that the chart shows.
+/// Days of the forecast that the chart shows; never more than it shows of the past.
 const DAYS_AHEAD: usize = 7;
+const DAY_MS: f64 = 24.0 * 3_600_000.0;
 
 /// The answers to what this screen asks.
 enum Answer {
@@ -118,7 +119,8 @@ impl Overview {
 fn backlog(view: &OverviewView, process: Option<&ProcessView>) -> Option<Plot> {
     let points: Vec<(f64, f64)> = view.backlog.iter().map(|&(at, open)| (at as f64, open as f64)).collect();
     let now = *points.last().filter(|_| points.len() > 1)?;
-    let days = || process.iter().flat_map(|process| process.forecast.iter().take(DAYS_AHEAD));
+    let past = points.first().map_or(0.0, |first| (now.0 - first.0) / DAY_MS).round() as usize;
+    let days = || process.iter().flat_map(|process| process.forecast.iter().take(past.min(DAYS_AHEAD)));
     let expected = days().map(|&(at, expected, ..)| (at as f64, expected));
     let mut lines = vec![Line { name: "open".into(), points, stroke: Stroke::Area, colour: 0 }];
     let mut band = Vec::new();

@@ -1,6 +1,7 @@
 //! How Review looks.
 
 use ratatui::layout::{Rect, Size};
+use unicode_width::UnicodeWidthStr;
 
 use super::Review;
 use super::case::Case;
@@ -9,6 +10,7 @@ use crate::console::canvas::{Canvas, fit, wrap};
 use crate::console::image::{Protocol, target};
 use crate::console::screen::{Context, draw_absent, spinner};
 use crate::console::widget::{draw_facts, words};
+use crate::engine::query::Said;
 use crate::render::{Edges, Mapping, Slice, edges};
 
 impl Review {
@@ -134,6 +136,48 @@ impl Review {
         canvas.text(area.x + 1, y, area.width.saturating_sub(2), &format!(" {line} "), canvas.theme.text());
     }
 
+    /// What readers said, a structure's square in the colour of its label.
+    fn draw_reads(&self, canvas: &mut Canvas<'_>, area: Rect, lines: &[Line]) {
+        // Every reader once, so that a narrow pane can leave out what their names share.
+        let mut readers: Vec<String> = Vec::new();
+        for line in lines {
+            if let Line::Reader(name, _) = line
+                && !readers.contains(name)
+            {
+                readers.push(name.clone());
+            }
+        }
+        let shown_as = if area.width < 40 { words::short_names(&readers) } else { readers.clone() };
+        let called = |name: &String| {
+            let place = readers.iter().position(|reader| reader == name);
+            place.and_then(|at| shown_as.get(at)).unwrap_or(name).clone()
+        };
+        let names = shown_as.iter().map(|name| name.width() as u16).max().unwrap_or(0).min(area.width / 3);
+        let inner = canvas.pane(area, "Reads", false);
+        let shown = usize::from(inner.height);
+        for (row, line) in lines.iter().take(shown).enumerate() {
+            let y = inner.y + row as u16;
+            // The last line says how much there is below.
+            if row + 1 == shown && lines.len() > shown {
+                let more = format!("… {} lines more in  gantry label list", lines.len() - row);
+                canvas.text(inner.x + 1, y, inner.width.saturating_sub(1), &more, canvas.theme.dim());
+                break;
+            }
+            match line {
+                Line::Item(nth, name) => {
+                    let colour = canvas.theme.style(&format!("label_{}", nth % 12 + 1));
+                    let bold = canvas.theme.bold();
+                    canvas.spans(inner.x, y, inner.width, &[("■ ", colour), (name, bold)]);
+                }
+                Line::Reader(name, words) => {
+                    let room = inner.width.saturating_sub(names + 3);
+                    canvas.text(inner.x + 2, y, names, &called(name), canvas.theme.dim());
+                    canvas.text(inner.x + names + 3, y, room, words, canvas.theme.text());
+                }
+            }
+        }
+    }
+
     fn draw_side(&self, canvas: &mut Canvas<'_>, area: Rect, case: &Case, context: &Context<'_>) {
         let findings = &case.series.findings;
         let wanted = findings.iter().map(|f| wrap(&f.message, area.width - 4).len() as u16);
@@ -161,11 +205,55 @@ impl Review {
             }
             y += used.max(1);
         }
-        let rest = Rect { y: top.bottom(), height: area.height - height, ..area };
+        let mut rest = Rect { y: top.bottom(), height: area.height - height, ..area };
+        let said = said(case);
+        if !said.is_empty() && rest.height >= 8 {
+            let height = (said.len() as u16 + 2).clamp(4, (rest.height * 3 / 5).max(4));
+            self.draw_reads(canvas, Rect { height, ..rest }, &said);
+            rest = Rect { y: rest.y + height, height: rest.height - height, ..rest };
+        }
         if rest.height >= 3 {
             let pane = canvas.pane(rest, "Series", false);
             draw_facts(canvas, pane, &facts(case, context));
         }
+    }
+}
+
+/// A line of what readers said: the item it is about, or a reader's words.
+enum Line {
+    Item(usize, String),
+    Reader(String, String),
+}
+
+/// What readers said of the case, item by item.
+fn said(case: &Case) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut items: Vec<(&str, &str)> = Vec::new();
+    for read in &case.reads {
+        let key = (read.item.as_str(), read.structure.as_str());
+        if items.last() != Some(&key) {
+            items.push(key);
+            let name = [read.structure.as_str(), read.item.as_str()].join(" ");
+            lines.push(Line::Item(items.len() - 1, name.trim().to_string()));
+        }
+        let values: Vec<String> = read
+            .values
+            .iter()
+            .filter_map(|(name, said)| Some(format!("{} {}", words::measure(name), spoken(said)?)))
+            .collect();
+        let words = if read.state == "nothing" { "∅ found nothing".into() } else { values.join(" · ") };
+        lines.push(Line::Reader(read.reader.clone(), words));
+    }
+    lines
+}
+
+fn spoken(said: &Said) -> Option<String> {
+    match said {
+        Said::Number { value } if value.fract() == 0.0 || value.abs() >= 100.0 => Some(format!("{value:.0}")),
+        Said::Number { value } => Some(format!("{value:.2}")),
+        Said::Category { value } => Some(value.clone()),
+        Said::Nothing => Some("∅".into()),
+        Said::Unsaid | Said::NotLooked => None,
     }
 }
 
