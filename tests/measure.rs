@@ -5,6 +5,7 @@
 mod agreement;
 #[path = "measure/commands.rs"]
 mod commands;
+mod common;
 #[path = "measure/consensus.rs"]
 mod consensus;
 #[path = "measure/detection.rs"]
@@ -17,5 +18,7 @@ mod masks;
 mod planted;
 #[path = "measure/quality.rs"]
 mod quality;
+#[path = "measure/segmentations.rs"]
+mod segmentations;
 #[path = "measure/vectors.rs"]
 mod vectors;

@@ -181,7 +181,7 @@ fn failure(error: &DeidError) -> Failure {
     match error {
         DeidError::Input(_) => Failure::input(error.to_string()),
         DeidError::Usage(_) => Failure::usage(error.to_string()),
-        DeidError::Output(_) => Failure::new(Exit::Storage, "output", error.to_string()),
+        DeidError::Output(_) | DeidError::Known => Failure::new(Exit::Storage, "output", error.to_string()),
     }
 }
 

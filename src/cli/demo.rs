@@ -11,9 +11,9 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::connect::{Connection, connect_to};
-use super::{Exit, Failure, Global, Output, console, log, progress};
+use super::{Exit, Failure, Global, Output, console, log, progress, reading};
 use crate::config::{After, Edit, Inbox, Pixels, Workspace};
-use crate::demo::{self, Arrivals, Pace, Senders, Sent, Verdict};
+use crate::demo::{self, Arrivals, Pace, Readings, Senders, Sent, Verdict};
 use crate::engine::command::{ClaimTask, DecideTask, Decision, IngestOutcome};
 use crate::engine::query::{Page, Queue, QueueTab, Severity, TaskRow};
 use crate::engine::{Client, Engine, now_ms};
@@ -21,7 +21,7 @@ use crate::engine::{Client, Engine, now_ms};
 /// Arguments of `gantry demo`.
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  gantry demo                              (the console on a fresh workspace)\n  gantry demo --headless --json            (what was planted and what was found)\n  gantry demo --dir play --seed 7 --studies 40\n\nEverything is invented: people, readings and decisions. With fewer than 16 studies not every fault is planted.\n\nExit codes: 0 every file is accounted for; 1 with --strict when a fault was missed or a finding invented; 2 no terminal for the console; 3 the folder is a workspace already; 6 storage"
+    after_help = "Examples:\n  gantry demo                              (the console on a fresh workspace)\n  gantry demo --headless --json            (what was planted and what was found)\n  gantry demo --dir play --seed 7 --studies 40\n\nEverything is invented: people, readings and decisions. With fewer than 16 studies not every fault is planted, and none in how readers read.\n\nExit codes: 0 every file is accounted for; 1 with --strict when a fault was missed or a finding invented; 2 no terminal for the console; 3 the folder is a workspace already; 6 storage"
 )]
 pub struct Args {
     /// Make the workspace here (else in a fresh temporary folder)
@@ -78,15 +78,23 @@ pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> 
     let senders = Senders::new(&root).map_err(|e| storage("the inboxes cannot be made", &e))?;
     let sent = send(&senders, args, out)?;
     let outcome = take_in(&engine, sent.files, out)?;
-    let verdict = demo::judge(engine.shared(), &sent.planted)
+    let mut verdict = demo::judge(engine.shared(), &sent.planted)
         .map_err(|e| Failure::new(Exit::Storage, "storage", e.to_string()))?;
     review(&engine)?;
+    let readings = Readings::past(args.seed, &sent.truths, now_ms());
+    reading::import(&engine, &root, "past", &readings)?;
+    let (planted, invented) = readings.judge(&reading::alarms(&engine)?);
+    verdict.planted.extend(planted);
+    verdict.invented.extend(invented);
     let missed = verdict.planted.iter().any(|p| !p.found) || !verdict.invented.is_empty();
     let report = Report { verdict, elapsed_ms: started.elapsed().as_millis() as u64 };
     out.result(&report, |report| text(report, &outcome));
     if !args.headless {
-        let arrivals = Arrivals::start(senders, args.seed, args.studies as usize + 1, Pace::default());
+        let arrivals =
+            Arc::new(Arrivals::start(senders, args.seed, args.studies as usize + 1, Pace::default()));
+        let reading = reading::Reading::start(&engine, &root, args.seed, &arrivals);
         open_console(&connection, &workspace)?;
+        drop(reading);
         drop(arrivals);
         out.note(&format!("open it again with: gantry --workspace {}", root.display()));
     }
@@ -153,6 +161,7 @@ fn send(senders: &Senders, args: &Args, out: &Output) -> Result<Sent, Failure> {
             all.files += sent.files;
             all.bytes += sent.bytes;
             all.planted.extend(sent.planted);
+            all.truths.extend(sent.truths);
         }
         Ok(all)
     })

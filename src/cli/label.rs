@@ -8,7 +8,9 @@ use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::command::{ImportOutcome, ImportReads, ImportedFile};
 use crate::engine::query::{Page, ReadDetail, ReadHistory, ReadView, Reads, Said};
+use crate::engine::tools::label::{self, Contents, LabelError};
 use crate::engine::tools::ratings;
+use crate::model::text::visible;
 
 const TABLES: &str = "\
 Tables are CSV, Parquet or JSON, long or wide. Columns are known by common names, in any case:
@@ -33,6 +35,7 @@ Examples:
   gantry label list --reader reader-03 --limit 20
   gantry label show 17                (a read with its history)
   gantry label show ratings.csv       (what a table holds; needs no workspace)
+  gantry label show seg.dcm           (structures, voxels, volumes of a NIfTI labelmap or a DICOM segmentation)
 
 Exit codes: 0 done; 1 some reads are on series that are not here; 2 wrong usage; 3 workspace; 4 a table is refused (nothing of it is taken), no such read";
 
@@ -80,9 +83,9 @@ enum What {
         #[arg(long, default_value_t = 1000)]
         limit: u32,
     },
-    /// One read with its history, or what a table holds
+    /// One read with its history, or what a label file (NIfTI, DICOM segmentation) or a table holds
     Show {
-        /// A read's number, or a table
+        /// A read's number, or a file
         what: String,
     },
 }
@@ -188,9 +191,32 @@ fn show(what: &str, global: &Global, out: &Output) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let path = Path::new(what);
-    let found = ratings::show(path).map_err(|why| Failure::input(format!("{what}: {why}")))?;
-    out.result(&found, |value| serde_json::to_string_pretty(value).unwrap_or_default());
+    match label::show(path) {
+        Ok(contents) => out.result(&contents, structures),
+        Err(LabelError::Unknown) => {
+            let found = ratings::show(path).map_err(|why| Failure::input(format!("{what}: {why}")))?;
+            out.result(&found, |value| serde_json::to_string_pretty(value).unwrap_or_default());
+        }
+        Err(why) => return Err(Failure::input(format!("{what}: {why}"))),
+    }
     Ok(Exit::Done)
+}
+
+fn structures(contents: &Contents) -> String {
+    let mut lines = vec![match &contents.series_uid {
+        Some(uid) => format!("{} of series {}", contents.format, visible(uid)),
+        None => contents.format.to_string(),
+    }];
+    for s in &contents.segments {
+        let name = s.name.as_deref().map_or_else(String::new, visible);
+        let volume = s.volume_mm3.map_or("–".into(), |v| format!("{v:.1}"));
+        lines.push(format!(
+            "{:>6}  {name:<32} {:>12} voxels {volume:>14} mm³ {:>6} frames",
+            s.number, s.voxels, s.frames
+        ));
+    }
+    lines.extend(contents.warnings.iter().map(|w| format!("warning: {w}")));
+    lines.join("\n")
 }
 
 fn history(found: &ReadHistory) -> String {

@@ -32,10 +32,10 @@ Exit codes: 0 done; 2 wrong usage; 6 --out cannot be written; 4 a file is unread
 #[derive(Debug, clap::Args)]
 #[command(after_help = CONVENTIONS)]
 pub struct Args {
-    /// The reference (NIfTI)
+    /// The reference (NIfTI or DICOM segmentation)
     #[arg(value_name = "A")]
     a: PathBuf,
-    /// The test (NIfTI)
+    /// The test (NIfTI or DICOM segmentation)
     #[arg(value_name = "B")]
     b: PathBuf,
     /// Names of labels, such as 1=liver,2=spleen
@@ -96,7 +96,9 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     let report = measure::run(&args.a, &args.b, &options).map_err(|error| {
         let failure = Failure::input(error.to_string());
         match error {
-            MeasureError::Grid(_) => failure.hint("resample one of them first; gantry does not guess how"),
+            MeasureError::Grid(_) | MeasureError::Place(_) => {
+                failure.hint("resample one of them first; gantry does not guess how")
+            }
             MeasureError::File { .. } => failure,
         }
     })?;

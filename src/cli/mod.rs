@@ -21,6 +21,7 @@ mod output;
 mod progress;
 mod qc;
 pub mod queue;
+mod reading;
 mod scan;
 pub mod shell;
 pub mod stats;

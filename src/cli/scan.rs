@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Exit, Failure, Output, progress};
 use crate::engine::tools::{gather, scan};
+use crate::model::text::visible;
 
 /// Find the series below paths, sort and measure them from their headers
 #[derive(Debug, clap::Args)]
@@ -19,7 +20,7 @@ use crate::engine::tools::{gather, scan};
 Exit status: 0 every file is accounted for, 1 with --strict when there are findings, 2 wrong usage, 4 a path cannot
 be read.")]
 pub struct Args {
-    /// Files and folders; links below them are not followed
+    /// Files, folders and archives (.zip, .tar, .tar.gz); links below them are not followed
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Decode pixels as well and print a fingerprint per file
@@ -58,6 +59,9 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
             });
         });
     }
+    for directory in &gathered.tree.directories {
+        page.result(&json!({"dicomdir": directory}), |_| directory_text(directory));
+    }
     let summary = scan::summary(&gathered, findings, start.elapsed().as_millis() as u64);
     page.result(&json!({"summary": summary}), |_| summary_text(&summary));
     page.end();
@@ -65,7 +69,7 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
 }
 
 fn text(line: &scan::StackLine<'_>) -> String {
-    let or = |value: Option<&str>| value.unwrap_or("–").to_string();
+    let or = |value: Option<&str>| value.map_or("–".into(), visible);
     let size = line.columns.zip(line.rows).map_or(String::new(), |(c, r)| format!(" {c}×{r}"));
     let slices = line.slice_order.map_or(String::new(), |order| {
         let volumes = line.volumes.unwrap_or(1).max(1);
@@ -86,16 +90,39 @@ fn text(line: &scan::StackLine<'_>) -> String {
     );
     for finding in &line.findings {
         let severity = format!("{:?}", finding.severity).to_lowercase();
-        let _ = write!(text, "\n    {severity} {}: {}", finding.check, finding.message);
+        let _ = write!(text, "\n    {severity} {}: {}", finding.check, visible(&finding.message));
     }
     text
 }
 
 fn pixels_text(line: &scan::InstanceLine) -> String {
     match (&line.pixels_sha256, &line.error) {
-        (Some(digest), _) => format!("{digest}  {}", line.path),
-        (None, error) => format!("{:64}  {}: {}", "–", line.path, error.as_deref().unwrap_or("no pixels")),
+        (Some(digest), _) => format!("{digest}  {}", visible(&line.path)),
+        (None, error) => {
+            format!("{:64}  {}: {}", "–", visible(&line.path), error.as_deref().unwrap_or("no pixels"))
+        }
     }
+}
+
+fn directory_text(directory: &scan::Directory) -> String {
+    let d = directory;
+    let mut text = format!("{} lists {} files", visible(&d.path), d.listed);
+    let counts = [
+        (d.missing, "missing"),
+        (d.unreadable, "unreadable"),
+        (d.other_instance, "with another instance"),
+        (d.improper, "references that are no File ID"),
+        (d.unlisted, "instances not listed"),
+    ];
+    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        let _ = write!(text, ", {count} {what}");
+    }
+    for (what, names) in [("missing", &d.missing_files), ("not listed", &d.unlisted_files)] {
+        for name in names {
+            let _ = write!(text, "\n    {what}: {}", visible(name));
+        }
+    }
+    text
 }
 
 fn summary_text(s: &scan::Summary) -> String {

@@ -32,6 +32,21 @@ pub enum Kind {
     Uid,
 }
 
+impl Kind {
+    /// Every kind, by its number.
+    const ALL: [Self; 6] = [Self::Name, Self::Id, Self::Place, Self::Device, Self::Date, Self::Uid];
+
+    /// A number to store.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind of a stored number.
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+}
+
 /// A value that must not occur in the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needle {
@@ -65,6 +80,9 @@ impl Identity {
 
     /// Adds an identifier known from elsewhere, such as a name from another instance of the study.
     pub fn add(&mut self, value: &str, kind: Kind) {
+        if self.words.contains_key(&*words::fold(value)) {
+            return;
+        }
         match kind {
             Kind::Name => self.person(value),
             Kind::Date => self.date(value),
@@ -118,11 +136,8 @@ impl Identity {
                 }
             }
         }
-        let separators: &[char] = if element.vr.is_single_text() { &['\r', '\n', '\x0c'] } else { &['\\'] };
-        for value in text.split(separators) {
-            let value = value.trim_matches([' ', '\0']);
+        for value in values_of(&text, element.vr) {
             match kind {
-                _ if value.is_empty() => {}
                 Kind::Name => self.person(value),
                 _ => self.value(value, kind),
             }
@@ -275,8 +290,14 @@ fn each(bytes: &[u8], mut take: impl FnMut(&str)) {
     }
 }
 
+/// The values of a text without padding and without empty ones; lines are values where text has no others.
+pub fn values_of(text: &str, vr: Vr) -> impl Iterator<Item = &str> {
+    let separators: &[char] = if vr.is_single_text() { &['\r', '\n', '\x0c'] } else { &['\\'] };
+    text.split(separators).map(|v| v.trim_matches([' ', '\0'])).filter(|v| !v.is_empty())
+}
+
 /// The kind of identifier that an attribute of text holds.
-fn kind_of(tag: Tag) -> Kind {
+pub fn kind_of(tag: Tag) -> Kind {
     match tag {
         tags::INSTITUTION_NAME
         | Tag(0x0008_0081 | 0x0008_0092 | 0x0008_1040)

@@ -6,6 +6,7 @@ mod date;
 mod explain;
 mod identity;
 mod keys;
+mod known;
 mod matcher;
 mod pixels;
 mod plan;
@@ -22,6 +23,7 @@ mod words;
 pub use explain::Explained;
 pub use identity::Kind;
 pub use keys::{Secret, SecretError};
+pub use known::{Known, Named, Nobody};
 pub use pixels::Pixels;
 pub use profile::{Lint, Override, Profile, ProfileError};
 pub use record::{Action, ActionEntry, Mask, Reason, Record};
@@ -38,15 +40,20 @@ use crate::dicom::{self, Charset, DataSet, Element, File, ReadError, ReadOptions
 use crate::model::{Tag, Vr, tags};
 
 /// What is known about a source file beside its bytes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The site that sent it: who issued the Patient ID where the file does not say.
     pub site: &'a str,
     /// Whether pixels were looked at.
     pub pixels: Pixels,
-    /// Identifiers known from elsewhere (another instance of the study, a worklist). The output depends on them, so
-    /// they must be the same whenever the file is processed again.
-    pub known: &'a [(Kind, String)],
+    /// Who is known from other instances of the study.
+    pub known: &'a dyn Known,
+}
+
+impl Default for Context<'_> {
+    fn default() -> Self {
+        Self { site: "", pixels: Pixels::default(), known: &Nobody }
+    }
 }
 
 /// What later stages need to know of a written instance. Nothing in it identifies.
@@ -134,6 +141,11 @@ impl Deidentifier {
         &self.profile
     }
 
+    /// Whom and what an instance names, for the other instances of its study; its header is enough.
+    pub fn named(&self, header: &DataSet<'_>) -> Option<Named> {
+        Named::of(header, &self.plans)
+    }
+
     /// The replacement of a UID: what stands in every output where this one stood.
     pub fn uid(&self, original: &str) -> String {
         self.keys.uid(original.trim_matches(['\0', ' ']))
@@ -167,7 +179,7 @@ impl Deidentifier {
     pub fn explain(&self, source: &[u8], values: bool) -> Result<Vec<Explained>, Reason> {
         let file = self.read(source).map_err(|refusal| refusal.reason)?;
         let context = Context::default();
-        let identity = self.identity(&file.dataset, &context);
+        let identity = self.identity(&file.dataset, &context).map_err(|refusal| refusal.reason)?;
         let (subject, days_back) = self.subject(&file.dataset, &context);
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
         let sop_class = file.dataset.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
@@ -178,9 +190,15 @@ impl Deidentifier {
     }
 
     fn attempt(&self, source: &[u8], context: &Context<'_>) -> Result<(Vec<u8>, Facts, Record), Refusal> {
-        let file = self.read(source)?;
+        let mut file = self.read(source)?;
+        let hides = "compressed pixels that cannot be taken apart may hide anything";
+        dicom::codec::strip(&mut file).map_err(|error| Refusal {
+            reason: Reason::CannotBeMadeSafe,
+            detail: format!("{hides}: {error}"),
+            record: self.record(Vec::new()),
+        })?;
         let set = &file.dataset;
-        let identity = self.identity(set, context);
+        let identity = self.identity(set, context)?;
         let (subject, days_back) = self.subject(set, context);
         let scanner = self.scanner(set);
         let syntax =
@@ -235,12 +253,17 @@ impl Deidentifier {
         Ok(file)
     }
 
-    fn identity(&self, set: &DataSet<'_>, context: &Context<'_>) -> Identity {
+    fn identity(&self, set: &DataSet<'_>, context: &Context<'_>) -> Result<Identity, Refusal> {
         let mut identity = Identity::of(set, &self.plans, &Charset::default());
-        for (kind, value) in context.known {
-            identity.add(value, *kind);
+        if let Some(study) = set.ascii(tags::STUDY_INSTANCE_UID) {
+            let known = context.known.of(study).ok_or_else(|| Refusal {
+                reason: Reason::CannotBeMadeSafe,
+                detail: "whom the other instances of its study name cannot be looked up".into(),
+                record: self.record(Vec::new()),
+            })?;
+            known.iter().for_each(|(kind, value)| identity.add(value, *kind));
         }
-        identity
+        Ok(identity)
     }
 
     fn subject(&self, set: &DataSet<'_>, context: &Context<'_>) -> (keys::Subject, i64) {
@@ -322,7 +345,7 @@ impl Deidentifier {
 fn outcome_of(refusal: Refusal) -> Outcome {
     let Refusal { reason, detail, record } = refusal;
     let record = Box::new(record);
-    if matches!(reason, Reason::NotDicom | Reason::Dicomdir | Reason::Unreadable) {
+    if reason.rejects() {
         Outcome::Rejected { reason, detail, record }
     } else {
         Outcome::Quarantined { reason, detail, record }
@@ -372,5 +395,6 @@ fn reason_of(error: &ReadError) -> Reason {
         ReadError::Deflate => Reason::DeflateBroken,
         ReadError::TooLarge { .. } => Reason::ExpandsTooFar,
         ReadError::Io(_) => Reason::Unreadable,
+        ReadError::Defect => Reason::CannotBeMadeSafe,
     }
 }

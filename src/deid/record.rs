@@ -81,6 +81,12 @@ pub enum Reason {
     Dicomdir,
     /// The file could not be read from its medium.
     Unreadable,
+    /// A member of an archive that points elsewhere, is a link or a device, is encrypted, hides behind another.
+    UnsafeArchiveMember,
+    /// An archive or a member of it that cannot be unpacked.
+    ArchiveUnreadable,
+    /// Larger than what is read.
+    TooLarge,
     /// The file ends before it is complete.
     Truncated,
     /// An element's length reaches beyond what holds it.
@@ -106,12 +112,28 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether what has this reason can never be processed, so that no copy is kept.
+    pub const fn rejects(self) -> bool {
+        matches!(
+            self,
+            Self::NotDicom
+                | Self::Dicomdir
+                | Self::Unreadable
+                | Self::UnsafeArchiveMember
+                | Self::ArchiveUnreadable
+                | Self::TooLarge
+        )
+    }
+
     /// The stable code.
     pub const fn code(self) -> &'static str {
         match self {
             Self::NotDicom => "not_dicom",
             Self::Dicomdir => "dicomdir",
             Self::Unreadable => "unreadable",
+            Self::UnsafeArchiveMember => "unsafe_archive_member",
+            Self::ArchiveUnreadable => "archive_unreadable",
+            Self::TooLarge => "too_large",
             Self::Truncated => "truncated",
             Self::LyingLength => "lying_length",
             Self::Malformed => "malformed",

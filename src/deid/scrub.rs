@@ -349,6 +349,9 @@ impl<'s> Scrub<'s> {
         let Some(bytes) = element.bytes() else { return (None, Action::Removed) };
         let (tag, vr) = (element.tag, element.vr);
         let text = place.charset.decode(bytes, vr);
+        // Zeros inside a word would make it letters that each look harmless.
+        let split = text.trim_end_matches('\0').contains('\0');
+        let text = if split { text.replace('\0', "") } else { text };
         let cleaned = if vr.is_single_text() {
             self.cleaner.clean(&text, how)
         } else {
@@ -359,8 +362,8 @@ impl<'s> Scrub<'s> {
                 Cow::Owned(values.join("\\"))
             }
         };
-        let hidden =
-            cleaned.chars().any(|c| c.is_control() && !matches!(c, '\r' | '\n' | '\t' | '\x0c' | '\0'));
+        let hidden = split
+            || cleaned.chars().any(|c| c.is_control() && !matches!(c, '\r' | '\n' | '\t' | '\x0c' | '\0'));
         if let (Cow::Borrowed(_), true, false) = (&cleaned, bytes.is_ascii() && text.is_ascii(), hidden) {
             return (Some(element), Action::Kept);
         }

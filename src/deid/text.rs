@@ -29,7 +29,16 @@ struct Token<'t> {
     range: Range<usize>,
     text: &'t str,
     folded: Cow<'t, str>,
+    /// It goes.
     dropped: bool,
+    /// It is part of an identifier or a date, and of nothing else.
+    taken: bool,
+}
+
+impl Token<'_> {
+    fn take(&mut self) {
+        (self.dropped, self.taken) = (true, true);
+    }
 }
 
 impl Cleaner<'_> {
@@ -37,7 +46,8 @@ impl Cleaner<'_> {
     pub fn clean<'t>(&self, text: &'t str, how: Strictness) -> Cow<'t, str> {
         let mut tokens = tokens(text);
         for token in &mut tokens {
-            token.dropped = self.identifies(token, how) || how == Strictness::Terms && !self.is_term(token);
+            token.taken = self.identifies(token, how);
+            token.dropped = token.taken || how == Strictness::Terms && !self.is_term(token);
         }
         self.drop_phrases(&mut tokens);
         drop_contacts(text, &mut tokens);
@@ -53,8 +63,9 @@ impl Cleaner<'_> {
 
     /// Whether a text holds something that identifies, as a coded value may not.
     pub fn is_clean(&self, text: &str) -> bool {
-        let tokens = tokens(text);
-        !tokens.iter().any(|t| self.identifies(t, Strictness::Technical))
+        let mut tokens = tokens(text);
+        self.drop_phrases(&mut tokens);
+        !tokens.iter().any(|t| t.dropped || self.identifies(t, Strictness::Technical))
     }
 
     fn identifies(&self, token: &Token<'_>, how: Strictness) -> bool {
@@ -153,7 +164,7 @@ impl Cleaner<'_> {
                 let last = starts.partition_point(|s| *s < at + phrase.len());
                 // A short phrase must begin where a word begins.
                 if phrase.len() >= 8 || starts[first] == at {
-                    tokens[first..last].iter_mut().for_each(|t| t.dropped = true);
+                    tokens[first..last].iter_mut().for_each(Token::take);
                 }
                 from = at + phrase.chars().next().map_or(1, char::len_utf8);
             }
@@ -171,7 +182,13 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
             (true, None) => start = Some(at),
             (false, Some(from)) => {
                 let word = &text[from..at];
-                tokens.push(Token { range: from..at, text: word, folded: words::fold(word), dropped: false });
+                tokens.push(Token {
+                    range: from..at,
+                    text: word,
+                    folded: words::fold(word),
+                    dropped: false,
+                    taken: false,
+                });
                 start = None;
             }
             _ => {}
@@ -277,7 +294,7 @@ fn drop_dates(text: &str, tokens: &mut [Token<'_>]) {
         if digits.len() == 8
             && (super::date::parse_da(digits).is_some_and(|(y, ..)| (1880..2100).contains(&y)))
         {
-            tokens[i].dropped = true;
+            tokens[i].take();
         }
         if MONTHS.contains(&&*tokens[i].folded) {
             let near = |t: &Token<'_>| {
@@ -286,15 +303,15 @@ fn drop_dates(text: &str, tokens: &mut [Token<'_>]) {
             let (before, after) =
                 (i > 0 && near(&tokens[i - 1]), i + 1 < tokens.len() && near(&tokens[i + 1]));
             if before || after {
-                tokens[i].dropped = true;
+                tokens[i].take();
             }
             if before {
-                tokens[i - 1].dropped = true;
+                tokens[i - 1].take();
             }
             if after {
-                tokens[i + 1].dropped = true;
+                tokens[i + 1].take();
                 if let Some(year) = tokens.get_mut(i + 2).filter(|t| is_number(t.text) && t.text.len() == 4) {
-                    year.dropped = true;
+                    year.take();
                 }
             }
         }
@@ -305,34 +322,55 @@ fn drop_dates(text: &str, tokens: &mut [Token<'_>]) {
             let lengths = (a.len(), b.len(), c.len());
             let shape = matches!(lengths, (4, 1..=2, 1..=2) | (1..=2, 1..=2, 4) | (2, 2, 2));
             if separated && shape && [a, b, c].into_iter().all(is_number) {
-                tokens[i..i + 3].iter_mut().for_each(|t| t.dropped = true);
+                tokens[i..i + 3].iter_mut().for_each(Token::take);
             }
         }
     }
 }
 
-/// Groups of two to five digits, seven to fifteen in all, as telephone numbers are written; and long numbers.
+/// Groups of two to six digits, seven to fifteen in all, as telephone numbers are written; and long numbers. What is a
+/// date or an identifier is no part of one.
 fn drop_phones(text: &str, tokens: &mut [Token<'_>]) {
     let mut start = 0;
     while start < tokens.len() {
         let mut end = start;
         let mut digits = 0;
-        while end < tokens.len() && is_number(tokens[end].text) && (2..=5).contains(&tokens[end].text.len()) {
-            let joined = end == start
-                || text[tokens[end - 1].range.end..tokens[end].range.start]
-                    .chars()
-                    .all(|c| matches!(c, ' ' | '-' | '/' | '(' | ')' | '+'));
-            if !joined {
+        while tokens.get(end).is_some_and(is_phone_group) {
+            if end > start && !continues_a_number(text, &tokens[start..=end]) {
                 break;
             }
             digits += tokens[end].text.len();
             end += 1;
         }
-        if end - start >= 2 && (7..=15).contains(&digits) {
+        if end - start >= 2 && (7..=15).contains(&digits) && !is_series_of_values(text, &tokens[start..end]) {
             tokens[start..end].iter_mut().for_each(|t| t.dropped = true);
         }
         start = end.max(start + 1);
     }
+}
+
+/// `600 1600`, `1000 2000 3000`: values beside each other, where nothing but spaces and no trunk prefix says otherwise.
+fn is_series_of_values(text: &str, groups: &[Token<'_>]) -> bool {
+    let spaced = groups.windows(2).all(|w| &text[w[0].range.end..w[1].range.start] == " ");
+    let plain = !text[..groups[0].range.start].ends_with(['+', '(']);
+    let prefixed = groups.iter().any(|g| g.text.starts_with('0'));
+    let round = groups.iter().all(|g| g.text.ends_with('0'));
+    spaced && plain && !prefixed && (groups.len() == 2 && groups.iter().all(|g| g.text.len() <= 4) || round)
+}
+
+fn is_phone_group(token: &Token<'_>) -> bool {
+    !token.taken && is_number(token.text) && (2..=6).contains(&token.text.len())
+}
+
+/// Whether the last of these groups belongs to the number that the others begin. A sign, a parenthesis or a trunk
+/// prefix after one small number begins a number of its own: `10 (0761) 270`, `10 +49 761`.
+fn continues_a_number(text: &str, groups: &[Token<'_>]) -> bool {
+    let [.., before, last] = groups else { return true };
+    let gap = &text[before.range.end..last.range.start];
+    let begins = gap.starts_with(' ') && (gap.contains(['(', '+']) || last.text.starts_with('0'));
+    let alone = groups.len() == 2 && before.text.len() <= 3 && !before.text.starts_with('0');
+    let signed = text[..before.range.start].ends_with(['+', '(']);
+    gap.chars().all(|c| matches!(c, ' ' | '-' | '/' | '(' | ')' | '+')) && !(begins && alone && !signed)
 }
 
 /// A title and the name after it: `Dr. Hand`.
@@ -422,6 +460,10 @@ mod tests {
             ("lives 12 Long Road", ""),
             ("512x512 T2w 3T 120kV", "512x512 T2w 3T 120kV"),
             ("94 year old male 45 year", "year old male 45 year"),
+            ("MIP 10 1941/02/07 end", "MIP 10 end"),
+            ("MIP 10 (0761) 270-123 and +49 761 270123", "MIP 10 and"),
+            ("lung 600 1600 b 1000 2000 3000", "lung 600 1600 b 1000 2000 3000"),
+            ("shown 555 123 4567 axial", "shown axial"),
             ("ChestAbdomen JohnChest 123456", "ChestAbdomen"),
             ("山田 axial", "axial"),
         ] {

@@ -1,10 +1,11 @@
 //! Data that goes on arriving, so that a newcomer sees the line at work.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::readers::Truth;
 use super::send::Senders;
 use super::study::later;
 
@@ -31,6 +32,7 @@ impl Default for Pace {
 pub struct Arrivals {
     stop: Arc<AtomicBool>,
     files: Arc<AtomicU64>,
+    sent: Arc<Mutex<Vec<Truth>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -38,17 +40,21 @@ impl Arrivals {
     /// Begins to send; `first` is the number of the first study.
     pub fn start(senders: Senders, seed: u64, first: usize, pace: Pace) -> Self {
         let (stop, files) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let sent = Arc::new(Mutex::new(Vec::new()));
         let thread = {
-            let (stop, files) = (stop.clone(), files.clone());
+            let (stop, files, truths) = (stop.clone(), files.clone(), sent.clone());
             std::thread::spawn(move || {
                 for number in first..first + pace.studies {
                     let pause = || {
                         files.fetch_add(1, Ordering::Relaxed);
                         rest(pace.file, &stop)
                     };
-                    if let Err(error) = senders.send(later(seed, number), pause) {
-                        tracing::warn!("the demo's senders stop: {}", error.kind());
-                        return;
+                    match senders.send(later(seed, number), pause) {
+                        Ok(sent) => truths.lock().unwrap_or_else(PoisonError::into_inner).extend(sent.truths),
+                        Err(error) => {
+                            tracing::warn!("the demo's senders stop: {}", error.kind());
+                            return;
+                        }
                     }
                     if !rest(pace.study, &stop) {
                         return;
@@ -56,12 +62,17 @@ impl Arrivals {
                 }
             })
         };
-        Self { stop, files, thread: Some(thread) }
+        Self { stop, files, sent, thread: Some(thread) }
     }
 
     /// Files sent so far.
     pub fn files(&self) -> u64 {
         self.files.load(Ordering::Relaxed)
+    }
+
+    /// What is really there in the studies that were sent so far.
+    pub fn truths(&self) -> Vec<Truth> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether everything was sent.

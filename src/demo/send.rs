@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::faults::{Expected, Fault};
+use super::readers::Truth;
 use super::scanner::SCANNERS;
 use super::study::{SourceFile, Study, StudyPlan};
 
@@ -24,7 +25,7 @@ pub struct Planted {
 }
 
 /// What was sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sent {
     /// Files.
     pub files: u64,
@@ -32,6 +33,8 @@ pub struct Sent {
     pub bytes: u64,
     /// Faults among them.
     pub planted: Vec<Planted>,
+    /// What is really there in each study.
+    pub truths: Vec<Truth>,
 }
 
 /// The folders of a demo's senders.
@@ -69,8 +72,11 @@ impl Senders {
         let study = Study::make(plan);
         let folder = Path::new(study.scanner.inbox).join(format!("{}_CT_{:04}", study.date, plan.number));
         let files = study.files()?;
-        let mut sent =
-            Sent { planted: planted(&study, &folder, &files).into_iter().collect(), ..Sent::default() };
+        let mut sent = Sent {
+            planted: planted(&study, &folder, &files).into_iter().collect(),
+            truths: vec![study.truth()],
+            ..Sent::default()
+        };
         fs::create_dir_all(self.root.join("inbox").join(&folder))?;
         for file in files {
             if !pause() {

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::faults::Fault;
 use super::people::{PHYSICIANS, Person};
 use super::phantom::{Nodule, Phantom, Plane};
+use super::readers::Truth;
 use super::rle;
 use super::scanner::{MATRIX, SCANNERS, Scanner};
 use crate::dicom::codec::RLE_LOSSLESS;
@@ -164,6 +165,11 @@ impl Study {
             fault.on_images(&mut study, &phantom, &mut random);
         }
         study
+    }
+
+    /// What is really there.
+    pub fn truth(&self) -> Truth {
+        Truth { number: self.plan.number, series_uid: self.uid(3), nodules: self.nodules.clone() }
     }
 
     /// Its files, in the order of their names.

@@ -3,14 +3,19 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::dataset::DataSet;
 use super::parse::{Encoding, Parser};
 use crate::model::{Tag, tags};
 
-/// What a deflated data set may grow to.
+/// What any deflated data set may grow to.
+const FREE_INFLATED: u64 = 96 << 20;
+/// What a deflated data set may grow to at most.
 const MAX_INFLATED: u64 = 256 << 20;
+/// Inflated bytes per deflated byte beyond [`FREE_INFLATED`]: images stay below ten.
+const MAX_RATIO: u64 = 32;
 /// The first read of a header; most end within it.
 const FIRST_READ: usize = 16 << 10;
 /// A header beyond this is refused.
@@ -58,6 +63,9 @@ pub enum ReadError {
     /// The operating system refused.
     #[error("cannot be read: {0}")]
     Io(io::ErrorKind),
+    /// The reader failed in a way it should not have.
+    #[error("the reader failed on it: a defect of Gantry")]
+    Defect,
 }
 
 impl ReadError {
@@ -73,6 +81,7 @@ impl ReadError {
             Self::Deflate => "deflate_broken",
             Self::TooLarge { .. } => "expands_too_far",
             Self::Io(_) => "unreadable",
+            Self::Defect => "reader_failed",
         }
     }
 }
@@ -154,8 +163,12 @@ impl File<'_> {
 ///
 /// # Errors
 /// [`ReadError`]: the bytes are not DICOM, or break one of the bounds. A data set that merely ends too early is
-/// returned as far as it goes, see [`File::truncated_at`].
+/// returned as far as it goes, see [`File::truncated_at`]. A defect of the reader is an error of this file alone.
 pub fn read(bytes: &[u8], options: ReadOptions) -> Result<File<'_>, ReadError> {
+    catch_unwind(AssertUnwindSafe(|| read_unguarded(bytes, options))).unwrap_or(Err(ReadError::Defect))
+}
+
+fn read_unguarded(bytes: &[u8], options: ReadOptions) -> Result<File<'_>, ReadError> {
     let (preamble, start) = if bytes.get(128..132) == Some(b"DICM") { (true, 132) } else { (false, 0) };
     let (elements, start) = meta(bytes, start)?;
     let present = !elements.elements().is_empty();
@@ -247,7 +260,10 @@ fn data_set<'a>(
         None => guess(&bytes[start..]).unwrap_or(Encoding { explicit: false, big_endian: false }),
     };
     let mut parser = Parser::new(bytes, options.header_only);
-    let dataset = parser.root(start, encoding)?;
+    let mut dataset = parser.root(start, encoding)?;
+    if encoding.big_endian {
+        turn_wide_samples(&mut dataset);
+    }
     let truncated_at = parser.truncated_at.map(|at| at as u64);
     if let (Some(at), true) = (truncated_at, options.partial) {
         return Err(ReadError::Truncated { at });
@@ -267,6 +283,22 @@ fn data_set<'a>(
     };
     let syntax = Syntax { declared: declared.is_some(), uid: declared.unwrap_or_else(|| found.into()) };
     Ok(File { meta, syntax, dataset, truncated_at })
+}
+
+/// Big-endian OW was swapped as 16-bit words, as its representation says; samples of 32 bits are one word each (PS3.5
+/// section 8.1.1).
+fn turn_wide_samples(set: &mut DataSet<'_>) {
+    if set.number(tags::BITS_ALLOCATED) != Some(32.0) {
+        return;
+    }
+    if let Some(element) = set.get_mut(tags::PIXEL_DATA)
+        && element.vr == crate::model::Vr::OW
+        && let super::Value::Bytes(bytes) = &mut element.value
+    {
+        for sample in bytes.to_mut().as_chunks_mut::<4>().0 {
+            sample.rotate_left(2);
+        }
+    }
 }
 
 /// A bare data set begins with an element of a low group whose length is plausible.
@@ -292,21 +324,22 @@ fn guess(bytes: &[u8]) -> Option<Encoding> {
         .then_some(Encoding { explicit: false, big_endian: false })
 }
 
-/// Inflates at most [`MAX_INFLATED`] bytes; some files carry a zlib header that should not be there.
+/// Inflates within bounds; some files carry a zlib header that should not be there.
 fn inflate(bytes: &[u8], options: ReadOptions) -> Result<Vec<u8>, ReadError> {
-    let raw = inflate_with(flate2::read::DeflateDecoder::new(bytes));
+    let limit = (bytes.len() as u64).saturating_mul(MAX_RATIO).clamp(FREE_INFLATED, MAX_INFLATED);
+    let raw = inflate_with(flate2::read::DeflateDecoder::new(bytes), limit);
     let (data, whole) = match raw {
-        (data, false) if data.is_empty() => inflate_with(flate2::read::ZlibDecoder::new(bytes)),
+        (data, false) if data.is_empty() => inflate_with(flate2::read::ZlibDecoder::new(bytes), limit),
         other => other,
     };
-    if data.len() as u64 > MAX_INFLATED {
-        return Err(ReadError::TooLarge { limit_mib: MAX_INFLATED >> 20 });
+    if data.len() as u64 > limit {
+        return Err(ReadError::TooLarge { limit_mib: limit >> 20 });
     }
     if whole || (options.partial && !data.is_empty()) { Ok(data) } else { Err(ReadError::Deflate) }
 }
 
-fn inflate_with(reader: impl Read) -> (Vec<u8>, bool) {
+fn inflate_with(reader: impl Read, limit: u64) -> (Vec<u8>, bool) {
     let mut data = Vec::new();
-    let whole = reader.take(MAX_INFLATED + 1).read_to_end(&mut data).is_ok();
+    let whole = reader.take(limit + 1).read_to_end(&mut data).is_ok();
     (data, whole)
 }

@@ -16,5 +16,5 @@ pub use dictionary::{keyword, tag_of, vr_of};
 pub use file::{File, Meta, ReadError, ReadOptions, Syntax, read, with_header};
 pub use header::{Digest, header, pixel_digest};
 pub use parse::is_pixel_data;
-pub use tree::{Refusal, Tree, decoded_digest, read_tree};
+pub use tree::{Directory, Refusal, Tree, decoded_digest, read_tree};
 pub use write::write;

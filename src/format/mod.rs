@@ -3,4 +3,5 @@
 pub mod nifti;
 pub mod nrrd;
 pub mod ratings;
+pub mod seg;
 pub mod table;

@@ -381,13 +381,12 @@ impl<'a> Columns<'a> {
     /// The rating of a row of a long table.
     fn said(&self, row: usize, of: &mut RowOf) -> Result<(), RatingsError> {
         let Some(value) = self.cell("value", row) else { return Ok(()) };
-        let name = self.cell("name", row).unwrap_or("rating");
-        if !self.in_words.contains(&plain(name)) {
+        let named_value = self.by.get("value").copied().filter(|n| plain(n) != "value").unwrap_or("rating");
+        let name = self.cell("name", row).unwrap_or(named_value);
+        if !self.in_words.contains(&plain(name)) && (is_nothing(value) || is_found(value)) {
             of.nothing |= is_nothing(value);
             of.found |= is_found(value);
-            if of.nothing || of.found {
-                return Ok(());
-            }
+            return Ok(());
         }
         if identifies(name) {
             return Err(self.refuse("name", row, "the name of an identifier, not of a rating"));

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::model::geometry;
+
 /// Millimetres by which two affines may differ and still be the same grid.
 const SAME_GRID_MM: f64 = 1e-3;
 
@@ -54,6 +56,12 @@ impl Grid {
     pub fn with_affine(mut self, affine: [[f64; 4]; 4]) -> Self {
         self.affine = Some(affine);
         self
+    }
+
+    /// The same as a grid in patient space, where its place is known (the affine taken as RAS+).
+    pub fn in_space(&self) -> Option<geometry::Grid> {
+        let shape = self.shape.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        geometry::Grid::from_affine_ras(shape, &self.affine?)
     }
 
     /// Voxels along x, y, z.

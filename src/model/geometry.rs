@@ -148,6 +148,13 @@ impl Grid {
         across.atan2(along).to_degrees()
     }
 
+    /// The grid of an affine (column, row, slice, 1) → millimetres in RAS+.
+    pub fn from_affine_ras(shape: [u32; 3], affine: &[[f64; 4]; 4]) -> Option<Self> {
+        let [x, y, z, _] = affine;
+        let column = |k: usize| [0.0 - x[k], 0.0 - y[k], z[k]];
+        Self::new(shape, column(0), column(1), column(2), column(3))
+    }
+
     /// The 4 × 4 affine (column, row, slice, 1) → millimetres in RAS+, as NIfTI has it.
     pub fn affine_ras(&self) -> [[f64; 4]; 4] {
         let row = |axis: usize, sign: f64| {

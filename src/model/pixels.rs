@@ -180,6 +180,20 @@ impl Samples {
         }
     }
 
+    /// Calls `sink` with every sample as a double (exact for every kind), from first to last.
+    pub fn each(&self, mut sink: impl FnMut(f64)) {
+        match self {
+            Self::U8(v) => v.iter().for_each(|&x| sink(x.into())),
+            Self::I8(v) => v.iter().for_each(|&x| sink(x.into())),
+            Self::U16(v) => v.iter().for_each(|&x| sink(x.into())),
+            Self::I16(v) => v.iter().for_each(|&x| sink(x.into())),
+            Self::U32(v) => v.iter().for_each(|&x| sink(x.into())),
+            Self::I32(v) => v.iter().for_each(|&x| sink(x.into())),
+            Self::F32(v) => v.iter().for_each(|&x| sink(x.into())),
+            Self::F64(v) => v.iter().for_each(|&x| sink(x)),
+        }
+    }
+
     /// Calls `sink` with the samples as little-endian bytes, in blocks, from first to last.
     pub fn little_endian_blocks(&self, mut sink: impl FnMut(&[u8])) {
         if let Self::U8(v) = self {

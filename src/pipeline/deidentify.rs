@@ -149,7 +149,7 @@ impl Deidentify {
 }
 
 fn context(site: &str, trusted: bool) -> Context<'_> {
-    Context { site, pixels: if trusted { Pixels::Trusted } else { Pixels::Unchecked }, known: &[] }
+    Context { site, pixels: if trusted { Pixels::Trusted } else { Pixels::Unchecked }, ..Context::default() }
 }
 
 fn instance(facts: Facts, site: &str, record: LedgerLine) -> NewInstance {
@@ -235,7 +235,11 @@ pub fn explain_reason(code: &str) -> &str {
         "not_dicom" => "not a DICOM file",
         "dicomdir" => "a DICOMDIR: it lists files and is none itself",
         "unreadable" => "the file cannot be read from its medium",
-        "too_large" => "the file is larger than 4 GiB",
+        "too_large" => "the file is larger than 4 GiB, or its archive expands beyond all measure",
+        "unsafe_archive_member" => {
+            "an archive's member that is a trap: a path elsewhere, a link, a device, encrypted"
+        }
+        "archive_unreadable" => "the archive, or its member, cannot be unpacked",
         "truncated" => "the file ends before it is complete",
         "lying_length" => "an element's length reaches beyond what holds it",
         "malformed" => "no element can begin where one should",

@@ -6,6 +6,7 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,13 +15,14 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::archives::{Delivery, Member};
 use super::deidentify::Verdict;
 use super::{Shared, Tally, day_of, now_ms};
 use crate::audit;
 use crate::blob::Staged;
 use crate::catalog::{CatalogError, NewFile, NewInstance};
 use crate::model::What;
-use crate::source::Found;
+use crate::source::{Found, Item};
 
 /// Files of a batch, at most; its transaction stays within 50 ms.
 const BATCH_FILES: usize = 512;
@@ -30,18 +32,27 @@ const BATCH_BYTES: u64 = 256 << 20;
 const BATCH_WAIT: Duration = Duration::from_millis(100);
 /// Found files that may wait for a worker; a full queue slows the source down.
 const WAITING: usize = 64;
-/// A file beyond this is not read into memory.
-const MAX_FILE_BYTES: u64 = 4 << 30;
 
 /// The workers and the committer; ends when it is dropped, after what was handed in is done.
 pub struct Intake {
-    queue: Option<Sender<(Found, Arc<Tally>)>>,
+    queue: Option<Sender<Work>>,
+    /// Where compressed archives are spooled, without a name.
+    received: PathBuf,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// A file for the workers.
+struct Work {
+    found: Found,
+    tally: Arc<Tally>,
+    /// It is a member of an archive.
+    member: Option<Member>,
 }
 
 /// What a worker made of a file.
 struct Dealt {
     found: Found,
+    delivery: Option<Arc<Delivery>>,
     tally: Arc<Tally>,
     sha256: String,
     end: End,
@@ -74,7 +85,8 @@ impl Intake {
         let configured = shared.config().ingest.workers;
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         let workers = if configured == 0 { processors } else { configured };
-        let (queue, found) = bounded::<(Found, Arc<Tally>)>(WAITING);
+        let (queue, found) = bounded::<Work>(WAITING);
+        let received = shared.received();
         let (dealt, batches) = bounded::<Dealt>(BATCH_FILES);
         let mut threads: Vec<JoinHandle<()>> = (0..workers)
             .map(|_| {
@@ -84,13 +96,25 @@ impl Intake {
             .collect();
         let shared = shared.clone();
         threads.push(std::thread::spawn(move || commit_batches(&shared, &batches)));
-        Self { queue: Some(queue), threads }
+        Self { queue: Some(queue), received, threads }
     }
 
-    /// Hands a file in; blocks while the workers are behind. Whether it was taken.
+    /// Hands a file in, of an archive every member; blocks while the workers are behind. Whether it was taken.
     pub fn hand_in(&self, found: Found, tally: &Arc<Tally>) -> bool {
+        match Delivery::open(&found, &self.received) {
+            None => self.send(Work { found, tally: tally.clone(), member: None }),
+            Some(members) => members.into_iter().all(|member| {
+                let (path, bytes) = (member.item.shown(), member.item.bytes());
+                let found = Found { path, bytes, ..found.clone() };
+                self.send(Work { found, tally: tally.clone(), member: Some(member) })
+            }),
+        }
+    }
+
+    fn send(&self, work: Work) -> bool {
+        let tally = work.tally.clone();
         tally.received();
-        let sent = self.queue.as_ref().is_some_and(|queue| queue.send((found, tally.clone())).is_ok());
+        let sent = self.queue.as_ref().is_some_and(|queue| queue.send(work).is_ok());
         if !sent {
             tally.update(|c| c.received -= 1);
         }
@@ -107,24 +131,26 @@ impl Drop for Intake {
     }
 }
 
-fn work(shared: &Shared, queue: &Receiver<(Found, Arc<Tally>)>, out: &Sender<Dealt>) {
-    for (found, tally) in queue {
-        let (sha256, end) = deal(shared, &found);
-        if out.send(Dealt { found, tally, sha256, end }).is_err() {
+fn work(shared: &Shared, queue: &Receiver<Work>, out: &Sender<Dealt>) {
+    for Work { found, tally, member } in queue {
+        let (item, delivery) = match member {
+            Some(member) => (member.item, Some(member.delivery)),
+            None => (Item::File(found.path.clone()), None),
+        };
+        let (sha256, end) = deal(shared, &found, &item);
+        if out.send(Dealt { found, delivery, tally, sha256, end }).is_err() {
             return;
         }
     }
 }
 
 /// Reads, hashes and de-identifies one file.
-fn deal(shared: &Shared, found: &Found) -> (String, End) {
-    let rejected = |reason: &str, detail: String| End::Rejected { reason: reason.into(), detail };
-    if found.bytes > MAX_FILE_BYTES {
-        return (String::new(), rejected("too_large", format!("{} bytes", found.bytes)));
-    }
-    let source = match std::fs::read(&found.path) {
+fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, End) {
+    let source = match item.read() {
         Ok(source) => source,
-        Err(error) => return (String::new(), rejected("unreadable", error.kind().to_string())),
+        Err(error) => {
+            return (String::new(), End::Rejected { reason: error.code().into(), detail: error.to_string() });
+        }
     };
     let sha256 = crate::blob::name_of(&source);
     match shared.catalog.read().series_of_source(&sha256) {
@@ -194,7 +220,12 @@ fn commit(shared: &Shared, mut batch: Vec<Dealt>) {
         }
     }
     let day = day_of(now);
-    let files: Vec<NewFile> = batch.iter().filter_map(|dealt| file_row(dealt, now, &day)).collect();
+    let mut files: Vec<NewFile> = batch.iter().filter_map(|dealt| file_row(dealt, now, &day)).collect();
+    for dealt in &batch {
+        if let Some(delivery) = &dealt.delivery {
+            files.extend(delivery.dealt_with(!matches!(dealt.end, End::Failed(_)), now, &day));
+        }
+    }
     // The catalog has them; without the map they are merely found again and counted as duplicates.
     if let Err(error) = shared.map.put(&files) {
         tracing::error!("the intake map: {error}");

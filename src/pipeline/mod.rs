@@ -9,6 +9,7 @@
 //! ```
 
 mod after;
+mod archives;
 mod assemble;
 mod bus;
 mod check;

@@ -62,6 +62,11 @@ impl Shared {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
+    /// Where what Gantry itself receives lies until the stored copy is safe.
+    pub fn received(&self) -> PathBuf {
+        self.quarantine.with_file_name("received")
+    }
+
     /// Where the copy of a quarantined file lies.
     pub fn quarantined(&self, sha256: &str) -> PathBuf {
         self.quarantine.join(format!("{sha256}.dcm"))

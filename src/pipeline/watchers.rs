@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{Intake, Shared, Tally, settle_sources};
+use super::{Intake, Shared, Tally, archives, settle_sources};
 use crate::config::{After, Inbox, Pixels};
 use crate::model::What;
+use crate::source::archive::is_archive;
 use crate::source::{Mode, WatchFolder, WatchState};
 
 /// Watches every inbox of the configuration.
@@ -107,7 +108,9 @@ pub fn watch(
         rescan: Duration::from_secs(config.ingest.rescan_seconds),
     };
     let knows = |path: &Path, bytes: u64, mtime_ns: i64| {
-        shared.map.knows(&inbox.name, &path.to_string_lossy(), bytes, mtime_ns).unwrap_or(false)
+        let known = |inbox: &str| shared.map.knows(inbox, &path.to_string_lossy(), bytes, mtime_ns);
+        known(&inbox.name).unwrap_or(false)
+            || is_archive(path) && known(&archives::inbox_of(&inbox.name)).unwrap_or(false)
     };
     let mut handed = 0u64;
     folder.run(mode, state, stop, knows, |found| {

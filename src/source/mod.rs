@@ -1,8 +1,11 @@
 //! Where files come from. Every source yields [`Found`] files; each kind is one file here.
 
+pub mod archive;
+mod item;
 mod tree;
 mod watch_folder;
 
+pub use item::{Item, Unreadable, items, read_file};
 pub use tree::{Entry, walk};
 pub use watch_folder::{Mode, WatchFolder, WatchState};
 

@@ -72,7 +72,7 @@ fn planes(
     let unreadable = |why: String| VolumeError::Read(why);
     let found =
         series.instances.get(instance as usize).ok_or_else(|| unreadable("no such instance".into()))?;
-    let bytes = source.read(found).map_err(|e| unreadable(e.kind().to_string()))?;
+    let bytes = source.read(found).map_err(|e| unreadable(e.to_string()))?;
     let file = dicom::read(&bytes, ReadOptions::default()).map_err(|e| unreadable(e.to_string()))?;
     let refused = |e: PixelError| VolumeError::Pixels(e.to_string());
     let reader = codec::open(&file).map_err(refused)?;

@@ -123,7 +123,7 @@ impl Volume {
             return None;
         }
         let mut values = Vec::with_capacity(samples.len());
-        unify::each(samples, &mut |v| values.push((v * self.slope + self.intercept) as f32));
+        samples.each(|v| values.push((v * self.slope + self.intercept) as f32));
         Some(Samples::F32(values))
     }
 
@@ -139,7 +139,7 @@ impl Volume {
             }
         };
         match &self.voxels {
-            Voxels::Grey(samples) => unify::each(samples, &mut add),
+            Voxels::Grey(samples) => samples.each(&mut add),
             Voxels::Rgb(pixels) => pixels.as_flattened().iter().for_each(|v| add(f64::from(*v))),
         }
         (n > 0).then(|| Figures { min, max, mean: sum / n as f64 })

@@ -35,20 +35,6 @@ pub struct Plane {
     pub rescale: [f64; 2],
 }
 
-/// Calls `sink` with every sample.
-pub fn each(samples: &Samples, sink: &mut impl FnMut(f64)) {
-    match samples {
-        Samples::U8(v) => v.iter().for_each(|x| sink((*x).into())),
-        Samples::I8(v) => v.iter().for_each(|x| sink((*x).into())),
-        Samples::U16(v) => v.iter().for_each(|x| sink((*x).into())),
-        Samples::I16(v) => v.iter().for_each(|x| sink((*x).into())),
-        Samples::U32(v) => v.iter().for_each(|x| sink((*x).into())),
-        Samples::I32(v) => v.iter().for_each(|x| sink((*x).into())),
-        Samples::F32(v) => v.iter().for_each(|x| sink((*x).into())),
-        Samples::F64(v) => v.iter().for_each(|x| sink(*x)),
-    }
-}
-
 /// Joins slices of `pixels` pixels each. Integers stay integers: rescaled where that is exact, else as they are
 /// stored with the slope and intercept that all have in common; floats only where slices differ in an inexact rescale.
 pub fn unify(planes: Vec<Plane>, pixels: usize) -> Result<(Voxels, f64, f64), VolumeError> {
@@ -104,7 +90,7 @@ fn range(planes: &[Grey], apply: bool) -> (f64, f64) {
     let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
     for (samples, [slope, intercept]) in planes {
         let (slope, intercept) = if apply { (*slope, *intercept) } else { (1.0, 0.0) };
-        each(samples, &mut |v| {
+        samples.each(|v| {
             let v = v * slope + intercept;
             (min, max) = (min.min(v), max.max(v));
         });
@@ -173,7 +159,7 @@ impl Kind {
                         Samples::$kind(v) if !apply || (slope == 1.0 && intercept == 0.0) => all.extend(v),
                         other => {
                             let (slope, intercept) = if apply { (slope, intercept) } else { (1.0, 0.0) };
-                            each(&other, &mut |v| all.push((v * slope + intercept) as $t));
+                            other.each(|v| all.push((v * slope + intercept) as $t));
                         }
                     }
                 }

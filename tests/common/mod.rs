@@ -1,6 +1,7 @@
 //! What every integration test shares.
 #![allow(dead_code, missing_docs)]
 
+pub mod files;
 pub mod series;
 
 use std::io::Write as _;

@@ -21,7 +21,7 @@ CREATE TABLE read (
   started_ms    INTEGER,
   finished_ms   INTEGER,
   imported_ms   INTEGER NOT NULL,
-  superseded_by INTEGER                   -- the read that has replaced it; reads are never changed
+  superseded_by INTEGER                   -- the read that has replaced it; what a read says is never changed
 );
 CREATE UNIQUE INDEX read_current ON read (item, reader, structure, guideline) WHERE superseded_by IS NULL;
 CREATE INDEX read_reader ON read (reader, structure);

@@ -76,6 +76,18 @@ impl<'a> FrameMap<'a> {
         self.fragments.iter().map(|f| f.len() as u64).sum()
     }
 
+    /// Whether the fragments hold these frames and nothing else: no frame more, no fragment without bytes, nothing
+    /// behind a frame but what makes its length even.
+    pub(super) fn is_exact(&self, declared: usize) -> bool {
+        let whole = |index: usize| {
+            let parts = self.fragments.get(self.starts[index]..self.starts[index + 1]).unwrap_or_default();
+            let told = self.lengths.as_ref().and_then(|l| l.get(index)).copied().unwrap_or(0);
+            let there: u64 = parts.iter().map(|p| p.len() as u64).sum();
+            told == 0 || there <= told.saturating_add(1)
+        };
+        self.frames() <= declared && (0..self.frames()).all(whole)
+    }
+
     /// The encoded bytes of frame `index`.
     pub(super) fn frame(&self, index: usize) -> Option<Cow<'a, [u8]>> {
         let (first, end) = (*self.starts.get(index)?, *self.starts.get(index + 1)?);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{FrameReader, PixelError, PixelSource, frames};
 use crate::dicom::{DataSet, Element, File, Syntax, Value};
 use crate::model::pixels::{Photometric, PixelLayout, SampleKind};
-use crate::model::{Tag, Vr, tags};
+use crate::model::{Tag, tags};
 
 /// The layout that a data set declares for its pixel data.
 ///
@@ -63,9 +63,9 @@ pub fn open<'a>(file: &'a File<'_>) -> Result<FrameReader<'a>, PixelError> {
         },
         Value::Items(_) | Value::Unread(_) => return Err(PixelError::NoPixels),
     };
-    // Words of 32 bits were swapped as such; only those written as 16-bit words need more.
-    let whole_words = file.syntax.uid == Syntax::EXPLICIT_BE && element.vr == Vr::OL;
-    frames(&layout, if whole_words { Syntax::EXPLICIT_LE } else { &file.syntax.uid }, source)
+    // The reader has turned every word.
+    let turned = file.syntax.uid == Syntax::EXPLICIT_BE;
+    frames(&layout, if turned { Syntax::EXPLICIT_LE } else { &file.syntax.uid }, source)
 }
 
 fn pixel_element<'s, 'a>(set: &'s DataSet<'a>) -> Result<(&'s Element<'a>, SampleKind), PixelError> {

@@ -16,6 +16,7 @@ mod jpegls;
 mod marker;
 mod native;
 mod rle;
+mod strip;
 mod syntax;
 
 use std::borrow::Cow;
@@ -27,6 +28,7 @@ use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
 pub use error::{Note, PixelError};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use instance::{layout, open};
+pub use strip::strip;
 pub use syntax::{Codec, RLE_LOSSLESS, Syntax, syntax, syntaxes};
 
 use canonical::{Data, Decoded, SignBit};
@@ -44,8 +46,7 @@ const MAX_EXPANSION: u64 = 1000;
 /// Where an instance's pixel bytes are.
 #[derive(Clone, Debug)]
 pub enum PixelSource<'a> {
-    /// The value of the element. Deflated data is inflated, big-endian OW swapped as 16-bit words, OF and OD as
-    /// their own.
+    /// The value of the element: deflated data is inflated, big-endian samples are turned to little-endian ones.
     Native(&'a [u8]),
     /// Items of an encapsulated element.
     Encapsulated {
@@ -229,8 +230,13 @@ impl<'a> FrameReader<'a> {
         data.get(range).map(|bytes| (bytes, (first % 8) as usize)).ok_or(short)
     }
 
-    /// Decodes frame `index` (from 0) to canonical samples.
+    /// Decodes frame `index` (from 0) to canonical samples. A decoder that panics is an error of this frame alone.
     pub fn decode_frame(&self, index: u32) -> Result<Frame, PixelError> {
+        let decode = AssertUnwindSafe(|| self.decode_unguarded(index));
+        catch_unwind(decode).unwrap_or(Err(PixelError::Defect(self.syntax.name)))
+    }
+
+    fn decode_unguarded(&self, index: u32) -> Result<Frame, PixelError> {
         let mut notes = Vec::new();
         let samples = match &self.store {
             Store::Native(data) => {
@@ -240,8 +246,7 @@ impl<'a> FrameReader<'a> {
             Store::Frames(_) => {
                 let encoded = self.encoded_frame(index)?;
                 self.check_size(encoded.len() as u64)?;
-                let decode = AssertUnwindSafe(|| self.decode_encoded(&encoded, &mut notes));
-                catch_unwind(decode).unwrap_or(Err(PixelError::Defect(self.syntax.name)))?
+                self.decode_encoded(&encoded, &mut notes)?
             }
         };
         Ok(Frame {
@@ -255,7 +260,6 @@ impl<'a> FrameReader<'a> {
 
     fn order(&self) -> Order {
         match self.syntax.uid {
-            "1.2.840.10008.1.2.2" => Order::BigSwappedAsWords,
             "1.2.840.113619.5.2" => Order::Big,
             _ => Order::Little,
         }

@@ -10,8 +10,6 @@ use super::{PixelError, colour};
 pub(super) enum Order {
     /// Little-endian samples.
     Little,
-    /// Big-endian OW, swapped as 16-bit words: 32-bit samples have their words the wrong way round.
-    BigSwappedAsWords,
     /// Big-endian samples in a little-endian data set (GE's private syntax).
     Big,
 }
@@ -84,9 +82,7 @@ pub(super) fn decode(
             fit(all, layout, layout.significant_bits())?
         }
         (SampleKind::Integer, 32) => {
-            let turn = if order == Order::BigSwappedAsWords { 16 } else { 0 };
-            let word = |bytes| u32::from_le_bytes(bytes).rotate_left(turn);
-            let all = planes(words(data, count, swap, word), layout, pixels, samples);
+            let all = planes(words(data, count, swap, u32::from_le_bytes), layout, pixels, samples);
             fit(all, layout, layout.significant_bits())?
         }
         _ => return Err(PixelError::Layout("Bits Allocated is none of 1, 8, 16, 32")),

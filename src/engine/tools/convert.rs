@@ -78,10 +78,7 @@ pub fn load(
     if let Some(finding) = forbidden(&findings, stack) {
         return Err((finding.check.to_string(), finding.message.clone()));
     }
-    let read = |instance: &Instance| {
-        let path = gathered.tree.path(instance.header.source).ok_or(io::ErrorKind::NotFound)?;
-        fs::read(path)
-    };
+    let read = |instance: &Instance| gathered.tree.read(instance.header.source).map_err(io::Error::other);
     let volume = volume::load(series, &series.stacks[stack], &read).map_err(|error| {
         let text = error.to_string();
         let (check, message) = text.split_once(": ").unwrap_or(("unreadable", &text));

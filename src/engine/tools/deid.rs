@@ -1,5 +1,7 @@
 //! De-identifies a tree of files into another, streaming: memory holds a batch, never the tree.
 
+mod known;
+
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -10,8 +12,11 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::deid::{Context, Deidentifier, Outcome, Pixels, Reason, Record};
+use crate::deid::{Context, Deidentifier, Known, Nobody, Outcome, Pixels, Reason, Record};
 use crate::model::text;
+use crate::source::archive::MemberError;
+use crate::source::{Item, Unreadable, items};
+use known::StudyNames;
 
 /// A batch ends at this many source bytes or files.
 const BATCH_BYTES: u64 = 48 << 20;
@@ -66,6 +71,9 @@ pub enum DeidError {
     /// Input, output or map lie in each other, or the output holds something else.
     #[error("{0}")]
     Usage(&'static str),
+    /// The system has no room for what the first pass must remember.
+    #[error("there is no room to remember whom the studies name (temporary files need space)")]
+    Known,
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(io::ErrorKind),
@@ -108,14 +116,17 @@ pub fn run(
     let mut map = places.map_file()?;
     let mut names = Names::default();
     let mut summary = Summary::default();
+    let gathered =
+        if input.is_dir() { Some(StudyNames::gather(deidentifier, Walk::new(&input))?) } else { None };
+    let known = gathered.as_ref().map_or(&Nobody as &dyn Known, |g| g);
     let mut walk = Walk::new(&input);
     loop {
         let batch = walk.batch();
         if batch.is_empty() {
             break;
         }
-        let context = Context { site: options.site, pixels: options.pixels, known: &[] };
-        let outcomes: Vec<Outcome> = batch.par_iter().map(|path| one(deidentifier, path, &context)).collect();
+        let context = Context { site: options.site, pixels: options.pixels, known };
+        let outcomes: Vec<Outcome> = batch.par_iter().map(|item| one(deidentifier, item, &context)).collect();
         let named: Vec<Option<String>> = outcomes.iter().map(|o| names.of(o)).collect();
         if let Some(output) = &places.output {
             outcomes.par_iter().zip(&named).try_for_each(|(outcome, name)| match (outcome, name) {
@@ -123,13 +134,14 @@ pub fn run(
                 _ => Ok(()),
             })?;
         }
-        for ((path, outcome), name) in batch.iter().zip(&outcomes).zip(&named) {
+        for ((item, outcome), name) in batch.iter().zip(&outcomes).zip(&named) {
+            let path = item.shown();
             summary.count(outcome);
             let (status, reason, detail, record) = parts(outcome);
             let line = LedgerLine { output: name.as_deref(), status, reason, detail, record };
             put_line(&mut ledger, &line)?;
             let source = path.strip_prefix(&input).ok().filter(|p| !p.as_os_str().is_empty());
-            let source = source.or(path.file_name().map(Path::new)).unwrap_or(path).to_string_lossy();
+            let source = source.or(path.file_name().map(Path::new)).unwrap_or(&path).to_string_lossy();
             put_line(&mut map, &MapLine { source: &source, output: name.as_deref(), status, reason })?;
         }
         progress(summary.instances);
@@ -157,15 +169,30 @@ impl Summary {
     }
 }
 
-fn one(deidentifier: &Deidentifier, path: &Path, context: &Context<'_>) -> Outcome {
-    let Ok(bytes) = fs::read(path) else {
-        return deidentifier.refuse(Reason::Unreadable, "the file cannot be read");
+fn one(deidentifier: &Deidentifier, item: &Item, context: &Context<'_>) -> Outcome {
+    let bytes = match item.read() {
+        Ok(bytes) => bytes,
+        Err(error) => return deidentifier.refuse(reason_of(&error), &error.to_string()),
     };
     // A defect in reading one file must not take the others with it.
     std::panic::catch_unwind(|| deidentifier.process(&bytes, context)).unwrap_or_else(|_| {
         deidentifier
             .refuse(Reason::CannotBeMadeSafe, "the de-identification failed on it; a defect of Gantry")
     })
+}
+
+/// Why an item that cannot be read is rejected.
+fn reason_of(error: &Unreadable) -> Reason {
+    match error {
+        Unreadable::TooLarge => Reason::TooLarge,
+        Unreadable::Member(member) => match member {
+            MemberError::Unsafe(_) => Reason::UnsafeArchiveMember,
+            MemberError::TooLarge => Reason::TooLarge,
+            MemberError::Method | MemberError::Damaged | MemberError::Empty => Reason::ArchiveUnreadable,
+            MemberError::Io(_) => Reason::Unreadable,
+        },
+        Unreadable::Io(_) => Reason::Unreadable,
+    }
 }
 
 type Parts<'o> = (&'static str, Option<&'static str>, Option<&'o str>, &'o Record);
@@ -375,28 +402,40 @@ fn sweep(instances: &Path, names: &Names) -> io::Result<()> {
     Ok(())
 }
 
-/// Regular files below a folder in the order of their names, without following links.
+/// Regular files below a folder in the order of their names, without following links; archives member by member.
 struct Walk {
-    /// Files and folders still to be looked at, the next one last.
-    pending: Vec<(PathBuf, bool)>,
+    /// What is still to be looked at, the next one last.
+    pending: Vec<Pending>,
     unreadable: u64,
+}
+
+enum Pending {
+    Folder(PathBuf),
+    File(PathBuf),
+    Item(Item),
 }
 
 impl Walk {
     fn new(root: &Path) -> Self {
-        Self { pending: vec![(root.to_path_buf(), root.is_dir())], unreadable: 0 }
+        let first = if root.is_dir() { Pending::Folder(root.into()) } else { Pending::File(root.into()) };
+        Self { pending: vec![first], unreadable: 0 }
     }
 
-    fn batch(&mut self) -> Vec<PathBuf> {
+    fn batch(&mut self) -> Vec<Item> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         while batch.len() < BATCH_FILES && bytes < BATCH_BYTES {
-            let Some((path, is_dir)) = self.pending.pop() else { break };
-            if is_dir {
-                self.open(&path);
-            } else {
-                bytes += fs::symlink_metadata(&path).map_or(0, |m| m.len());
-                batch.push(path);
+            match self.pending.pop() {
+                None => break,
+                Some(Pending::Folder(path)) => self.open(&path),
+                Some(Pending::File(path)) => {
+                    let found = items(&path, &std::env::temp_dir());
+                    self.pending.extend(found.into_iter().rev().map(Pending::Item));
+                }
+                Some(Pending::Item(item)) => {
+                    bytes += item.bytes();
+                    batch.push(item);
+                }
             }
         }
         batch
@@ -415,6 +454,7 @@ impl Walk {
             })
             .collect();
         found.sort_unstable_by(|a, b| b.0.cmp(&a.0));
-        self.pending.extend(found);
+        let pending = |(path, is_dir)| if is_dir { Pending::Folder(path) } else { Pending::File(path) };
+        self.pending.extend(found.into_iter().map(pending));
     }
 }

@@ -1,12 +1,13 @@
 //! Compares two label files structure by structure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use crate::format::nifti::{Nifti, NiftiError};
+use super::label::{LabelError, LabelFile};
+use crate::format::seg::SegError;
 use crate::format::table::{Row, TableError, write_rows};
 use crate::measure::estimate::Estimate;
 use crate::measure::grid::{Grid, GridError, Label, Labels};
@@ -138,8 +139,11 @@ pub enum MeasureError {
         /// Which.
         path: PathBuf,
         /// Why.
-        error: NiftiError,
+        error: LabelError,
     },
+    /// A segmentation that does not lie on the voxels of the other.
+    #[error("the labels cannot be compared voxel by voxel: {0}")]
+    Place(SegError),
     /// Labelmaps that do not lie on the same grid.
     #[error("the labelmaps cannot be compared voxel by voxel: {0}")]
     Grid(#[from] GridError),
@@ -151,14 +155,43 @@ pub enum MeasureError {
 /// Where a file is no labelmap, or they lie on different grids (they are not resampled).
 pub fn run(a: &Path, b: &Path, options: &Options) -> Result<Report, MeasureError> {
     let (a, b) = rayon::join(|| read(a), || read(b));
-    let ((grid, a), (other, b)) = (a?, b?);
-    grid.check_same(&other)?;
-    Ok(compare(&grid, &a, &b, options))
+    match (a?, b?) {
+        (LabelFile::Map(grid, a), LabelFile::Map(other, b)) => {
+            grid.check_same(&other)?;
+            Ok(compare(&grid, &a, &b, options))
+        }
+        (a, b) => placed(&a, &b, options),
+    }
 }
 
-fn read(path: &Path) -> Result<(Grid, Labels), MeasureError> {
-    let labels = Nifti::read(path).and_then(Nifti::into_labels);
-    labels.map_err(|error| MeasureError::File { path: path.to_owned(), error })
+fn read(path: &Path) -> Result<LabelFile, MeasureError> {
+    LabelFile::read(path).map_err(|error| MeasureError::File { path: path.to_owned(), error })
+}
+
+/// Compares where at least one side is a segmentation: both are put on the voxels of the map, or on the smallest grid
+/// that holds both segmentations.
+fn placed(a: &LabelFile, b: &LabelFile, options: &Options) -> Result<Report, MeasureError> {
+    let grid = a.common_grid(b).map_err(MeasureError::Place)?;
+    let [nx, ny, nz] = grid.shape.map(|n| n as usize);
+    let measured = Grid::new([nx, ny, nz], grid.step_mm())?.with_affine(grid.affine_ras());
+    let whole = |file: &LabelFile| file.labels(&grid).map_err(MeasureError::Place);
+    if let (Some(a), Some(b)) = (whole(a)?, whole(b)?) {
+        return Ok(compare(&measured, &a, &b, options));
+    }
+    // Segments overlap: one at a time.
+    let numbers: BTreeSet<u32> = a.present().into_iter().chain(b.present()).collect();
+    let mut report = Report { structures: Vec::new(), convention: options.convention.name() };
+    for number in numbers {
+        let mask = |file: &LabelFile| file.mask(number, &grid).map_err(MeasureError::Place);
+        let (a, b) = (mask(a)?, mask(b)?);
+        for pair in overlap::pairs(&measured, &a, &b) {
+            let mut named = structure(&measured, &a, &b, &pair, options);
+            named.label = number;
+            named.name = options.names.get(&number).cloned().unwrap_or_else(|| number.to_string());
+            report.structures.push(named);
+        }
+    }
+    Ok(report)
 }
 
 /// Compares two labelmaps on one grid.
@@ -175,12 +208,7 @@ pub fn compare(grid: &Grid, a: &Labels, b: &Labels, options: &Options) -> Report
         (U32(a), U16(b)) => structures(grid, a, b, options),
         (U32(a), U32(b)) => structures(grid, a, b, options),
     };
-    let convention = match options.convention {
-        Convention::Surfel => "surfel",
-        Convention::Voxel => "voxel",
-        Convention::Mesh => "mesh",
-    };
-    Report { structures, convention }
+    Report { structures, convention: options.convention.name() }
 }
 
 fn structures<A: Label, B: Label>(grid: &Grid, a: &[A], b: &[B], options: &Options) -> Vec<Structure> {

@@ -5,6 +5,7 @@ pub mod convert;
 pub mod deid;
 pub mod drift;
 pub mod gather;
+pub mod label;
 pub mod measure;
 mod picture;
 pub mod qc;

@@ -1,7 +1,5 @@
 //! `qc`: the automated checks on whatever lies below some paths.
 
-use std::fs;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -105,20 +103,17 @@ fn line(series: &Series, finding: Finding) -> Line {
 /// Statistics of the pixels of a series.
 fn statistics(gathered: &Gathered, series: &Series, done: &AtomicU64) -> SeriesPixels {
     let of = |(i, instance): (usize, &crate::series::Instance)| {
-        let found = gathered.tree.path(instance.header.source).and_then(|path| instance_statistics(&path));
+        let found = instance_statistics(gathered, instance.header.source);
         done.fetch_add(1, Ordering::Relaxed);
         found.map(|f| (i as u32, f))
     };
     series.instances.par_iter().enumerate().filter_map(of).collect()
 }
 
-/// Statistics of every frame of a file; `None` where it has no pixel data.
-pub fn instance_statistics(path: &Path) -> Option<InstancePixels> {
-    match fs::read(path) {
+/// Statistics of every frame of file `source`; `None` where it has no pixel data.
+pub fn instance_statistics(gathered: &Gathered, source: u32) -> Option<InstancePixels> {
+    match gathered.tree.read(source) {
         Ok(bytes) => qc::statistics(&bytes),
-        Err(error) => Some(InstancePixels {
-            error: Some(format!("cannot be read: {}", error.kind())),
-            ..InstancePixels::default()
-        }),
+        Err(error) => Some(InstancePixels { error: Some(error.to_string()), ..InstancePixels::default() }),
     }
 }

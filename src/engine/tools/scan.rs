@@ -1,8 +1,7 @@
 //! `scan`: what lies below some paths, series by series.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,6 +9,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::gather::Gathered;
+pub use crate::dicom::Directory;
 use crate::dicom::codec::{self, PixelError};
 use crate::dicom::{self, ReadOptions};
 use crate::model::{Finding, Severity};
@@ -126,7 +126,7 @@ fn line<'a>(series: &'a Series, stack: &'a Stack, findings: Vec<FindingLine>) ->
 /// The last line of `scan`.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    /// Regular files.
+    /// Regular files; archives count by member.
     pub files: u64,
     /// Files that are instances.
     pub dicom: u64,
@@ -163,7 +163,7 @@ pub fn summary(gathered: &Gathered, findings: u64, elapsed_ms: u64) -> Summary {
 }
 
 /// What identifies the pixels of one file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct InstanceLine {
     /// The file.
     pub path: String,
@@ -185,10 +185,10 @@ pub struct InstanceLine {
     pub reason: Option<&'static str>,
 }
 
-/// The pixels of a file; `None` where it has none.
-pub fn instance(path: &Path) -> Option<InstanceLine> {
+/// The pixels of file `source`; `None` where it has none.
+pub fn instance(gathered: &Gathered, source: u32) -> Option<InstanceLine> {
     let line = InstanceLine {
-        path: path.to_string_lossy().into_owned(),
+        path: gathered.tree.path(source)?.to_string_lossy().into_owned(),
         sop_uid: None,
         frames: None,
         pixels_sha256: None,
@@ -198,14 +198,21 @@ pub fn instance(path: &Path) -> Option<InstanceLine> {
         error: None,
         reason: None,
     };
-    let failed = |line: InstanceLine, why: String| Some(InstanceLine { error: Some(why), ..line });
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) => return failed(line, format!("cannot be read: {}", error.kind())),
-    };
-    let file = match dicom::read(&bytes, ReadOptions::default()) {
+    match gathered.tree.read(source) {
+        Ok(bytes) => {
+            let failed = line.clone();
+            // A defect in decoding one file must not take the others with it.
+            catch_unwind(AssertUnwindSafe(|| decoded(&bytes, line)))
+                .unwrap_or_else(|_| Some(failed.failed(PixelError::Defect("pixel").to_string())))
+        }
+        Err(error) => Some(line.failed(error.to_string())),
+    }
+}
+
+fn decoded(bytes: &[u8], line: InstanceLine) -> Option<InstanceLine> {
+    let file = match dicom::read(bytes, ReadOptions::default()) {
         Ok(file) => file,
-        Err(error) => return failed(line, error.to_string()),
+        Err(error) => return Some(line.failed(error.to_string())),
     };
     let sop_uid = file.dataset.ascii(crate::model::tags::SOP_INSTANCE_UID).map(Into::into);
     let line = InstanceLine { sop_uid, ..line };
@@ -223,7 +230,13 @@ pub fn instance(path: &Path) -> Option<InstanceLine> {
                 ..line
             })
         }
-        Err(error) => failed(line, error.to_string()),
+        Err(error) => Some(line.failed(error.to_string())),
+    }
+}
+
+impl InstanceLine {
+    fn failed(self, why: String) -> Self {
+        Self { error: Some(why), ..self }
     }
 }
 
@@ -239,7 +252,7 @@ pub fn instances(gathered: &Gathered, done: &AtomicU64, mut give: impl FnMut(Ins
     };
     for some in files.chunks(4 * rayon::current_num_threads()) {
         let decode = |source: &u32| {
-            let line = gathered.tree.path(*source).and_then(|path| instance(&path));
+            let line = instance(gathered, *source);
             done.fetch_add(1, Ordering::Relaxed);
             line
         };

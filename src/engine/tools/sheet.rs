@@ -16,10 +16,7 @@ use crate::volume::{self, Picture, VolumeError, Voxels};
 /// A slice cannot be decoded, or there is none.
 pub fn draw(gathered: &Gathered, series: &Series, stack: usize) -> Result<Rgb, VolumeError> {
     let stack = &series.stacks[stack];
-    let read = |instance: &Instance| {
-        let path = gathered.tree.path(instance.header.source).ok_or(io::ErrorKind::NotFound)?;
-        fs::read(path)
-    };
+    let read = |instance: &Instance| gathered.tree.read(instance.header.source).map_err(io::Error::other);
     let sheet = Sheet::default();
     let chosen = sheet.selection(stack.slices.len());
     let slices: Vec<(u32, Slice)> = chosen

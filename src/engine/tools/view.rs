@@ -1,6 +1,6 @@
 //! One slice of a file or a folder, for `gantry view`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use super::{PictureError, picture};
@@ -68,14 +68,14 @@ pub fn view(path: &Path, number: Option<u32>) -> Result<Viewed, ViewError> {
     let number = number.unwrap_or(slices / 2 + 1);
     let missing = ViewError::NoSlice { asked: number, slices };
     let place = number.checked_sub(1).and_then(|index| stack.slices.get(index as usize)).ok_or(missing)?;
-    let file = file_of(&tree, series, place.instance).ok_or(ViewError::Nothing(String::new()))?;
-    let bytes =
-        std::fs::read(&file).map_err(|error| ViewError::Io { path: file.display().to_string(), error })?;
+    let bytes = bytes_of(&tree, series, place.instance)?;
     let slice = picture(&bytes, place.frame.saturating_sub(1))?;
     Ok(Viewed { slice, number, slices, series: count })
 }
 
-fn file_of(tree: &Tree, series: &Series, instance: u32) -> Option<PathBuf> {
-    let header = &series.instances.get(instance as usize)?.header;
-    tree.path(header.source)
+fn bytes_of(tree: &Tree, series: &Series, instance: u32) -> Result<Vec<u8>, ViewError> {
+    let found = series.instances.get(instance as usize).ok_or(ViewError::Nothing(String::new()))?;
+    let source = found.header.source;
+    let path = || tree.path(source).unwrap_or_default().display().to_string();
+    tree.read(source).map_err(|error| ViewError::Io { path: path(), error: std::io::Error::other(error) })
 }

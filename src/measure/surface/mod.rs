@@ -40,6 +40,17 @@ pub enum Convention {
     Mesh,
 }
 
+impl Convention {
+    /// Its name, as it is written on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Surfel => "surfel",
+            Self::Voxel => "voxel",
+            Self::Mesh => "mesh",
+        }
+    }
+}
+
 /// Whether the lattice is a volume or a single plane measured as such (contours instead of surfaces).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Extent {

@@ -92,7 +92,7 @@ pub(super) fn decode(data: &[u8], columns: u32, rows: u32, components: u32) -> R
 }
 
 /// The code stream itself: as it is, or from the boxes of a JP2 file.
-fn code_stream(data: &[u8]) -> Result<&[u8], PixelError> {
+pub(super) fn code_stream(data: &[u8]) -> Result<&[u8], PixelError> {
     const START: &[u8] = &[0xFF, 0x4F, 0xFF, 0x51];
     if data.starts_with(START) {
         return Ok(data);

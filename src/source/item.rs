@@ -1,0 +1,114 @@
+//! A file to be read: one on disk, or a member of an archive.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::archive::{Archive, MemberError, is_archive};
+
+/// A file beyond this is not read into memory.
+const MAX_FILE: u64 = 4 << 30;
+/// A file of holes: far more zeros than bytes on the disk. Nothing real is like that.
+const MAX_HOLES: u64 = 64 << 20;
+
+/// A file on disk, or a member of an archive.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// A file.
+    File(PathBuf),
+    /// A member of an archive, by its number there.
+    Member(Arc<Archive>, usize),
+}
+
+/// Why an item cannot be read. Says nothing of its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// The operating system refused.
+    #[error("cannot be read: {0}")]
+    Io(io::ErrorKind),
+    /// Larger than what is read, or made of holes.
+    #[error("the file is larger than 4 GiB, or a hole of that size")]
+    TooLarge,
+    /// A member that is refused.
+    #[error(transparent)]
+    Member(#[from] MemberError),
+}
+
+impl Unreadable {
+    /// A stable identifier for summaries and scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "unreadable",
+            Self::TooLarge => "too_large",
+            Self::Member(error) => error.code(),
+        }
+    }
+}
+
+impl Item {
+    /// The path for people: of a member, that of the archive joined with the member's name.
+    pub fn shown(&self) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::Member(archive, index) => archive.shown(*index),
+        }
+    }
+
+    /// The size of what [`Item::read`] gives, as far as it is known.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::File(path) => path.symlink_metadata().map_or(0, |m| m.len()),
+            Self::Member(archive, index) => archive.members().get(*index).map_or(0, |m| m.bytes),
+        }
+    }
+
+    /// All bytes.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn read(&self) -> Result<Vec<u8>, Unreadable> {
+        match self {
+            Self::File(path) => read_file(path),
+            Self::Member(archive, index) => Ok(archive.read(*index)?),
+        }
+    }
+}
+
+/// All bytes of a regular file.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn read_file(path: &Path) -> Result<Vec<u8>, Unreadable> {
+    let refused = |e: io::Error| Unreadable::Io(e.kind());
+    let file = File::open(path).map_err(refused)?;
+    let metadata = file.metadata().map_err(refused)?;
+    if !metadata.is_file() {
+        return Err(Unreadable::Io(io::ErrorKind::InvalidInput));
+    }
+    let length = metadata.len();
+    let on_disk = metadata.blocks().saturating_mul(512);
+    if length > MAX_FILE || length > MAX_HOLES && on_disk < length / 100 {
+        return Err(Unreadable::TooLarge);
+    }
+    let mut bytes = Vec::with_capacity(length as usize + 1);
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(refused)?;
+    if bytes.len() as u64 > MAX_FILE { Err(Unreadable::TooLarge) } else { Ok(bytes) }
+}
+
+/// What a file stands for: itself, or the members of the archive that it is. A compressed tar is spooled to a nameless
+/// file in `spool`.
+pub fn items(path: &Path, spool: &Path) -> Vec<Item> {
+    if !is_archive(path) || is_dicom(path) {
+        return vec![Item::File(path.into())];
+    }
+    let archive = Arc::new(Archive::open(path, spool));
+    (0..archive.members().len()).map(|index| Item::Member(Arc::clone(&archive), index)).collect()
+}
+
+/// A DICOM file that is named like an archive.
+fn is_dicom(path: &Path) -> bool {
+    let mut mark = [0; 4];
+    File::open(path).and_then(|file| file.read_exact_at(&mut mark, 128)).is_ok() && &mark == b"DICM"
+}
