@@ -54,9 +54,10 @@ impl Scale {
             categories.sort_by(|a, b| a.1.cmp(&b.1));
         }
         let (codes, labels): (Vec<Code>, Vec<String>) = categories.into_iter().unzip();
-        let values = match texts {
-            true => (1..=codes.len()).map(|k| k as f64).collect(),
-            false => codes.iter().map(|c| number(c.1)).collect(),
+        let values = if texts {
+            (1..=codes.len()).map(|k| k as f64).collect()
+        } else {
+            codes.iter().map(|c| number(c.1)).collect()
         };
         let level = level.unwrap_or(if texts { Level::Nominal } else { Level::Ordinal });
         Self { level, continuous: false, labels, values, codes }
