@@ -30,6 +30,7 @@ pub mod source;
 
 // Core: pure, deterministic, no IO, no clock.
 pub mod audit;
+pub mod harmonise;
 pub mod measure;
 pub mod model;
 pub mod render;

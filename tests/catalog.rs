@@ -2,8 +2,10 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use gantry::catalog::{
-    Catalog, CatalogError, Filter, MAX_ATTEMPTS, NewFinding, NewTask, SeriesRecord, Which,
+    Catalog, CatalogError, Filter, MAX_ATTEMPTS, NewFinding, NewTask, Order, SeriesRecord, SortField, Which,
 };
+use gantry::harmonise::Harmonised;
+use proptest::prelude::*;
 use serde_json::json;
 
 fn catalog() -> (tempfile::TempDir, Catalog) {
@@ -140,7 +142,7 @@ fn search_finds_what_the_query_says_and_counts_all_of_it() {
         .unwrap();
     let found = |query: &str| {
         let filter = Filter::parse(query).unwrap();
-        let (rows, total) = catalog.read().search(&filter, "uid", 0, 10).unwrap();
+        let (rows, total) = catalog.read().search(&filter, Order::Uid, 0, 10).unwrap();
         assert_eq!(rows.len() as u64, total);
         rows.into_iter().map(|r| r.uid).collect::<Vec<_>>()
     };
@@ -216,4 +218,164 @@ fn nothing_of_a_failed_transaction_stays() {
     assert!(failed.is_err());
     assert_eq!(catalog.read().series("2.25.1").unwrap(), None);
     assert_eq!(catalog.read().verify_trail().unwrap().0, 0);
+}
+
+/// A value of a small set, so that queries hit.
+fn pick<T: Clone + std::fmt::Debug + 'static>(values: &[T]) -> impl Strategy<Value = T> + use<T> {
+    proptest::sample::select(values.to_vec())
+}
+
+fn any_series() -> impl Strategy<Value = SeriesRecord> {
+    let words = (
+        pick(&["CT", "MR", "ct"]),
+        pick(&[None, Some("CHEST"), Some("Head")]),
+        pick(&[None, Some("Thin chest, low dose"), Some("T1 BRAIN"), Some("Größe 5 %")]),
+        pick(&["A", "B"]),
+        pick(&["subj-1", "subj-2", "subj-3"]),
+        pick(&[None, Some("2023-12-31"), Some("2024-03-05"), Some("2024-06-30")]),
+        pick(&[None, Some("soft"), Some("sharp")]),
+    );
+    let numbers = (
+        pick(&[None, Some(1.25), Some(0.7), Some(5.0), Some(0.0)]),
+        0..4_u64,
+        pick(&[None, Some(1.5), Some(3.0)]),
+        0..3_i64,
+        proptest::option::of(0..3_i32),
+    );
+    (words, numbers).prop_map(|(w, n)| {
+        let mut harmonised = Harmonised::default();
+        if let Some(kernel) = w.6 {
+            harmonised.set_text("kernel", kernel, "test");
+        }
+        if let Some(tesla) = n.2 {
+            harmonised.set_number("field_t", tesla, "test");
+        }
+        SeriesRecord {
+            modality: w.0.into(),
+            body_part: w.1.map(Into::into),
+            description: w.2.map(Into::into),
+            site: w.3.into(),
+            subject: w.4.into(),
+            study_uid: format!("2.25.{}", w.4.len()),
+            study_date: w.5.map(Into::into),
+            spacing_mm: n.0.map(|mm| [0.7, 0.7, mm]),
+            instances: n.1,
+            latest_ms: n.3,
+            number: n.4,
+            state: "checked".into(),
+            harmonised,
+            stacks: "[]".into(),
+            facts: "[]".into(),
+            attributes: "{}".into(),
+            ..SeriesRecord::default()
+        }
+    })
+}
+
+fn any_query() -> impl Strategy<Value = String> {
+    let term = pick(&[
+        "modality:ct",
+        "modality:CT,MR",
+        "body:chest",
+        "body:*e*",
+        "-body:HEAD",
+        "site:a",
+        "subject:subj-1",
+        "subject:SUBJ-1",
+        "slice<=1.25",
+        "slice:0.7..1.25",
+        "-slice>1",
+        "slice:..",
+        "date:2024-01..2024-06",
+        "date<2024",
+        "finding:missing_slices",
+        "-finding:ct_air,missing_slices",
+        "kernel:soft",
+        "field>=3",
+        "\"low dose\"",
+        "bra",
+        "-thin",
+        "größe",
+        "number:1",
+        "instances>2",
+        "series:2.25.99.3",
+        "series:2.25.99.1*",
+    ]);
+    proptest::collection::vec(term, 0..4).prop_map(|terms| terms.join(" "))
+}
+
+fn any_order() -> impl Strategy<Value = Order> {
+    let by = |name: &str, descending| Order::By { field: SortField::named(name).unwrap(), descending };
+    let mut orders =
+        vec![Order::Subject, Order::Newest, Order::Severity, Order::Size, Order::Arrival, Order::Uid];
+    for name in ["slice", "date", "body", "kernel", "study", "series"] {
+        orders.extend([by(name, false), by(name, true)]);
+    }
+    proptest::sample::select(orders)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// The index in memory and SQL are two ways to the same answer, whatever is written in between.
+    #[test]
+    fn memory_and_sql_say_the_same(
+        first in proptest::collection::vec(any_series(), 1..20),
+        later in proptest::collection::vec((0..25_usize, any_series(), 0..3_usize), 0..15),
+        asked in proptest::collection::vec((any_query(), any_order(), 0..6_u64, 1..8_u32), 12),
+    ) {
+        let (_folder, sql) = catalog();
+        let (_folder2, memory) = catalog();
+        let checks = ["missing_slices", "ct_air"];
+        let put = |catalog: &Catalog, at: usize, record: &SeriesRecord, found: usize| {
+            let record = SeriesRecord { uid: format!("2.25.99.{at}"), ..record.clone() };
+            let finding = |check: &&str| NewFinding {
+                check: (*check).into(), version: 1, severity: 2, message: "m".into(), evidence: "{}".into(),
+                slices: "[]".into(),
+            };
+            let findings: Vec<_> = checks.iter().take(found).map(finding).collect();
+            catalog.write(|tx| {
+                tx.put_series(&record)?;
+                tx.put_findings(&record.uid, &findings)
+            }).unwrap();
+        };
+        for (at, record) in first.iter().enumerate() {
+            put(&sql, at, record, at % 3);
+            put(&memory, at, record, at % 3);
+        }
+        memory.warm().unwrap();
+        for (at, record, found) in &later {
+            put(&sql, *at, record, *found);
+            put(&memory, *at, record, *found);
+        }
+        prop_assert!(memory.is_warm() && !sql.is_warm());
+        for (query, order, offset, limit) in &asked {
+            let filter = Filter::parse(query).unwrap();
+            let page = |catalog: &Catalog| catalog.read().search(&filter, *order, *offset, *limit).unwrap();
+            prop_assert_eq!(page(&memory), page(&sql), "{} {:?}", query, order);
+            let facets = |catalog: &Catalog| catalog.read().facets(&filter).unwrap();
+            prop_assert_eq!(facets(&memory), facets(&sql), "{}", query);
+        }
+        for (field, prefix) in [("kernel", "s"), ("body", "ch"), ("subject", ""), ("finding", "m"), ("slice", "1")] {
+            let values = |catalog: &Catalog| catalog.read().complete_value(field, prefix).unwrap();
+            prop_assert_eq!(values(&memory), values(&sql));
+        }
+    }
+}
+
+#[test]
+fn a_failed_transaction_leaves_the_index_as_it_was() {
+    let (_folder, catalog) = catalog();
+    catalog.write(|tx| tx.put_series(&series("2.25.1", "CT", 1.0))).unwrap();
+    catalog.warm().unwrap();
+    let failed: Result<(), CatalogError> = catalog.write(|tx| {
+        tx.put_series(&series("2.25.2", "CT", 1.0))?;
+        Err(CatalogError::Refused("no".into()))
+    });
+    assert!(failed.is_err());
+    let count = || catalog.read().search(&Filter::default(), Order::Subject, 0, 10).unwrap().1;
+    assert_eq!(count(), 1);
+    catalog.write(|tx| tx.set_series_state("2.25.1", "accepted")).unwrap();
+    let accepted = Filter::parse("state:accepted").unwrap();
+    assert_eq!(catalog.read().search(&accepted, Order::Subject, 0, 10).unwrap().1, 1);
 }

@@ -3,13 +3,13 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gantry::deid::table::{self, ProfileOption};
 use gantry::deid::{Context, Deidentifier, Outcome, Pixels, Profile, Reason, Secret};
-use gantry::dicom::{DataSet, Element, File, ReadOptions, Syntax, Value, is_pixel_data, read, write};
+use gantry::dicom::{DataSet, Element, ReadOptions, Syntax, Value, is_pixel_data, read, write};
 use gantry::model::{Tag, Vr, tags};
 
 fn deidentifier() -> Deidentifier {
@@ -192,8 +192,10 @@ fn every_file_of_the_development_set_has_its_true_end() {
         };
         *ends.entry(end.to_string()).or_default() += 1;
     }
-    // One file declares its number of frames with a representation that no reader agrees on.
-    unsafe_files.retain(|f| !f.contains("badVR.dcm"));
+    // One file says that it has "1A" frames.
+    unsafe_files.retain(|f| {
+        !f.ends_with("badVR.dcm: cannot_be_made_safe: (0028,0008) should hold a number and does not")
+    });
     assert!(unsafe_files.is_empty(), "{}", unsafe_files.join("\n"));
     assert!(ends["written"] > 900 && ends["dicomdir"] == 8 && ends["truncated"] >= 2, "{ends:?}");
 }

@@ -3,10 +3,18 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use common::series::{again, ct, framed, slice, with};
+use gantry::harmonise::{self, Attributes, Rules};
+use gantry::measure::grid::Labels;
 use gantry::model::geometry::Orientation;
 use gantry::model::{Finding, Header, Severity};
-use gantry::qc::{self, CHECKS, FrameStats, Input, InstancePixels, SeriesPixels};
+use gantry::qc::protocol::Protocol;
+use gantry::qc::{
+    self, CHECKS, Described, FrameStats, ImageStats, Input, InstancePixels, LABEL_CHECKS, LabelInput, Member,
+    Nearest, Peers, Place, STUDY_CHECKS, SeriesPixels, Settings, Study, Twin,
+};
 use gantry::series::{Series, assemble};
 
 /// Pixels as a scanner makes them: air, tissue, a little noise; no two slices alike.
@@ -18,6 +26,8 @@ fn pixels(series: &Series) -> SeriesPixels {
         sd: 300.0,
         share_at_max: 1e-4,
         digest: i.into(),
+        noise: Some(12.0),
+        sharpness: Some(0.6),
     };
     (0..series.instances.len() as u32)
         .map(|i| (i, InstancePixels { frames: vec![frame(i)], error: None }))
@@ -28,7 +38,7 @@ fn findings(headers: Vec<Header>, change: impl FnOnce(&mut SeriesPixels)) -> Vec
     let series = assemble(headers).remove(0);
     let mut pixels = pixels(&series);
     change(&mut pixels);
-    qc::run(&Input { series: &series, pixels: Some(&pixels) }, |_| true)
+    qc::run(&Input { pixels: Some(&pixels), ..Input::of(&series) }, |_| true)
 }
 
 /// The planted series raises exactly these checks.
@@ -69,7 +79,7 @@ fn every_check_has_its_own_name_and_can_be_switched_off() {
     let mut headers = ct(12);
     headers.remove(5);
     let series = assemble(headers).remove(0);
-    assert!(qc::run(&Input { series: &series, pixels: None }, |c| c != "missing_slices").is_empty());
+    assert!(qc::run(&Input::of(&series), |c| c != "missing_slices").is_empty());
 }
 
 #[test]
@@ -239,4 +249,423 @@ fn pixels_that_are_wrong() {
         (frame.max, frame.share_at_max) = (4095.0, 0.05);
     });
     raises_by_pixels("ct_air", |p| p.values_mut().for_each(|i| i.frames[0].min = 1024.0));
+}
+
+// Checks of what the headers say, and of protocols.
+
+fn about(change: impl FnOnce(&mut Attributes)) -> Described {
+    let mut attributes = Attributes {
+        modality: Some("CT".into()),
+        body_part: Some("CHEST".into()),
+        description: Some("Thorax 1.25 mm".into()),
+        kvp: Some(120.0),
+        thickness_mm: Some(2.5),
+        ..Attributes::default()
+    };
+    change(&mut attributes);
+    let harmonised = harmonise::derive(&attributes, &Rules::default());
+    Described { attributes, harmonised }
+}
+
+/// What is found on a clean series that says this of itself.
+fn found_about(about: &Described, settings: &Settings) -> Vec<Finding> {
+    let series = assemble(ct(12)).remove(0);
+    qc::run(&Input { about: Some(about), settings, ..Input::of(&series) }, |_| true)
+}
+
+fn names(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().map(|f| &*f.check).collect()
+}
+
+#[test]
+fn body_part_conflict() {
+    let nothing = Settings::default();
+    assert_eq!(names(&found_about(&about(|_| ()), &nothing)), [""; 0]);
+    // A heart is in the chest, and a description without a region contradicts nothing.
+    for description in ["Coronary CTA", "1.25 mm B70f"] {
+        let found = found_about(&about(|a| a.description = Some(description.into())), &nothing);
+        assert_eq!(names(&found), [""; 0], "{description}");
+    }
+    let found = found_about(&about(|a| a.description = Some("Head routine".into())), &nothing);
+    assert_eq!(names(&found), ["body_part_conflict"]);
+    assert_eq!(
+        (&found[0].evidence["header"], &found[0].evidence["words"]),
+        (&"chest".into(), &"head".into())
+    );
+}
+
+#[test]
+fn contrast_conflict() {
+    let nothing = Settings::default();
+    let plain = |agent: Option<&str>| {
+        about(|a| {
+            a.description = Some("Chest plain".into());
+            a.contrast_agent = agent.map(Into::into);
+        })
+    };
+    assert_eq!(names(&found_about(&plain(None), &nothing)), [""; 0]);
+    assert_eq!(names(&found_about(&plain(Some("NONE")), &nothing)), [""; 0]);
+    assert_eq!(names(&found_about(&plain(Some("Ultravist 370")), &nothing)), ["contrast_conflict"]);
+}
+
+#[test]
+fn protocol_deviation() {
+    let protocol = Protocol::parse(
+        "name = \"lung\"\n[[expect]]\nmatch = { modality = \"CT\", region = \"chest\" }\n\
+         attributes = { kvp = { one_of = [100.0, 120.0] }, thickness_mm = { max = 2.5 } }\n",
+    )
+    .unwrap();
+    let settings = Settings { protocols: vec![protocol], ..Settings::default() };
+    assert_eq!(names(&found_about(&about(|_| ()), &settings)), [""; 0]);
+    let found = found_about(&about(|a| (a.kvp, a.thickness_mm) = (Some(80.0), Some(5.0))), &settings);
+    assert_eq!(names(&found), ["protocol_deviation"]);
+    assert_eq!(found[0].evidence["deviations"].as_array().unwrap().len(), 2);
+    // Another kind of series is none of the protocol's business.
+    let head = about(|a| {
+        (a.body_part, a.description, a.kvp) = (Some("HEAD".into()), None, Some(80.0));
+    });
+    assert_eq!(names(&found_about(&head, &settings)), [""; 0]);
+}
+
+#[test]
+fn checks_are_set_in_the_configuration() {
+    let qc_of =
+        |text: &str| gantry::config::Config::parse(text, std::path::Path::new("gantry.toml")).unwrap().qc;
+    let set = |text: &str| Settings::new(&qc_of(text), Vec::new());
+    let settings = set("[qc.checks.saturated_intensity]\nthreshold = 0.1\nseverity = \"error\"").unwrap();
+    let series = assemble(ct(12)).remove(0);
+    let run = |share: f64, settings: &Settings| {
+        let mut pixels = pixels(&series);
+        let frame = &mut pixels.get_mut(&3).unwrap().frames[0];
+        (frame.max, frame.share_at_max) = (4095.0, share);
+        qc::run(&Input { pixels: Some(&pixels), settings, ..Input::of(&series) }, |_| true)
+    };
+    assert_eq!(names(&run(0.05, &settings)), [""; 0], "below the threshold that was set");
+    let found = run(0.2, &settings);
+    assert_eq!((names(&found)[0], found[0].severity), ("saturated_intensity", Severity::Error));
+    let off = set("[qc]\noff = [\"saturated_intensity\"]").unwrap();
+    assert_eq!(names(&run(0.2, &off)), [""; 0]);
+    assert!(set("[qc.checks.saturated]\nenabled = false").unwrap_err().contains("no check is called"));
+    assert!(set("[qc.checks.missing_slices]\nthreshold = 1.0").unwrap_err().contains("no threshold"));
+}
+
+#[test]
+fn every_check_of_every_kind_has_its_own_name() {
+    let mut all: Vec<&str> = qc::about_checks().map(|c| c.name).collect();
+    let n = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), n);
+    assert_eq!(n, CHECKS.len() + STUDY_CHECKS.len() + LABEL_CHECKS.len());
+}
+
+// Checks of studies.
+
+/// A member as the checks of a clean study see it; `at` tells its series from others.
+fn member(at: u32) -> Member {
+    let headers =
+        ct(12).into_iter().map(|h| with(h, |c| c.series_uid = Some(format!("1.2.3.4.{at}").into())));
+    let series = assemble(headers).remove(0);
+    let mut pixels = pixels(&series);
+    for (i, instance) in &mut pixels {
+        instance.frames[0].digest = u64::from(at * 100 + i);
+    }
+    let about = about(|a| a.description = Some(format!("Thorax {at}")));
+    Member { site: Some("A".into()), ..Member::of(&series, &about, Some(&pixels)) }
+}
+
+fn in_study(members: &[Member], peers: &Peers) -> Vec<(usize, String, Severity)> {
+    let settings = Settings::default();
+    let found = qc::run_study(&Study { members, peers, settings: &settings }, |_| true);
+    found.into_iter().map(|(at, f)| (at, f.check.into_owned(), f.severity)).collect()
+}
+
+/// The planted study raises exactly these.
+fn raises_in_study(members: &[Member], expected: &[(usize, &str, Severity)]) {
+    let found = in_study(members, &Peers::new());
+    let found: Vec<_> = found.iter().map(|(at, check, severity)| (*at, &**check, *severity)).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn clean_study_is_silent() {
+    raises_in_study(&[member(1), member(2), member(3)], &[]);
+    raises_in_study(&[], &[]);
+}
+
+#[test]
+fn uid_reuse() {
+    let mut members = [member(1), member(2)];
+    members[0].shares_instances = vec![("1.2.3.4.2".into(), 3)];
+    raises_in_study(&members, &[(0, "uid_reuse", Severity::Error)]);
+}
+
+#[test]
+fn study_conflict() {
+    let mut members = [member(1), member(2)];
+    members[1].subjects = ["another".to_string()].into();
+    let both = [(0, "study_conflict", Severity::Error), (1, "study_conflict", Severity::Error)];
+    raises_in_study(&members, &both);
+    let mut members = [member(1), member(2)];
+    members[1].study_date = Some(20_240_102);
+    let both = [(0, "study_conflict", Severity::Warning), (1, "study_conflict", Severity::Warning)];
+    raises_in_study(&members, &both);
+    let mut members = [member(1), member(2)];
+    (members[0].age_years, members[1].age_years) = (Some(60.0), Some(61.0));
+    raises_in_study(&members, &[]);
+    members[1].age_years = Some(70.0);
+    raises_in_study(&members, &both);
+}
+
+#[test]
+fn study_frame_of_reference() {
+    let mut members = [member(1), member(2)];
+    members[1].modality = Some("PT".into());
+    raises_in_study(&members, &[]);
+    members[1].frames_of_reference = ["9.9".to_string()].into();
+    raises_in_study(&members, &[(1, "study_frame_of_reference", Severity::Warning)]);
+    // A label in another frame of reference than its series.
+    let mut members = [member(1), member(2)];
+    (members[1].modality, members[1].is_image) = (Some("SEG".into()), false);
+    members[1].refers_to = vec![members[0].series_uid.clone()];
+    raises_in_study(&members, &[]);
+    members[1].frames_of_reference = ["9.9".to_string()].into();
+    raises_in_study(&members, &[(1, "study_frame_of_reference", Severity::Error)]);
+}
+
+#[test]
+fn doubled_series() {
+    let mut members = [member(1), member(2), member(3)];
+    members[2].stats = members[0].stats.clone();
+    let both = [(0, "doubled_series", Severity::Warning), (2, "doubled_series", Severity::Warning)];
+    raises_in_study(&members, &both);
+}
+
+#[test]
+fn duplicate_pixels() {
+    let twin = |subject: &str, site: &str| Twin {
+        series_uid: "9.9".into(),
+        study_uid: "9".into(),
+        subject: subject.into(),
+        site: site.into(),
+    };
+    let mut members = [member(1)];
+    members[0].twins = vec![twin("another", "B")];
+    raises_in_study(&members, &[(0, "duplicate_pixels", Severity::Error)]);
+    let own = members[0].subjects.iter().next().unwrap().clone();
+    members[0].twins = vec![twin(&own, "A")];
+    raises_in_study(&members, &[(0, "duplicate_pixels", Severity::Warning)]);
+}
+
+#[test]
+fn partial_series() {
+    let mut members = [member(1), member(2)];
+    members[1].plan = members[0].plan.clone();
+    raises_in_study(&members, &[]);
+    let extent = members[1].extent.as_mut().unwrap();
+    (extent.slices, extent.along_mm) = (5, [0.0, 10.0]);
+    raises_in_study(&members, &[(1, "partial_series", Severity::Warning)]);
+    // Another plan, another place and another volume count are other series.
+    let mut other = members.clone();
+    other[1].plan = "other".into();
+    raises_in_study(&other, &[]);
+    let mut other = members.clone();
+    other[1].extent.as_mut().unwrap().along_mm = [100.0, 110.0];
+    raises_in_study(&other, &[]);
+}
+
+#[test]
+fn outliers_among_series_of_the_same_scanner() {
+    let usual = member(1).stats.unwrap();
+    assert!(usual.noise.is_some() && usual.contrast.is_some() && usual.sharpness.is_some());
+    // A scanner with some spread; the values of the series lie in the middle of it.
+    let spread = |i: i32| 1.0 + 0.01 * f64::from(i - 15);
+    let others: Vec<ImageStats> = (0..31)
+        .map(|i| ImageStats {
+            noise: usual.noise.map(|v| v * spread(i)),
+            contrast: usual.contrast.map(|v| v * spread(i)),
+            sharpness: usual.sharpness.map(|v| v * spread(i)),
+            ..usual.clone()
+        })
+        .collect();
+    let with_own = |own: &Member| {
+        let mut all = others.clone();
+        all.extend(own.stats.clone());
+        Peers::from([(usual.kind.clone(), all)])
+    };
+    let clean = member(1);
+    assert_eq!(in_study(std::slice::from_ref(&clean), &with_own(&clean)), []);
+    let planted: [(&str, fn(&mut ImageStats)); 3] = [
+        ("noise_outlier", |s| s.noise = s.noise.map(|v| v * 3.0)),
+        ("contrast_outlier", |s| s.contrast = s.contrast.map(|v| v * 0.2)),
+        ("sharpness_outlier", |s| s.sharpness = s.sharpness.map(|v| v * 0.1)),
+    ];
+    for (check, plant) in planted {
+        let mut odd = member(1);
+        plant(odd.stats.as_mut().unwrap());
+        let found = in_study(std::slice::from_ref(&odd), &with_own(&odd));
+        assert_eq!(found, [(0, check.to_string(), Severity::Warning)]);
+        // Nineteen others say nothing.
+        let few = Peers::from([(usual.kind.clone(), others[..19].to_vec())]);
+        assert_eq!(in_study(std::slice::from_ref(&odd), &few), []);
+    }
+}
+
+// Checks of labels.
+
+/// A labelmap of 20 × 20 × 12 voxels with a ball in its middle.
+fn ball(change: impl FnOnce(&mut dyn FnMut([usize; 3], u8))) -> Vec<u8> {
+    let mut labels = vec![0; 20 * 20 * 12];
+    for (at, label) in labels.iter_mut().enumerate() {
+        let [x, y, z] = [at % 20, at / 20 % 20, at / 400].map(|v| v as f64);
+        let r2 = (x - 9.5).powi(2) + (y - 9.5).powi(2) + (2.0 * (z - 5.5)).powi(2);
+        *label = u8::from(r2 < 49.0);
+    }
+    change(&mut |[x, y, z], value| labels[x + 20 * (y + 20 * z)] = value);
+    labels
+}
+
+fn label_findings(
+    labels: Vec<u8>,
+    names: &[(u32, &str)],
+    outside: Option<&[bool]>,
+    place: &Place,
+) -> Vec<Finding> {
+    let structures = qc::structures([20, 20, 12], &Labels::U8(labels));
+    let names: BTreeMap<u32, String> = names.iter().map(|(n, name)| (*n, (*name).into())).collect();
+    let input = LabelInput {
+        shape: [20, 20, 12],
+        spacing_mm: [1.0, 1.0, 2.0],
+        affine_ras: [
+            [1.0, 0.0, 0.0, -10.0],
+            [0.0, 1.0, 0.0, -10.0],
+            [0.0, 0.0, 2.0, 0.0],
+            [0.0, 0.0, 0.0, 1.0],
+        ],
+        structures: &structures,
+        names: &names,
+        place,
+        outside,
+        settings: &Settings::default(),
+    };
+    qc::run_label(&input, |_| true)
+}
+
+fn raises_on_label(labels: Vec<u8>, names: &[(u32, &str)], expected: &[&str]) -> Vec<Finding> {
+    let found = label_findings(labels, names, None, &Place::On { series_uid: None });
+    let checks: Vec<&str> = found.iter().map(|f| &*f.check).collect();
+    assert_eq!(checks, expected, "{found:#?}");
+    found
+}
+
+#[test]
+fn clean_label_is_silent() {
+    raises_on_label(ball(|_| ()), &[], &[]);
+    raises_on_label(ball(|_| ()), &[(1, "nodule")], &[]);
+    let inside = vec![false; 20 * 20 * 12];
+    assert_eq!(label_findings(ball(|_| ()), &[], Some(&inside), &Place::On { series_uid: None }), []);
+}
+
+#[test]
+fn label_grid() {
+    let nearest = Nearest { series_uid: Some("1.2".into()), shape: [20, 20, 11], corners_mm: 2.0 };
+    let found = label_findings(ball(|_| ()), &[], None, &Place::Nowhere { nearest: Some(nearest) });
+    assert_eq!((names(&found), found[0].severity), (vec!["label_grid"], Severity::Error));
+    let found = label_findings(ball(|_| ()), &[], None, &Place::Unreadable { why: "colour".into() });
+    assert_eq!(names(&found), ["label_grid"]);
+}
+
+#[test]
+fn unknown_and_empty_values() {
+    let found =
+        raises_on_label(ball(|set| set([9, 9, 5], 7)), &[(1, "nodule")], &["unknown_value", "label_holes"]);
+    assert_eq!(found[0].evidence["values"][0]["value"], 7);
+    raises_on_label(vec![0; 20 * 20 * 12], &[], &["empty_label"]);
+    let found = raises_on_label(ball(|_| ()), &[(1, "nodule"), (2, "effusion")], &["empty_label"]);
+    assert_eq!(found[0].evidence["absent"][0], "effusion");
+}
+
+#[test]
+fn label_outside_body() {
+    let on = Place::On { series_uid: None };
+    // Air right of column 12: a part of the ball lies in it.
+    let air: Vec<bool> = (0..20 * 20 * 12).map(|at| at % 20 > 12).collect();
+    let found = label_findings(ball(|_| ()), &[], Some(&air), &on);
+    assert_eq!((names(&found), found[0].severity), (vec!["label_outside_body"], Severity::Warning));
+    let air: Vec<bool> = (0..20 * 20 * 12).map(|at| at % 20 > 5).collect();
+    assert_eq!(label_findings(ball(|_| ()), &[], Some(&air), &on)[0].severity, Severity::Error);
+    // A voxel on the skin is no fault.
+    let air: Vec<bool> = (0..20 * 20 * 12).map(|at| at == 3 + 20 * (9 + 20 * 5)).collect();
+    assert_eq!(label_findings(ball(|_| ()), &[], Some(&air), &on), []);
+}
+
+#[test]
+fn label_islands() {
+    let found = raises_on_label(ball(|set| set([2, 2, 10], 1)), &[], &["label_islands"]);
+    assert_eq!(found[0].evidence["slices"][0], 10);
+}
+
+#[test]
+fn label_holes() {
+    let found = raises_on_label(ball(|set| set([9, 9, 5], 0)), &[], &["label_holes"]);
+    assert_eq!((found[0].severity, &found[0].evidence["volume_mm3"]), (Severity::Info, &2.0.into()));
+    let large = ball(|set| {
+        for x in 7..12 {
+            for y in 7..12 {
+                (4..7).for_each(|z| set([x, y, z], 0));
+            }
+        }
+    });
+    assert_eq!(raises_on_label(large, &[], &["label_holes"])[0].severity, Severity::Warning);
+    // A cup is open.
+    raises_on_label(ball(|set| (9..20).for_each(|y| set([9, y, 5], 0))), &[], &[]);
+}
+
+#[test]
+fn label_border() {
+    let found = raises_on_label(ball(|set| (0..4).for_each(|x| set([x, 9, 5], 1))), &[], &["label_border"]);
+    assert_eq!(found[0].severity, Severity::Warning);
+    let found = raises_on_label(ball(|set| (0..4).for_each(|z| set([9, 9, z], 1))), &[], &["label_border"]);
+    assert_eq!(found[0].severity, Severity::Info, "organs go on beyond the scan");
+}
+
+#[test]
+fn label_skipped_slices() {
+    let without = |slices: std::ops::Range<usize>| {
+        ball(|set| {
+            for z in slices {
+                (0..400).for_each(|at| set([at % 20, at / 20, z], 0));
+            }
+        })
+    };
+    let found = raises_on_label(without(5..6), &[], &["label_skipped_slices"]);
+    assert_eq!(found[0].evidence["slices"], serde_json::json!([5]));
+    // Two lesions far from one another are no lesion with a gap.
+    let mut two = vec![0; 20 * 20 * 12];
+    for x in 3..6 {
+        for y in 3..6 {
+            two[x + 20 * (y + 20 * 3)] = 1;
+            two[x + 10 + 20 * (y + 10 + 20 * 5)] = 1;
+        }
+    }
+    raises_on_label(two, &[], &[]);
+}
+
+#[test]
+fn label_sides() {
+    let two = |left_x: usize, right_x: usize| {
+        let mut labels = vec![0; 20 * 20 * 12];
+        for z in 4..7 {
+            for y in 8..12 {
+                labels[left_x + 20 * (y + 20 * z)] = 1;
+                labels[right_x + 20 * (y + 20 * z)] = 2;
+            }
+        }
+        labels
+    };
+    let names = [(1, "left_lung"), (2, "right_lung")];
+    // RAS+: the patient's left has the smaller coordinate.
+    raises_on_label(two(4, 15), &names, &[]);
+    let found = raises_on_label(two(15, 4), &names, &["label_sides"]);
+    assert_eq!(found[0].severity, Severity::Error);
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use super::Index;
+
 /// Readers that may be open at a time; more callers wait.
 const READERS: usize = 4;
 
@@ -38,11 +40,13 @@ pub struct Catalog {
     people_waiting: AtomicUsize,
     machine_gate: Condvar,
     readers: Pool,
+    index: Index,
 }
 
 /// A read connection in use.
 pub struct Reader<'a> {
     pool: &'a Pool,
+    index: &'a Index,
     connection: Option<Connection>,
 }
 
@@ -68,8 +72,11 @@ impl Catalog {
     /// # Errors
     /// It cannot be opened, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, CatalogError> {
-        let migrations =
-            [include_str!("migrations/0001_catalog.sql"), include_str!("migrations/0002_reads.sql")];
+        let migrations = [
+            include_str!("migrations/0001_catalog.sql"),
+            include_str!("migrations/0002_reads.sql"),
+            include_str!("migrations/0003_search.sql"),
+        ];
         let writer = open_writer(path, &migrations)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
         Ok(Self {
@@ -77,7 +84,34 @@ impl Catalog {
             people_waiting: AtomicUsize::new(0),
             machine_gate: Condvar::new(),
             readers: Pool { idle: Mutex::new(readers), returned: Condvar::new() },
+            index: Index::default(),
         })
+    }
+
+    /// Loads the index of every series into memory, from where searches and facets are answered from then on. A second
+    /// or two for a million series; writers wait for its last step only.
+    ///
+    /// # Errors
+    /// SQLite refuses; SQL answers searches then.
+    pub fn warm(&self) -> Result<(), CatalogError> {
+        if self.index.is_loaded() {
+            return Ok(());
+        }
+        Index::watch(&lock(&self.writer).connection)?;
+        let loaded = {
+            let reader = self.read();
+            let snapshot = reader.connection().unchecked_transaction()?;
+            let loaded = Index::load(&snapshot)?;
+            snapshot.commit()?;
+            loaded
+        };
+        let writer = lock(&self.writer);
+        self.index.publish(loaded, &writer.connection)
+    }
+
+    /// Whether searches are answered from memory.
+    pub fn is_warm(&self) -> bool {
+        self.index.is_loaded()
     }
 
     /// One transaction of machine work: it lets people go first.
@@ -87,7 +121,7 @@ impl Catalog {
     pub fn write<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
         let mut writer = self.machine_turn();
         flush_at_commit(&mut writer, true)?;
-        transact(&mut writer, work)
+        self.transact(&mut writer, work)
     }
 
     /// The writer, once no person waits for it.
@@ -111,7 +145,7 @@ impl Catalog {
     ) -> Result<T, CatalogError> {
         let mut writer = self.machine_turn();
         flush_at_commit(&mut writer, false)?;
-        transact(&mut writer, work)
+        self.transact(&mut writer, work)
     }
 
     /// One transaction on behalf of a person: it goes before machine work.
@@ -124,11 +158,26 @@ impl Catalog {
     ) -> Result<T, CatalogError> {
         self.people_waiting.fetch_add(1, Ordering::AcqRel);
         let mut writer = lock(&self.writer);
-        let result = flush_at_commit(&mut writer, true).and_then(|()| transact(&mut writer, work));
+        let result = flush_at_commit(&mut writer, true).and_then(|()| self.transact(&mut writer, work));
         drop(writer);
         self.people_waiting.fetch_sub(1, Ordering::AcqRel);
         self.machine_gate.notify_all();
         result
+    }
+
+    fn transact<T>(
+        &self,
+        writer: &mut Writer,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>,
+    ) -> Result<T, CatalogError> {
+        let result = {
+            let tx = Tx { tx: writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)? };
+            let result = work(&tx)?;
+            tx.tx.commit()?;
+            result
+        };
+        self.index.follow(&writer.connection);
+        Ok(result)
     }
 
     /// A connection that sees one committed state per statement.
@@ -136,7 +185,7 @@ impl Catalog {
         let mut idle = lock(&self.readers.idle);
         loop {
             if let Some(connection) = idle.pop() {
-                return Reader { pool: &self.readers, connection: Some(connection) };
+                return Reader { pool: &self.readers, index: &self.index, connection: Some(connection) };
             }
             idle = self.readers.returned.wait(idle).unwrap_or_else(PoisonError::into_inner);
         }
@@ -156,6 +205,10 @@ impl Catalog {
 }
 
 impl Reader<'_> {
+    pub(super) fn index(&self) -> &Index {
+        self.index
+    }
+
     pub(super) fn connection(&self) -> &Connection {
         match &self.connection {
             Some(connection) => connection,
@@ -180,16 +233,6 @@ fn flush_at_commit(writer: &mut Writer, flush: bool) -> Result<(), CatalogError>
         writer.flushes = flush;
     }
     Ok(())
-}
-
-fn transact<T>(
-    writer: &mut Writer,
-    work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>,
-) -> Result<T, CatalogError> {
-    let tx = Tx { tx: writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)? };
-    let result = work(&tx)?;
-    tx.tx.commit()?;
-    Ok(result)
 }
 
 /// A panic while the lock was held rolled its transaction back; the connection is sound.

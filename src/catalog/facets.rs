@@ -1,29 +1,38 @@
-//! Facets: how often each value occurs among the series that match.
+//! Facets: how often each value occurs among the series that match. And completion of values.
 
 use rusqlite::{ToSql, params};
 
+use super::fields::{FACETS, Kind, field_named};
 use super::{CatalogError, Filter, Reader};
 
 /// Values a facet shows.
 const VALUES: usize = 50;
-const COLUMNS: &[(&str, &str)] = &[
-    ("modality", "modality"),
-    ("body", "body_part"),
-    ("site", "site"),
-    ("state", "state"),
-    ("vendor", "manufacturer"),
-];
+/// Values that completion offers.
+const COMPLETIONS: usize = 20;
 
 impl Reader<'_> {
-    /// Every facet with its most frequent values.
+    /// Every facet that has values, with the most frequent ones.
     ///
     /// # Errors
     /// SQLite refuses.
     pub fn facets(&self, filter: &Filter) -> Result<Vec<(&'static str, Vec<(String, u64)>)>, CatalogError> {
+        let mut facets = match self.index().facets(self.connection(), filter, VALUES)? {
+            Some(facets) => facets,
+            None => self.facets_by_sql(filter)?,
+        };
+        facets.retain(|(_, values)| !values.is_empty());
+        Ok(facets)
+    }
+
+    fn facets_by_sql(
+        &self,
+        filter: &Filter,
+    ) -> Result<Vec<(&'static str, Vec<(String, u64)>)>, CatalogError> {
         let condition = filter.sql();
         let bound: Vec<&dyn ToSql> = condition.values.iter().map(|v| v as &dyn ToSql).collect();
-        let mut facets = Vec::with_capacity(COLUMNS.len() + 1);
-        for (name, column) in COLUMNS {
+        let mut facets = Vec::with_capacity(FACETS.len() + 1);
+        for name in FACETS {
+            let Some(column) = field_named(name).map(|f| f.column) else { continue };
             let sql = format!(
                 "SELECT {column}, count(*) FROM series WHERE {column} IS NOT NULL AND {} GROUP BY 1 \
                  ORDER BY 2 DESC, 1 LIMIT {VALUES}",
@@ -40,17 +49,31 @@ impl Reader<'_> {
         Ok(facets)
     }
 
-    /// Values of a text field of the query language that begin with `prefix`.
+    /// Values of a field of the query language that begin with `prefix`; none for numbers and dates.
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn complete_value(&self, column: &'static str, prefix: &str) -> Result<Vec<String>, CatalogError> {
-        let sql = format!(
-            "SELECT DISTINCT {column} FROM series WHERE substr({column}, 1, length(?1)) = ?1 COLLATE NOCASE \
-             ORDER BY 1 LIMIT 20"
-        );
+    pub fn complete_value(&self, field: &str, prefix: &str) -> Result<Vec<String>, CatalogError> {
+        let Some(field) = field_named(field) else { return Ok(Vec::new()) };
+        let sql = match field.kind {
+            Kind::Number | Kind::Date => return Ok(Vec::new()),
+            Kind::Finding => "SELECT DISTINCT check_name FROM finding WHERE \
+                 substr(check_name, 1, length(?1)) = ?1 COLLATE NOCASE ORDER BY 1 LIMIT ?2"
+                .to_string(),
+            Kind::Text | Kind::Exact => {
+                if let Some(found) = self.index().complete(field.column, prefix, COMPLETIONS) {
+                    return Ok(found);
+                }
+                let column = field.column;
+                format!(
+                    "SELECT DISTINCT {column} FROM series WHERE substr({column}, 1, length(?1)) = ?1 COLLATE NOCASE \
+                     ORDER BY 1 LIMIT ?2"
+                )
+            }
+        };
         let mut statement = self.connection().prepare_cached(&sql)?;
-        Ok(statement.query_map(params![prefix], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        let values = statement.query_map(params![prefix, COMPLETIONS as i64], |row| row.get(0))?;
+        Ok(values.collect::<Result<_, _>>()?)
     }
 
     fn counted(&self, sql: &str, bound: &[&dyn ToSql]) -> Result<Vec<(String, u64)>, CatalogError> {

@@ -6,10 +6,12 @@
 
 use rusqlite::types::Value;
 
+use super::fields::{FIELDS, Field, Kind, WORDS, field_named, field_names};
+
 /// A parsed query.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
-    terms: Vec<Term>,
+    pub(super) terms: Vec<Term>,
 }
 
 /// Why a query cannot be understood.
@@ -34,13 +36,13 @@ pub enum FilterError {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Term {
-    negated: bool,
-    test: Test,
+pub(super) struct Term {
+    pub(super) negated: bool,
+    pub(super) test: Test,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Test {
+pub(super) enum Test {
     Words(String),
     OneOf(&'static Field, Vec<String>),
     Range(&'static Field, Option<Bound>, Option<Bound>),
@@ -48,55 +50,9 @@ enum Test {
 
 /// One end of a range: its value, and whether it belongs to the range.
 #[derive(Debug, Clone, PartialEq)]
-struct Bound {
-    value: Value,
-    closed: bool,
-}
-
-#[derive(Debug, PartialEq)]
-struct Field {
-    name: &'static str,
-    column: &'static str,
-    kind: Kind,
-}
-
-#[derive(Debug, PartialEq, Clone, Copy)]
-enum Kind {
-    /// Compared without regard to case.
-    Text,
-    Number,
-    /// `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
-    Date,
-    /// A check's name among the findings.
-    Finding,
-}
-
-const FIELDS: &[Field] = &[
-    Field { name: "modality", column: "modality", kind: Kind::Text },
-    Field { name: "body", column: "body_part", kind: Kind::Text },
-    Field { name: "site", column: "site", kind: Kind::Text },
-    Field { name: "state", column: "state", kind: Kind::Text },
-    Field { name: "subject", column: "subject", kind: Kind::Text },
-    Field { name: "study", column: "study_uid", kind: Kind::Text },
-    Field { name: "series", column: "uid", kind: Kind::Text },
-    Field { name: "vendor", column: "manufacturer", kind: Kind::Text },
-    Field { name: "model", column: "model", kind: Kind::Text },
-    Field { name: "finding", column: "", kind: Kind::Finding },
-    Field { name: "date", column: "study_date", kind: Kind::Date },
-    Field { name: "slice", column: "spacing_slice_mm", kind: Kind::Number },
-    Field { name: "pixel", column: "spacing_row_mm", kind: Kind::Number },
-    Field { name: "rows", column: "rows", kind: Kind::Number },
-    Field { name: "columns", column: "columns", kind: Kind::Number },
-    Field { name: "instances", column: "instances", kind: Kind::Number },
-    Field { name: "frames", column: "frames", kind: Kind::Number },
-    Field { name: "number", column: "number", kind: Kind::Number },
-    Field { name: "errors", column: "errors", kind: Kind::Number },
-    Field { name: "warnings", column: "warnings", kind: Kind::Number },
-];
-
-/// Every field's name, for messages and completion.
-pub fn field_names() -> String {
-    FIELDS.iter().map(|f| f.name).collect::<Vec<_>>().join(", ")
+pub(super) struct Bound {
+    pub(super) value: Value,
+    pub(super) closed: bool,
 }
 
 /// A condition on the table `series` with the values of its parameters.
@@ -144,38 +100,52 @@ impl Filter {
 
     /// Fields whose name begins like the last word of `text`, as completions of that word.
     pub fn complete_field(text: &str) -> Vec<String> {
-        let word = text.rsplit(' ').next().unwrap_or_default().trim_start_matches('-');
-        FIELDS.iter().filter(|f| f.name.starts_with(word)).map(|f| format!("{}:", f.name)).collect()
+        let word = text.rsplit(' ').next().unwrap_or_default().trim_start_matches('-').to_ascii_lowercase();
+        let named = |f: &&Field| f.name.starts_with(&word);
+        FIELDS.iter().filter(named).map(|f| format!("{}:", f.name)).collect()
     }
+}
 
-    /// The column behind a text field, for completion of its values.
-    pub fn text_column(name: &str) -> Option<&'static str> {
-        FIELDS.iter().find(|f| f.name == name && f.kind == Kind::Text).map(|f| f.column)
-    }
+/// What FTS5 is to look for: a phrase, or words that begin like the one that was typed.
+pub(super) fn match_expression(words: &str) -> String {
+    let quoted = format!("\"{}\"", words.replace('"', "\"\""));
+    if words.contains(' ') { quoted } else { format!("{quoted}*") }
+}
+
+/// A value with `*` in it as a pattern of LIKE.
+fn like_pattern(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_").replace('*', "%")
 }
 
 impl Test {
     fn sql(&self, bind: &mut impl FnMut(Value) -> String) -> String {
         match self {
             Self::Words(words) => {
-                let quoted = format!("\"{}\"", words.replace('"', "\"\""));
-                let starred = if words.contains(' ') { quoted } else { format!("{quoted}*") };
-                format!(
-                    "id IN (SELECT rowid FROM series_text WHERE series_text MATCH {})",
-                    bind(starred.into())
-                )
+                let place = bind(match_expression(words).into());
+                let found = format!(
+                    "IN (SELECT p.text FROM phrase_text t JOIN phrase p ON p.id = t.rowid WHERE phrase_text MATCH {place})"
+                );
+                let columns: Vec<String> =
+                    WORDS.iter().map(|c| format!("coalesce({c} {found}, 0)")).collect();
+                format!("({})", columns.join(" OR "))
             }
             Self::OneOf(field, values) if field.kind == Kind::Finding => {
                 let places: Vec<String> = values.iter().map(|v| bind(v.clone().into())).collect();
                 format!("uid IN (SELECT series_uid FROM finding WHERE check_name IN ({}))", places.join(","))
             }
             Self::OneOf(field, values) => {
-                // Values are compared as they are and in upper case, so that the column's index serves.
-                let mut all: Vec<String> =
-                    values.iter().flat_map(|v| [v.clone(), v.to_uppercase()]).collect();
-                all.dedup();
-                let places: Vec<String> = all.into_iter().map(|v| bind(v.into())).collect();
-                format!("{} IN ({})", field.column, places.join(","))
+                let (patterns, plain): (Vec<_>, Vec<_>) = values.iter().partition(|v| v.contains('*'));
+                let collate = if field.kind == Kind::Text { " COLLATE NOCASE" } else { "" };
+                let mut parts = Vec::new();
+                if !plain.is_empty() {
+                    let places: Vec<String> = plain.into_iter().map(|v| bind(v.clone().into())).collect();
+                    parts.push(format!("{}{collate} IN ({})", field.column, places.join(",")));
+                }
+                for pattern in patterns {
+                    let place = bind(like_pattern(pattern).into());
+                    parts.push(format!("{} LIKE {place} ESCAPE '\\'", field.column));
+                }
+                if parts.len() == 1 { parts.remove(0) } else { format!("({})", parts.join(" OR ")) }
             }
             Self::Range(field, low, high) => {
                 let mut parts = Vec::new();
@@ -225,10 +195,7 @@ fn term(token: &str) -> Result<Term, FilterError> {
         return Ok(Term { negated, test: Test::Words(body.replace('"', "")) });
     };
     let name = &body[..at];
-    let field = FIELDS
-        .iter()
-        .find(|f| f.name.eq_ignore_ascii_case(name))
-        .ok_or_else(|| FilterError::UnknownField { name: name.into() })?;
+    let field = field_named(name).ok_or_else(|| FilterError::UnknownField { name: name.into() })?;
     let test = comparison(field, &body[at..])?;
     Ok(Term { negated, test })
 }
@@ -241,7 +208,7 @@ fn comparison(field: &'static Field, rest: &str) -> Result<Test, FilterError> {
         .iter()
         .find_map(|op| rest.strip_prefix(op).map(|value| (*op, value.replace('"', ""))))
         .ok_or_else(|| wrong("a value", rest))?;
-    if matches!(field.kind, Kind::Text | Kind::Finding) {
+    if matches!(field.kind, Kind::Text | Kind::Exact | Kind::Finding) {
         if !matches!(operator, ":" | "=") {
             return Err(wrong("`:`", operator));
         }
@@ -299,18 +266,18 @@ mod tests {
 
     #[test]
     fn reads_the_language_of_the_contract() {
-        let (text, values) = sql(
-            "modality:CT,mr slice<=1.5 -site:A date:2024-01..2024-06 finding:missing_slices \"free text\"",
-        );
+        let (text, values) =
+            sql("modality:CT,mr slice<=1.5 -site:A date:2024-01..2024-06 finding:missing_slices");
         assert_eq!(
             text,
-            "modality IN (?1,?2,?3) AND (spacing_slice_mm <= ?4) AND NOT coalesce(site IN (?5), 0) \
-             AND (study_date >= ?6 AND study_date <= ?7) \
-             AND uid IN (SELECT series_uid FROM finding WHERE check_name IN (?8)) \
-             AND id IN (SELECT rowid FROM series_text WHERE series_text MATCH ?9)"
+            "modality COLLATE NOCASE IN (?1,?2) AND (spacing_slice_mm <= ?3) \
+             AND NOT coalesce(site COLLATE NOCASE IN (?4), 0) AND (study_date >= ?5 AND study_date <= ?6) \
+             AND uid IN (SELECT series_uid FROM finding WHERE check_name IN (?7))"
         );
-        assert_eq!(values[5..7], [Value::Text("2024-01-01".into()), Value::Text("2024-06-31".into())]);
-        assert_eq!(values[8], Value::Text("\"free text\"".into()));
+        assert_eq!(values[4..6], [Value::Text("2024-01-01".into()), Value::Text("2024-06-31".into())]);
+        let (_, values) = sql("\"free text\" thin");
+        assert_eq!(values, [Value::Text("\"free text\"".into()), Value::Text("\"thin\"*".into())]);
+        assert_eq!(sql("device:som*_x").1, [Value::Text("som%\\_x".into())]);
         assert_eq!(sql(""), ("1".into(), vec![]));
     }
 

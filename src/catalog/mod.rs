@@ -7,25 +7,33 @@
 
 mod database;
 mod facets;
+mod fields;
 mod filter;
+mod index;
 mod instances;
 mod intake;
 mod jobs;
 mod known;
 mod pulse;
 mod reads;
+mod saved;
 mod series;
+mod studies;
 mod tasks;
 mod trail;
 
 pub use database::{Catalog, CatalogError, Reader, Tx};
+pub use fields::{FIELDS, Field, Order, SortField};
 pub use filter::{Filter, FilterError};
+use index::Index;
 pub use instances::{InstanceRecord, LedgerLine, NewInstance};
 pub use intake::{Choice, FileRecord, GroupRecord, IntakeMap, NewFile};
 pub use jobs::{Job, MAX_ATTEMPTS, Parked};
 pub use known::KnownIdentifiers;
 pub use pulse::{Pulse, SLOT_MS};
 pub use reads::{ItemKey, NewRead, Put, Rated, ReadRecord, SeriesFacts, WhichReads};
+pub use saved::SavedSearch;
 pub use series::{NewFinding, SeriesRecord};
+pub use studies::{StatsRecord, TwinRecord};
 pub use tasks::{DecisionRecord, NewTask, TaskRecord, Which};
 pub use trail::TrailRecord;

@@ -97,6 +97,8 @@ impl From<OpenError> for Failure {
             OpenError::Catalog(_) | OpenError::Blob(_) => {
                 Self::new(Exit::Storage, "storage", error.to_string())
             }
+            OpenError::Rules(_) => Self::new(Exit::Workspace, "rules", error.to_string())
+                .hint("`gantry harmonise check`, `gantry protocol check` and `gantry qc --list` help"),
             OpenError::Profile(_) => Self::new(Exit::Workspace, "profile", error.to_string()),
         }
     }

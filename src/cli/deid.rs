@@ -1,6 +1,6 @@
 //! `gantry deid`: a tree of files without what identifies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -27,8 +27,11 @@ Examples:
   gantry deid IN OUT --option retain_patient_characteristics --json
   gantry deid --explain image.dcm
   gantry deid --lint --profile trial --config deid.toml
+  gantry deid IN --dry-run --report report.txt
+  gantry deid IN --profile trial --diff default --config deid.toml
 
-Exit codes: 0 done; 1 something was quarantined or rejected (with --lint: the profile is weakened); 2 wrong usage;
+Exit codes: 0 done; 1 something was quarantined or rejected (with --lint: the profile is weakened; with --diff or
+--against: the profiles differ on this data); 2 wrong usage;
 3 profile or secret; 4 the input is unreadable; 6 the output cannot be written";
 
 /// De-identify a tree of DICOM files
@@ -39,7 +42,7 @@ pub struct Args {
     #[arg(value_name = "IN", required_unless_present_any = ["explain", "lint"])]
     input: Option<PathBuf>,
     /// The folder to write: instances/… and ledger.jsonl
-    #[arg(value_name = "OUT", required_unless_present_any = ["explain", "lint", "dry_run"])]
+    #[arg(value_name = "OUT", required_unless_present_any = ["explain", "lint", "dry_run", "diff"])]
     output: Option<PathBuf>,
     /// The profile: default, basic, or one of the file that --config names
     #[arg(long, value_name = "NAME", default_value = "default")]
@@ -62,6 +65,13 @@ pub struct Args {
     /// Do everything but write
     #[arg(long)]
     dry_run: bool,
+    /// Write a report of the run (what was done to which attribute in how many instances; nothing that identifies):
+    /// JSON where FILE ends in .json, else text. Outside OUT
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// De-identify IN by this profile as well, write nothing, and say which attributes fare differently
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["output", "map", "explain", "lint", "report"])]
+    diff: Option<String>,
     /// Say what would happen to each attribute of one file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "lint"])]
     explain: Option<PathBuf>,
@@ -110,6 +120,21 @@ pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> 
         pixels: if args.trust_pixels { Pixels::Trusted } else { Pixels::Unchecked },
         site: &args.site,
     };
+    if let Some(other) = &args.diff {
+        let other = load_profile(other, global.config.as_deref())?;
+        let other = Deidentifier::new(other, &secret).map_err(|e| profile_failure(&e))?;
+        return differences(&deidentifier, &other, &options, out);
+    }
+    if let (Some(report), Some(output)) = (&args.report, output)
+        && std::path::absolute(report)
+            .ok()
+            .zip(std::path::absolute(output).ok())
+            .is_some_and(|(r, o)| r.starts_with(o))
+    {
+        return Err(Failure::usage(
+            "the report must lie outside OUT, which holds instances and ledger alone",
+        ));
+    }
     let shows = out.shows_progress();
     let summary = deid::run(&deidentifier, &options, |done| {
         if shows {
@@ -122,6 +147,9 @@ pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> 
     }
     if summary.unreadable_folders > 0 {
         out.note(&format!("{} folders could not be read", summary.unreadable_folders));
+    }
+    if let Some(path) = &args.report {
+        write_report(path, &summary)?;
     }
     out.result(&summary, summary_text);
     Ok(if summary.quarantined + summary.rejected > 0 { Exit::Findings } else { Exit::Done })
@@ -139,7 +167,67 @@ fn summary_text(summary: &Summary) -> String {
     for (reason, count) in &summary.reasons {
         let _ = writeln!(text, "  {count:>8} {reason}");
     }
+    let actions: Vec<String> =
+        summary.actions.iter().map(|(a, n)| format!("{n} {}", name_of(*a).replace('_', " "))).collect();
+    if !actions.is_empty() {
+        let _ = writeln!(text, "attributes: {}", actions.join(", "));
+    }
     text
+}
+
+/// The summary with a line per attribute and action.
+fn write_report(path: &Path, summary: &Summary) -> Result<(), Failure> {
+    let lines = summary.attribute_lines();
+    let is_json = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
+    let report = if is_json {
+        crate::model::text::json(&json!({"summary": summary, "attributes": lines})) + "\n"
+    } else {
+        let options =
+            if summary.options.is_empty() { "no option".into() } else { summary.options.join(", ") };
+        let head = format!(
+            "De-identification by Gantry {}, profile {} ({options})\n",
+            summary.version, summary.profile
+        );
+        lines.iter().fold(head + &summary_text(summary) + "\n", |mut text, l| {
+            let keyword = l.keyword.unwrap_or("(private or unknown)");
+            let _ = writeln!(text, "{} {keyword:44} {:14} {:>8}", l.tag, name_of(l.action), l.instances);
+            text
+        })
+    };
+    std::fs::write(path, report).map_err(|e| {
+        Failure::new(Exit::Storage, "report", format!("the report cannot be written: {}", e.kind()))
+    })
+}
+
+fn differences(
+    ours: &Deidentifier,
+    theirs: &Deidentifier,
+    options: &Options<'_>,
+    out: &Output,
+) -> Result<Exit, Failure> {
+    let comparison = deid::compare(ours, theirs, options).map_err(|e| failure(&e))?;
+    let [ours, theirs] = [ours, theirs].map(|d| d.profile().name.as_str());
+    let names = |actions: &BTreeSet<Action>| {
+        let names: Vec<String> = actions.iter().map(|a| name_of(*a)).collect();
+        if names.is_empty() { "-".to_string() } else { names.join("+") }
+    };
+    out.result(&json!({"profile": ours, "against": theirs, "comparison": comparison}), |_| {
+        let head = format!(
+            "{} files; {} written by one profile alone; attributes that fare differently: {}\n",
+            comparison.instances,
+            comparison.other_end,
+            comparison.differences.len()
+        );
+        comparison.differences.iter().fold(head, |mut text, d| {
+            let keyword = d.keyword.unwrap_or("(private or unknown)");
+            let (a, b) = (names(&d.profile), names(&d.against));
+            let _ =
+                writeln!(text, "{} {keyword:40} {ours}: {a:20} {theirs}: {b:20} {:>8}", d.tag, d.instances);
+            text
+        })
+    });
+    let same = comparison.differences.is_empty() && comparison.other_end == 0;
+    Ok(if same { Exit::Done } else { Exit::Findings })
 }
 
 fn load_profile(name: &str, config: Option<&Path>) -> Result<Profile, Failure> {

@@ -13,12 +13,14 @@ pub mod demo;
 pub mod drift;
 mod exit;
 pub mod export;
+mod harmonise;
 pub mod ingest;
 pub mod label;
 mod log;
 pub mod measure;
 mod output;
 mod progress;
+mod protocol;
 mod qc;
 pub mod queue;
 mod reading;
@@ -85,6 +87,10 @@ pub enum Command {
     Run(ingest::Run),
     /// Series that match a query
     Search(catalog::Search),
+    /// Harmonised attributes: rules, what they change, what is not covered
+    Harmonise(harmonise::Args),
+    /// Acquisition protocols that series are compared with
+    Protocol(protocol::Args),
     /// Everything known of a subject, study, series or task
     Show(catalog::Show),
     /// Work on the review queue
@@ -163,6 +169,8 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Ingest(args)) => ingest::ingest(args, global, out),
         Some(Command::Run(args)) => ingest::run(args, global, out),
         Some(Command::Search(args)) => catalog::search(args, global, out),
+        Some(Command::Harmonise(args)) => harmonise::run(args, global, out),
+        Some(Command::Protocol(args)) => protocol::run(args, global, out),
         Some(Command::Show(args)) => catalog::show(args, global, out),
         Some(Command::Queue(args)) => queue::queue(args, global, out),
         Some(Command::Label(args)) => label::run(args, global, out),
@@ -178,7 +186,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Drift(args)) => drift::run(args, global, out),
         Some(Command::Deid(args)) => deid::run(args, global, out),
         Some(Command::Scan(args)) => scan::run(args, out),
-        Some(Command::Qc(args)) => qc::run(args, out),
+        Some(Command::Qc(args)) => qc::run(args, global, out),
         Some(Command::Convert(args)) => convert::run(args, out),
     }
 }

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Severity;
+
 /// Everything that can be configured. Absent keys have the defaults of each type.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -32,6 +34,8 @@ pub struct Config {
     pub deid: Deid,
     /// Automated checks.
     pub qc: Qc,
+    /// Harmonised attributes.
+    pub harmonise: Harmonise,
     /// Review.
     pub review: Review,
     /// What agreement is wanted.
@@ -138,6 +142,35 @@ pub struct Deid {
 pub struct Qc {
     /// Checks that do not run, by name.
     pub off: Vec<String>,
+    /// Files of protocols that series are compared with; relative to the workspace.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub protocols: Vec<PathBuf>,
+    /// Settings of single checks, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub checks: BTreeMap<String, CheckSetting>,
+}
+
+/// How one check is set.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckSetting {
+    /// Whether it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// The severity of its findings, in place of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// Its threshold, in the unit that `gantry qc --list` gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+}
+
+/// Harmonised attributes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Harmonise {
+    /// Files of rules, in the order in which they are applied; relative to the workspace.
+    pub rules: Vec<PathBuf>,
 }
 
 /// Which image series get a review task.

@@ -74,10 +74,13 @@ impl Trace {
         self.rows.len() - 1
     }
 
-    /// Completes a row.
-    pub fn end(&mut self, row: usize, action: Action) {
+    /// Completes a row, with another reason than the table's where there is one.
+    pub fn end(&mut self, row: usize, action: Action, because: Option<&str>) {
         if let Some(row) = self.rows.get_mut(row) {
             row.action = action;
+            if let Some(because) = because {
+                row.why = because.into();
+            }
         }
     }
 }

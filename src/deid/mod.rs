@@ -207,6 +207,11 @@ impl Deidentifier {
         let unchecked = pixels::may_carry_text(set) && context.pixels == Pixels::Unchecked;
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
         let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class.clone());
+        if let Some(tag) = verify::not_a_number(set) {
+            let (reason, detail) =
+                (Reason::CannotBeMadeSafe, format!("{tag} should hold a number and does not"));
+            return Err(Refusal { reason, detail, record: self.record(Vec::new()) });
+        }
         let mut before = verify::Image::of(set);
         let pixels_cleared = pixels::cleared(set);
         let mut clean = scrub.data_set(file.dataset, &Charset::default());
@@ -319,7 +324,8 @@ impl Deidentifier {
         }
         put(set, Element::text(tags::PATIENT_IDENTITY_REMOVED, Vr::CS, "YES"));
         let method = concat!("Gantry ", env!("CARGO_PKG_VERSION"), ", PS3.15 annex E basic profile");
-        put(set, Element::text(tags::DEIDENTIFICATION_METHOD, Vr::LO, method));
+        let weight = if scrub.weight_kept { "\\Patient's Weight kept for SUV" } else { "" };
+        put(set, Element::text(tags::DEIDENTIFICATION_METHOD, Vr::LO, &format!("{method}{weight}")));
         let mut codes = vec![code_item("113100", "Basic Application Confidentiality Profile")];
         for option in ProfileOption::ALL {
             let implied = option == ProfileOption::RetainSafePrivate && scrub.private_kept;

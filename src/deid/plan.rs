@@ -6,7 +6,7 @@ use foldhash::HashMap;
 use super::profile::{Override, Profile};
 use super::table::{self, Code, OptionRule, ProfileOption, Row, Types};
 use crate::dicom;
-use crate::model::{Tag, Vr};
+use crate::model::{Tag, Vr, tags};
 
 /// Attributes that the table does not name and that identify all the same: alternative calendars, issuers of numbers,
 /// identifiers of groups of patients, addresses of copies.
@@ -52,6 +52,8 @@ pub struct Plans {
     types: Types,
     /// Dates are shifted (`Some(true)`), kept (`Some(false)`) or taken away.
     pub dates: Option<bool>,
+    /// Patient's Weight stays in PET images.
+    pub pet_weight: bool,
 }
 
 impl Plans {
@@ -86,8 +88,9 @@ impl Plans {
         } else {
             profile.has(ProfileOption::RetainLongFullDates).then_some(false)
         };
+        let pet_weight = profile.keep_pet_weight && !profile.attributes.contains_key(&tags::PATIENT_WEIGHT);
         let by_tag = by_tag.into_iter().map(|(tag, plan)| (tag, (plan, dicom::vr_of(tag)))).collect();
-        Self { by_tag, types: Types::standard(), dates }
+        Self { by_tag, types: Types::standard(), dates, pet_weight }
     }
 
     /// The plan of an attribute; `None` for what neither table nor profile names.

@@ -62,10 +62,13 @@ pub struct Profile {
     pub allow_words: BTreeSet<String>,
     /// Dates move by whole weeks, so that the day of the week stays.
     pub keep_weekday: bool,
+    /// Patient's Weight stays in PET images (and nowhere else): the standardised uptake value is computed from it.
+    pub keep_pet_weight: bool,
 }
 
 impl Default for Profile {
-    /// The basic profile with clean descriptors, structured content and graphics, and modified dates.
+    /// The basic profile with clean descriptors, structured content and graphics, and modified dates; the weight stays
+    /// in PET images.
     fn default() -> Self {
         Self {
             name: "default".into(),
@@ -78,6 +81,7 @@ impl Default for Profile {
             attributes: BTreeMap::new(),
             allow_words: BTreeSet::new(),
             keep_weekday: false,
+            keep_pet_weight: true,
         }
     }
 }
@@ -97,6 +101,7 @@ struct Written {
     #[serde(default)]
     allow_words: Vec<String>,
     keep_weekday: Option<bool>,
+    keep_pet_weight: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,7 +122,7 @@ pub struct Lint {
 impl Profile {
     /// The basic profile without any option.
     pub fn basic() -> Self {
-        Self { name: "basic".into(), options: BTreeSet::new(), ..Self::default() }
+        Self { name: "basic".into(), options: BTreeSet::new(), keep_pet_weight: false, ..Self::default() }
     }
 
     /// A profile that is built in.
@@ -167,6 +172,7 @@ impl Profile {
         }
         profile.allow_words.extend(own.allow_words.iter().map(|w| w.to_lowercase()));
         profile.keep_weekday = own.keep_weekday.unwrap_or(profile.keep_weekday);
+        profile.keep_pet_weight = own.keep_pet_weight.unwrap_or(profile.keep_pet_weight);
         Ok(profile)
     }
 

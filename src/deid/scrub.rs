@@ -21,6 +21,9 @@ const DUMMY_TEXT: &str = "REMOVED";
 const ENCAPSULATED_DOCUMENT: Tag = Tag::new(0x0042, 0x0011);
 const MIME_TYPE: Tag = Tag::new(0x0042, 0x0012);
 const TIMEZONE_OFFSET_FROM_UTC: Tag = Tag::new(0x0008, 0x0201);
+/// PET image, enhanced PET image, legacy converted enhanced PET image.
+const PET_IMAGES: [&str; 3] =
+    ["1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.130", "1.2.840.10008.5.1.4.1.1.128.1"];
 /// A blank page, for viewers that insist on a document.
 const BLANK_PDF: &[u8] = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]\
 /Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n";
@@ -45,6 +48,8 @@ pub struct Scrub<'s> {
     pub beyond_ascii: bool,
     /// A private element stays.
     pub private_kept: bool,
+    /// Patient's Weight stays.
+    pub weight_kept: bool,
     /// Row by row what was done, where somebody wants to know.
     pub trace: Option<Trace>,
     /// Inside a sequence of which every value is to be replaced.
@@ -81,6 +86,7 @@ impl<'s> Scrub<'s> {
             actions: BTreeMap::new(),
             beyond_ascii: false,
             private_kept: false,
+            weight_kept: false,
             trace: None,
             dummies_only: false,
         }
@@ -108,8 +114,14 @@ impl<'s> Scrub<'s> {
                 self.public(element, place)
             };
             *self.actions.entry(ActionEntry { tag, action }).or_default() += 1;
+            let weight = action == Action::Kept && self.is_weight_of_pet(tag, place);
+            self.weight_kept |= weight;
             if let (Some(trace), Some(row)) = (&mut self.trace, row) {
-                trace.end(row, action);
+                trace.end(
+                    row,
+                    action,
+                    weight.then_some("kept: the uptake values of PET are computed from it"),
+                );
             }
             kept.extend(element);
         }
@@ -131,12 +143,23 @@ impl<'s> Scrub<'s> {
         if self.dummies_only {
             return self.only_dummy(element, place);
         }
+        if self.is_weight_of_pet(tag, place) {
+            return self.unnamed(element, place);
+        }
         match self.plans.of(tag) {
             Some(Plan::Keep) => self.keep(element, place),
             Some(Plan::Clean(code)) => self.clean(element, code, place),
             Some(Plan::Code(code)) => self.coded(element, code, place),
             None => self.unnamed(element, place),
         }
+    }
+
+    /// Patient's Weight, where the profile keeps it because the standardised uptake value is computed from it.
+    fn is_weight_of_pet(&self, tag: Tag, place: Place<'_>) -> bool {
+        tag == tags::PATIENT_WEIGHT
+            && place.parent.is_none()
+            && self.plans.pet_weight
+            && PET_IMAGES.contains(&&*self.sop_class)
     }
 
     fn keep<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
@@ -247,6 +270,10 @@ impl<'s> Scrub<'s> {
             Vr::UI if uid::is_class(element.tag) => self.unnamed(element, place),
             Vr::UI => (Some(self.uids(&element)), Action::UidReplaced),
             Vr::CS => self.unnamed(element, place),
+            // A moved date tells no more than a dummy, and intervals stay what they are.
+            Vr::DA | Vr::DT | Vr::TM if self.plans.dates.is_some() => {
+                temporal(element, self.days_back, Action::Shifted)
+            }
             vr if vr.is_string() => (Some(dummy_of(element.tag, vr)), Action::Dummy),
             Vr::US | Vr::SS | Vr::UL | Vr::SL | Vr::FL | Vr::FD => (Some(element), Action::Kept),
             _ => (None, Action::Removed),

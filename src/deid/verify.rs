@@ -69,6 +69,15 @@ pub fn knows_syntax(uid: &str) -> bool {
     TransferSyntaxRegistry.get(uid).is_some()
 }
 
+/// An attribute that the image cannot be read without and that holds text where a number belongs: such text cannot
+/// stay, and without it the image is another one.
+pub fn not_a_number(set: &DataSet<'_>) -> Option<Tag> {
+    let is_text = |e: &&dicom::Element<'_>| {
+        matches!(e.vr, Vr::DS | Vr::IS) && e.bytes().is_some_and(|b| !super::private::is_numeric_text(b))
+    };
+    set.elements().iter().filter(|e| GEOMETRY.contains(&e.tag)).find(is_text).map(|e| e.tag)
+}
+
 /// Pixels and geometry, as they must be afterwards.
 #[derive(Debug, Clone)]
 pub struct Image<'a> {

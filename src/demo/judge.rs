@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::faults::Expected;
 use super::send::Planted;
-use crate::catalog::{CatalogError, Choice, FileRecord, Filter, NewFinding};
+use crate::catalog::{CatalogError, Choice, FileRecord, Filter, NewFinding, Order};
 use crate::pipeline::Shared;
 
 /// Rows read in one go.
@@ -98,7 +98,7 @@ struct All {
 fn read(shared: &Shared) -> Result<All, CatalogError> {
     let inboxes = shared.root.join("inbox");
     let reader = shared.catalog.read();
-    let (records, _) = reader.search(&Filter::default(), "uid", 0, PAGE)?;
+    let (records, _) = reader.search(&Filter::default(), Order::Uid, 0, PAGE)?;
     let mut all = All {
         told: Vec::new(),
         series: BTreeMap::new(),

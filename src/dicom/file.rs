@@ -49,7 +49,7 @@ pub enum ReadError {
     #[error("sequences are nested deeper than 64 levels")]
     TooDeep,
     /// More elements than any real object.
-    #[error("more than 3,000,000 elements")]
+    #[error("more elements or items than any real object")]
     TooManyElements,
     /// A deflated data set that is broken.
     #[error("the deflated data set cannot be inflated")]

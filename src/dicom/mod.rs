@@ -1,5 +1,6 @@
 //! DICOM files: bounded reading and writing, pixel codecs, character sets.
 
+mod attributes;
 mod charset;
 pub mod codec;
 mod dataset;
@@ -10,6 +11,7 @@ mod parse;
 mod tree;
 mod write;
 
+pub use attributes::attributes;
 pub use charset::Charset;
 pub use dataset::{DataSet, Element, Fragments, Value};
 pub use dictionary::{keyword, tag_of, vr_of};

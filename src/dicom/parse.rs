@@ -10,8 +10,10 @@ use crate::model::{Tag, Vr, tags};
 
 /// Sequences may be nested this deep; real objects stay below ten.
 pub const MAX_DEPTH: usize = 64;
-/// Elements and fragments a file may hold; a per-frame header of 10,000 frames has about a million.
-pub const MAX_ELEMENTS: usize = 3_000_000;
+/// Elements a file may hold; a per-frame header of 10,000 frames has about a million.
+pub const MAX_ELEMENTS: usize = 1_500_000;
+/// Items and fragments a file may hold: each costs far more memory than its bytes.
+pub const MAX_ITEMS: usize = 400_000;
 const UNDEFINED: u32 = u32::MAX;
 
 /// How elements are encoded.
@@ -27,6 +29,7 @@ pub struct Encoding {
 pub struct Parser<'a> {
     bytes: &'a [u8],
     elements_left: usize,
+    items_left: usize,
     stop_at_pixels: bool,
     /// Where the data ended before an element did, if it did.
     pub truncated_at: Option<usize>,
@@ -46,7 +49,7 @@ type Parsed<T> = Result<T, ReadError>;
 impl<'a> Parser<'a> {
     /// A parser of `bytes`. With `stop_at_pixels` the first pixel data element of the outermost level ends it.
     pub fn new(bytes: &'a [u8], stop_at_pixels: bool) -> Self {
-        Self { bytes, elements_left: MAX_ELEMENTS, stop_at_pixels, truncated_at: None }
+        Self { bytes, elements_left: MAX_ELEMENTS, items_left: MAX_ITEMS, stop_at_pixels, truncated_at: None }
     }
 
     /// The data set from `start` to the end of the buffer. A data set that ends in the middle of an element gives
@@ -204,8 +207,7 @@ impl<'a> Parser<'a> {
             let (tag, length, value) = self.item_head(pos, end, encoding)?;
             match tag {
                 tags::ITEM => {
-                    self.elements_left =
-                        self.elements_left.checked_sub(1).ok_or(ReadError::TooManyElements)?;
+                    self.items_left = self.items_left.checked_sub(1).ok_or(ReadError::TooManyElements)?;
                     let (item, next) = self.item(value, end, length, encoding, depth)?;
                     items.push(item);
                     pos = next;
@@ -269,7 +271,7 @@ impl<'a> Parser<'a> {
             if tag != tags::ITEM || length == UNDEFINED {
                 return Err(ReadError::Malformed { at: pos as u64 });
             }
-            self.elements_left = self.elements_left.checked_sub(1).ok_or(ReadError::TooManyElements)?;
+            self.items_left = self.items_left.checked_sub(1).ok_or(ReadError::TooManyElements)?;
             let stop = value + length as usize;
             if stop > end {
                 self.truncated_at = Some(end);

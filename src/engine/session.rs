@@ -60,9 +60,15 @@ impl Engine {
             catalog.write(|tx| tx.release_leases())?;
             tracing::info!("the last run did not end in order; swept {swept} files that no row names");
         }
+        let rules = answer::load_rules(workspace.root(), &config.harmonise.rules)
+            .map_err(|e| OpenError::Rules(e.to_string()))?;
+        let qc =
+            answer::load_qc(workspace.root(), &config.qc).map_err(|e| OpenError::Rules(e.to_string()))?;
         let deid = Deidentify::new(&config.deid, secret).map_err(OpenError::Profile)?;
         let places = (workspace.root().to_path_buf(), workspace.quarantine());
         let shared = Arc::new(Shared::new((catalog, map, store), deid, places, config));
+        shared.set_rules(rules);
+        shared.set_qc(qc);
         let pipeline =
             Pipeline { intake: Arc::new(Intake::start(&shared)), supervisor: Supervisor::start(&shared) };
         Ok(Arc::new(Self {
@@ -76,8 +82,14 @@ impl Engine {
         }))
     }
 
-    /// Starts watching every inbox.
+    /// Starts watching every inbox. Whoever watches stays: searches are answered from memory as soon as that is read.
     pub fn watch(&self) {
+        let shared = self.shared.clone();
+        std::thread::spawn(move || {
+            if let Err(error) = shared.catalog.warm() {
+                tracing::warn!("searches are answered from disk: {error}");
+            }
+        });
         self.with_intake(|intake| self.watchers.follow_config(&self.shared, intake));
     }
 
@@ -233,6 +245,9 @@ pub enum OpenError {
     /// The store.
     #[error(transparent)]
     Blob(#[from] BlobError),
+    /// Harmonisation rules, protocols, or settings of checks.
+    #[error("{0}")]
+    Rules(String),
     /// The de-identification profile.
     #[error("the de-identification profile: {0}")]
     Profile(String),

@@ -11,6 +11,7 @@ use crate::blob::BlobError;
 use crate::catalog::{CatalogError, InstanceRecord, Job, SeriesRecord};
 use crate::dicom::codec::{Codec, syntax};
 use crate::dicom::{self, Charset, DataSet, ReadError, ReadOptions, Value};
+use crate::harmonise::{self, Attributes};
 use crate::model::{FrameRef, Header, Interner, StackView, What, tags};
 use crate::series::{Series, Stack, assemble};
 
@@ -32,7 +33,7 @@ impl Stage for Assemble {
         }
         let loaded = Arc::new(Loaded::read(shared, &instances)?);
         let links = loaded.links(shared)?;
-        let record = loaded.record(&job.object, &instances)?;
+        let record = loaded.record(shared, &job.object, &instances)?;
         let now = now_ms();
         let next = if record.is_image { "check" } else { "" };
         shared.catalog.write_derived(|tx| {
@@ -95,6 +96,7 @@ struct Facts {
     study_description: Option<String>,
     number: Option<i32>,
     listed: Vec<(String, String)>,
+    attributes: Attributes,
 }
 
 impl Loaded {
@@ -148,7 +150,13 @@ impl Loaded {
         Ok(found.into_iter().collect())
     }
 
-    fn record(&self, uid: &str, instances: &[InstanceRecord]) -> Result<SeriesRecord, StageError> {
+    fn record(
+        &self,
+        shared: &Shared,
+        uid: &str,
+        instances: &[InstanceRecord],
+    ) -> Result<SeriesRecord, StageError> {
+        let attributes = self.attributes(&instances[0].site);
         let series = &self.series;
         let first = series.instances.first().map(|i| &i.header);
         let stack = series.stacks.iter().max_by_key(|s| s.frames);
@@ -179,7 +187,20 @@ impl Loaded {
             latest_ms: instances.iter().map(|i| i.stored_ms).max().unwrap_or(0),
             stacks: serde_json::to_string(&stacks)?,
             facts: serde_json::to_string(&self.facts.listed)?,
+            attributes: serde_json::to_string(&attributes)?,
+            harmonised: harmonise::derive(&attributes, &shared.rules()),
         })
+    }
+
+    /// What the headers say of a series that this site brought.
+    pub fn attributes(&self, site: &str) -> Attributes {
+        let diffusion = self.series.instances.iter().flat_map(|i| &i.header.frames).filter_map(|f| f.b_value);
+        let b_value = diffusion.fold(None, |most: Option<f64>, b| Some(most.map_or(b, |m| m.max(b))));
+        Attributes {
+            site: Some(site.into()),
+            b_value: b_value.or(self.facts.attributes.b_value),
+            ..self.facts.attributes.clone()
+        }
     }
 
     fn view(&self, stack: &Stack) -> StackView {
@@ -272,6 +293,7 @@ impl Facts {
             study_description: text(tags::STUDY_DESCRIPTION),
             number: set.integer(tags::SERIES_NUMBER),
             listed: listed.collect(),
+            attributes: dicom::attributes(set),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Check: every automated check on an assembled series, pixels included.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -7,10 +8,12 @@ use serde_json::json;
 
 use super::assemble::Loaded;
 use super::stage::{AT_ONCE, Stage, StageError};
+use super::study::record;
 use super::{Shared, now_ms};
 use crate::catalog::{Job, NewFinding};
+use crate::harmonise;
 use crate::model::{Finding, Severity, What};
-use crate::qc::{self, Input, InstancePixels, SeriesPixels};
+use crate::qc::{self, Described, Input, InstancePixels, Member, SeriesPixels};
 
 /// Runs the checks.
 pub struct Check;
@@ -27,18 +30,32 @@ impl Stage for Check {
             None => Arc::new(Loaded::read(shared, &instances)?),
         };
         let pixels = pixels(shared, &loaded);
-        let off = &shared.config().qc.off;
-        let input = Input { series: &loaded.series, pixels: Some(&pixels) };
-        let findings: Vec<NewFinding> = qc::run(&input, |check| !off.iter().any(|o| o == check))
-            .into_iter()
-            .map(stored)
-            .collect::<Result<_, _>>()?;
+        let settings = shared.qc_settings();
+        let site = instances.first().map(|i| i.site.clone()).unwrap_or_default();
+        let attributes = loaded.attributes(&site);
+        let harmonised = harmonise::derive(&attributes, &shared.rules());
+        let about = Described { attributes, harmonised };
+        let input =
+            Input { series: &loaded.series, pixels: Some(&pixels), about: Some(&about), settings: &settings };
+        let findings: Vec<NewFinding> =
+            qc::run(&input, |_| true).into_iter().map(stored).collect::<Result<_, _>>()?;
+        let member = Member {
+            subjects: instances.iter().map(|i| i.subject.clone()).collect(),
+            ..Member::of(&loaded.series, &about, Some(&pixels))
+        };
+        let member = Member { series_uid: job.object.clone(), ..member };
+        let member_json = serde_json::to_string(&member)?;
+        let stats = member.stats.as_ref().map(record).unwrap_or_default();
+        let others = others(shared, &member)?;
         let now = now_ms();
         let uid = &job.object;
         shared.catalog.write_derived(|tx| {
             tx.put_findings(uid, &findings)?;
             tx.set_series_state(uid, "checked")?;
-            tx.want("route", uid, AT_ONCE, now)?;
+            tx.put_member(uid, &member_json, &stats)?;
+            for study in std::iter::once(&member.study_uid).chain(&others) {
+                tx.want("study", study, AT_ONCE, now)?;
+            }
             tx.count("checked", "", 1, now)?;
             let names: Vec<&str> = findings.iter().map(|f| &*f.check).collect();
             tx.audit(now, "gantry", "series.check", uid, &json!({ "findings": names }))?;
@@ -47,6 +64,20 @@ impl Stage for Check {
         shared.bus.tell(What::Series { series_uid: uid.clone() });
         Ok(())
     }
+}
+
+/// Studies that this series has to do with: by its pixels, or by the UIDs of its instances.
+fn others(shared: &Shared, member: &Member) -> Result<BTreeSet<String>, StageError> {
+    let reader = shared.catalog.read();
+    let mut studies = BTreeSet::new();
+    if let Some(fingerprint) = member.stats.as_ref().and_then(|s| s.fingerprint.as_deref()) {
+        studies.extend(reader.twins(fingerprint, &member.study_uid)?.into_iter().map(|t| t.study_uid));
+    }
+    for (series, _) in reader.shared_instances(&member.series_uid)? {
+        studies.extend(reader.series(&series)?.map(|s| s.study_uid));
+    }
+    studies.remove(&member.study_uid);
+    Ok(studies)
 }
 
 /// Decodes every instance of the series and takes its statistics; one instance is held at a time by each thread.
@@ -65,7 +96,7 @@ fn pixels(shared: &Shared, loaded: &Loaded) -> SeriesPixels {
         .collect()
 }
 
-fn stored(finding: Finding) -> Result<NewFinding, StageError> {
+pub(super) fn stored(finding: Finding) -> Result<NewFinding, StageError> {
     let slices = finding.evidence.get("slices").cloned().unwrap_or_else(|| json!([]));
     Ok(NewFinding {
         check: finding.check.into_owned(),

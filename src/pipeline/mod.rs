@@ -19,6 +19,7 @@ pub mod intake;
 mod route;
 mod shared;
 mod stage;
+mod study;
 mod supervisor;
 mod tally;
 mod watchers;

@@ -9,6 +9,8 @@ use super::deidentify::Deidentify;
 use crate::blob::FsStore;
 use crate::catalog::{Catalog, IntakeMap};
 use crate::config::Config;
+use crate::harmonise::Rules;
+use crate::qc::Settings;
 
 /// The services of one open workspace.
 pub struct Shared {
@@ -29,6 +31,8 @@ pub struct Shared {
     /// Tells everyone who is attached what changed.
     pub bus: Bus,
     config: RwLock<Arc<Config>>,
+    rules: RwLock<Arc<Rules>>,
+    qc: RwLock<Arc<Settings>>,
 }
 
 impl Shared {
@@ -49,6 +53,8 @@ impl Shared {
             recent: Recent::default(),
             bus: Bus::default(),
             config: RwLock::new(Arc::new(config)),
+            rules: RwLock::default(),
+            qc: RwLock::default(),
         }
     }
 
@@ -60,6 +66,26 @@ impl Shared {
     /// Puts another configuration in force.
     pub fn set_config(&self, config: Config) {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// The harmonisation rules in force.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other harmonisation rules in force.
+    pub fn set_rules(&self, rules: Rules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// How the checks are set.
+    pub fn qc_settings(&self) -> Arc<Settings> {
+        self.qc.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets the checks otherwise.
+    pub fn set_qc(&self, settings: Settings) {
+        *self.qc.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
     /// Where what Gantry itself receives lies until the stored copy is safe.

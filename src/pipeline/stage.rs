@@ -5,6 +5,7 @@ use super::Shared;
 use super::assemble::Assemble;
 use super::check::Check;
 use super::route::Route;
+use super::study::CompareStudy;
 use crate::blob::BlobError;
 use crate::catalog::{CatalogError, Job};
 
@@ -46,5 +47,5 @@ pub enum StageError {
 
 /// Every stage, in order.
 pub fn stages() -> &'static [&'static dyn Stage] {
-    &[&Assemble, &Check, &Route]
+    &[&Assemble, &Check, &CompareStudy, &Route]
 }

@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use super::SeriesPixels;
+use super::settings::{self, Settings, Threshold};
+use crate::harmonise::{Attributes, Harmonised};
 use crate::model::{Finding, Severity};
 use crate::series::Series;
 
@@ -13,9 +15,34 @@ pub struct Input<'a> {
     pub series: &'a Series,
     /// Statistics of its pixels, where they were decoded.
     pub pixels: Option<&'a SeriesPixels>,
+    /// What its headers say, and what that means, where somebody looked.
+    pub about: Option<&'a Described>,
+    /// How the checks are set.
+    pub settings: &'a Settings,
 }
 
-/// One check. Pure and deterministic: the same series gives the same findings.
+/// What the headers of a series say, and what that means.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Described {
+    /// Attributes as they stand there.
+    pub attributes: Attributes,
+    /// Harmonised values.
+    pub harmonised: Harmonised,
+}
+
+impl<'a> Input<'a> {
+    /// A series by its headers alone, and every check as it is.
+    pub fn of(series: &'a Series) -> Self {
+        Self { series, pixels: None, about: None, settings: &settings::NONE }
+    }
+
+    /// The threshold of a check.
+    pub fn threshold(&self, check: &dyn Check) -> f64 {
+        self.settings.threshold(check.id(), check.threshold())
+    }
+}
+
+/// One check of a series. Pure and deterministic: the same series gives the same findings.
 pub trait Check: Sync {
     /// Its stable name, in snake_case.
     fn id(&self) -> &'static str;
@@ -28,6 +55,11 @@ pub trait Check: Sync {
     /// Whether it needs [`Input::pixels`].
     fn needs_pixels(&self) -> bool {
         false
+    }
+
+    /// The number that it compares with, where that may be set.
+    fn threshold(&self) -> Option<Threshold> {
+        None
     }
 
     /// What it finds.

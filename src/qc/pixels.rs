@@ -33,6 +33,10 @@ pub struct FrameStats {
     pub share_at_max: f64,
     /// Digest of the samples.
     pub digest: u64,
+    /// Standard deviation of the noise (Immerkær 1996), where the frame is large enough and of one sample a pixel.
+    pub noise: Option<f64>,
+    /// Steepness of edges: the 99th percentile of the gradient over the standard deviation.
+    pub sharpness: Option<f64>,
 }
 
 impl FrameStats {
@@ -55,9 +59,43 @@ impl FrameStats {
         let mean = sum / count;
         let at_max = samples.filter(|v| *v == max).count() as f64;
         let sd = (squares / count - mean * mean).max(0.0).sqrt();
-        Self { min, max, mean, sd, share_at_max: at_max / count, digest }
+        Self { min, max, mean, sd, share_at_max: at_max / count, digest, noise: None, sharpness: None }
+    }
+
+    /// From the rows of an image of one sample a pixel.
+    pub fn of_image<T: Copy + Into<f64>>(samples: &[T], columns: usize) -> Self {
+        let mut stats = Self::of(samples.iter().map(|&v| v.into()));
+        let rows = samples.len() / columns.max(1);
+        if rows < SMALLEST || columns < SMALLEST || stats.sd <= 0.0 {
+            return stats;
+        }
+        // Every so many rows, so that a large frame costs no more than a small one.
+        let every = (rows * columns / SAMPLED).max(1);
+        let at = |r: usize, c: usize| -> f64 { samples[r * columns + c].into() };
+        let (mut sum, mut n) = (0.0, 0u64);
+        let mut gradients = Vec::with_capacity(rows * columns / every);
+        for r in (1..rows - 1).step_by(every) {
+            for c in 1..columns - 1 {
+                let corners = at(r - 1, c - 1) + at(r - 1, c + 1) + at(r + 1, c - 1) + at(r + 1, c + 1);
+                let sides = at(r - 1, c) + at(r + 1, c) + at(r, c - 1) + at(r, c + 1);
+                sum += (corners - 2.0 * sides + 4.0 * at(r, c)).abs();
+                n += 1;
+                let (dx, dy) = (at(r, c + 1) - at(r, c - 1), at(r + 1, c) - at(r - 1, c));
+                gradients.push((0.5 * dx.hypot(dy)) as f32);
+            }
+        }
+        stats.noise = Some((std::f64::consts::FRAC_PI_2).sqrt() / 6.0 * sum / n as f64);
+        let top = gradients.len() * 99 / 100;
+        let (_, steep, _) = gradients.select_nth_unstable_by(top, f32::total_cmp);
+        stats.sharpness = Some(f64::from(*steep) / stats.sd);
+        stats
     }
 }
+
+/// Rows and columns of the smallest image whose noise and edges say something.
+const SMALLEST: usize = 16;
+/// Pixels of a frame that noise and edges are measured on, about.
+const SAMPLED: usize = 1 << 16;
 
 /// Statistics of every frame of a file, given its bytes; `None` where it has no pixel data. What cannot be read or
 /// decoded is told in [`InstancePixels::error`].
@@ -75,7 +113,10 @@ pub fn statistics(bytes: &[u8]) -> Option<InstancePixels> {
     let mut found = InstancePixels::default();
     for index in 0..reader.declared() {
         match reader.decode_frame(index) {
-            Ok(frame) => found.frames.push(of_samples(&frame.samples)),
+            Ok(frame) => {
+                let columns = (frame.samples_per_pixel == 1).then_some(frame.columns as usize);
+                found.frames.push(of_samples(&frame.samples, columns.unwrap_or(0)));
+            }
             Err(error) => {
                 found.error = Some(error.to_string());
                 break;
@@ -85,15 +126,15 @@ pub fn statistics(bytes: &[u8]) -> Option<InstancePixels> {
     Some(found)
 }
 
-fn of_samples(samples: &Samples) -> FrameStats {
+fn of_samples(samples: &Samples, columns: usize) -> FrameStats {
     match samples {
-        Samples::U8(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::I8(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::U16(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::I16(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::U32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::I32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::F32(v) => FrameStats::of(v.iter().map(|&x| x.into())),
-        Samples::F64(v) => FrameStats::of(v.iter().copied()),
+        Samples::U8(v) => FrameStats::of_image(v, columns),
+        Samples::I8(v) => FrameStats::of_image(v, columns),
+        Samples::U16(v) => FrameStats::of_image(v, columns),
+        Samples::I16(v) => FrameStats::of_image(v, columns),
+        Samples::U32(v) => FrameStats::of_image(v, columns),
+        Samples::I32(v) => FrameStats::of_image(v, columns),
+        Samples::F32(v) => FrameStats::of_image(v, columns),
+        Samples::F64(v) => FrameStats::of_image(v, columns),
     }
 }

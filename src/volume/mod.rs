@@ -3,6 +3,7 @@
 
 mod load;
 mod lut;
+mod standard;
 mod unify;
 mod write;
 
@@ -13,6 +14,7 @@ use crate::model::pixels::Samples;
 use crate::series::Instance;
 
 pub use load::{MAX_BYTES, load, picture};
+pub use standard::{Axes, Spacing, Standard, Transform};
 pub use write::{Format, forbidden, write};
 
 /// A volume, or several on one grid.

@@ -47,6 +47,7 @@ pub fn series(index: u64) -> SeriesRow {
         findings: (u32::from(index == 0), u32::from(index == 1), 0),
         state: "in_review".into(),
         latest_ms: NOW - 10 * MINUTE,
+        harmonised: std::collections::BTreeMap::new(),
     }
 }
 
@@ -103,6 +104,7 @@ fn view(row: SeriesRow) -> SeriesView {
         }],
         findings,
         facts: vec![("vendor".into(), "Acme\x1b[31m Imaging".into()), ("kernel".into(), "B70f".into())],
+        harmonised: Harmonised::default(),
         linked: vec![("SEG".into(), "2.25.5".into())],
         history: vec![entry(7)],
         task: Some(index as i64),

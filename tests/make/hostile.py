@@ -12,7 +12,7 @@ Outcomes: `scan` is "dicom", a reason of the summary, or "absent" (no regular fi
 line) or a part of the error; `deid` is "written", or "quarantined"/"rejected" with a reason after a colon. Several that
 are all right are separated by "|".
 """
-import base64, gzip, io, json, os, resource, shutil, socket, stat, struct, subprocess, sys, tarfile, time, zipfile, zlib
+import base64, gzip, io, json, os, resource, shutil, socket, stat, struct, sys, tarfile, time, warnings, zipfile, zlib
 
 HIDDEN, PATIENT = b"Zqhidden^Secret", b"Zqpatient^Jane"
 EXPLICIT, IMPLICIT, BIG, DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
@@ -223,9 +223,14 @@ def structure():
     for _ in range(60): deep = el(0x0040A730, "SQ", item(deep))
     case("an SR tree of 60 levels", ct(t0040A730=raw(deep)), deid="written|quarantined")
     case("a tree of 10,000 levels without end", upto(0x00081140) + (tag(0x00081140) + b"SQ\0\0\xff\xff\xff\xff" + ITEM + b"\xff\xff\xff\xff") * 10_000, "nested_too_deep", "none", "quarantined:nested_too_deep")
-    case("a million empty items", ct(t00081140=raw(el(0x00081140, "SQ", (ITEM + bytes(4)) * 1_000_000))), deid="written|quarantined")
+    case("a million empty items", ct(t00081140=raw(el(0x00081140, "SQ", (ITEM + bytes(4)) * 1_000_000))), "too_many_elements", "none", "quarantined:too_many_elements")
+    case("390,000 empty items", ct(t00081140=raw(el(0x00081140, "SQ", (ITEM + bytes(4)) * 390_000))))
+    plane = el(0x00209113, "SQ", item(el(0x00200032, "DS", b"0\\0\\0")))
+    case("per-frame groups of 90,000 frames", ct(t00280008=("IS", b"90000"), t52009230=raw(el(0x52009230, "SQ", item(plane) * 90_000))), pixels="fewer", deid="written|quarantined")
+    numbers = b"".join(el(0x00280000 | t, "US", us(t)) for t in range(0x200, 0x2FA, 2))
+    case("a million numbers", ct(t00283000=raw(el(0x00283000, "SQ", item(numbers) * 8_500))), deid="written|quarantined")
     case("four million elements", upto(0x00090000) + b"".join(tag(0x00090000 | i & 0xFFFF) + b"LO\0\0" for i in range(65536)) * 62, "too_many_elements|malformed", "none", "quarantined:too_many_elements|quarantined:malformed")
-    case("a million fragments", encapsulated(RLE, *[b""] * 1_000_000), pixels="frame|RLE|fewer", deid="quarantined|written")
+    case("a million fragments", encapsulated(RLE, *[b""] * 1_000_000), "dicom", "elements|frame", "quarantined:too_many_elements")
     case("elements out of order", meta(EXPLICIT) + body({t: v for t, v in image().items() if t > 0x00200000}) + body({t: v for t, v in image().items() if t < 0x00200000}), "dicom|malformed", "ok|none", "written|quarantined")
     case("the patient's name twice", ct(t00100020=raw(el(0x00100010, "PN", HIDDEN) + el(0x00100020, "LO", b"ZQPATIENT7"))), deid="written")
     case("pixel data twice", ct(tail=el(0x7FE00010, "OW", HIDDEN * 34 + b"  ")), pixels="ok|none", deid="written|quarantined")
@@ -394,13 +399,27 @@ def text():
     case("a class UID that is a secret", ct(t00080016=("UI", b"1.2.Zqhidden")), deid="written|quarantined")
     case("a UID in the header that is a secret", meta(EXPLICIT, group=el(0x00020002, "UI", HIDDEN) + el(0x00020003, "UI", HIDDEN) + el(0x00020010, "UI", EXPLICIT.encode())) + body(image()))
 
-def zip_of(files, **how):
+def zip_of(files, mode=0o100644):
+    """`files`: name → bytes, or pairs where a name comes twice."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, **how) as z:
-        for name, data in files.items():
+    with zipfile.ZipFile(out, "w") as z, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, data in files.items() if isinstance(files, dict) else files:
             info = zipfile.ZipInfo(name, (2024, 1, 2, 3, 4, 6)); info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system, info.external_attr = 3, mode << 16
             z.writestr(info, data)
     return out.getvalue()
+
+def tar_of(members, packed=True):
+    """`members`: pairs of a name and bytes, or of a name and changes to its header."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as t:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            if isinstance(content, bytes): info.size = len(content)
+            else: info.__dict__.update(content) if hasattr(info, "__dict__") else [setattr(info, k, v) for k, v in content.items()]
+            t.addfile(info, io.BytesIO(content) if isinstance(content, bytes) else None)
+    return gzip.compress(out.getvalue(), 6, mtime=0) if packed else out.getvalue()
 
 def names():
     for name, n in (("escape", b"zqhidden\x1b[2J.dcm"), ("line end", b"zqhidden\nroot:x:0:0.dcm"), ("bytes that are no UTF-8", b"zqhidden\xff\xfe.dcm"), ("dots", b"..zqhidden..dcm"), ("dash", b"-rf zqhidden --json.dcm"), ("bidirectional mark", "zqhidden\u202emcd.exe".encode()), ("200 characters", b"zqhidden" + b"x" * 200)):
@@ -442,7 +461,51 @@ def names():
     loop = el(0x00041220, "SQ", item(el(0x00041400, "UL", b"\x10\0\0\0") + el(0x00041420, "UL", b"\x10\0\0\0") + el(0x00041430, "CS", b"IMAGE") + el(0x00041500, "CS", b"..\\..\\ETC\\PASSWD")))
     case("a DICOMDIR that points at itself and outside", {"DICOMDIR": meta(EXPLICIT, group=el(0x00020002, "UI", b"1.2.840.10008.1.3.10") + el(0x00020010, "UI", EXPLICIT.encode())) + loop}, "dicomdir", "none", "rejected:dicomdir")
 
-GROUPS = [truncations, lengths, structure, pixel_lies, bombs, hiding, text, names]
+def archives():
+    good, trap, bad = ct(), "rejected:unsafe_archive_member", "rejected:archive_unreadable"
+    def one(name, file, data, deid, scan="dicom", pixels="ok", count=1): case(name, {file: data}, scan, pixels, deid, count)
+    one("zip of one image", "zqhidden.zip", zip_of({"zqhidden/1": good}), "written")
+    one("tar of one image", "zqhidden.tar", tar_of([("zqhidden/1", good)], False), "written")
+    one("image named like a zip", "zqhidden.zip", good, "written")
+    one("zip that leads out", "a.zip", zip_of({"../../../zqhidden": good, "..\\\\..\\\\zqhidden": good, "a/../../zqhidden": good}), trap, "unsafe_archive_member", "none", 3)
+    one("zip of absolute paths", "a.zip", zip_of({"/tmp/zqhidden": good, "C:\\\\zqhidden": good}), trap, "unsafe_archive_member", "none", 2)
+    one("zip of links", "a.zip", zip_of({"zqhidden": b"/etc/passwd"}, 0o120777), trap, "unsafe_archive_member", "none")
+    one("zip of devices", "a.zip", zip_of({"zqhidden": b""}, 0o020666), trap, "unsafe_archive_member", "none")
+    one("zip with one name twice", "a.zip", zip_of([("zqhidden", good), ("./zqhidden", good), ("zqhidden", good)]), "written|" + trap, count=3)
+    one("zip in a zip", "a.zip", zip_of({"zqhidden.zip": zip_of({"1": good})}), trap, "unsafe_archive_member", "none")
+    encrypted = bytearray(zip_of({"zqhidden": good})); encrypted[6] |= 1; encrypted[encrypted.rindex(b"PK\1\2") + 8] |= 1
+    one("encrypted zip", "a.zip", bytes(encrypted), trap, "unsafe_archive_member", "none")
+    names = zip_of({"zqhidden\x1b[2J\n.dcm": good, "zqhidden\u202e.dcm": good})
+    one("control characters in a zip", "a.zip", names, "written", count=2)
+    bomb = zip_of({"zqhidden": bytes(200 << 20)})
+    one("zip bomb", "a.zip", bomb, "rejected:too_large", "too_large", "none")
+    lie = bytearray(bomb); at = lie.rindex(b"PK\1\2"); lie[at + 24:at + 28] = struct.pack("<I", 1000)
+    one("zip bomb that lies", "a.zip", bytes(lie), bad, "not_dicom|archive_unreadable", "none|archive|no")
+    over = bytearray(zip_of([(f"z{i}", good) for i in range(3)])); first = over.index(b"PK\1\2")
+    for i in range(3):
+        entry = over.index(b"PK\1\2", first + i); over[entry + 42:entry + 46] = bytes(4); first = entry
+    one("zip whose members overlap", "a.zip", bytes(over), "written|" + trap + "|" + bad, count=3, pixels="|")
+    one("cut zip", "a.zip", zip_of({"zqhidden": good})[:-30], bad, "archive_unreadable", "none")
+    one("zip of nothing", "a.zip", zip_of({}), bad, "archive_unreadable", "none")
+    one("zip of a million names", "a.zip", zip_of({}) [:-22] + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 65535, 65535, 0xFFFFFFF0, 0, 0), bad, "archive_unreadable", "none")
+    one("noise named zip", "a.zip", bytes(range(256)) * 8, bad, "archive_unreadable", "none")
+    one("zip of 20,000 empty members", "a.zip", zip_of({f"z{i}": b"" for i in range(20_000)}), "rejected:not_dicom", "not_dicom", "none", 20_000)
+    one("tar that leads out", "a.tgz", tar_of([("../../zqhidden", good), ("/tmp/zqhidden", good)]), trap, "unsafe_archive_member", "none", 2)
+    kinds = [("hard", tarfile.LNKTYPE), ("soft", tarfile.SYMTYPE), ("character", tarfile.CHRTYPE), ("block", tarfile.BLKTYPE), ("pipe", tarfile.FIFOTYPE)]
+    one("tar of links and devices", "a.tar.gz", tar_of([(n, dict(type=k, linkname="/etc/passwd")) for n, k in kinds]), trap, "unsafe_archive_member", "none", 5)
+    one("tar in a tar", "a.tar", tar_of([("zqhidden.tgz", tar_of([("1", good)]))], False), trap, "unsafe_archive_member", "none")
+    one("tar bomb", "a.tgz", tar_of([("zqhidden", bytes(200 << 20))]), "rejected:too_large", "too_large", "none", 2)
+    huge = bytearray(tar_of([("zqhidden", good)], False)); huge[124:136] = b"\x80" + bytes(3) + struct.pack(">Q", 1 << 61)
+    huge[148:156] = b"        "; huge[148:156] = b"%06o\0 " % sum(huge[:512])
+    one("tar of 2 EiB", "a.tar", bytes(huge), "rejected:too_large|" + bad, "too_large|archive_unreadable", "none", "1|2")
+    one("tar with a wrong sum", "a.tar", patched(tar_of([("zqhidden", good)], False), 148, b"0000000"), bad, "archive_unreadable", "none")
+    one("cut tgz", "a.tgz", tar_of([("zqhidden", good + os.urandom(0) + bytes(range(256)) * 40)])[:-200], bad, "archive_unreadable", "none", "1|2")
+    long = "zqhidden/" * 400 + "1"
+    one("tar with a name of 3,600 characters", "a.tgz", tar_of([(long, good)]), "written")
+    pax = b"30 path=" + b"z" * 2000
+    one("gzip that is no tar", "a.tar.gz", gzip.compress(pax, mtime=0), bad, "archive_unreadable", "none")
+
+GROUPS = [truncations, lengths, structure, pixel_lies, bombs, hiding, text, names, archives]
 
 # ---------------------------------------------------------------- making and running
 

@@ -417,7 +417,7 @@ def corpus(out, table, tree):
                 save(ds, out / "in" / path, planter)
             except Exception as error:
                 raise SystemExit(f"{name} for {who[0]}: {type(error).__name__} {error}") from error
-            if number % 4 == 0:
+            if number % 40 == 0:
                 with open(out / "in" / path, "ab") as file:
                     file.write(b"\0" * 8)
             again = pydicom.dcmread(out / "in" / path)

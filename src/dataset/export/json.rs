@@ -49,6 +49,8 @@ impl Exporter for Sidecar {
             "body_part": common.body_part,
             "description": common.description,
             "facts": facts,
+            "harmonised": about.harmonised.values,
+            "harmonised_by": about.harmonised.rules,
             "geometry": {
                 "shape": grid.shape,
                 "volumes": item.volume.volumes,

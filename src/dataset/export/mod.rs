@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::harmonise::Harmonised;
 use crate::model::Finding;
 use crate::series::Series;
 use crate::volume::Volume;
@@ -42,6 +43,8 @@ pub struct About {
     pub number: Option<i32>,
     /// Acquisition facts as (name, value).
     pub facts: Vec<(String, String)>,
+    /// Harmonised attributes, each with where it comes from.
+    pub harmonised: Harmonised,
     /// What the checks found.
     pub findings: Vec<Finding>,
     /// `accepted`, `in_review` …

@@ -45,8 +45,9 @@ fn siemens(set: &DataSet<'_>, csa: Option<&Csa>) -> Diffusion {
 
 /// GE gives directions along the axes of the image and adds a flag of 10⁹ to the weighting.
 fn ge(set: &DataSet<'_>, orientation: Option<Orientation>) -> Diffusion {
-    let Some(b) = private::number(set, 0x0043, "GEMS_PARM_01", 0x39) else { return (None, None) };
-    let component = |element| private::number(set, 0x0019, "GEMS_ACQU_01", element);
+    let parameter = private::number_of_maker(set, 0x0043, ("GEMS_PARM_01", "GE"), 0x39);
+    let Some(b) = parameter else { return (None, None) };
+    let component = |element| private::number_of_maker(set, 0x0019, ("GEMS_ACQU_01", "GE"), element);
     let direction = component(0xBB)
         .zip(component(0xBC))
         .zip(component(0xBD))

@@ -1,10 +1,12 @@
 //! Facets, pages of series, one series.
 
-use crate::catalog::{Filter, NewFinding, SeriesRecord};
+use crate::catalog::{Filter, NewFinding, Order, SeriesRecord};
 use crate::engine::query::{
-    Complete, Facet, Facets, FindingView, Rows, SeriesPage, SeriesRow, SeriesSort, SeriesView, Severity,
+    Complete, Facet, Facets, FindingView, Rows, SavedSearchView, SeriesPage, SeriesRow, SeriesSort,
+    SeriesView, Severity,
 };
 use crate::engine::{EngineError, Session};
+use crate::harmonise::Harmonised;
 
 /// Rows of a page, at most.
 const MAX_PAGE: u32 = 10_000;
@@ -18,12 +20,7 @@ pub fn facets(session: &Session, query: &Facets) -> Result<Vec<Facet>, EngineErr
 
 pub fn page(session: &Session, query: &SeriesPage) -> Result<Rows<SeriesRow>, EngineError> {
     let filter = parse(&query.filter)?;
-    let order = match query.sort {
-        SeriesSort::Subject => "subject, study_date, study_uid, number, uid",
-        SeriesSort::Newest => "latest_ms DESC, uid",
-        SeriesSort::Severity => "errors DESC, warnings DESC, notes DESC, uid",
-        SeriesSort::Size => "instances DESC, uid",
-    };
+    let order = order(query.sort);
     let reader = session.engine.shared.catalog.read();
     let (rows, total) = reader.search(&filter, order, query.page.offset, query.page.limit.min(MAX_PAGE))?;
     Ok(Rows { rows: rows.iter().map(row).collect(), total })
@@ -40,23 +37,69 @@ pub fn detail(session: &Session, series_uid: &str) -> Result<SeriesView, EngineE
         stacks: serde_json::from_str(&record.stacks).map_err(unreadable)?,
         findings: reader.findings(series_uid)?.iter().map(finding).collect(),
         facts: serde_json::from_str(&record.facts).map_err(unreadable)?,
+        harmonised: record.harmonised.clone(),
         linked: reader.linked(series_uid)?,
         history: history.into_iter().map(super::trail::entry).collect(),
         task: reader.task_of(series_uid)?,
     })
 }
 
+/// An order of the list as the catalog has it.
+fn order(sort: SeriesSort) -> Order {
+    match sort {
+        SeriesSort::Subject => Order::Subject,
+        SeriesSort::Newest => Order::Newest,
+        SeriesSort::Severity => Order::Severity,
+        SeriesSort::Size => Order::Size,
+        SeriesSort::By { field, descending } => Order::By { field, descending },
+    }
+}
+
+/// The whole words that may stand where the cursor is: fields, or values of the field before the colon.
 pub fn complete(session: &Session, query: &Complete) -> Result<Vec<String>, EngineError> {
-    let word = query.text.rsplit(' ').next().unwrap_or_default().trim_start_matches('-');
-    let Some((name, value)) = word.split_once(':') else { return Ok(Filter::complete_field(&query.text)) };
-    let Some(column) = Filter::text_column(name) else { return Ok(Vec::new()) };
+    let word = last_word(&query.text);
+    let (minus, body) = word.strip_prefix('-').map_or(("", word), |rest| ("-", rest));
+    let with_minus = |completion: String| format!("{minus}{completion}");
+    let Some((name, value)) = body.split_once(':') else {
+        return Ok(Filter::complete_field(body).into_iter().map(with_minus).collect());
+    };
     let last = value.rsplit(',').next().unwrap_or_default();
-    let values = session.engine.shared.catalog.read().complete_value(column, last)?;
-    let before = &word[..word.len() - last.len()];
-    Ok(values
-        .into_iter()
-        .map(|v| if v.contains(' ') { format!("{before}\"{v}\"") } else { format!("{before}{v}") })
-        .collect())
+    let values = session.engine.shared.catalog.read().complete_value(name, last.trim_matches('"'))?;
+    let before = &body[..body.len() - last.len()];
+    let quoted = |v: String| {
+        if v.contains([' ', ',', ':', '<', '>', '=']) {
+            format!("{before}\"{v}\"")
+        } else {
+            format!("{before}{v}")
+        }
+    };
+    Ok(values.into_iter().map(quoted).map(with_minus).collect())
+}
+
+/// What stands after the last space outside quotes.
+fn last_word(text: &str) -> &str {
+    let mut quoted = false;
+    let mut start = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            c if c.is_whitespace() && !quoted => start = at + c.len_utf8(),
+            _ => {}
+        }
+    }
+    &text[start..]
+}
+
+pub fn saved(session: &Session) -> Result<Vec<SavedSearchView>, EngineError> {
+    let searches = session.engine.shared.catalog.read().saved_searches()?;
+    let view = |s: crate::catalog::SavedSearch| SavedSearchView {
+        sort: serde_json::from_str(&s.sort).unwrap_or_default(),
+        name: s.name,
+        query: s.query,
+        owner: s.owner,
+        at_ms: s.at_ms,
+    };
+    Ok(searches.into_iter().map(view).collect())
 }
 
 pub fn parse(filter: &str) -> Result<Filter, EngineError> {
@@ -90,7 +133,17 @@ fn row(s: &SeriesRecord) -> SeriesRow {
         findings: s.findings,
         state: s.state.clone(),
         latest_ms: s.latest_ms,
+        harmonised: named(&s.harmonised),
     }
+}
+
+/// Values by their names.
+fn named(harmonised: &Harmonised) -> std::collections::BTreeMap<String, serde_json::Value> {
+    let value = |v: &crate::harmonise::Value| match (&v.text, v.number) {
+        (Some(text), _) => text.as_str().into(),
+        (None, number) => number.into(),
+    };
+    harmonised.values.iter().map(|v| (v.name.to_string(), value(v))).collect()
 }
 
 fn finding(f: &NewFinding) -> FindingView {

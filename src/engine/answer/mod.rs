@@ -3,6 +3,7 @@
 mod agreement;
 mod catalog;
 mod drift;
+mod harmonise;
 mod intake;
 mod labels;
 mod overview;
@@ -12,6 +13,8 @@ mod readers;
 mod stats;
 mod trail;
 
+pub(super) use catalog::parse as parse_filter;
+pub(super) use harmonise::{Survey, load_qc, load_rules};
 pub(super) use intake::choice_of;
 pub(super) use queue::tab_tasks;
 
@@ -40,6 +43,10 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::History(q) => wire(trail::history(session, &q)?),
         Query::ParkedJobs(_) => wire(trail::parked(session)?),
         Query::Ledger(q) => wire(trail::ledger(session, &q)?),
+        Query::SavedSearches(_) => wire(catalog::saved(session)?),
+        Query::HarmoniseCoverage(q) => wire(harmonise::coverage(session, &q)?),
+        Query::HarmoniseDryRun(q) => wire(harmonise::dry_run(session, &q)?),
+        Query::LearnProtocol(q) => wire(harmonise::learn(session, &q)?),
         Query::VerifyTrail(_) => wire(trail::verify(session)?),
         Query::Agreement(q) => wire(agreement::agreement(session, &q)?),
         Query::Drift(q) => wire(drift::drift(session, &q)?),

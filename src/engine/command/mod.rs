@@ -1,10 +1,12 @@
 //! Commands, one file per family. Each is carried out in one transaction with its audit event.
 
+mod catalog;
 mod dataset;
 mod intake;
 mod labels;
 mod review;
 
+pub use catalog::*;
 pub use dataset::*;
 pub use intake::*;
 pub use labels::*;
@@ -13,6 +15,7 @@ pub use review::*;
 use serde::{Deserialize, Serialize};
 
 use super::Act;
+use super::query::HarmoniseOutcome;
 
 macro_rules! commands {
     ($($name:ident => $outcome:ty,)*) => {
@@ -44,6 +47,9 @@ commands! {
     UndoDecision => (),
     Export => ExportOutcome,
     Backup => BackupOutcome,
+    SaveSearch => (),
+    ForgetSearch => (),
+    ApplyRules => HarmoniseOutcome,
     ImportReads => ImportOutcome,
 }
 

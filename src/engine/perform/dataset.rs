@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::catalog::{Filter, SeriesRecord};
+use crate::catalog::{Filter, Order, SeriesRecord};
 use crate::dataset::export::{About, BeginError, Dataset, Exporter, Item, formats};
 use crate::engine::command::{Export, ExportOutcome};
 use crate::engine::{EngineError, Session};
@@ -35,7 +35,7 @@ pub fn export(session: &Session, command: &Export) -> Result<ExportOutcome, Engi
     let mut outcome = ExportOutcome { to: command.to.clone(), ..ExportOutcome::default() };
     let mut offset = 0;
     loop {
-        let page = session.engine.shared.catalog.read().search(&parsed, "uid", offset, AT_ONCE)?;
+        let page = session.engine.shared.catalog.read().search(&parsed, Order::Uid, offset, AT_ONCE)?;
         offset += page.0.len() as u64;
         for series in page.0.iter().filter(|s| s.is_image) {
             one(session, series, &mut dataset, &formats, &mut outcome)?;
@@ -65,7 +65,8 @@ fn one(
     let shared = &session.engine.shared;
     let instances = shared.catalog.read().instances(&record.uid)?;
     let loaded = Loaded::read(shared, &instances).map_err(|e| EngineError::Storage { why: e.to_string() })?;
-    let findings = qc::run(&qc::Input { series: &loaded.series, pixels: None }, |_| true);
+    let findings = qc::run(&qc::Input::of(&loaded.series), |_| true);
+    let record = &shared.catalog.read().series(&record.uid)?.unwrap_or_else(|| record.clone());
     let about = about(session, record, &loaded, &findings)?;
     let read = |instance: &Instance| -> io::Result<Vec<u8>> {
         let blob = loaded.blobs.get(instance.header.source as usize).ok_or(io::ErrorKind::NotFound)?;
@@ -107,6 +108,7 @@ fn about(
         study_date: record.study_date.clone(),
         number: record.number,
         facts: serde_json::from_str(&record.facts).unwrap_or_default(),
+        harmonised: record.harmonised.clone(),
         findings: findings.to_vec(),
         state: record.state.clone(),
         instances: loaded.series.instances.iter().filter_map(used).collect(),

@@ -1,6 +1,7 @@
 //! Commands carried out, one file per family.
 
 mod backup;
+mod catalog;
 mod dataset;
 mod intake;
 mod labels;
@@ -30,6 +31,9 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::DecideTask(c) => wire(review::decide(session, &c)?),
         Command::UndoDecision(c) => wire(review::undo(session, c.task)?),
         Command::Backup(c) => wire(backup::backup(session, &c)?),
+        Command::SaveSearch(c) => wire(catalog::save(session, &c)?),
+        Command::ForgetSearch(c) => wire(catalog::forget(session, &c)?),
+        Command::ApplyRules(_) => wire(catalog::apply_rules(session)?),
         Command::ImportReads(c) => wire(labels::import(session, &c)?),
         Command::Export(c) => wire(dataset::export(session, &c)?),
     }

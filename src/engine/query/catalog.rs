@@ -1,8 +1,12 @@
 //! The catalog: facets, pages of series, one series with everything known of it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Page, Severity};
+pub use crate::catalog::SortField;
+pub use crate::harmonise::Harmonised;
 pub use crate::model::{FrameRef, StackView};
 
 /// How often each value of the catalog's facets occurs among the series that match.
@@ -46,6 +50,13 @@ pub enum SeriesSort {
     Severity,
     /// The most instances first.
     Size,
+    /// By any field of the query language.
+    By {
+        /// The field.
+        field: SortField,
+        /// The largest first.
+        descending: bool,
+    },
 }
 
 /// One series in a list.
@@ -85,6 +96,9 @@ pub struct SeriesRow {
     pub state: String,
     /// When its last instance came, in milliseconds since 1970.
     pub latest_ms: i64,
+    /// Harmonised attributes by name: words and numbers.
+    #[serde(default)]
+    pub harmonised: BTreeMap<String, serde_json::Value>,
 }
 
 /// Everything known of a series.
@@ -105,6 +119,9 @@ pub struct SeriesView {
     pub findings: Vec<FindingView>,
     /// Acquisition facts as (name, value), in a fixed order.
     pub facts: Vec<(String, String)>,
+    /// Harmonised attributes, each with where it comes from.
+    #[serde(default)]
+    pub harmonised: Harmonised,
     /// Objects that refer to it (SEG, SR, RTSTRUCT, KO, PR): (modality, series UID).
     pub linked: Vec<(String, String)>,
     /// What happened to it, the latest first.
@@ -133,4 +150,23 @@ pub struct FindingView {
 pub struct Complete {
     /// The filter up to the cursor.
     pub text: String,
+}
+
+/// Searches that are kept under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSearches {}
+
+/// A search that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSearchView {
+    /// Its name.
+    pub name: String,
+    /// The query, in the query language.
+    pub query: String,
+    /// The order.
+    pub sort: SeriesSort,
+    /// Who keeps it.
+    pub owner: String,
+    /// Since when, in milliseconds since 1970.
+    pub at_ms: i64,
 }

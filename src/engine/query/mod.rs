@@ -3,6 +3,7 @@
 mod agreement;
 mod catalog;
 mod drift;
+mod harmonise;
 mod intake;
 mod labels;
 mod overview;
@@ -13,6 +14,7 @@ mod trail;
 pub use agreement::*;
 pub use catalog::*;
 pub use drift::*;
+pub use harmonise::*;
 pub use intake::*;
 pub use labels::*;
 pub use overview::*;
@@ -75,6 +77,10 @@ queries! {
     ParkedJobs => Vec<ParkedJob>,
     VerifyTrail => TrailVerified,
     Ledger => Vec<LedgerLine>,
+    SavedSearches => Vec<SavedSearchView>,
+    HarmoniseCoverage => Vec<Coverage>,
+    HarmoniseDryRun => HarmoniseOutcome,
+    LearnProtocol => LearnedProtocol,
     Agreement => AgreementView,
     Drift => DriftView,
     Process => ProcessView,

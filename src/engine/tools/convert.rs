@@ -2,16 +2,17 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::gather::Gathered;
+use crate::model::text;
 use crate::model::{Finding, Severity};
 use crate::qc;
 use crate::series::{Instance, Series, Stack, VolumeReason};
-use crate::volume::{self, Volume, forbidden};
-pub use crate::volume::{Format, write};
+use crate::volume::{self, Transform, Volume, forbidden};
+pub use crate::volume::{Axes, Format, Spacing, Standard};
 
 /// A volume that was written.
 #[derive(Debug, Serialize)]
@@ -36,6 +37,10 @@ pub struct Written {
     pub mean: Option<f64>,
     /// What is odd about it.
     pub warnings: Vec<String>,
+    /// What was done to its grid and values, where something was asked.
+    pub transform: Option<Transform>,
+    /// The file that says so beside the volume.
+    pub sidecar: Option<String>,
 }
 
 /// A stack that cannot be a volume.
@@ -74,7 +79,7 @@ pub fn load(
     series: &Series,
     stack: usize,
 ) -> Result<(Volume, Vec<String>), (String, String)> {
-    let findings = qc::run(&qc::Input { series, pixels: None }, |_| true);
+    let findings = qc::run(&qc::Input::of(series), |_| true);
     if let Some(finding) = forbidden(&findings, stack) {
         return Err((finding.check.to_string(), finding.message.clone()));
     }
@@ -113,7 +118,50 @@ pub fn described(
         max: figures.map(|f| f.max),
         mean: figures.map(|f| f.mean),
         warnings,
+        transform: None,
+        sidecar: None,
     }
+}
+
+/// A volume made as asked and written, with a sidecar that says what was done to it.
+///
+/// # Errors
+/// The result would be too large, or cannot be written.
+pub fn put(
+    series: &Series,
+    stack: &Stack,
+    (volume, warnings): (Volume, Vec<String>),
+    (path, format): (&Path, Format),
+    standard: &Standard,
+) -> io::Result<Written> {
+    if standard.is_empty() {
+        volume::write(&volume, path, format)?;
+        return Ok(described(series, stack, &volume, path, warnings));
+    }
+    let labels = stack.common.modality.as_deref() == Some("SEG");
+    let (volume, transform) = Standard { labels, ..*standard }.apply(&volume).map_err(io::Error::other)?;
+    volume::write(&volume, path, format)?;
+    let sidecar = sidecar_of(path);
+    let written = Written {
+        transform: Some(transform),
+        sidecar: Some(sidecar.to_string_lossy().into_owned()),
+        ..described(series, stack, &volume, path, warnings)
+    };
+    fs::write(&sidecar, text::json(&written) + "\n")?;
+    Ok(written)
+}
+
+/// The name of a volume's sidecar: its own with `.json` instead of the ending.
+fn sidecar_of(path: &Path) -> PathBuf {
+    let stem = path.file_stem().map_or(path, Path::new);
+    let stem = if stem.extension().is_some_and(|e| e.eq_ignore_ascii_case("nii")) {
+        stem.file_stem().map_or(stem, Path::new)
+    } else {
+        stem
+    };
+    let mut name = stem.as_os_str().to_owned();
+    name.push(".json");
+    path.with_file_name(name)
 }
 
 /// What is said of a contact sheet: the shape of the image, and geometry where the stack has a grid.
@@ -129,6 +177,8 @@ pub fn described_sheet(series: &Series, stack: &Stack, size: [u32; 2], path: &Pa
         max: None,
         mean: None,
         warnings: Vec::new(),
+        transform: None,
+        sidecar: None,
     }
 }
 
@@ -136,7 +186,12 @@ pub fn described_sheet(series: &Series, stack: &Stack, size: [u32; 2], path: &Pa
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn all(gathered: &Gathered, only: Option<&str>, folder: &Path) -> io::Result<Outcome> {
+pub fn all(
+    gathered: &Gathered,
+    only: Option<&str>,
+    folder: &Path,
+    standard: &Standard,
+) -> io::Result<Outcome> {
     fs::create_dir_all(folder)?;
     let mut outcome = Outcome::default();
     let wanted = |s: &&Series| only.is_none_or(|uid| s.series_uid.as_deref() == Some(uid));
@@ -144,10 +199,9 @@ pub fn all(gathered: &Gathered, only: Option<&str>, folder: &Path) -> io::Result
         let several = series.stacks.len() > 1;
         for (i, stack) in series.stacks.iter().enumerate().filter(|(_, s)| s.frames > 0) {
             match load(gathered, series, i) {
-                Ok((volume, warnings)) => {
+                Ok(loaded) => {
                     let path = folder.join(name(series, number, several.then_some(i + 1)));
-                    write(&volume, &path, Format::Nifti)?;
-                    outcome.volumes.push(described(series, stack, &volume, &path, warnings));
+                    outcome.volumes.push(put(series, stack, loaded, (&path, Format::Nifti), standard)?);
                 }
                 Err((check, message)) => outcome.skipped.push(Skipped {
                     series_uid: series.series_uid.as_deref().map(Into::into),

@@ -1,30 +1,28 @@
 //! De-identifies a tree of files into another, streaming: memory holds a batch, never the tree.
 
+mod compare;
 mod known;
+mod places;
+mod report;
+mod walk;
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::deid::{Context, Deidentifier, Known, Nobody, Outcome, Pixels, Reason, Record};
+use crate::deid::{Context, Deidentifier, Outcome, Pixels, Reason, Record};
 use crate::model::text;
 use crate::source::archive::MemberError;
-use crate::source::{Item, Unreadable, items};
+use crate::source::{Item, Unreadable};
+pub use compare::{Comparison, Difference, compare};
 use known::StudyNames;
-
-/// A batch ends at this many source bytes or files.
-const BATCH_BYTES: u64 = 48 << 20;
-const BATCH_FILES: usize = 512;
-const INSTANCES: &str = "instances";
-const LEDGER: &str = "ledger.jsonl";
-/// Files that are being written end with this until they are whole.
-const UNFINISHED: &str = ".part";
+use places::{Names, Places, write_whole};
+pub use report::Summary;
+use walk::Walk;
 
 /// What to de-identify, and where to.
 #[derive(Debug)]
@@ -39,27 +37,6 @@ pub struct Options<'a> {
     pub pixels: Pixels,
     /// The site that the files come from.
     pub site: &'a str,
-}
-
-/// What became of a tree.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// Regular files.
-    pub instances: u64,
-    /// De-identified and written.
-    pub written: u64,
-    /// DICOM that was not written, for a person to look at.
-    pub quarantined: u64,
-    /// What is never processable.
-    pub rejected: u64,
-    /// How long it took.
-    pub elapsed_ms: u64,
-    /// How many of each reason.
-    #[serde(skip)]
-    pub reasons: std::collections::BTreeMap<&'static str, u64>,
-    /// Folders that could not be read.
-    #[serde(skip)]
-    pub unreadable_folders: u64,
 }
 
 /// Why a run stopped. Names what the user named, nothing found below it.
@@ -115,17 +92,15 @@ pub fn run(
     let mut ledger = places.ledger()?;
     let mut map = places.map_file()?;
     let mut names = Names::default();
-    let mut summary = Summary::default();
-    let gathered =
-        if input.is_dir() { Some(StudyNames::gather(deidentifier, Walk::new(&input))?) } else { None };
-    let known = gathered.as_ref().map_or(&Nobody as &dyn Known, |g| g);
+    let mut summary = Summary::of(deidentifier);
+    let known = StudyNames::gather(deidentifier, Walk::new(&input))?;
     let mut walk = Walk::new(&input);
     loop {
         let batch = walk.batch();
         if batch.is_empty() {
             break;
         }
-        let context = Context { site: options.site, pixels: options.pixels, known };
+        let context = Context { site: options.site, pixels: options.pixels, known: &known };
         let outcomes: Vec<Outcome> = batch.par_iter().map(|item| one(deidentifier, item, &context)).collect();
         let named: Vec<Option<String>> = outcomes.iter().map(|o| names.of(o)).collect();
         if let Some(output) = &places.output {
@@ -150,23 +125,6 @@ pub fn run(
     places.finish(ledger, map, &names)?;
     summary.elapsed_ms = started.elapsed().as_millis() as u64;
     Ok(summary)
-}
-
-impl Summary {
-    fn count(&mut self, outcome: &Outcome) {
-        self.instances += 1;
-        match outcome {
-            Outcome::Written { .. } => self.written += 1,
-            Outcome::Quarantined { reason, .. } => {
-                self.quarantined += 1;
-                *self.reasons.entry(reason.code()).or_default() += 1;
-            }
-            Outcome::Rejected { reason, .. } => {
-                self.rejected += 1;
-                *self.reasons.entry(reason.code()).or_default() += 1;
-            }
-        }
-    }
 }
 
 fn one(deidentifier: &Deidentifier, item: &Item, context: &Context<'_>) -> Outcome {
@@ -214,247 +172,4 @@ fn put_line(to: &mut Option<BufWriter<File>>, line: &impl Serialize) -> Result<(
     let mut json = text::json(line);
     json.push('\n');
     to.write_all(json.as_bytes()).map_err(|e| DeidError::Output(e.kind()))
-}
-
-/// Writes under another name first: a file that is there is whole.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DeidError> {
-    let unfinished = unfinished(path);
-    let write = || -> io::Result<()> {
-        match fs::write(&unfinished, bytes) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(path.parent().unwrap_or(path))?;
-                fs::write(&unfinished, bytes)?;
-            }
-            other => other?,
-        }
-        fs::rename(&unfinished, path)
-    };
-    write().map_err(|e| DeidError::Output(e.kind()))
-}
-
-fn unfinished(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(UNFINISHED);
-    PathBuf::from(name)
-}
-
-/// Names of outputs: the new UIDs, and a number where source files share one.
-#[derive(Default)]
-struct Names {
-    /// How many outputs a UID has so far, by its number.
-    taken: HashMap<u128, u32>,
-}
-
-impl Names {
-    fn of(&mut self, outcome: &Outcome) -> Option<String> {
-        let Outcome::Written { facts, .. } = outcome else { return None };
-        let count = self.taken.entry(number_of(&facts.sop_uid)).or_default();
-        *count += 1;
-        let suffix = if *count > 1 { format!("-{count}") } else { String::new() };
-        Some(format!("{INSTANCES}/{}/{}{suffix}.dcm", facts.series_uid, facts.sop_uid))
-    }
-
-    /// Whether an output of this run has this file name.
-    fn has(&self, name: &str) -> bool {
-        let stem = name.strip_suffix(".dcm").unwrap_or(name);
-        let (uid, number) = stem.split_once('-').unwrap_or((stem, "1"));
-        let count = self.taken.get(&number_of(uid)).copied().unwrap_or(0);
-        number.parse().is_ok_and(|n: u32| (1..=count).contains(&n))
-    }
-}
-
-/// The number in a UUID-derived UID; of any other UID a hash.
-fn number_of(uid: &str) -> u128 {
-    uid.strip_prefix("2.25.").and_then(|n| n.parse().ok()).unwrap_or_else(|| {
-        let fold = |n: u128, b: u8| (n ^ u128::from(b)).wrapping_mul(0x0100_0000_01B3);
-        uid.bytes().fold(0x6C62_272E_07BB_0142_62B8_2175_6295_C58D, fold)
-    })
-}
-
-/// Where things go.
-struct Places {
-    output: Option<PathBuf>,
-    map: Option<PathBuf>,
-}
-
-impl Places {
-    fn prepare(input: &Path, options: &Options<'_>) -> Result<Self, DeidError> {
-        let output = match options.output {
-            None => None,
-            Some(path) => {
-                let path = resolved(path).map_err(|e| DeidError::Output(e.kind()))?;
-                if path.starts_with(input) || input.starts_with(&path) {
-                    return Err(DeidError::Usage("input and output may not lie in each other"));
-                }
-                check_output(&path)?;
-                fs::create_dir_all(path.join(INSTANCES)).map_err(|e| DeidError::Output(e.kind()))?;
-                Some(path)
-            }
-        };
-        let map = match options.map.filter(|_| output.is_some()) {
-            None => None,
-            Some(path) => {
-                let path = resolved(path).map_err(|e| DeidError::Output(e.kind()))?;
-                if output.as_ref().is_some_and(|o| path.starts_with(o)) {
-                    return Err(DeidError::Usage("the map names sources and must lie outside the output"));
-                }
-                if path.starts_with(input) {
-                    return Err(DeidError::Usage("the map may not lie in the input"));
-                }
-                Some(path)
-            }
-        };
-        Ok(Self { output, map })
-    }
-
-    fn ledger(&self) -> Result<Option<BufWriter<File>>, DeidError> {
-        self.output.as_ref().map(|o| create(&unfinished(&o.join(LEDGER)), 0o644)).transpose()
-    }
-
-    fn map_file(&self) -> Result<Option<BufWriter<File>>, DeidError> {
-        self.map.as_ref().map(|m| create(&unfinished(m), 0o600)).transpose()
-    }
-
-    fn finish(
-        &self,
-        ledger: Option<BufWriter<File>>,
-        map: Option<BufWriter<File>>,
-        names: &Names,
-    ) -> Result<(), DeidError> {
-        let close = |file: Option<BufWriter<File>>, path: Option<PathBuf>| -> io::Result<()> {
-            if let (Some(file), Some(path)) = (file, path) {
-                file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-                fs::rename(unfinished(&path), &path)?;
-            }
-            Ok(())
-        };
-        let all = || -> io::Result<()> {
-            if let Some(output) = &self.output {
-                sweep(&output.join(INSTANCES), names)?;
-            }
-            close(map, self.map.clone())?;
-            close(ledger, self.output.as_ref().map(|o| o.join(LEDGER)))
-        };
-        all().map_err(|e| DeidError::Output(e.kind()))
-    }
-}
-
-/// An absolute path of something that need not exist yet, links in its existing part resolved.
-fn resolved(path: &Path) -> io::Result<PathBuf> {
-    if let Ok(path) = fs::canonicalize(path) {
-        return Ok(path);
-    }
-    let absolute = std::path::absolute(path)?;
-    let name = absolute.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
-    let parent = absolute.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(resolved(parent)?.join(name))
-}
-
-/// The output is new, empty, or of an earlier run.
-fn check_output(path: &Path) -> Result<(), DeidError> {
-    let entries = match fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(DeidError::Output(error.kind())),
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name != INSTANCES && name.strip_suffix(UNFINISHED).unwrap_or(&name) != LEDGER {
-            return Err(DeidError::Usage("the output folder holds something else; give an empty one"));
-        }
-    }
-    Ok(())
-}
-
-/// A new file with these permissions, never through a link that somebody put there.
-fn create(path: &Path, mode: u32) -> Result<BufWriter<File>, DeidError> {
-    let open = || -> io::Result<File> {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
-    };
-    open().map(BufWriter::new).map_err(|e| DeidError::Output(e.kind()))
-}
-
-/// Takes away what an earlier run left that this one did not write, so that the ledger tells all.
-fn sweep(instances: &Path, names: &Names) -> io::Result<()> {
-    for series in fs::read_dir(instances)? {
-        let series = series?;
-        if !series.file_type()?.is_dir() {
-            continue;
-        }
-        let mut left = 0;
-        for entry in fs::read_dir(series.path())? {
-            let entry = entry?;
-            if names.has(&entry.file_name().to_string_lossy()) {
-                left += 1;
-            } else {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        if left == 0 {
-            fs::remove_dir(series.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Regular files below a folder in the order of their names, without following links; archives member by member.
-struct Walk {
-    /// What is still to be looked at, the next one last.
-    pending: Vec<Pending>,
-    unreadable: u64,
-}
-
-enum Pending {
-    Folder(PathBuf),
-    File(PathBuf),
-    Item(Item),
-}
-
-impl Walk {
-    fn new(root: &Path) -> Self {
-        let first = if root.is_dir() { Pending::Folder(root.into()) } else { Pending::File(root.into()) };
-        Self { pending: vec![first], unreadable: 0 }
-    }
-
-    fn batch(&mut self) -> Vec<Item> {
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        while batch.len() < BATCH_FILES && bytes < BATCH_BYTES {
-            match self.pending.pop() {
-                None => break,
-                Some(Pending::Folder(path)) => self.open(&path),
-                Some(Pending::File(path)) => {
-                    let found = items(&path, &std::env::temp_dir());
-                    self.pending.extend(found.into_iter().rev().map(Pending::Item));
-                }
-                Some(Pending::Item(item)) => {
-                    bytes += item.bytes();
-                    batch.push(item);
-                }
-            }
-        }
-        batch
-    }
-
-    fn open(&mut self, folder: &Path) {
-        let Ok(entries) = fs::read_dir(folder) else {
-            self.unreadable += 1;
-            return;
-        };
-        let mut found: Vec<(PathBuf, bool)> = entries
-            .flatten()
-            .filter_map(|entry| {
-                let kind = entry.file_type().ok()?;
-                (kind.is_dir() || kind.is_file()).then(|| (entry.path(), kind.is_dir()))
-            })
-            .collect();
-        found.sort_unstable_by(|a, b| b.0.cmp(&a.0));
-        let pending = |(path, is_dir)| if is_dir { Pending::Folder(path) } else { Pending::File(path) };
-        self.pending.extend(found.into_iter().map(pending));
-    }
 }

@@ -10,8 +10,11 @@ pub mod measure;
 mod overlay;
 mod picture;
 pub mod qc;
+pub mod qc_labels;
 pub mod ratings;
+pub mod rules;
 pub mod scan;
+pub mod series_table;
 pub mod sheet;
 mod view;
 

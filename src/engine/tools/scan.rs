@@ -84,7 +84,7 @@ impl From<&Finding> for FindingLine {
 
 /// The lines of one series: one per stack.
 pub fn lines(series: &Series) -> Vec<StackLine<'_>> {
-    let findings = qc::run(&qc::Input { series, pixels: None }, |_| true);
+    let findings = qc::run(&qc::Input::of(series), |_| true);
     let of_stack = |i: usize| {
         let here = |f: &&Finding| f.stack.unwrap_or(0) as usize == i;
         findings.iter().filter(here).map(FindingLine::from).collect()

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{is_survey, on_grid};
 use crate::model::{Finding, Severity};
-use crate::qc::{Check, Input};
+use crate::qc::{Check, Input, Threshold};
 
 /// No pixel of a CT stack comes near air, −1000 HU.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +19,13 @@ impl Check for CtAir {
         true
     }
 
+    fn threshold(&self) -> Option<Threshold> {
+        Some(Threshold { default: AIR_HU, about: "the darkest pixel in HU" })
+    }
+
     fn run(&self, input: &Input<'_>) -> Vec<Finding> {
         let Some(pixels) = input.pixels else { return Vec::new() };
+        let limit = input.threshold(self);
         let mut findings = Vec::new();
         for (i, stack) in on_grid(input.series) {
             let is_ct = matches!(
@@ -37,7 +42,7 @@ impl Check for CtAir {
                 Some((stats.min * slope + intercept).min(stats.max * slope + intercept))
             });
             let darkest = darkest.fold(f64::INFINITY, f64::min);
-            if darkest.is_finite() && darkest > AIR_HU {
+            if darkest.is_finite() && darkest > limit {
                 let message = format!("the darkest pixel has {darkest:.0} HU; air should be near −1000");
                 findings.push(
                     self.finding(Severity::Warning, message, json!({"darkest_hu": darkest})).of_stack(i),

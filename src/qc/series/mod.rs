@@ -1,6 +1,8 @@
 //! Checks of series, one a file.
 
 pub mod blank_slices;
+pub mod body_part;
+pub mod contrast;
 pub mod copies;
 pub mod ct_air;
 pub mod date_order;
@@ -21,6 +23,7 @@ pub mod modality_sop_class;
 pub mod not_a_volume;
 pub mod off_line;
 pub mod pixel_format;
+pub mod protocol;
 pub mod rescale;
 pub mod saturated;
 pub mod truncated_pixels;
@@ -30,7 +33,7 @@ pub mod uneven_spacing;
 use crate::series::{Series, Stack};
 
 /// Entries that evidence lists at most; a count always stands beside the list.
-const MOST: usize = 50;
+pub(super) const MOST: usize = 50;
 
 /// Modalities whose images are slices of a volume.
 fn is_sliced(series: &Series) -> bool {
@@ -38,7 +41,7 @@ fn is_sliced(series: &Series) -> bool {
 }
 
 /// Localizers and projections show several planes on purpose.
-fn is_survey(stack: &Stack) -> bool {
+pub(super) fn is_survey(stack: &Stack) -> bool {
     let words = ["LOCALIZER", "SCOUT", "PROJECTION IMAGE", "SURVEY"];
     let in_type = stack.image_type.as_deref().is_some_and(|t| t.split('\\').any(|v| words.contains(&v)));
     let description = stack.common.description.as_deref().unwrap_or_default().to_ascii_lowercase();
@@ -53,12 +56,12 @@ fn on_grid(series: &Series) -> impl Iterator<Item = (usize, &Stack)> {
 }
 
 /// Millimetres as people read them.
-fn mm(value: f64) -> String {
+pub(super) fn mm(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_string()
 }
 
 /// `3 slices`, `1 slice`.
-fn count(n: usize, one: &str) -> String {
+pub(super) fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }

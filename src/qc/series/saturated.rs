@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{MOST, count, is_sliced, is_survey};
 use crate::model::{Finding, Severity};
-use crate::qc::{Check, Input};
+use crate::qc::{Check, Input, Threshold};
 
 /// A share of the pixels sits at the largest value that the format can hold.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +19,13 @@ impl Check for SaturatedIntensity {
         true
     }
 
+    fn threshold(&self) -> Option<Threshold> {
+        Some(Threshold { default: SHARE, about: "share of the pixels of a frame, 0 to 1" })
+    }
+
     fn run(&self, input: &Input<'_>) -> Vec<Finding> {
         let Some(pixels) = input.pixels else { return Vec::new() };
+        let most = input.threshold(self);
         if !is_sliced(input.series) || input.series.stacks.iter().all(is_survey) {
             return Vec::new();
         }
@@ -37,7 +42,7 @@ impl Check for SaturatedIntensity {
                     .filter(|f| f.max >= top && f.min < f.max)
                     .map(|f| f.share_at_max)
                     .fold(0.0, f64::max);
-                (format.samples == 1 && format.bits_stored > 8 && share > SHARE)
+                (format.samples == 1 && format.bits_stored > 8 && share > most)
                     .then_some((header.sop_uid.clone(), share))
             })
             .collect();

@@ -1,7 +1,6 @@
 //! The list of a zip (APPNOTE 6.3.10): its central directory, with the 64-bit extensions.
 
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::{Listing, MAX_MEMBERS, MemberError, Place};
@@ -193,7 +192,7 @@ fn overlaps(entries: &[Entry], directory: u64) -> Vec<bool> {
 /// Where a member's bytes begin: behind its local header.
 pub(super) fn data_begins(file: &File, header: u64) -> Result<u64, MemberError> {
     let mut local = [0; LOCAL_SIZE as usize];
-    file.read_exact_at(&mut local, header).map_err(io::Error::from)?;
+    file.read_exact_at(&mut local, header)?;
     match (local.starts_with(LOCAL), le16(&local, 26), le16(&local, 28)) {
         (true, Some(name), Some(extra)) => Ok(header + LOCAL_SIZE + u64::from(name) + u64::from(extra)),
         _ => Err(MemberError::Damaged),

@@ -1,0 +1,112 @@
+//! Study: the series of a study beside one another, and beside others of their kind.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::check::stored;
+use super::stage::{Stage, StageError};
+use super::{Shared, now_ms};
+use crate::catalog::{Job, NewFinding, StatsRecord, TwinRecord};
+use crate::model::What;
+use crate::qc::{self, ImageStats, Member, Peers, Study, Twin};
+
+/// Runs the checks of a study.
+pub struct CompareStudy;
+
+/// Members that are compared; a study with more is compared in its first ones.
+const MOST: usize = 2_000;
+
+impl Stage for CompareStudy {
+    fn name(&self) -> &'static str {
+        "study"
+    }
+
+    fn run(&self, shared: &Shared, job: &Job) -> Result<(), StageError> {
+        let (members, states, peers) = gather(shared, &job.object)?;
+        let settings = shared.qc_settings();
+        let mut found: Vec<Vec<NewFinding>> = members.iter().map(|_| Vec::new()).collect();
+        for (at, finding) in
+            qc::run_study(&Study { members: &members, peers: &peers, settings: &settings }, |_| true)
+        {
+            found[at].push(stored(finding)?);
+        }
+        let mut changed = Vec::new();
+        let reader = shared.catalog.read();
+        for ((member, state), found) in members.iter().zip(&states).zip(found) {
+            let differs = reader.study_findings(&member.series_uid)? != found;
+            // What nobody has routed yet goes on; what a person decided stays decided.
+            let routed = matches!(&**state, "accepted" | "returned");
+            if differs || state == "checked" {
+                changed.push((member.series_uid.clone(), found, differs, !routed));
+            }
+        }
+        drop(reader);
+        let now = now_ms();
+        shared.catalog.write_derived(|tx| {
+            for (uid, found, differs, route) in &changed {
+                if *differs {
+                    tx.put_study_findings(uid, found)?;
+                    let names: Vec<&str> = found.iter().map(|f| &*f.check).collect();
+                    tx.audit(now, "gantry", "study.check", uid, &json!({ "findings": names }))?;
+                }
+                if *route {
+                    tx.want("route", uid, now, now)?;
+                }
+            }
+            tx.finish(job)
+        })?;
+        for (uid, ..) in changed.into_iter().filter(|c| c.2) {
+            shared.bus.tell(What::Series { series_uid: uid });
+        }
+        Ok(())
+    }
+}
+
+/// The members of a study with what only the catalog knows of them, their states, and others of their kinds.
+fn gather(shared: &Shared, study_uid: &str) -> Result<(Vec<Member>, Vec<String>, Peers), StageError> {
+    let reader = shared.catalog.read();
+    let (mut members, mut states, mut peers) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for (uid, state, json) in reader.members(study_uid)?.into_iter().take(MOST) {
+        let mut member: Member = serde_json::from_str(&json)?;
+        member.shares_instances = reader.shared_instances(&uid)?;
+        if let Some(fingerprint) = member.stats.as_ref().and_then(|s| s.fingerprint.as_deref()) {
+            member.twins = reader.twins(fingerprint, study_uid)?.into_iter().map(twin).collect();
+        }
+        member.refers_to = reader.refers_to(&uid)?;
+        if let Some(kind) = member.stats.as_ref().map(|s| s.kind.clone())
+            && !peers.contains_key(&kind)
+        {
+            let alike = reader.peers(&kind)?.into_iter().map(image_stats).collect();
+            peers.insert(kind, alike);
+        }
+        members.push(member);
+        states.push(state);
+    }
+    Ok((members, states, peers))
+}
+
+fn twin(t: TwinRecord) -> Twin {
+    Twin { series_uid: t.series_uid, study_uid: t.study_uid, subject: t.subject, site: t.site }
+}
+
+fn image_stats(s: StatsRecord) -> ImageStats {
+    ImageStats {
+        kind: s.kind,
+        noise: s.noise,
+        contrast: s.contrast,
+        sharpness: s.sharpness,
+        fingerprint: s.fingerprint,
+    }
+}
+
+/// As the catalog keeps them.
+pub(super) fn record(s: &ImageStats) -> StatsRecord {
+    StatsRecord {
+        kind: s.kind.clone(),
+        noise: s.noise,
+        contrast: s.contrast,
+        sharpness: s.sharpness,
+        fingerprint: s.fingerprint.clone(),
+    }
+}
