@@ -1,6 +1,7 @@
 //! Reads of five readers, one of whom drifts, as plain structs; and what the screens make of them.
 
 use gantry::engine::query::*;
+use gantry::model::What;
 
 use super::frames::Driver;
 use super::stub::{NOW, Stub};
@@ -340,4 +341,21 @@ fn measure_keeps_the_cursor_when_the_order_changes() {
         _ => None,
     });
     assert_eq!(last.as_deref(), Some("nodule/malignancy"));
+}
+
+#[test]
+fn new_reads_are_asked_for_at_once_and_files_that_stream_in_are_not() {
+    for (keys, name) in [("6", "agreement"), ("7", "drift"), ("1", "process")] {
+        let mut driver = Driver::new(Stub::default(), (80, 24));
+        driver.press(keys);
+        let asked = |driver: &Driver| {
+            let queries = driver.stub.asked.lock().unwrap();
+            queries.iter().filter(|query| serde_json::to_value(query).unwrap()["query"] == name).count()
+        };
+        let before = asked(&driver);
+        driver.changed(What::Intake { files: 500 });
+        assert_eq!(asked(&driver), before, "{name}");
+        driver.changed(What::Reads);
+        assert_eq!(asked(&driver), before + 1, "{name}");
+    }
 }

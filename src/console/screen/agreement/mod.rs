@@ -17,6 +17,7 @@ use crate::engine::command::{ImportOutcome, ImportReads};
 use crate::engine::query::{
     self, AgreementDetail, AgreementRow, AgreementView, Door, Severity, Verdict, WorstCase,
 };
+use crate::model::What;
 use crate::render::heat::HeatMap;
 
 const ACTIONS: &[Action] = &[
@@ -396,7 +397,7 @@ impl Screen for Agreement {
                 }
                 self.ask(context)
             }
-            Message::Changed(_) | Message::Undone(_) => self.ask(context),
+            Message::Changed(What::Reads | What::Config | What::Idle) => self.ask(context),
             Message::Action(name) => self.action(name, context),
             Message::Dialog("filter", text) => {
                 self.filter = text;

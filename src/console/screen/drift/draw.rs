@@ -140,7 +140,7 @@ impl Drift {
         let rows = self.rows();
         // What all charts are about need not be said in each line.
         let one = rows.iter().all(|row| row.structure == rows[0].structure);
-        let about = |row: &DriftRow| if one { words::measure(&row.metric) } else { what(row) };
+        let about = |row: &DriftRow| short(&if one { words::measure(&row.metric) } else { what(row) });
         let theme = canvas.theme;
         let table = Table { columns: CHARTS, list: &self.list, focus: true };
         table.draw(canvas, inner, |index| {
@@ -157,6 +157,11 @@ impl Drift {
             ])
         });
     }
+}
+
+/// A metric in fewer words, for a list.
+fn short(metric: &str) -> String {
+    metric.replace(" against the other readers", " vs others").replace(" what most others found", "")
 }
 
 /// What the signs on the chart mean: only those that stand on it.

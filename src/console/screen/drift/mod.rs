@@ -14,6 +14,7 @@ use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, Plot, csv_line, words};
 use crate::engine::EngineError;
 use crate::engine::query::{self, Door, DriftChart, DriftPoint, DriftRow, DriftState, DriftView, Severity};
+use crate::model::What;
 
 const ACTIONS: &[Action] = &[
     action(
@@ -286,7 +287,7 @@ impl Screen for Drift {
                 }
                 self.ask(context)
             }
-            Message::Changed(_) | Message::Undone(_) => self.ask(context),
+            Message::Changed(What::Reads | What::Config | What::Idle) => self.ask(context),
             Message::Action(name) => self.action(name, context),
             Message::Dialog("filter", text) => {
                 self.text = text;

@@ -11,6 +11,7 @@ use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, Plot, words};
 use crate::engine::EngineError;
 use crate::engine::query::{self, Alert, Door, OverviewView, ProcessView};
+use crate::model::What;
 use crate::render::chart::{Chart, Line, Stroke};
 
 const ACTIONS: &[Action] = &[
@@ -49,13 +50,17 @@ pub struct Overview {
 
 impl Overview {
     fn ask(&mut self, context: &Context<'_>) -> Effects {
-        self.view.wait(context.now_ms);
+        let mut effects = self.ask_flow(context);
         self.process.wait(context.now_ms);
         let now_ms = context.now_ms;
-        vec![
-            ask("overview", query::Overview { now_ms }, |answer| Answer::Overview(Box::new(answer))),
-            ask("process", query::Process { now_ms }, |answer| Answer::Process(Box::new(answer))),
-        ]
+        effects.push(ask("process", query::Process { now_ms }, |answer| Answer::Process(Box::new(answer))));
+        effects
+    }
+
+    fn ask_flow(&mut self, context: &Context<'_>) -> Effects {
+        self.view.wait(context.now_ms);
+        let now_ms = context.now_ms;
+        vec![ask("overview", query::Overview { now_ms }, |answer| Answer::Overview(Box::new(answer)))]
     }
 
     fn list(&mut self) -> &mut ListState {
@@ -165,6 +170,10 @@ impl Screen for Overview {
 
     fn update(&mut self, message: Message, context: &Context<'_>) -> Effects {
         match message {
+            // While files stream in, the figures of people's work stay as they are.
+            Message::Changed(What::Intake { .. } | What::Series { .. } | What::Sources | What::Jobs) => {
+                self.ask_flow(context)
+            }
             Message::Enter(_)
             | Message::Changed(_)
             | Message::Undone(_)
