@@ -5,7 +5,9 @@ mod common;
 
 use std::process::Command;
 
-use gantry::demo::{Fault, Kernel, MATRIX, NoduleKind, Plane, SCANNERS, Senders, Study, StudyPlan, plans};
+use gantry::demo::{
+    Fault, Kernel, MATRIX, NoduleKind, Plane, ReaderFault, SCANNERS, Senders, Study, StudyPlan, plans,
+};
 use gantry::dicom::codec::open;
 use gantry::dicom::{ReadOptions, read};
 use gantry::model::pixels::Samples;
@@ -35,6 +37,7 @@ fn every_planted_fault_is_found_and_none_invented_at_two_seeds() {
         let mut names: Vec<&str> = planted.iter().map(|p| p["fault"].as_str().unwrap()).collect();
         names.sort_unstable();
         let mut every: Vec<&str> = Fault::ALL.iter().map(|f| f.name()).collect();
+        every.extend(ReaderFault::ALL.iter().map(|f| f.name()));
         every.sort_unstable();
         assert_eq!(names, every, "seed {seed}");
         let missed: Vec<_> =

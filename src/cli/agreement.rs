@@ -124,7 +124,7 @@ fn taken_apart(d: &AgreementDetail) -> String {
 }
 
 /// A value with its interval and the items it rests on, or why there is none.
-pub fn number(m: &Measured) -> String {
+fn number(m: &Measured) -> String {
     match (m.value, m.ci95) {
         (Some(v), Some((low, high))) => format!("{v:.3} [{low:.3}, {high:.3}] n {}", m.n),
         (Some(v), None) => format!("{v:.3} n {}", m.n),

@@ -1,6 +1,6 @@
 //! The invented readers of the demo: their tables go in as anybody's would.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -14,7 +14,6 @@ use crate::engine::{Client, Engine, now_ms};
 
 /// Who brings the tables in.
 const IMPORTER: &str = "demo-readers";
-/// Until when a study that was just sent counts as still on its way.
 const LOOK_EVERY: Duration = Duration::from_millis(700);
 
 /// Writes a table into the workspace's folder `readings` and imports it.
@@ -85,14 +84,24 @@ impl Drop for Reading {
     }
 }
 
-fn follow(engine: &Arc<Engine>, root: &PathBuf, seed: u64, arrivals: &Arrivals, stop: &AtomicBool) {
+/// Looks at a study that never comes into the catalog, at most.
+const LOOKS: u32 = 200;
+
+fn follow(engine: &Arc<Engine>, root: &Path, seed: u64, arrivals: &Arrivals, stop: &AtomicBool) {
     let mut read = std::collections::BTreeSet::new();
+    let mut looks = std::collections::BTreeMap::<usize, u32>::new();
     while !stop.load(Ordering::Relaxed) {
         for truth in arrivals.truths().into_iter().filter(|t| !read.contains(&t.number)).collect::<Vec<_>>() {
             // A study whose series is not here yet has unmatched reads alone, and is read at the next look.
             let readings = Readings::now(seed, &truth, now_ms());
             match import(engine, root, &format!("study-{}", truth.number), &readings) {
-                Ok(0) => {}
+                Ok(0) => {
+                    let look = looks.entry(truth.number).or_default();
+                    *look += 1;
+                    if *look == LOOKS {
+                        read.insert(truth.number);
+                    }
+                }
                 Ok(_) => drop(read.insert(truth.number)),
                 Err(failure) => {
                     tracing::warn!("the demo's readers stop: {}", failure.message);

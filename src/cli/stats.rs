@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::agreement::number;
 use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::now_ms;
@@ -85,8 +84,11 @@ fn text(s: &StatsView) -> String {
         let _ =
             writeln!(out, "reader {:<12} {:>6} reads, missed {}{took}", r.name, r.reads, percent(&r.missed));
         for c in &r.consistency {
-            let spread = c.spread.map_or_else(String::new, |v| format!(", spread {v:.2} {}", c.unit));
-            let _ = writeln!(out, "       {:<24} bias {} {}{spread}", c.measure, number(&c.bias), c.unit);
+            let unit = if c.unit.is_empty() { String::new() } else { format!(" {}", c.unit) };
+            let spread = c.spread.map_or_else(String::new, |v| format!(", spread {v:.2}{unit}"));
+            let ci = c.bias.ci95.map_or_else(String::new, |(low, high)| format!(" [{low:+.2}, {high:+.2}]"));
+            let bias = c.bias.value.map_or_else(|| "–".into(), |v| format!("{v:+.2}{unit}{ci}"));
+            let _ = writeln!(out, "       {:<24} bias {bias}{spread}, {} reads", c.measure, c.bias.n);
         }
     }
     out

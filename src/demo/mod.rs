@@ -20,7 +20,7 @@ pub use arrive::{Arrivals, Pace};
 pub use faults::{Expected, Fault};
 pub use judge::{Judged, Told, Verdict, judge};
 pub use phantom::{AIR_HU, FAT_HU, LUNG_HU, Nodule, NoduleKind, Phantom, Plane, SOFT_HU};
-pub use readers::{Alarmed, LEAST_STUDIES, ReaderFault, Readings, Truth};
+pub use readers::{Alarmed, LEAST_NODULES, ReaderFault, Readings, Truth};
 pub use scanner::{Kernel, MATRIX, SCANNERS, Scanner};
 pub use send::{Planted, Senders, Sent};
 pub use study::{Image, SourceFile, Study, StudyPlan, later, plans};

@@ -9,8 +9,8 @@ use super::judge::{Judged, Told};
 use super::phantom::{Nodule, NoduleKind};
 use crate::measure::agreement::bootstrap::SplitMix;
 
-/// Studies from which on faults of readers are planted: with fewer nobody could tell.
-pub const LEAST_STUDIES: usize = 16;
+/// Nodules from which on faults of readers are planted: with fewer nobody could tell.
+pub const LEAST_NODULES: usize = 40;
 /// Days before now on which the first study was read.
 const DAYS: i64 = 60;
 const DAY_MS: i64 = 86_400_000;
@@ -136,12 +136,12 @@ impl ReaderFault {
         }
     }
 
-    /// The share of the studies after which it begins.
+    /// The share of the nodules after which it begins.
     fn after(self) -> f64 {
         match self {
-            Self::OverSegmentation => 0.55,
-            Self::GuidelineChange => 0.5,
-            Self::SkippedLesions => 0.6,
+            Self::OverSegmentation => 0.5,
+            Self::GuidelineChange => 0.45,
+            Self::SkippedLesions => 0.55,
         }
     }
 
@@ -196,9 +196,17 @@ impl Readings {
         let mut truths: Vec<&Truth> = truths.iter().collect();
         truths.sort_by_key(|t| t.number);
         let today = now_ms.div_euclid(DAY_MS) * DAY_MS;
-        let planted = truths.len() >= LEAST_STUDIES;
+        let nodules: usize = truths.iter().map(|t| t.nodules.len()).sum();
+        let planted = nodules >= LEAST_NODULES;
         let mut readings = Self::default();
-        let begins = |fault: ReaderFault| (fault.after() * truths.len() as f64) as usize;
+        let begins = |fault: ReaderFault| {
+            let mut before = 0;
+            let mut reached = |t: &Truth| {
+                before += t.nodules.len();
+                before as f64 > fault.after() * nodules as f64
+            };
+            truths.iter().position(|t| reached(t)).unwrap_or(truths.len())
+        };
         for (at, truth) in truths.iter().enumerate() {
             let day = today - DAYS * DAY_MS + DAYS * DAY_MS * at as i64 / truths.len() as i64;
             let opens = day / DAY_MS * DAY_MS + 9 * 3_600_000;
@@ -329,7 +337,7 @@ fn read(
     let seconds = skill.seconds * slow * (0.22 * random.normal()).exp();
     let drifts = |fault: ReaderFault| faults.contains(&fault) && fault.reader() == skill.name;
     let small = if truth.radius_mm < 4.0 { 2.0 } else { 1.0 };
-    let miss = if drifts(ReaderFault::SkippedLesions) { 0.85 } else { skill.miss * small };
+    let miss = if drifts(ReaderFault::SkippedLesions) { 0.9 } else { skill.miss * small };
     // The same numbers are drawn whatever comes of them, so that one fault does not change the rest.
     let (missed, size, rating, texture) =
         (random.unit() < miss, random.normal(), random.normal(), random.normal());

@@ -111,10 +111,8 @@ impl LiveReads {
 /// The state, loaded from the catalog where it is not there yet or the configuration has changed.
 fn loaded<'a>(state: &'a mut Option<State>, shared: &Shared) -> Result<&'a mut State, EngineError> {
     let specs = shared.config().agreement.clone();
-    if state.as_ref().is_some_and(|s| s.specs == specs) {
-        if let Some(state) = state {
-            return Ok(state);
-        }
+    if let Some(known) = state.take().filter(|s| s.specs == specs) {
+        return Ok(state.insert(known));
     }
     let mut board = Board::new(spec_list(&specs));
     let (reader, other) = (shared.catalog.read(), shared.catalog.read());

@@ -10,6 +10,7 @@ pub mod active;
 pub mod agreement;
 pub mod behaviour;
 pub mod consensus;
+pub mod contour;
 pub mod detection;
 pub mod drift;
 pub mod estimate;

@@ -83,7 +83,7 @@ fn row(c: &Coefficient, wanted: &config::Agreement) -> AgreementRow {
         name: c.key.name.clone(),
         level: level(c.scale.level),
         coefficient: "krippendorff_alpha".into(),
-        verdict: verdict(&value, threshold),
+        verdict: verdict(c, threshold),
         value,
         threshold: Some(threshold),
         percent_agreement: measured(&c.percent),
@@ -107,12 +107,12 @@ fn level(level: Level) -> MeasureLevel {
     }
 }
 
-/// Where a coefficient stands to what is wanted.
-pub fn verdict(value: &Measured, threshold: f64) -> Verdict {
-    match (value.value, value.ci95) {
+/// Where a coefficient stands to what is wanted; one that misleads condemns nobody.
+pub fn verdict(c: &Coefficient, threshold: f64) -> Verdict {
+    match (c.alpha.value, c.alpha.ci95) {
         (None, _) => Verdict::Undefined,
-        (Some(_), Some((low, _))) if low >= threshold => Verdict::Met,
-        (Some(_), Some((_, high))) if high < threshold => Verdict::Below,
+        (Some(_), Some([low, _])) if low >= threshold => Verdict::Met,
+        (Some(_), Some([_, high])) if high < threshold && c.warning.is_none() => Verdict::Below,
         _ => Verdict::Unsure,
     }
 }

@@ -131,6 +131,30 @@ fn change_unit(r: &Row) -> &'static str {
     }
 }
 
+/// What moved and since when, in a few words.
+pub fn headline(board: &Board, r: &Row) -> String {
+    let structure = if r.key.structure.is_empty() { String::new() } else { format!("{} ", r.key.structure) };
+    let units = ["_mm3", "_mm2", "_mm", "_ml", "_hu", "_s"];
+    let name = units.iter().find_map(|u| r.key.name.strip_suffix(u)).unwrap_or(&r.key.name).replace('_', " ");
+    let what = match r.metric {
+        Metric::Panel | Metric::Value => name,
+        Metric::Missed => "missed".into(),
+        Metric::Found => "found".into(),
+        Metric::Time => "reading time".into(),
+    };
+    let moved = r.chart.change.as_ref().map(|c| moved(r, c)).unwrap_or_default();
+    let since = r.chart.since_ms().map(day).unwrap_or_default();
+    format!("{}: {structure}{what} {moved} since {since}", who(board, r))
+}
+
+fn who(board: &Board, r: &Row) -> String {
+    match r.by {
+        By::All => "all readers".into(),
+        By::Reader(n) => board.readers().name(n).to_owned(),
+        By::Site(n) => board.sites().name(n).to_owned(),
+    }
+}
+
 /// What moved, since when, how sure, most likely why.
 fn sentence(board: &Board, drifts: &Drifts, r: &Row) -> String {
     let chart = &r.chart;
@@ -140,11 +164,7 @@ fn sentence(board: &Board, drifts: &Drifts, r: &Row) -> String {
         (Some(change), State::Alarm | State::Shared | State::Watch) => change,
         _ => return format!("nothing moved in {n} reads"),
     };
-    let who = match r.by {
-        By::All => "all readers".into(),
-        By::Reader(n) => board.readers().name(n).to_owned(),
-        By::Site(n) => board.sites().name(n).to_owned(),
-    };
+    let who = who(board, r);
     let structure = if r.key.structure.is_empty() { String::new() } else { format!("{} ", r.key.structure) };
     let since = chart.since_ms().map(day).unwrap_or_default();
     let moved = moved(r, change);

@@ -1,16 +1,17 @@
 //! How work flows: the last seven days beside the time before.
 
 use super::agreement::{id, measured, verdict};
-use super::drift::row as drift_row;
+use super::drift::{headline, row as drift_row};
 use super::overview::{Window, decided};
 use crate::catalog::Which;
 use crate::engine::live::Selection;
 use crate::engine::query::{Alert, Better, Door, Figure, Measured, Process, ProcessView, Severity, Verdict};
 use crate::engine::{EngineError, Session};
 use crate::measure::process::{Forecast, forecast};
-use crate::measure::reads::{Coefficient, MeasureKey, PRESENCE, State};
+use crate::measure::reads::{By, Coefficient, MeasureKey, PRESENCE, State};
 
-const DAY_MS: i64 = 24 * 3_600_000;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 /// Days that the forecast looks back and ahead.
 const DAYS_BACK: i64 = 14;
 const DAYS_AHEAD: usize = 60;
@@ -66,7 +67,8 @@ fn agreement(session: &Session, now: i64) -> Result<Vec<Figure>, EngineError> {
             keys.iter().filter_map(|key| board.coefficient(key)).collect::<Vec<Coefficient>>()
         })
     };
-    let week = now - 7 * DAY_MS;
+    // To the hour, so that what was selected a moment ago still holds.
+    let week = (now - 7 * DAY_MS).div_euclid(HOUR_MS) * HOUR_MS;
     let wanted = shared.config().agreement.clone();
     let all = of(Selection::default())?;
     let now = of(Selection { since_ms: Some(week), ..Selection::default() })?;
@@ -74,9 +76,7 @@ fn agreement(session: &Session, now: i64) -> Result<Vec<Figure>, EngineError> {
     let mut rows: Vec<(Verdict, MeasureKey)> = all
         .iter()
         .filter(|c| c.key.name != PRESENCE && !c.scale.continuous && c.alpha.value.is_some())
-        .map(|c| {
-            (verdict(&measured(&c.alpha), wanted.threshold(&c.key.structure, &c.key.name)), c.key.clone())
-        })
+        .map(|c| (verdict(c, wanted.threshold(&c.key.structure, &c.key.name)), c.key.clone()))
         .collect();
     rows.sort();
     rows.truncate(MEASURES);
@@ -105,12 +105,17 @@ pub fn attention(session: &Session) -> Result<Vec<Alert>, EngineError> {
         door: Door { screen: screen.into(), filter: String::new(), select: Some(select) },
     };
     let mut alerts: Vec<Alert> = session.engine.reads.with_drifts(shared, |board, drifts| {
+        let mut told = Vec::new();
         let alarms = drifts.rows.iter().filter(|r| r.state == State::Alarm);
-        alarms
-            .map(|r| {
-                let row = drift_row(board, drifts, r);
-                alert(Severity::Error, row.sentence, "drift", row.id)
-            })
+        // A reader who moved in several measures is one line, the clearest of them.
+        let first = alarms.filter(|r| {
+            let of = (r.key.structure.clone(), r.metric, r.by);
+            let new = !told.contains(&of) || !matches!(r.by, By::Reader(_));
+            told.push(of);
+            new
+        });
+        first
+            .map(|r| alert(Severity::Error, headline(board, r), "drift", drift_row(board, drifts, r).id))
             .collect()
     })?;
     let wanted = shared.config().agreement.clone();
@@ -119,14 +124,9 @@ pub fn attention(session: &Session) -> Result<Vec<Alert>, EngineError> {
         let all = keys.iter().filter_map(|key| board.coefficient(key));
         all.filter_map(|c| {
             let threshold = wanted.threshold(&c.key.structure, &c.key.name);
-            let value = measured(&c.alpha);
-            let below = c.key.name != PRESENCE && verdict(&value, threshold) == Verdict::Below;
-            below.then(|| {
-                let text = format!(
-                    "{}: α {:.2} is below {threshold:.2}",
-                    id(&c.key),
-                    value.value.unwrap_or_default()
-                );
+            (verdict(&c, threshold) == Verdict::Below).then(|| {
+                let value = c.alpha.value.unwrap_or_default();
+                let text = format!("{}: α {value:.2} is below {threshold:.2}", id(&c.key));
                 alert(Severity::Warning, text, "agreement", id(&c.key))
             })
         })

@@ -60,7 +60,7 @@ pub enum MeasureLevel {
 pub enum Verdict {
     /// The whole interval lies below the threshold.
     Below,
-    /// The threshold lies within the interval, or there is no interval yet.
+    /// The threshold lies within the interval, there is no interval yet, or the coefficient misleads (see `warning`).
     Unsure,
     /// The whole interval lies at or above the threshold.
     Met,

@@ -367,12 +367,14 @@ pub fn alpha(patterns: Sample, level: Level) -> Estimate {
     Estimate::new(1.0 - observed / expected, items as usize)
 }
 
-/// Disagreement within each pattern over what chance expects: 0 all alike, 1 as unlike as ratings drawn at random (more is
-/// possible); `None` for patterns with one rating, and for all where nothing varies.
+/// Squared differences of all pairs of categories over what chance expects, so that the mean over the pairs of ratings of
+/// an item is 0 where all are alike and 1 where they are as unlike as ratings drawn at random; `None` where nothing
+/// varies. Cell (i, j) is at `i * k + j`.
 ///
-/// The mean of it over ratings is 1 − [`alpha`].
-pub fn disagreement(patterns: Sample, level: Level) -> Vec<Option<f64>> {
-    let mut totals = vec![0.0; patterns.values.len()];
+/// The mean over items, weighted by their ratings, is 1 − [`alpha`].
+pub fn disagreement(patterns: Sample, level: Level) -> Option<Vec<f64>> {
+    let k = patterns.values.len();
+    let mut totals = vec![0.0; k];
     for (p, counts) in patterns.counts.iter().enumerate().filter(|(p, _)| patterns.pairable(*p)) {
         for &(category, n) in counts {
             totals[category as usize] += patterns.items[p] * f64::from(n);
@@ -381,17 +383,7 @@ pub fn disagreement(patterns: Sample, level: Level) -> Vec<Option<f64>> {
     let ratings: f64 = totals.iter().sum();
     let metric = Metric::new(level, patterns.values, &totals);
     let expected = metric.expected(&totals) / (ratings * (ratings - 1.0));
-    let within = |counts: &Counts| {
-        let m = readers(counts);
-        let mut sum = 0.0;
-        for (at, &(i, n)) in counts.iter().enumerate() {
-            for &(j, o) in &counts[..at] {
-                sum += 2.0 * f64::from(n) * f64::from(o) * metric.squared(i as usize, j as usize);
-            }
-        }
-        (m >= 2.0 && expected > 0.0).then(|| sum / (m * (m - 1.0)) / expected)
-    };
-    patterns.counts.iter().map(within).collect()
+    (expected > 0.0).then(|| (0..k * k).map(|at| metric.squared(at / k, at % k) / expected).collect())
 }
 
 /// The squared difference of two categories.

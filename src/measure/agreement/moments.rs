@@ -29,6 +29,11 @@ impl Sums {
         sums
     }
 
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.n == 0.0
+    }
+
     /// Mean squared difference over ordered pairs of values, times the values: the item's part of what was observed.
     fn observed(&self) -> f64 {
         if self.alike {
@@ -75,12 +80,17 @@ impl Totals {
         if self.items == 0.0 {
             return Estimate::undefined(Reason::NO_PAIRS, 0);
         }
+        match self.coefficient() {
+            Some(value) => Estimate::new(value, self.items as usize),
+            None => Estimate::undefined(Reason::NO_VARIATION, self.items as usize),
+        }
+    }
+
+    /// α without words; `None` where nothing varies.
+    fn coefficient(&self) -> Option<f64> {
         let expected = self.expected();
         // What is left of the squares where nothing varies is rounding.
-        if expected.is_nan() || expected <= 1e-14 * self.squares / self.n {
-            return Estimate::undefined(Reason::NO_VARIATION, self.items as usize);
-        }
-        Estimate::new(1.0 - self.observed / self.n / expected, self.items as usize)
+        (expected > 1e-14 * self.squares / self.n).then(|| 1.0 - self.observed / self.n / expected)
     }
 
     fn without(&self, item: &Sums) -> Self {
@@ -118,10 +128,63 @@ pub fn alpha_with_interval(items: &[Sums]) -> Estimate {
     let all = Totals::of(items.iter().map(|i| (i, 1.0)));
     let alpha = all.alpha();
     let Some(value) = alpha.value else { return alpha };
-    let left_out: Vec<(f64, f64)> = items
-        .iter()
-        .filter(|i| i.n >= 2.0)
-        .filter_map(|i| Some((all.without(i).alpha().value?, 1.0)))
-        .collect();
-    alpha.with_ci(jackknife(value, &left_out))
+    // What each item moves is small beside the coefficient: its squares lose no digits.
+    let (mut n, mut sum, mut squares) = (0.0, 0.0, 0.0);
+    for item in items.iter().filter(|i| i.n >= 2.0) {
+        if let Some(without) = all.without(item).coefficient() {
+            let moved = without - value;
+            (n, sum, squares) = (n + 1.0, sum + moved, squares + moved * moved);
+        }
+    }
+    let half = Z975 * ((n - 1.0) / n * (squares - sum * sum / n).max(0.0)).sqrt();
+    alpha.with_ci((n >= 2.0).then(|| [value - half, (value + half).min(1.0)]))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::measure::agreement::bootstrap::SplitMix;
+    use crate::measure::agreement::many::{self, Patterns};
+    use crate::measure::agreement::{Level, Ratings};
+
+    #[test]
+    fn sums_say_what_pairs_say_and_the_interval_is_the_jackknifes() {
+        let mut random = SplitMix::new(8, 8);
+        let rows: Vec<Vec<f64>> = (0..60)
+            .map(|_| {
+                let size = 100.0 + 40.0 * random.normal();
+                (0..random.below(5)).map(|_| (size + 9.0 * random.normal()).round()).collect()
+            })
+            .collect();
+        let mut values: Vec<f64> = rows.iter().flatten().copied().collect();
+        values.sort_unstable_by(f64::total_cmp);
+        values.dedup();
+        let place = |v: f64| values.iter().position(|x| *x == v).unwrap() as u32;
+        let cells = rows.iter().flat_map(|r| (0..4).map(|k| r.get(k).map(|v| place(*v)))).collect();
+        let ratings = Ratings::new(values.clone(), 4, cells).unwrap();
+        let patterns = Patterns::of(&ratings);
+        let pairs = many::alpha(patterns.all(), Level::Interval);
+        let items: Vec<Sums> = rows.iter().map(|r| Sums::of(r.iter().copied(), 97.0)).collect();
+        let sums = alpha_with_interval(&items);
+        assert_eq!(sums.n, pairs.n);
+        assert!((sums.value.unwrap() - pairs.value.unwrap()).abs() < 1e-12);
+        let mut left = patterns.items.clone();
+        let mut without = Vec::new();
+        for at in (0..left.len()).filter(|&p| patterns.counts[p].iter().map(|c| c.1).sum::<u32>() >= 2) {
+            left[at] -= 1.0;
+            let value = many::alpha(patterns.resampled(&left), Level::Interval).value.unwrap();
+            without.push((value, patterns.items[at]));
+            left[at] += 1.0;
+        }
+        let (one, other) = (sums.ci95.unwrap(), jackknife(pairs.value.unwrap(), &without).unwrap());
+        assert!((one[0] - other[0]).abs() < 1e-10 && (one[1] - other[1]).abs() < 1e-10, "{one:?} {other:?}");
+    }
+
+    #[test]
+    fn nothing_that_varies_has_no_coefficient() {
+        let items = [Sums::of([0.1, 0.1], 0.3), Sums::of([0.1, 0.1, 0.1], 0.3)];
+        assert_eq!(alpha_with_interval(&items).reason, Some(Reason::NO_VARIATION));
+        assert_eq!(alpha_with_interval(&[Sums::of([1.0], 0.0)]).reason, Some(Reason::NO_PAIRS));
+    }
 }

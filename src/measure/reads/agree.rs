@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::column::{Column, Entry, MeasureKey, Scale};
+use super::column::{Column, Entry, MeasureKey, Scale, code};
 use super::{Board, Said, Structure};
-use crate::measure::agreement::bland_altman::concordance;
 use crate::measure::agreement::cohen::{self, Weights};
 use crate::measure::agreement::live::Live;
 use crate::measure::agreement::many::{self, Coefficient as Which, Counts, Credit, Patterns};
 use crate::measure::agreement::moments::{Sums, Totals, alpha_with_interval, jackknife};
 use crate::measure::agreement::{Level, bootstrap, warnings};
 use crate::measure::estimate::{Estimate, Reason};
-use crate::measure::stats::{mean, quantile_sorted, sorted};
+use crate::measure::stats::quantile_sorted;
 
 /// Items up to which intervals are bootstrapped (BCa, 1,000 samples, seed 1); beyond, they are the jackknife's.
 const BOOTSTRAPPED: usize = 500;
@@ -132,9 +131,7 @@ impl Board {
         {
             return Some(known.1.clone());
         }
-        let ratings = column.cells.iter().map(Vec::len).sum();
-        let readers: std::collections::BTreeSet<u32> =
-            column.cells.iter().flatten().map(|e| e.reader).collect();
+        let (ratings, readers) = column.sizes();
         let (scale, live) = column.live(&spec, &self.texts);
         let scale = scale.clone();
         let (alpha, percent, warning) = match live {
@@ -144,8 +141,7 @@ impl Board {
                 (of_numbers(column, scale.level), undefined, None)
             }
         };
-        let found =
-            Coefficient { key: key.clone(), scale, alpha, percent, ratings, readers: readers.len(), warning };
+        let found = Coefficient { key: key.clone(), scale, alpha, percent, ratings, readers, warning };
         column.answered = Some((column.revision, found.clone()));
         Some(found)
     }
@@ -158,18 +154,24 @@ impl Board {
         let column = structure.columns.get_mut(&name)?;
         let (scale, live) = column.live(&spec, &self.texts);
         let (scale, position) = (scale.clone(), positions(&readers));
+        let patterns = live.map(Live::patterns);
         let (kind, pairs) = match live {
             Some(live) => category_pairs(live, &readers, scale.level),
             None => (PairKind::Concordance, number_pairs(column, &readers, &position)),
         };
         let column = structure.columns.get(&name)?;
         let (edges, distribution) = distribution(column, &scale, &position);
-        let ranked = ranked(column, &scale, worst);
+        let ranked = ranked(column, &scale, patterns, worst);
         let texts = |text| self.texts.name(text).to_owned();
         let worst = ranked.into_iter().map(|(place, disagreement)| Case {
             item: structure.items[place as usize],
             disagreement,
-            cells: cells(structure, column, place, &readers, texts),
+            cells: cells(structure, column, place, &readers, texts)
+                .into_iter()
+                .map(|cell| {
+                    if name == 0 && cell == Cell::Number(1.0) { Cell::Category("found".into()) } else { cell }
+                })
+                .collect(),
         });
         let worst = worst.collect();
         Some(Detail { readers, kind, pairs, edges, distribution, worst })
@@ -218,11 +220,11 @@ fn of_numbers(column: &Column, level: Level) -> Estimate {
     if level != Level::Interval {
         return of_many_categories(column, level);
     }
-    let items = sums(column);
-    let alpha = alpha_with_interval(&items);
-    if items.len() > BOOTSTRAPPED || alpha.value.is_none() {
+    let alpha = alpha_with_interval(&column.sums);
+    if alpha.n > BOOTSTRAPPED || alpha.value.is_none() {
         return alpha;
     }
+    let items: Vec<Sums> = column.sums.iter().filter(|s| !s.is_empty()).copied().collect();
     let group: Vec<u32> = (0..items.len() as u32).collect();
     let statistic = |drawn: &[f64]| [Totals::of(items.iter().zip(drawn.iter().copied())).alpha().value];
     let ci = bootstrap::intervals(&group, items.len(), SAMPLES, 1, statistic)[0];
@@ -253,26 +255,13 @@ fn number(said: Said) -> Option<f64> {
     if let Said::Number(n) = said { Some(n) } else { None }
 }
 
-/// A value near all values of a column.
-fn centre(column: &Column) -> f64 {
-    let some: Vec<f64> = column.cells.iter().flatten().filter_map(|e| number(e.said)).take(1_000).collect();
-    if some.is_empty() { 0.0 } else { mean(&some) }
-}
-
-/// Sums of each item with a rating.
-fn sums(column: &Column) -> Vec<Sums> {
-    let centre = centre(column);
-    let rated = column.cells.iter().filter(|cells| !cells.is_empty());
-    rated.map(|cells| Sums::of(cells.iter().filter_map(|e| number(e.said)), centre)).collect()
-}
-
 /// Who reads a structure, by name, with how often.
 fn looks(structure: &Structure, names: &super::Names) -> Vec<Looks> {
     let mut all: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
     if let Some(presence) = structure.columns.get(&0) {
-        for entry in presence.cells.iter().flatten() {
-            let (found, nothing) = all.entry(entry.reader).or_default();
-            *(if entry.said == Said::Number(1.0) { found } else { nothing }) += 1;
+        for (&(reader, value), &n) in &presence.tally {
+            let (found, nothing) = all.entry(reader).or_default();
+            *(if value == code(Said::Number(1.0)) { found } else { nothing }) += n as usize;
         }
     }
     let items = structure.items.len();
@@ -318,37 +307,71 @@ fn category_pairs(live: &Live, readers: &[Looks], level: Level) -> (PairKind, Ve
 
 fn number_pairs(column: &Column, readers: &[Looks], position: &BTreeMap<u32, usize>) -> Vec<Pair> {
     let n = readers.len();
-    let mut both: Vec<(Vec<f64>, Vec<f64>)> = vec![Default::default(); n * n];
+    let centre = column.centre.unwrap_or(0.0);
+    let dense = dense(position);
+    let mut both = vec![Concordance::default(); n * n];
     for cells in &column.cells {
         for (at, one) in cells.iter().enumerate() {
+            let (i, Some(x)) = (dense[one.reader as usize], number(one.said)) else { continue };
             for other in &cells[..at] {
-                let (Some(mut i), Some(mut j)) =
-                    (position.get(&one.reader).copied(), position.get(&other.reader).copied())
-                else {
-                    continue;
-                };
-                let (Some(mut x), Some(mut y)) = (number(one.said), number(other.said)) else { continue };
-                if i > j {
-                    (i, j, x, y) = (j, i, y, x);
-                }
-                both[i * n + j].0.push(x);
-                both[i * n + j].1.push(y);
+                let (j, Some(y)) = (dense[other.reader as usize], number(other.said)) else { continue };
+                let (a, b, x, y) = if i < j { (i, j, x, y) } else { (j, i, y, x) };
+                both[a * n + b].push(x - centre, y - centre);
             }
         }
     }
     let mut pairs = Vec::new();
     for b in 0..n {
         for a in 0..b {
-            let (x, y) = &both[a * n + b];
-            let value = match concordance(x, y) {
-                Some(value) => Estimate::new(value, x.len()),
-                None if x.is_empty() => Estimate::undefined(Reason("no item was rated by both"), 0),
-                None => Estimate::undefined(Reason::NO_VARIATION, x.len()),
-            };
-            pairs.push(Pair { a, b, value, warning: None });
+            pairs.push(Pair { a, b, value: both[a * n + b].estimate(), warning: None });
         }
     }
     pairs
+}
+
+/// Positions of readers by their number, for all numbers up to the largest.
+fn dense(position: &BTreeMap<u32, usize>) -> Vec<usize> {
+    let size = position.last_key_value().map_or(0, |last| *last.0 as usize + 1);
+    let mut dense = vec![0; size];
+    position.iter().for_each(|(reader, at)| dense[*reader as usize] = *at);
+    dense
+}
+
+/// Sums from which Lin's concordance (Lin 1989, Biometrics 45:255) follows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Concordance {
+    n: f64,
+    x: f64,
+    y: f64,
+    xx: f64,
+    yy: f64,
+    xy: f64,
+}
+
+impl Concordance {
+    fn push(&mut self, x: f64, y: f64) {
+        self.n += 1.0;
+        self.x += x;
+        self.y += y;
+        self.xx += x * x;
+        self.yy += y * y;
+        self.xy += x * y;
+    }
+
+    fn estimate(&self) -> Estimate {
+        let n = self.n;
+        if n == 0.0 {
+            return Estimate::undefined(Reason("no item was rated by both"), 0);
+        }
+        let spread = self.xx + self.yy - (self.x * self.x + self.y * self.y) / n;
+        let apart = (self.x - self.y).powi(2) / n;
+        let whole = spread + apart;
+        // What is left of the squares where nothing varies is rounding.
+        if whole <= 1e-14 * (self.xx + self.yy) {
+            return Estimate::undefined(Reason::NO_VARIATION, n as usize);
+        }
+        Estimate::new(2.0 * (self.xy - self.x * self.y / n) / whole, n as usize)
+    }
 }
 
 /// Edges of the bins (of continuous values) and ratings of each reader by bin.
@@ -357,18 +380,23 @@ fn distribution(
     scale: &Scale,
     position: &BTreeMap<u32, usize>,
 ) -> (Vec<f64>, Vec<Vec<u64>>) {
-    let edges = if scale.continuous { edges(column) } else { Vec::new() };
-    let bins = if scale.continuous { edges.len().saturating_sub(1) } else { scale.labels.len() };
+    if !scale.continuous {
+        let mut counts = vec![vec![0; scale.labels.len()]; position.len()];
+        for (&(reader, value), &n) in &column.tally {
+            if let (Some(bin), Some(&at)) = (scale.position_of(value), position.get(&reader)) {
+                counts[at][bin as usize] += n;
+            }
+        }
+        return (Vec::new(), counts);
+    }
+    let edges = edges(column);
+    let bins = edges.len().saturating_sub(1);
     let mut counts = vec![vec![0; bins]; position.len()];
+    let dense = dense(position);
     for entry in column.cells.iter().flatten() {
-        let bin = if scale.continuous {
-            number(entry.said)
-                .map(|v| edges.partition_point(|e| *e <= v).saturating_sub(1).min(bins.max(1) - 1))
-        } else {
-            scale.position(entry.said).map(|at| at as usize)
-        };
-        if let (Some(bin), Some(&reader)) = (bin.filter(|b| *b < bins), position.get(&entry.reader)) {
-            counts[reader][bin] += 1;
+        if let (Some(v), true) = (number(entry.said), bins > 0) {
+            let bin = edges.partition_point(|e| *e <= v).saturating_sub(1).min(bins - 1);
+            counts[dense[entry.reader as usize]][bin] += 1;
         }
     }
     (edges, counts)
@@ -376,9 +404,11 @@ fn distribution(
 
 /// Edges of equal width, of the logarithm where all values are positive and span more than a factor of ten.
 fn edges(column: &Column) -> Vec<f64> {
-    let values: Vec<f64> = column.cells.iter().flatten().filter_map(|e| number(e.said)).collect();
-    let ordered = sorted(&values);
-    let (Some(&low), Some(&high)) = (ordered.first(), ordered.last()) else { return Vec::new() };
+    let values = column.cells.iter().flatten().filter_map(|e| number(e.said));
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+    if low > high {
+        return Vec::new();
+    }
     let wide = low > 0.0 && high > 10.0 * low;
     let bins = if low == high { 1 } else { BINS };
     let at = |k: usize| {
@@ -391,28 +421,27 @@ fn edges(column: &Column) -> Vec<f64> {
 }
 
 /// Places of items by disagreement, the worst first.
-fn ranked(column: &Column, scale: &Scale, worst: usize) -> Vec<(u32, f64)> {
-    let mut all: Vec<(u32, f64)> = if scale.continuous {
-        let centre = centre(column);
-        let of = |cells: &Vec<Entry>| Sums::of(cells.iter().filter_map(|e| number(e.said)), centre);
-        let items: Vec<Sums> = column.cells.iter().map(of).collect();
-        let totals = Totals::of(items.iter().map(|i| (i, 1.0)));
-        (0..).zip(&items).filter_map(|(place, i)| Some((place, totals.disagreement(i)?))).collect()
-    } else {
-        let mut by: BTreeMap<Counts, Vec<u32>> = BTreeMap::new();
-        for (place, cells) in (0..).zip(&column.cells) {
-            let mut row: Vec<u32> = cells.iter().filter_map(|e| scale.position(e.said)).collect();
-            if let Some(counts) = many::count(&mut row) {
-                by.entry(counts).or_default().push(place);
-            }
+fn ranked(column: &Column, scale: &Scale, patterns: Option<Patterns>, worst: usize) -> Vec<(u32, f64)> {
+    let mut all: Vec<(u32, f64)> = match patterns {
+        None => {
+            let totals = Totals::of(column.sums.iter().map(|i| (i, 1.0)));
+            (0..).zip(&column.sums).filter_map(|(place, i)| Some((place, totals.disagreement(i)?))).collect()
         }
-        let items = by.values().map(|p| p.len() as f64).collect();
-        let patterns = Patterns { values: scale.values.clone(), counts: by.keys().cloned().collect(), items };
-        let each = many::disagreement(patterns.all(), scale.level);
-        let of = |(places, d): (&Vec<u32>, Option<f64>)| {
-            d.map(|d| places.iter().map(|p| (*p, d)).collect::<Vec<_>>()).unwrap_or_default()
-        };
-        by.values().zip(each).flat_map(of).collect()
+        Some(patterns) => {
+            let Some(apart) = many::disagreement(patterns.all(), scale.level) else { return Vec::new() };
+            let k = scale.values.len();
+            let mut row = Vec::new();
+            let mut of = |cells: &Vec<Entry>| {
+                row.clear();
+                row.extend(cells.iter().filter_map(|e| scale.position(e.said)));
+                let pair = |(at, i): (usize, &u32)| -> f64 {
+                    row[..at].iter().map(|j| apart[*i as usize * k + *j as usize]).sum()
+                };
+                let m = row.len() as f64;
+                (m >= 2.0).then(|| 2.0 * row.iter().enumerate().map(pair).sum::<f64>() / (m * (m - 1.0)))
+            };
+            (0..).zip(&column.cells).filter_map(|(place, cells)| Some((place, of(cells)?))).collect()
+        }
     };
     all.retain(|c| c.1 > 0.0);
     let order = |p: &(u32, f64), q: &(u32, f64)| q.1.total_cmp(&p.1).then(p.0.cmp(&q.0));

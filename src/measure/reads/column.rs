@@ -1,6 +1,6 @@
 //! One measure of one structure: what each reader last said of each item.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::chart::Chart;
@@ -8,6 +8,7 @@ use super::panel::LeftOut;
 use super::{Coefficient, Names, Said};
 use crate::measure::agreement::Level;
 use crate::measure::agreement::live::Live;
+use crate::measure::agreement::moments::Sums;
 
 /// Different numbers up to which a measure is a scale of categories; beyond, its values are continuous.
 const MOST_CATEGORIES: usize = 20;
@@ -45,7 +46,7 @@ pub struct Scale {
 }
 
 /// A value that can be compared and counted: whether it is text, and its number or order.
-type Code = (bool, u64);
+pub(crate) type Code = (bool, u64);
 
 impl Scale {
     fn of(mut categories: Vec<(Code, String)>, level: Option<Level>, sort: bool) -> Self {
@@ -54,9 +55,10 @@ impl Scale {
             categories.sort_by(|a, b| a.1.cmp(&b.1));
         }
         let (codes, labels): (Vec<Code>, Vec<String>) = categories.into_iter().unzip();
-        let values = match texts {
-            true => (1..=codes.len()).map(|k| k as f64).collect(),
-            false => codes.iter().map(|c| number(c.1)).collect(),
+        let values = if texts {
+            (1..=codes.len()).map(|k| k as f64).collect()
+        } else {
+            codes.iter().map(|c| number(c.1)).collect()
         };
         let level = level.unwrap_or(if texts { Level::Nominal } else { Level::Ordinal });
         Self { level, continuous: false, labels, values, codes }
@@ -64,7 +66,11 @@ impl Scale {
 
     /// The category of a value; none outside the scale.
     pub(crate) fn position(&self, said: Said) -> Option<u32> {
-        let code = code(said);
+        self.position_of(code(said))
+    }
+
+    /// The category of a code.
+    pub(crate) fn position_of(&self, code: Code) -> Option<u32> {
         self.codes.iter().position(|c| *c == code).map(|at| at as u32)
     }
 }
@@ -87,6 +93,13 @@ pub(crate) struct Column {
     many: bool,
     /// Values that are no whole numbers.
     fractions: u64,
+    /// Numbers that are not above zero.
+    pub not_positive: u64,
+    /// How often each reader gave each value; values are all one for continuous ones.
+    pub tally: HashMap<(u32, Code), u64>,
+    /// A value near all values, and the sums of each item less it: α of continuous values needs no more.
+    pub centre: Option<f64>,
+    pub sums: Vec<Sums>,
     is_presence: bool,
     /// Grows whenever what it answers may have changed.
     pub revision: u64,
@@ -105,6 +118,10 @@ impl Column {
             counts: BTreeMap::new(),
             many: false,
             fractions: 0,
+            not_positive: 0,
+            tally: HashMap::new(),
+            centre: None,
+            sums: vec![Sums::default(); items],
             is_presence,
             revision: 0,
             live: None,
@@ -115,6 +132,7 @@ impl Column {
 
     pub fn grow(&mut self, items: usize) {
         self.cells.resize(items, Vec::new());
+        self.sums.resize(items, Sums::default());
     }
 
     /// Sets (or with `None` withdraws) what a reader says of an item.
@@ -134,13 +152,49 @@ impl Column {
         self.charts.retain(|known, _| known.0 != reader && !cells.iter().any(|e| e.reader == known.0));
         if old != said {
             self.count(old, said);
+            self.tally(reader, old, said);
             self.follow(place, reader, said);
+            self.sum(place, said);
         }
+    }
+
+    fn tally(&mut self, reader: u32, old: Option<Said>, new: Option<Said>) {
+        let key = |said: Said| (reader, if self.many { (false, 0) } else { code(said) });
+        let (old, new) = (old.map(key), new.map(key));
+        if let Some(new) = new {
+            *self.tally.entry(new).or_insert(0) += 1;
+        }
+        if let Some(old) = old
+            && let Some(left) = self.tally.get_mut(&old)
+        {
+            *left -= 1;
+            if *left == 0 {
+                self.tally.remove(&old);
+            }
+        }
+    }
+
+    fn sum(&mut self, place: u32, said: Option<Said>) {
+        let number = |s: Said| if let Said::Number(n) = s { Some(n) } else { None };
+        if let Some(first) = said.and_then(number) {
+            self.centre.get_or_insert(first);
+        }
+        let cells = &self.cells[place as usize];
+        let values = cells.iter().filter_map(|e| number(e.said));
+        self.sums[place as usize] = Sums::of(values, self.centre.unwrap_or(0.0));
+    }
+
+    /// How many ratings there are, and how many readers gave any.
+    pub fn sizes(&self) -> (usize, usize) {
+        let readers: BTreeSet<u32> = self.tally.keys().map(|k| k.0).collect();
+        (self.tally.values().sum::<u64>() as usize, readers.len())
     }
 
     fn count(&mut self, old: Option<Said>, new: Option<Said>) {
         let fraction = |s: Option<Said>| u64::from(matches!(s, Some(Said::Number(n)) if n.fract() != 0.0));
         self.fractions = self.fractions + fraction(new) - fraction(old);
+        let low = |s: Option<Said>| u64::from(!matches!(s, None | Some(Said::Number(f64::MIN_POSITIVE..))));
+        self.not_positive = self.not_positive + low(new) - low(old);
         if self.many {
             return;
         }
@@ -166,6 +220,11 @@ impl Column {
         if self.counts.len() > MOST_CATEGORIES && !self.counts.keys().any(|k| k.0) {
             self.many = true;
             self.counts.clear();
+            let mut whole = HashMap::new();
+            for ((reader, _), n) in self.tally.drain() {
+                *whole.entry((reader, (false, 0))).or_insert(0) += n;
+            }
+            self.tally = whole;
         }
     }
 
@@ -231,7 +290,7 @@ fn declared_codes(declared: &[String], texts: &Names) -> Vec<(Code, String)> {
     declared.iter().enumerate().map(|(at, name)| (code_of(at, name), name.clone())).collect()
 }
 
-fn code(said: Said) -> Code {
+pub(crate) fn code(said: Said) -> Code {
     match said {
         Said::Text(text) => (true, u64::from(text)),
         Said::Number(n) => {

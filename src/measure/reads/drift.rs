@@ -119,6 +119,9 @@ pub struct Mark {
     pub name: String,
 }
 
+/// When an item's last read ended, the item's place, and that read's row.
+type Done = (i64, u32, u32);
+
 impl Board {
     /// Every chart.
     pub fn drifts(&mut self) -> Drifts {
@@ -127,10 +130,14 @@ impl Board {
         for name in names {
             self.charts_of(&name, &mut rows);
         }
-        let corrected = holm(&rows.iter().map(|r| r.chart.p).collect::<Vec<_>>());
-        for (row, p) in rows.iter_mut().zip(corrected) {
+        // Charts that are too short to say anything are not tested.
+        let tested = |r: &&mut Row| r.chart.baseline.is_some();
+        let p: Vec<f64> = rows.iter_mut().filter(tested).map(|r| r.chart.p).collect();
+        for (row, p) in rows.iter_mut().filter(tested).zip(holm(&p)) {
             row.p = p;
-            row.state = row.chart.state(p);
+        }
+        for row in &mut rows {
+            row.state = row.chart.state(row.p);
         }
         share(&mut rows);
         let rank = |r: &Row| (r.state, r.metric, r.by);
@@ -148,15 +155,17 @@ impl Board {
     fn charts_of(&mut self, name: &str, rows: &mut Vec<Row>) {
         let Some(structure) = self.structures.get(name) else { return };
         let columns: Vec<u32> = structure.columns.keys().copied().collect();
+        let latest = structure.latest_items();
         for measure in columns {
             let key = MeasureKey { structure: name.into(), name: self.measures.name(measure).into() };
             let spec = self.spec(&key);
             if let Some(structure) = self.structures.get_mut(name) {
-                structure.charts_of_column((measure, &key, &spec), &self.texts, rows);
+                structure.charts_of_column((measure, &key, &spec), &self.texts, &latest, rows);
             }
         }
         if let Some(structure) = self.structures.get_mut(name) {
-            structure.charts_of_time(&MeasureKey { structure: name.into(), name: String::new() }, rows);
+            let key = MeasureKey { structure: name.into(), name: String::new() };
+            structure.charts_of_time(&key, &latest, rows);
         }
     }
 
@@ -295,6 +304,7 @@ impl Structure {
         &mut self,
         (measure, key, spec): (u32, &MeasureKey, &Spec),
         texts: &Names,
+        latest: &[Done],
         rows: &mut Vec<Row>,
     ) {
         let Some(mut column) = self.columns.remove(&measure) else { return };
@@ -315,7 +325,7 @@ impl Structure {
                 (_, Against::Ratio) => Shown::Exponent,
                 _ => Shown::Plain,
             };
-            let points = self.item_points(|place| item_value(&column, place, shown));
+            let points = self.item_points(latest, |place| item_value(&column, place, shown));
             for (by, points) in by_site(points) {
                 push(whole, by, Arc::new(Chart::new(points, shown)));
             }
@@ -363,7 +373,7 @@ impl Structure {
         }
     }
 
-    fn charts_of_time(&mut self, key: &MeasureKey, rows: &mut Vec<Row>) {
+    fn charts_of_time(&mut self, key: &MeasureKey, latest: &[Done], rows: &mut Vec<Row>) {
         let mut push = |by, chart| {
             let (metric, p, state) = (Metric::Time, 1.0, State::Stable);
             rows.push(Row { key: key.clone(), metric, by, chart, p, state });
@@ -390,14 +400,14 @@ impl Structure {
                 let mut all: Vec<f64> = self.looks[place as usize].iter().filter_map(took).collect();
                 median_of(&mut all).map(f64::ln)
             };
-            push(By::All, Arc::new(Chart::new(self.item_points(median), Shown::Exponent)));
+            push(By::All, Arc::new(Chart::new(self.item_points(latest, median), Shown::Exponent)));
         }
     }
 
-    /// Points of the latest items, in the order of time: when the last reader was done with each.
-    fn item_points(&self, value: impl Fn(u32) -> Option<f64>) -> Vec<Point> {
+    /// The latest items, in the order in which the last reader was done with each.
+    fn latest_items(&self) -> Vec<Done> {
         let timed = |(place, at): (u32, &Option<(i64, u32)>)| at.map(|(at_ms, row)| (at_ms, place, row));
-        let mut latest: Vec<(i64, u32, u32)> = (0..).zip(&self.done).filter_map(timed).collect();
+        let mut latest: Vec<Done> = (0..).zip(&self.done).filter_map(timed).collect();
         if latest.len() > MOST_POINTS {
             let off = latest.len() - MOST_POINTS;
             latest.select_nth_unstable(off);
@@ -405,12 +415,14 @@ impl Structure {
         }
         latest.sort_unstable();
         latest
-            .into_iter()
-            .filter_map(|(at_ms, place, row)| {
-                let point = self.rows[row as usize].point(value(place).filter(|x| x.is_finite())?)?;
-                Some(Point { at_ms, ..point })
-            })
-            .collect()
+    }
+
+    fn item_points(&self, latest: &[Done], value: impl Fn(u32) -> Option<f64>) -> Vec<Point> {
+        let point = |&(at_ms, place, row): &Done| {
+            let point = self.rows[row as usize].point(value(place).filter(|x| x.is_finite())?)?;
+            Some(Point { at_ms, ..point })
+        };
+        latest.iter().filter_map(point).collect()
     }
 }
 

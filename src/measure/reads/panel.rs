@@ -29,8 +29,7 @@ pub(super) enum Against {
 impl Against {
     /// How a measure is compared.
     pub fn of(scale: &Scale, column: &Column) -> Self {
-        let positive = || column.cells.iter().flatten().all(|e| matches!(e.said, Said::Number(n) if n > 0.0));
-        if scale.continuous && positive() {
+        if scale.continuous && column.not_positive == 0 {
             Self::Ratio
         } else if scale.continuous || scale.level != crate::measure::agreement::Level::Nominal {
             Self::Difference
