@@ -18,6 +18,8 @@ mod masks;
 mod planted;
 #[path = "measure/quality.rs"]
 mod quality;
+#[path = "measure/reads.rs"]
+mod reads;
 #[path = "measure/segmentations.rs"]
 mod segmentations;
 #[path = "measure/vectors.rs"]

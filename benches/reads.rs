@@ -1,0 +1,106 @@
+//! A million reads: how long every metric takes anew, and how long after one more read.
+//!
+//! `cargo bench --bench reads`: 250,000 items by four of twenty readers each, with a volume, a rating and presence. No
+//! database: what is measured is what the engine does in memory.
+#![allow(missing_docs, clippy::expect_used, clippy::print_stdout)]
+
+use std::time::{Duration, Instant};
+
+use gantry::measure::agreement::bootstrap::SplitMix;
+use gantry::measure::reads::{Board, Rated, Read};
+
+const ITEMS: u64 = 250_000;
+const READERS: usize = 20;
+const EACH: usize = 4;
+const MORE: u64 = 100;
+
+fn main() {
+    let mut random = SplitMix::new(1, 1);
+    let mut board = Board::new(Vec::new());
+    let mut made = Duration::ZERO;
+    for item in 0..ITEMS {
+        for read in reads(item, &mut random) {
+            let started = Instant::now();
+            board.put(&read);
+            made += started.elapsed();
+        }
+    }
+    println!("{} reads taken in {:.2} s", board.len(), made.as_secs_f64());
+    let (all, parts) = answer(&mut board);
+    println!("every metric anew: {:.0} ms ({parts})", ms(all));
+    let mut after = Vec::new();
+    for item in ITEMS..ITEMS + MORE {
+        for read in reads(item, &mut random) {
+            let started = Instant::now();
+            board.put(&read);
+            answer(&mut board);
+            after.push(started.elapsed());
+        }
+    }
+    after.sort_unstable();
+    println!(
+        "after one more read: median {:.1} ms, 99th percentile {:.1} ms",
+        ms(after[after.len() / 2]),
+        ms(after[after.len() * 99 / 100])
+    );
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// Every coefficient with its interval, one measure taken apart, every chart.
+fn answer(board: &mut Board) -> (Duration, String) {
+    let started = Instant::now();
+    let keys = board.measures();
+    for key in &keys {
+        board.coefficient(key).expect("a measure that is there");
+    }
+    let coefficients = started.elapsed();
+    let key = keys.iter().find(|k| k.name == "malignancy").expect("it was said");
+    board.detail(key, 50).expect("a measure that is there");
+    let detail = started.elapsed() - coefficients;
+    let charts = board.drifts().rows.len();
+    let all = started.elapsed();
+    let drift = all - coefficients - detail;
+    let parts = format!(
+        "{} coefficients {:.0}, one taken apart {:.0}, {charts} charts {:.0}",
+        keys.len(),
+        ms(coefficients),
+        ms(detail),
+        ms(drift)
+    );
+    (all, parts)
+}
+
+fn reads(item: u64, random: &mut SplitMix) -> Vec<Read> {
+    let size = (4.0 + 1.2 * random.normal()).exp();
+    let grade = 1.0 + 4.0 * random.unit();
+    let first = random.below(READERS);
+    (0..EACH)
+        .map(|k| {
+            let reader = (first + k * 3) % READERS;
+            let at = 1_700_000_000_000 + item as i64 * 60_000 + k as i64 * 7_000;
+            let nothing = random.unit() < 0.03;
+            let volume = size * (0.06 * random.normal()).exp();
+            let rating = (grade + 0.5 * random.normal()).round().clamp(1.0, 5.0);
+            let values = vec![
+                ("volume_mm3".to_owned(), Rated::Number(volume)),
+                ("malignancy".to_owned(), Rated::Number(rating)),
+            ];
+            Read {
+                id: item as i64 * EACH as i64 + k as i64 + 1,
+                reader: format!("reader-{reader:02}"),
+                guideline: "1.0".into(),
+                item: format!("2.25.{item}"),
+                structure: "nodule".into(),
+                site: format!("site-{}", item % 5),
+                scanner: format!("model-{}", item % 7),
+                nothing,
+                started_ms: Some(at - (60_000.0 * (0.3 * random.normal()).exp()) as i64),
+                finished_ms: Some(at),
+                values: if nothing { Vec::new() } else { values },
+            }
+        })
+        .collect()
+}
