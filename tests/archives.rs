@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use common::files::{file, series};
+use common::files::{Slice, file, series};
 use serde_json::Value;
 
 /// A member of a tar: name, type flag, content.
@@ -339,4 +339,16 @@ fn a_watched_archive_is_opened_once() {
     };
     assert_eq!(run(), [5, 5, 0]);
     assert_eq!(run(), [0, 0, 0]);
+    // What `after` asks is done once every member is stored; an archive with one that is not stays.
+    let settings = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{}\nafter = \"remove\"\n", settings.trim_end())).unwrap();
+    let more: Vec<Vec<u8>> = series(3).into_iter().map(|s| file(&Slice { series: 2, ..s })).collect();
+    let good: Vec<ZipEntry<'_>> = more.iter().zip(&names).map(|(s, n)| (&**n, 0, 0o100_644, &**s)).collect();
+    let mut mixed = good.clone();
+    mixed.push(("note.txt", 0, 0o100_644, b"no image"));
+    fs::write(inbox.join("good.zip"), zip(&good)).unwrap();
+    fs::write(inbox.join("mixed.zip"), zip(&mixed)).unwrap();
+    assert_eq!(run(), [7, 3, 3]);
+    let left = |name: &str| inbox.join(name).is_file();
+    assert!(!left("good.zip") && left("mixed.zip"));
 }

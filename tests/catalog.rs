@@ -2,7 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use gantry::catalog::{
-    Catalog, CatalogError, Filter, MAX_ATTEMPTS, NewFinding, NewTask, Order, SeriesRecord, SortField, Which,
+    Catalog, CatalogError, Filter, LedgerLine, MAX_ATTEMPTS, NewFinding, NewInstance, NewTask, Order,
+    SeriesRecord, SortField, StatsRecord, Which,
 };
 use gantry::harmonise::Harmonised;
 use proptest::prelude::*;
@@ -378,4 +379,80 @@ fn a_failed_transaction_leaves_the_index_as_it_was() {
     catalog.write(|tx| tx.set_series_state("2.25.1", "accepted")).unwrap();
     let accepted = Filter::parse("state:accepted").unwrap();
     assert_eq!(catalog.read().search(&accepted, Order::Subject, 0, 10).unwrap().1, 1);
+}
+
+#[test]
+fn series_are_compared_across_studies() {
+    let (_folder, catalog) = catalog();
+    let instance = |sop: &str, series: &str, hash: &str| NewInstance {
+        sop_uid: sop.into(),
+        source_hash: hash.into(),
+        blob: hash.into(),
+        bytes: 1,
+        series_uid: series.into(),
+        study_uid: format!("{series}.0"),
+        subject: "subj-1".into(),
+        site: "A".into(),
+        sop_class: "1.2".into(),
+        modality: "CT".into(),
+        syntax: "1.2".into(),
+        scanner: Some("P1".into()),
+        record: LedgerLine::new("{}"),
+    };
+    let stats = |fingerprint: &str, noise: f64| StatsRecord {
+        kind: "CT P1".into(),
+        noise: Some(noise),
+        fingerprint: Some(fingerprint.into()),
+        ..StatsRecord::default()
+    };
+    catalog
+        .write(|tx| {
+            for (at, uid) in ["2.25.1", "2.25.2", "2.25.3"].into_iter().enumerate() {
+                tx.put_series(&series(uid, "CT", 1.0))?;
+                tx.put_member(uid, "{}", &stats(if at == 2 { "b" } else { "a" }, at as f64))?;
+            }
+            for (sop, uid, hash) in [
+                ("2.25.9", "2.25.1", "h1"),
+                ("2.25.8", "2.25.1", "h2"),
+                ("2.25.9", "2.25.2", "h3"),
+                // The same instance again in its own series is none of another.
+                ("2.25.8", "2.25.1", "h4"),
+            ] {
+                assert!(tx.put_instance(&instance(sop, uid, hash), 0)?);
+            }
+            Ok(())
+        })
+        .unwrap();
+    let reader = catalog.read();
+    assert_eq!(reader.shared_instances("2.25.1").unwrap(), [("2.25.2".to_string(), 1)]);
+    assert_eq!(reader.shared_instances("2.25.3").unwrap(), []);
+    let twins = reader.twins("a", "2.25.1.0").unwrap();
+    assert_eq!(twins.iter().map(|t| &*t.series_uid).collect::<Vec<_>>(), ["2.25.2"]);
+    assert_eq!(reader.peers("CT P1").unwrap().len(), 3);
+    assert_eq!(reader.image_stats("2.25.3").unwrap().unwrap().noise, Some(2.0));
+    assert_eq!(reader.members("2.25.1.0").unwrap().len(), 1);
+    assert_eq!(reader.instances("2.25.1").unwrap()[0].scanner.as_deref(), Some("P1"));
+    drop(reader);
+
+    // Findings of the two scopes replace one another's never; the counts are of both.
+    let finding = |check: &str, severity| NewFinding {
+        check: check.into(),
+        version: 1,
+        severity,
+        message: "m".into(),
+        evidence: "{}".into(),
+        slices: "[]".into(),
+    };
+    catalog
+        .write(|tx| {
+            tx.put_findings("2.25.1", &[finding("missing_slices", 2), finding("gantry_tilt", 1)])?;
+            tx.put_study_findings("2.25.1", &[finding("uid_reuse", 2)])
+        })
+        .unwrap();
+    let counts = || catalog.read().series("2.25.1").unwrap().unwrap().findings;
+    assert_eq!(counts(), (2, 1, 0));
+    catalog.write(|tx| tx.put_findings("2.25.1", &[])).unwrap();
+    assert_eq!(counts(), (1, 0, 0));
+    catalog.write(|tx| tx.put_study_findings("2.25.1", &[])).unwrap();
+    assert_eq!(counts(), (0, 0, 0));
 }

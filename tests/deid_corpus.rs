@@ -80,7 +80,7 @@ fn nothing_leaks_nothing_is_lost_and_every_action_is_done() {
             "base64_in_pixels",
             "hexadecimal_in_pixels",
             "deflated_in_pixels",
-            "after_a_fragment",
+            "utf16_in_pixels",
         ],
     );
 }

@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use gantry::dicom::{File, ReadOptions, Syntax, codec, read, write};
 use serde_json::Value;
 
 #[test]
@@ -42,4 +43,41 @@ fn hostile_files_are_accounted_for_and_hide_nothing() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert!(summary["cases"].as_u64() >= Some(200) && run.status.success(), "{summary}");
     let _ = writeln!(std::io::stderr(), "{} hostile cases, none wrong", summary["cases"]);
+}
+
+/// What identifies the pixels of a file.
+fn fingerprint(file: &File<'_>) -> Option<String> {
+    let found = codec::open(file).and_then(|reader| codec::fingerprint(&reader));
+    found.ok().map(|f| f.pixels_sha256)
+}
+
+#[test]
+fn what_is_taken_out_and_what_is_written_changes_no_sample() {
+    let Some(shared) = common::shared() else { return };
+    let root = shared.join("dicom");
+    let text = std::fs::read_to_string(root.join("reference/instances.json")).unwrap();
+    let references: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let (mut stripped, mut turned, mut refused) = (0, 0, Vec::new());
+    for path in references.iter().filter(|r| r["decoded"] == true).map(|r| r["path"].as_str().unwrap()) {
+        let bytes = std::fs::read(root.join(path)).unwrap();
+        let mut file = read(&bytes, ReadOptions::default()).unwrap();
+        let before = file.clone();
+        match codec::strip(&mut file) {
+            Ok(true) => {
+                stripped += 1;
+                assert_eq!(fingerprint(&file), fingerprint(&before), "{path}");
+                assert_eq!(codec::strip(&mut file), Ok(false), "{path}: twice");
+            }
+            Ok(false) => assert!(file == before, "{path}"),
+            Err(error) => refused.push(format!("{path}: {error}")),
+        }
+        if file.syntax.uid == Syntax::EXPLICIT_BE {
+            turned += 1;
+            let written = write(&file.dataset, Syntax::EXPLICIT_LE);
+            let again = read(&written, ReadOptions::default()).unwrap();
+            assert_eq!(fingerprint(&again), fingerprint(&before), "{path}");
+        }
+    }
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+    assert!(stripped >= 30 && turned >= 5, "{stripped} {turned}");
 }

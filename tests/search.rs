@@ -65,6 +65,12 @@ fn a_workspace_is_searched_harmonised_and_compared() {
     assert!(sites.contains(&"A") && sites.contains(&"B"), "{sites:?}");
     assert_eq!(lines(w, 0, &["search", "finding:uid_reuse"]), Vec::<Value>::new());
 
+    // What is known of a study and a subject; scanners are known by a key, and the key by nobody.
+    let study = lines(w, 0, &["show", all[0]["study_uid"].as_str().unwrap()])[0]["study"].clone();
+    assert_eq!(study["harmonised"]["family"], serde_json::json!(["ct"]));
+    let subject = lines(w, 0, &["show", all[0]["subject"].as_str().unwrap()])[0]["subject"].clone();
+    assert!(subject["total"].as_u64().unwrap() >= study["total"].as_u64().unwrap());
+
     // Orders, and their reverse.
     let up = lines(w, 0, &["search", "--sort", "series"]);
     let mut down = lines(w, 0, &["search", "--sort", "-series"]);

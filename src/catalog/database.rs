@@ -94,6 +94,7 @@ impl Catalog {
     /// # Errors
     /// SQLite refuses; SQL answers searches then.
     pub fn warm(&self) -> Result<(), CatalogError> {
+        let _loading = self.index.loading();
         if self.index.is_loaded() {
             return Ok(());
         }

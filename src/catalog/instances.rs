@@ -33,6 +33,8 @@ pub struct NewInstance {
     pub modality: String,
     /// Transfer syntax of the stored bytes.
     pub syntax: String,
+    /// The keyed identity of the scanner.
+    pub scanner: Option<String>,
     /// What de-identification did.
     pub record: LedgerLine,
 }
@@ -71,6 +73,8 @@ pub struct InstanceRecord {
     pub site: String,
     /// The subject's pseudonym.
     pub subject: String,
+    /// The keyed identity of the scanner.
+    pub scanner: Option<String>,
 }
 
 impl Tx<'_> {
@@ -84,7 +88,8 @@ impl Tx<'_> {
             .tx
             .prepare_cached(
                 "INSERT INTO instance (sop_uid, source_hash, blob, bytes, series_uid, study_uid, subject, site, \
-                 sop_class, modality, syntax, stored_ms, record) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13) \
+                 sop_class, modality, syntax, stored_ms, record, scanner) VALUES \
+                 (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14) \
                  ON CONFLICT DO NOTHING",
             )?
             .execute(params![
@@ -100,7 +105,8 @@ impl Tx<'_> {
                 new.modality,
                 new.syntax,
                 now_ms,
-                record
+                record,
+                new.scanner
             ])?;
         Ok(changed == 1)
     }
@@ -157,7 +163,7 @@ impl Reader<'_> {
     /// SQLite refuses.
     pub fn instances(&self, series_uid: &str) -> Result<Vec<InstanceRecord>, CatalogError> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT sop_uid, blob, syntax, stored_ms, site, subject FROM instance WHERE series_uid = ?1 \
+            "SELECT sop_uid, blob, syntax, stored_ms, site, subject, scanner FROM instance WHERE series_uid = ?1 \
              ORDER BY sop_uid, blob, source_hash",
         )?;
         let rows = statement.query_map([series_uid], |row| {
@@ -168,6 +174,7 @@ impl Reader<'_> {
                 stored_ms: row.get(3)?,
                 site: row.get(4)?,
                 subject: row.get(5)?,
+                scanner: row.get(6)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

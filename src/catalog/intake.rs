@@ -166,6 +166,38 @@ impl IntakeMap {
         Ok(statement.query_map(params![inbox, limit], record)?.collect::<Result<_, _>>()?)
     }
 
+    /// Archives of an inbox whose members are all stored, for which what `after` asks was not done yet. `inbox` and
+    /// `reason` are those under which the line keeps them.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn unsettled_archives(
+        &self,
+        inbox: &str,
+        reason: &str,
+        limit: u32,
+    ) -> Result<Vec<FileRecord>, CatalogError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM file WHERE inbox = ?1 AND settled = 0 AND status = 'archive' AND reason = ?2 LIMIT ?3"
+        );
+        let connection = lock(&self.connection);
+        let mut statement = connection.prepare_cached(&sql)?;
+        Ok(statement.query_map(params![inbox, reason, limit], record)?.collect::<Result<_, _>>()?)
+    }
+
+    /// Hashes of the members of an archive: what lies below its path.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn members(&self, inbox: &str, archive: &str) -> Result<Vec<String>, CatalogError> {
+        let connection = lock(&self.connection);
+        // '0' follows '/'.
+        let mut statement = connection.prepare_cached(
+            "SELECT sha256 FROM file WHERE inbox = ?1 AND path > ?2 || '/' AND path < ?2 || '0'",
+        )?;
+        Ok(statement.query_map(params![inbox, archive], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
     /// What `after` asks for was done.
     ///
     /// # Errors

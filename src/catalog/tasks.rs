@@ -287,15 +287,20 @@ impl Reader<'_> {
         limit: u32,
     ) -> Result<(Vec<TaskRecord>, u64), CatalogError> {
         let series = filter.sql_from(3);
+        // Without a filter no series needs to be looked at.
+        let matching = if *filter == Filter::default() {
+            "1".to_string()
+        } else {
+            format!("s.id IN (SELECT id FROM series WHERE {})", series.text)
+        };
         let user = which.user();
         let mut bound: Vec<&dyn ToSql> = vec![&now_ms, &user];
         bound.extend(series.values.iter().map(|v| v as &dyn ToSql));
         // Every parameter stands in the statement, whichever condition it is.
         let from = format!(
             "FROM task t JOIN series s ON s.uid = t.series_uid \
-             WHERE ?2 = ?2 AND {} AND s.id IN (SELECT id FROM series WHERE {})",
-            which.condition(),
-            series.text
+             WHERE ?2 = ?2 AND {} AND {matching}",
+            which.condition()
         );
         let order = match which {
             Which::Done => "t.decided_ms DESC, t.id DESC",

@@ -251,7 +251,10 @@ fn find(client: &dyn Client, id: &str) -> Result<Value, Failure> {
         let page = Page { offset: 0, limit: AT_ONCE };
         let rows = client.ask(SeriesPage { filter, sort: SeriesSort::Subject, page })?;
         if rows.total > 0 {
-            return Ok(json!({ kind: { "id": id, "series": rows.rows, "total": rows.total } }));
+            let harmonised = series_table::together(&rows.rows);
+            let about =
+                json!({ "id": id, "harmonised": harmonised, "series": rows.rows, "total": rows.total });
+            return Ok(json!({ kind: about }));
         }
     }
     Err(Failure::new(Exit::Input, "not_found", format!("there is no subject, study, series or task {id}")))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
 use super::{Exit, Failure, Output, progress};
-use crate::engine::tools::convert::{self, Axes, Format, Outcome, Spacing, Standard};
+use crate::engine::tools::convert::{self, Format, Outcome, Standard};
 use crate::engine::tools::gather::{Gathered, gather};
 use crate::engine::tools::sheet;
 use crate::series::Series;
@@ -38,62 +38,36 @@ pub struct Args {
     /// The stack of the series, where it has several (from 1)
     #[arg(long, value_name = "N")]
     stack: Option<usize>,
-    /// Take out gantry tilt: slices move within their planes until the stack has right angles
-    #[arg(long)]
-    untilt: bool,
-    /// Towards where the axes point, such as RAS or LPS
-    #[arg(long, value_name = "AXES", value_parser = axes)]
-    orientation: Option<Axes>,
-    /// Distance of voxels in mm along the axes: one number, three, or iso for the volume's smallest
-    #[arg(long, value_name = "MM", value_parser = spacing)]
-    spacing: Option<Spacing>,
-    /// Clip values to this range and scale them to 0 … 1
-    #[arg(long, value_name = "LOW,HIGH", value_parser = range, allow_hyphen_values = true)]
-    range: Option<(f64, f64)>,
+    /// Another grid or range of values
+    #[command(flatten)]
+    standard: StandardArgs,
     /// Exit with 1 when something cannot be a volume
     #[arg(long)]
     strict: bool,
 }
 
-fn axes(text: &str) -> Result<Axes, String> {
-    Axes::parse(text).ok_or_else(|| "give three letters, one of L R, one of P A, one of S I: RAS, LPS".into())
+/// Another grid or range of values.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct StandardArgs {
+    /// Take out gantry tilt: slices move within their planes until the stack has right angles
+    #[arg(long)]
+    pub untilt: bool,
+    /// Towards where the axes point, such as RAS or LPS
+    #[arg(long, value_name = "AXES")]
+    pub orientation: Option<String>,
+    /// Distance of voxels in mm along the axes: one number, three, or iso for the volume's smallest
+    #[arg(long, value_name = "MM")]
+    pub spacing: Option<String>,
+    /// Clip values to this range and scale them to 0 … 1
+    #[arg(long, value_name = "LOW,HIGH", allow_hyphen_values = true)]
+    pub range: Option<String>,
 }
 
-fn numbers(text: &str) -> Option<Vec<f64>> {
-    let number = |part: &str| part.trim().parse().ok().filter(|v: &f64| v.is_finite());
-    text.split(',').map(number).collect()
-}
-
-fn spacing(text: &str) -> Result<Spacing, String> {
-    if text == "iso" {
-        return Ok(Spacing::Isotropic);
-    }
-    let given = match numbers(text).as_deref() {
-        Some([all]) => [*all; 3],
-        Some([a, b, c]) => [*a, *b, *c],
-        _ => [0.0; 3],
-    };
-    // A micrometre to a metre.
-    let plausible = given.iter().all(|v| (1e-3..=1e3).contains(v));
-    plausible.then_some(Spacing::Given(given)).ok_or_else(|| "give 1 or 0.7,0.7,2 (mm), or iso".into())
-}
-
-fn range(text: &str) -> Result<(f64, f64), String> {
-    match numbers(text).as_deref() {
-        Some([low, high]) if low < high => Ok((*low, *high)),
-        _ => Err("give the lower and the higher value, such as -1000,400".into()),
-    }
-}
-
-impl Args {
-    fn standard(&self) -> Standard {
-        Standard {
-            untilt: self.untilt,
-            axes: self.orientation,
-            spacing: self.spacing,
-            range: self.range.map(|(low, high)| [low, high]),
-            labels: false,
-        }
+impl StandardArgs {
+    /// What is asked.
+    pub fn standard(&self) -> Result<Standard, Failure> {
+        let (axes, spacing) = (self.orientation.as_deref(), self.spacing.as_deref());
+        Standard::parse(self.untilt, axes, spacing, self.range.as_deref()).map_err(Failure::usage)
     }
 }
 
@@ -104,7 +78,8 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     if format.is_none() && !is_sheet && !names_folder(&args.out) && args.out.extension().is_some() {
         return Err(Failure::usage("OUT must end in .nii, .nii.gz, .nrrd or .png, or be a folder"));
     }
-    if is_sheet && !names_folder(&args.out) && !args.standard().is_empty() {
+    let standard = args.standard.standard()?;
+    if is_sheet && !names_folder(&args.out) && !standard.is_empty() {
         return Err(Failure::usage("a contact sheet shows the slices as they are: leave the other grid out"));
     }
     let counter = AtomicU64::new(0);
@@ -112,9 +87,9 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     let gathered = progress::shown(out, "files", &counter, || gather(paths, false, &counter))
         .map_err(|e| Failure::input(format!("FOLDER cannot be read: {}", e.kind())).hint("check the path"))?;
     let outcome = match format {
-        Some(format) => one(args, &gathered, format)?,
+        Some(format) => one(args, &gathered, format, &standard)?,
         None if is_sheet && !names_folder(&args.out) => sheet(args, &gathered)?,
-        None => convert::all(&gathered, args.series.as_deref(), &args.out, &args.standard())
+        None => convert::all(&gathered, args.series.as_deref(), &args.out, &standard)
             .map_err(|e| not_written(&e))?,
     };
     if convert::image_series(&gathered).next().is_none() {
@@ -151,13 +126,13 @@ fn chosen_stack<'a>(args: &Args, gathered: &'a Gathered) -> Result<(&'a Series, 
 }
 
 /// The one series to one file.
-fn one(args: &Args, gathered: &Gathered, format: Format) -> Result<Outcome, Failure> {
+fn one(args: &Args, gathered: &Gathered, format: Format, standard: &Standard) -> Result<Outcome, Failure> {
     let (series, stack) = chosen_stack(args, gathered)?;
     let loaded = convert::load(gathered, series, stack)
         .map_err(|(check, message)| Failure::input(format!("the series is no volume: {check}: {message}")))?;
     let target = (&*args.out, format);
-    let written = convert::put(series, &series.stacks[stack], loaded, target, &args.standard())
-        .map_err(|e| not_written(&e))?;
+    let written =
+        convert::put(series, &series.stacks[stack], loaded, target, standard).map_err(|e| not_written(&e))?;
     Ok(Outcome { volumes: vec![written], skipped: Vec::new() })
 }
 

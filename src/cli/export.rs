@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 
 use super::connect::connect;
+use super::convert::StandardArgs;
 use super::{Exit, Failure, Global, Output};
-use crate::engine::command::{Export, ExportOutcome};
+use crate::engine::command::{Export, ExportOutcome, StandardWords};
 
 /// Arguments of `gantry export`.
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  gantry export --to /data/lung-v1\n  gantry export --format nifti,json --query 'modality:CT state:accepted' --to out\n\nFormats: nifti, nrrd, json. Without --query every accepted series goes out. What cannot be a volume is named, never written wrong.\n\nExit codes: 0 done; 2 unknown format or query; 3 workspace; 4 the folder is occupied; 6 storage"
+    after_help = "Examples:\n  gantry export --to /data/lung-v1\n  gantry export --format nifti,json --query 'modality:CT state:accepted' --to out\n  gantry export --to ras --orientation RAS --spacing 1 --range -1000,400\n\nFormats: nifti, nrrd, json. Without --query every accepted series goes out. What cannot be a volume is named, never written wrong.\n\nExit codes: 0 done; 2 unknown format or query; 3 workspace; 4 the folder is occupied; 6 storage"
 )]
 pub struct Args {
     /// Formats, separated by commas
@@ -23,6 +24,9 @@ pub struct Args {
     /// Which series, in the query language of search
     #[arg(long)]
     query: Option<String>,
+    /// Another grid or range of values for every volume
+    #[command(flatten)]
+    standard: StandardArgs,
 }
 
 /// Writes a dataset.
@@ -30,12 +34,19 @@ pub struct Args {
 /// # Errors
 /// An unknown format or query, an occupied folder, a disk that refuses.
 pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    args.standard.standard()?;
     let connection = connect(global)?;
     let to = std::path::absolute(&args.to).unwrap_or_else(|_| args.to.clone());
     let command = Export {
         formats: args.format.clone(),
         to: to.to_string_lossy().into_owned(),
         filter: args.query.clone(),
+        standard: StandardWords {
+            untilt: args.standard.untilt,
+            orientation: args.standard.orientation.clone(),
+            spacing: args.standard.spacing.clone(),
+            range: args.standard.range.clone(),
+        },
     };
     let outcome = connection.client.act(command)?;
     out.result(&outcome, text);

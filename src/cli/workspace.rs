@@ -1,7 +1,7 @@
 //! `gantry init`, `gantry config`, `gantry doctor`.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -10,6 +10,7 @@ use serde_json::json;
 use super::connect::workspace;
 use super::{Exit, Failure, Global, Output};
 use crate::config::{Config, Edit, Workspace, effective};
+use crate::engine::tools::rules;
 
 /// Arguments of `gantry init`.
 #[derive(Debug, Args)]
@@ -82,7 +83,9 @@ pub fn config(args: &ConfigArgs, global: &Global, out: &Output) -> Result<Exit, 
             });
         }
         ConfigCommand::Check => {
-            Config::load(&path)?;
+            let config = Config::load(&path)?;
+            rules::check_config(path.parent().unwrap_or(Path::new(".")), &config)
+                .map_err(|e| Failure::new(Exit::Workspace, "configuration", e.to_string()))?;
             out.result(&json!({ "valid": true }), |_| format!("{} is valid", path.display()));
         }
         ConfigCommand::Set { key, value } => {

@@ -191,7 +191,12 @@ impl Deidentifier {
 
     fn attempt(&self, source: &[u8], context: &Context<'_>) -> Result<(Vec<u8>, Facts, Record), Refusal> {
         let mut file = self.read(source)?;
-        let hides = "compressed pixels that cannot be taken apart may hide anything";
+        if let Some(tag) = verify::not_a_number(&file.dataset) {
+            let (reason, detail) =
+                (Reason::CannotBeMadeSafe, format!("{tag} should hold a number and does not"));
+            return Err(Refusal { reason, detail, record: self.record(Vec::new()) });
+        }
+        let hides = "pixels that cannot be taken apart may hide anything";
         dicom::codec::strip(&mut file).map_err(|error| Refusal {
             reason: Reason::CannotBeMadeSafe,
             detail: format!("{hides}: {error}"),
@@ -207,11 +212,6 @@ impl Deidentifier {
         let unchecked = pixels::may_carry_text(set) && context.pixels == Pixels::Unchecked;
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
         let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class.clone());
-        if let Some(tag) = verify::not_a_number(set) {
-            let (reason, detail) =
-                (Reason::CannotBeMadeSafe, format!("{tag} should hold a number and does not"));
-            return Err(Refusal { reason, detail, record: self.record(Vec::new()) });
-        }
         let mut before = verify::Image::of(set);
         let pixels_cleared = pixels::cleared(set);
         let mut clean = scrub.data_set(file.dataset, &Charset::default());

@@ -45,6 +45,8 @@ impl Cleaner<'_> {
     /// The cleaned text; borrowed where nothing had to go.
     pub fn clean<'t>(&self, text: &'t str, how: Strictness) -> Cow<'t, str> {
         let mut tokens = tokens(text);
+        // An address is prose, wherever it stands.
+        let how = if is_address(&tokens) { Strictness::Terms } else { how };
         for token in &mut tokens {
             token.taken = self.identifies(token, how);
             token.dropped = token.taken || how == Strictness::Terms && !self.is_term(token);
@@ -373,6 +375,31 @@ fn continues_a_number(text: &str, groups: &[Token<'_>]) -> bool {
     gap.chars().all(|c| matches!(c, ' ' | '-' | '/' | '(' | ')' | '+')) && !(begins && alone && !signed)
 }
 
+/// A number and the word of a street: `12 Long Road`, `Langestraße 12`.
+fn is_address(tokens: &[Token<'_>]) -> bool {
+    const STREETS: [&str; 14] = [
+        "street",
+        "road",
+        "avenue",
+        "crescent",
+        "lane",
+        "boulevard",
+        "terrace",
+        "rue",
+        "calle",
+        "piazza",
+        "platz",
+        "gasse",
+        "allee",
+        "ulica",
+    ];
+    let is_street = |t: &Token<'_>| {
+        STREETS.contains(&&*t.folded)
+            || ["strasse", "straat", "gatan", "gasse", "allee", "platz"].iter().any(|s| t.folded.ends_with(s))
+    };
+    tokens.iter().any(|t| is_number(t.text)) && tokens.iter().any(is_street)
+}
+
 /// A title and the name after it: `Dr. Hand`.
 fn drop_titled(text: &str, tokens: &mut [Token<'_>]) {
     for i in 1..tokens.len() {
@@ -478,6 +505,8 @@ mod tests {
             ("*tfl3d1_16ns", "*tfl3d1_16ns"),
             ("HansMueller1970 kernel", "kernel"),
             ("SIEMENS", "SIEMENS"),
+            ("17 Thistledown Crescent, Ormsgarth", "17 Crescent"),
+            ("Rüttistraße 12, 79100 Oberhagen", "12"),
         ] {
             assert_eq!(clean(text, Strictness::Technical), expected, "{text}");
         }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::Shared;
+use super::{Shared, archives};
 use crate::catalog::FileRecord;
 use crate::config::{After, Inbox};
 
@@ -27,19 +27,47 @@ pub fn settle_sources(shared: &Shared, inbox: &Inbox) {
             }
         }
         if shared.map.settle(&ids).is_err() || files.len() < AT_ONCE as usize {
-            return;
+            break;
         }
+    }
+    settle_archives(shared, inbox);
+}
+
+/// The same for archives, once every member is stored and reads back; one with a member that is not stays.
+fn settle_archives(shared: &Shared, inbox: &Inbox) {
+    let apart = archives::inbox_of(&inbox.name);
+    let found = shared.map.unsettled_archives(&apart, archives::ALL_STORED, AT_ONCE).unwrap_or_default();
+    for record in &found {
+        let members = shared.map.members(&inbox.name, &record.file.path).unwrap_or_default();
+        let safe = !members.is_empty() && members.iter().all(|sha256| reads_back(shared, sha256));
+        if safe
+            && is_unchanged(record)
+            && let Err(error) = dispose(shared, inbox, &record.file.path)
+        {
+            tracing::warn!("a stored archive of inbox {} stays: {}", inbox.name, error.kind());
+        }
+    }
+    let ids: Vec<i64> = found.iter().map(|f| f.id).collect();
+    if let Err(error) = shared.map.settle(&ids) {
+        tracing::warn!("the intake map: {error}");
     }
 }
 
 /// The file is the one that was read, and what was stored for it reads back.
 fn is_safe(shared: &Shared, record: &FileRecord) -> bool {
-    let unchanged = fs::symlink_metadata(&record.file.path).is_ok_and(|m| {
+    is_unchanged(record) && reads_back(shared, &record.file.sha256)
+}
+
+fn is_unchanged(record: &FileRecord) -> bool {
+    fs::symlink_metadata(&record.file.path).is_ok_and(|m| {
         let mtime_ns = m.mtime().saturating_mul(1_000_000_000).saturating_add(m.mtime_nsec());
         m.is_file() && m.len() == record.file.bytes && mtime_ns == record.file.mtime_ns
-    });
-    let blobs = shared.catalog.read().blobs_of_source(&record.file.sha256).unwrap_or_default();
-    unchanged && !blobs.is_empty() && blobs.iter().all(|blob| shared.store.read(blob).is_ok())
+    })
+}
+
+fn reads_back(shared: &Shared, sha256: &str) -> bool {
+    let blobs = shared.catalog.read().blobs_of_source(sha256).unwrap_or_default();
+    !blobs.is_empty() && blobs.iter().all(|blob| shared.store.read(blob).is_ok())
 }
 
 fn dispose(shared: &Shared, inbox: &Inbox, path: &str) -> std::io::Result<()> {

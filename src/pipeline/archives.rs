@@ -21,7 +21,23 @@ pub struct Delivery {
     found: Found,
     left: AtomicUsize,
     failed: AtomicBool,
+    /// Every member so far is stored.
+    stored: AtomicBool,
 }
+
+/// How a member ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Stored, now or before.
+    Stored,
+    /// Quarantined or rejected.
+    Aside,
+    /// Disk or database refused: nothing is recorded.
+    Failed,
+}
+
+/// The reason of an archive's row whose members are all stored: what `after` asks may then be done to it.
+pub const ALL_STORED: &str = "all_stored";
 
 impl Delivery {
     /// The members of a file that is an archive. Compressed tars are spooled to a file without a name in `received`, so
@@ -32,15 +48,17 @@ impl Delivery {
             return None;
         }
         let left = AtomicUsize::new(items.len());
-        let delivery = Arc::new(Self { found: found.clone(), left, failed: AtomicBool::new(false) });
+        let (failed, stored) = (AtomicBool::new(false), AtomicBool::new(true));
+        let delivery = Arc::new(Self { found: found.clone(), left, failed, stored });
         Some(items.into_iter().map(|item| Member { item, delivery: Arc::clone(&delivery) }).collect())
     }
 
-    /// A member was dealt with (`recorded` unless disk or database refused). With the last of them comes the row that
-    /// makes the archive known.
-    pub fn dealt_with(&self, recorded: bool, now: i64, day: &str) -> Option<NewFile> {
-        if !recorded {
-            self.failed.store(true, Ordering::Relaxed);
+    /// A member was dealt with. With the last of them comes the row that makes the archive known.
+    pub fn dealt_with(&self, ended: Ended, now: i64, day: &str) -> Option<NewFile> {
+        match ended {
+            Ended::Stored => {}
+            Ended::Aside => self.stored.store(false, Ordering::Relaxed),
+            Ended::Failed => self.failed.store(true, Ordering::Relaxed),
         }
         let last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
         (last && !self.failed.load(Ordering::Relaxed)).then(|| NewFile {
@@ -50,7 +68,7 @@ impl Delivery {
             mtime_ns: self.found.mtime_ns,
             sha256: String::new(),
             status: "archive".into(),
-            reason: String::new(),
+            reason: if self.stored.load(Ordering::Relaxed) { ALL_STORED.into() } else { String::new() },
             detail: String::new(),
             site: self.found.site.clone(),
             trusted: self.found.trusted,

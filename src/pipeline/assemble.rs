@@ -156,7 +156,7 @@ impl Loaded {
         uid: &str,
         instances: &[InstanceRecord],
     ) -> Result<SeriesRecord, StageError> {
-        let attributes = self.attributes(&instances[0].site);
+        let attributes = self.attributes(&instances[0]);
         let series = &self.series;
         let first = series.instances.first().map(|i| &i.header);
         let stack = series.stacks.iter().max_by_key(|s| s.frames);
@@ -192,12 +192,13 @@ impl Loaded {
         })
     }
 
-    /// What the headers say of a series that this site brought.
-    pub fn attributes(&self, site: &str) -> Attributes {
+    /// What the headers say of a series, with what the catalog knows of its first instance.
+    pub fn attributes(&self, first: &InstanceRecord) -> Attributes {
         let diffusion = self.series.instances.iter().flat_map(|i| &i.header.frames).filter_map(|f| f.b_value);
         let b_value = diffusion.fold(None, |most: Option<f64>, b| Some(most.map_or(b, |m| m.max(b))));
         Attributes {
-            site: Some(site.into()),
+            site: Some(first.site.clone()),
+            scanner: first.scanner.clone(),
             b_value: b_value.or(self.facts.attributes.b_value),
             ..self.facts.attributes.clone()
         }

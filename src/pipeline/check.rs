@@ -31,8 +31,7 @@ impl Stage for Check {
         };
         let pixels = pixels(shared, &loaded);
         let settings = shared.qc_settings();
-        let site = instances.first().map(|i| i.site.clone()).unwrap_or_default();
-        let attributes = loaded.attributes(&site);
+        let attributes = instances.first().map(|first| loaded.attributes(first)).unwrap_or_default();
         let harmonised = harmonise::derive(&attributes, &shared.rules());
         let about = Described { attributes, harmonised };
         let input =

@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::archives::{Delivery, Member};
+use super::archives::{Delivery, Ended, Member};
 use super::deidentify::Verdict;
 use super::{Shared, Tally, day_of, now_ms};
 use crate::audit;
@@ -223,7 +223,12 @@ fn commit(shared: &Shared, mut batch: Vec<Dealt>) {
     let mut files: Vec<NewFile> = batch.iter().filter_map(|dealt| file_row(dealt, now, &day)).collect();
     for dealt in &batch {
         if let Some(delivery) = &dealt.delivery {
-            files.extend(delivery.dealt_with(!matches!(dealt.end, End::Failed(_)), now, &day));
+            let ended = match dealt.end {
+                End::Stored { .. } | End::Duplicate { .. } => Ended::Stored,
+                End::Quarantined { .. } | End::Rejected { .. } => Ended::Aside,
+                End::Failed(_) => Ended::Failed,
+            };
+            files.extend(delivery.dealt_with(ended, now, &day));
         }
     }
     // The catalog has them; without the map they are merely found again and counted as duplicates.

@@ -68,6 +68,57 @@ impl Axes {
     }
 }
 
+impl Standard {
+    /// From the words of a person: axes such as `RAS`; a spacing such as `1`, `0.7,0.7,2` or `iso`; a range such as
+    /// `-1000,400`.
+    ///
+    /// # Errors
+    /// What should have been given.
+    pub fn parse(
+        untilt: bool,
+        axes: Option<&str>,
+        spacing: Option<&str>,
+        range: Option<&str>,
+    ) -> Result<Self, &'static str> {
+        const AXES: &str = "axes are three letters, one of L R, one of P A, one of S I: RAS, LPS";
+        Ok(Self {
+            untilt,
+            axes: axes.map(|text| Axes::parse(text).ok_or(AXES)).transpose()?,
+            spacing: spacing.map(Spacing::parse).transpose()?,
+            range: range.map(range_of).transpose()?,
+            labels: false,
+        })
+    }
+}
+
+impl Spacing {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        if text == "iso" {
+            return Ok(Self::Isotropic);
+        }
+        let given = match numbers(text).as_deref() {
+            Some([all]) => [*all; 3],
+            Some([a, b, c]) => [*a, *b, *c],
+            _ => [0.0; 3],
+        };
+        // A micrometre to a metre.
+        let plausible = given.iter().all(|v| (1e-3..=1e3).contains(v));
+        plausible.then_some(Self::Given(given)).ok_or("a spacing is 1 or 0.7,0.7,2 (mm), or iso")
+    }
+}
+
+fn range_of(text: &str) -> Result<[f64; 2], &'static str> {
+    match numbers(text).as_deref() {
+        Some([low, high]) if low < high => Ok([*low, *high]),
+        _ => Err("a range is the lower and the higher value, such as -1000,400"),
+    }
+}
+
+fn numbers(text: &str) -> Option<Vec<f64>> {
+    let number = |part: &str| part.trim().parse().ok().filter(|v: &f64| v.is_finite());
+    text.split(',').map(number).collect()
+}
+
 /// What was done to a volume.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Transform {

@@ -269,3 +269,25 @@ fn a_clean_series_keeps_its_voxels() {
     let raw: Vec<f64> = slices.iter().flat_map(|s| s.values.iter().map(|&v| f64::from(v))).collect();
     assert_eq!((values(&nifti), written["transform"].clone()), (raw, Value::Null));
 }
+
+#[test]
+fn an_export_is_made_to_one_grid_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (workspace, input, out) = (dir.path().join("w"), dir.path().join("in"), dir.path().join("out"));
+    write_all(&input, &phantom(&tilted()));
+    assert_eq!(gantry(&["init", text(&workspace)]).0, 0);
+    let within = |arguments: &[&str]| gantry(&[&["--workspace", text(&workspace)], arguments].concat());
+    assert_eq!(within(&["ingest", text(&input), "--site", "A"]).0, 0);
+    let options = ["--query", "modality:CT", "--untilt", "--orientation", "RAS", "--spacing", "2"];
+    let (exit, lines, err) = within(&[&["export", "--to", text(&out)], &options[..]].concat());
+    assert_eq!((exit, lines[0]["series"].as_u64()), (0, Some(1)), "{err} {lines:?}");
+    let subject = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().path()).find(|p| p.is_dir()).unwrap();
+    let files: Vec<_> = std::fs::read_dir(subject).unwrap().map(|e| e.unwrap().path()).collect();
+    let sidecar = files.iter().find(|p| p.extension().is_some_and(|e| e == "json")).unwrap();
+    let sidecar: Value = serde_json::from_str(&std::fs::read_to_string(sidecar).unwrap()).unwrap();
+    assert_eq!(sidecar["geometry"]["spacing_mm"], serde_json::json!([2.0, 2.0, 2.0]));
+    assert_eq!(sidecar["transform"]["interpolation"], "linear");
+    assert!((sidecar["transform"]["untilted_degrees"].as_f64().unwrap() - 14.036).abs() < 1e-3);
+    let wrong = within(&["export", "--to", text(&dir.path().join("no")), "--spacing", "wide"]);
+    assert_eq!((wrong.0, wrong.1[0]["error"]["code"].as_str()), (2, Some("usage")));
+}

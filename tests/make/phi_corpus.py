@@ -19,6 +19,7 @@ import warnings
 import zlib
 
 import pydicom
+from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -35,7 +36,7 @@ DAY = "20230917"
 NUMERIC = {"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "DS", "IS", "AT", "OW", "OF", "OD", "OL", "OV"}
 # Text that the table does not name and that images cannot be read without.
 TECHNICAL = {0x00080070, 0x00081090, 0x00180024, 0x00181210, 0x00281054, 0x00080100, 0x00080102, 0x00080104, 0x00541101, 0x00541105, 0x00541103}
-CLASS_UIDS = {0x00080016, 0x0008001A, 0x00081150, 0x0008010C, 0x00080117, 0x00080118, 0x0040DB0D, 0x00020010, 0x00083002, 0x0008115A}
+CLASS_UIDS = {0x00080016, 0x0008001A, 0x00081150, 0x0008010C, 0x00080117, 0x00080118, 0x0040DB0D, 0x00020010, 0x00083002, 0x0008115A, 0x0008001B, 0x00080062, 0x04000010}
 
 
 def read_table(path):
@@ -286,6 +287,37 @@ class Planter:
             words[2 * i + 1] |= bit << 7
         ds.PixelData = bytes(words)
 
+    def rest_of_the_dictionary(self, disguised):
+        """Every attribute of PS3.6 that the table does not name; `disguised`: as UN, whatever it is."""
+        n = 0
+        for tag, (vr, *_) in sorted(DicomDictionary.items()):
+            if tag >> 16 < 8 or tag >> 16 in (0x0028, 0x7FE0, 0xFFFE) or tag in self.table or tag in self.ds or tag in CLASS_UIDS:
+                continue
+            n += 1
+            vr = vr.split(" ")[0]
+            value = self.of_kind(vr, n)
+            if value is None or disguised and vr in ("SQ", "UI"):
+                continue
+            if disguised:
+                raw = value if isinstance(value, bytes) else str(value).encode("ascii", "replace")
+                put(self.ds, tag, "UN", padded(raw))
+            else:
+                put(self.ds, tag, vr, value)
+
+    def of_kind(self, vr, n):
+        text, person = self.texts[(n + self.number) % len(self.texts)], OTHERS[n % 3].replace("^", " ")
+        short = fits(self.texts, 16, self.charset)
+        if vr in ("LO", "ST", "LT", "UT", "UC"):
+            return text if encodable(text, self.charset) and len(text) <= 64 else person
+        if vr == "SQ":
+            item = self.person_item(n)
+            item.add_new(0x00080104, "LO", f"{person} x")
+            item.add_new(0x00080100, "SH", self.ids[0][:16])
+            return Sequence([item])
+        binary = padded(f"{person} {self.ids[0]}".encode())
+        plain = {"SH": short[n % len(short)], "PN": [self.name, *OTHERS][n % 4], "CS": person.split()[0].upper()[:16], "AE": STATION, "UR": URL, "UI": f"{ROOT}.5.{n}", "DA": self.birth, "DT": self.birth + "101010", "TM": "101010", "DS": "17", "IS": "17"}
+        return plain.get(vr, binary + b"\0" * (-len(binary) % 8) if vr in ("OB", "UN", "OW", "OF", "OD", "OL", "OV") else None)
+
     def everything(self):
         self.all_of_the_table()
         self.subject()
@@ -424,6 +456,20 @@ def corpus(out, table, tree):
             planter.ds = again
             key["files"][str(path)] = {"subject": s, "study": s, "base": name, "forbidden": forbidden(who, [STRANGERS[(s + j) % 8] for j in range(min(8, len(mine)))]), "expect": expectations(planter)}
             number += 1
+    for s, who in enumerate(SUBJECTS):
+        ds = load(BASES["ct"])
+        planter = Planter(ds, number, who, (STRANGERS[s % 8], STRANGERS[s % 8]), table)
+        planter.subject()
+        planter.rest_of_the_dictionary(disguised=s % 3 == 2)
+        for tag in (0x00080100, 0x00080102, 0x00080104, 0x00181210, 0x00181160, 0x00280301):
+            ds.pop(Tag(tag), None)
+        uids(ds, s, number)
+        path = pathlib.Path("dictionary") / f"{who[3][0]}.dcm"
+        save(ds, out / "in" / path, planter)
+        planter.ds = pydicom.dcmread(out / "in" / path)
+        entry = {"subject": s, "study": s, "base": "dictionary", "forbidden": forbidden(who, [STRANGERS[s % 8]])}
+        key["files"][str(path)] = {**entry, "expect": [e for e in expectations(planter) if e[1] in ("removed", "gone", "uid", "shifted", "time", "pixels", "pseudonym", "marked") and not (e[1] == "uid" and "." in e[0])]}
+        number += 1
     poison(out, key, table, number)
     return key
 

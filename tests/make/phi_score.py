@@ -150,11 +150,24 @@ def day(text):
     return datetime.date(int(text[:4]), int(text[4:6]), int(text[6:8]))
 
 
+def without_remarks(frame):
+    """A JPEG, JPEG-LS or JPEG 2000 code stream without comments and application data, which no pixel depends on."""
+    if frame[:2] not in (b"\xff\xd8", b"\xff\x4f"):
+        return frame
+    jpeg2000, out, at = frame[1] == 0x4F, frame[:2], 2
+    while at + 4 <= len(frame) and frame[at] == 0xFF and frame[at + 1] not in (0xDA, 0x90):
+        marker, end = frame[at + 1], at + 2 + int.from_bytes(frame[at + 2:at + 4], "big")
+        remark = marker == 0x64 if jpeg2000 else marker == 0xFE or 0xE1 <= marker <= 0xEF and marker not in (0xEE, 0xE8)
+        out += b"" if remark else frame[at:end]
+        at = end
+    return out + frame[at:]
+
+
 def pixels_of(ds, element):
     """Pixels without padding and without the bits that no pixel uses."""
     if ds.file_meta.TransferSyntaxUID.is_compressed:
         frames = int(ds.get("NumberOfFrames", 1) or 1)
-        return b"".join(f.rstrip(b"\0") for f in pydicom.encaps.generate_frames(element.value, number_of_frames=frames))
+        return b"".join(without_remarks(f.rstrip(b"\0")) for f in pydicom.encaps.generate_frames(element.value, number_of_frames=frames))
     data, swap = element.value, not ds.file_meta.TransferSyntaxUID.is_little_endian
     if ds.get("BitsAllocated") == 16:
         mask = (1 << ds.BitsStored) - 1

@@ -10,7 +10,7 @@ mod eval;
 mod order;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use rusqlite::Connection;
 
@@ -58,6 +58,8 @@ fn columns() -> Vec<&'static str> {
 pub struct Index {
     loaded: RwLock<Option<Loaded>>,
     orders: Mutex<Vec<(Order, Sorted)>>,
+    /// Held by who loads it: a second one would forget what the first has noted.
+    loading: Mutex<()>,
 }
 
 /// Every series by its row number.
@@ -79,6 +81,11 @@ pub(super) struct Loaded {
 const REMEMBERED: usize = 1 << 16;
 
 impl Index {
+    /// The right to load it; waits for who has it.
+    pub fn loading(&self) -> MutexGuard<'_, ()> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes from now on what transactions touch. Called with the writer.
     pub fn watch(writer: &Connection) -> Result<(), CatalogError> {
         Ok(writer.execute_batch(TRIGGERS)?)

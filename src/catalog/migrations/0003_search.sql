@@ -13,6 +13,9 @@ INSERT INTO series_body (id, stacks, facts) SELECT id, stacks, facts FROM series
 ALTER TABLE series DROP COLUMN stacks;
 ALTER TABLE series DROP COLUMN facts;
 
+-- The keyed identity of the scanner, made where its serial number is still seen.
+ALTER TABLE instance ADD COLUMN scanner TEXT;
+
 -- Harmonised attributes.
 ALTER TABLE series ADD COLUMN sex TEXT;
 ALTER TABLE series ADD COLUMN age_years REAL;

@@ -58,6 +58,7 @@ impl Exporter for Sidecar {
                 "affine_ras": grid.affine_ras(),
                 "gantry_tilt_degrees": grid.tilt_degrees(),
             },
+            "transform": item.transform,
             "values": figures.map(|f| json!({ "min": f.min, "max": f.max, "mean": f.mean })),
             "findings": findings,
             "review": about.state,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Writes series to a folder, model-ready.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Export {
     /// Formats, such as `nifti`, `json`.
     pub formats: Vec<String>,
@@ -11,6 +11,22 @@ pub struct Export {
     pub to: String,
     /// Which series, in the query language; without one, every accepted series.
     pub filter: Option<String>,
+    /// Another grid or range of values for every volume.
+    #[serde(default)]
+    pub standard: StandardWords,
+}
+
+/// What is asked of a volume, in the words of a person; see [`crate::volume::Standard::parse`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandardWords {
+    /// Gantry tilt is taken out.
+    pub untilt: bool,
+    /// Towards where the axes point.
+    pub orientation: Option<String>,
+    /// Distance of voxels.
+    pub spacing: Option<String>,
+    /// Range of values.
+    pub range: Option<String>,
 }
 
 /// Copies the workspace to a folder that does not exist yet; the copy is a workspace of its own.

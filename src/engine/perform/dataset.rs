@@ -12,8 +12,8 @@ use crate::engine::{EngineError, Session};
 use crate::model::Finding;
 use crate::pipeline::{Loaded, now_ms};
 use crate::qc;
-use crate::series::Instance;
-use crate::volume;
+use crate::series::{Instance, Stack};
+use crate::volume::{self, Standard, Transform, Volume, VolumeError};
 
 /// Series looked up at a time.
 const AT_ONCE: u32 = 500;
@@ -28,6 +28,10 @@ pub fn export(session: &Session, command: &Export) -> Result<ExportOutcome, Engi
     })?;
     let filter = command.filter.as_deref().unwrap_or(ACCEPTED);
     let parsed = Filter::parse(filter).map_err(|e| invalid(e.to_string()))?;
+    let w = &command.standard;
+    let (axes, spacing) = (w.orientation.as_deref(), w.spacing.as_deref());
+    let standard = Standard::parse(w.untilt, axes, spacing, w.range.as_deref())
+        .map_err(|why| invalid(why.to_string()))?;
     let mut dataset = Dataset::begin(Path::new(&command.to)).map_err(|e| match e {
         BeginError::Occupied => EngineError::Conflict { why: e.to_string() },
         BeginError::Io(_) => EngineError::Storage { why: e.to_string() },
@@ -38,7 +42,7 @@ pub fn export(session: &Session, command: &Export) -> Result<ExportOutcome, Engi
         let page = session.engine.shared.catalog.read().search(&parsed, Order::Uid, offset, AT_ONCE)?;
         offset += page.0.len() as u64;
         for series in page.0.iter().filter(|s| s.is_image) {
-            one(session, series, &mut dataset, &formats, &mut outcome)?;
+            one(session, series, &mut dataset, (&formats, &standard), &mut outcome)?;
         }
         if page.0.is_empty() || offset >= page.1 {
             break;
@@ -59,7 +63,7 @@ fn one(
     session: &Session,
     record: &SeriesRecord,
     dataset: &mut Dataset,
-    formats: &[&dyn Exporter],
+    (formats, standard): (&[&dyn Exporter], &Standard),
     outcome: &mut ExportOutcome,
 ) -> Result<(), EngineError> {
     let shared = &session.engine.shared;
@@ -78,9 +82,11 @@ fn one(
             outcome.left_out.push((record.uid.clone(), format!("{}: {}", finding.check, finding.message)));
             continue;
         }
-        match volume::load(&loaded.series, stack, &read) {
-            Ok(volume) => {
-                let item = Item { series: &loaded.series, stack: i, volume: &volume, about: &about };
+        match volume::load(&loaded.series, stack, &read).and_then(|v| standardised(v, stack, standard)) {
+            Ok((volume, transform)) => {
+                let transform = transform.as_ref();
+                let item =
+                    Item { series: &loaded.series, stack: i, volume: &volume, transform, about: &about };
                 outcome.files += dataset.add(&item, formats).map_err(refused)?;
                 written = true;
             }
@@ -89,6 +95,20 @@ fn one(
     }
     outcome.series += u64::from(written);
     Ok(())
+}
+
+/// The volume on the grid that is asked for, where one is.
+fn standardised(
+    volume: Volume,
+    stack: &Stack,
+    standard: &Standard,
+) -> Result<(Volume, Option<Transform>), VolumeError> {
+    if standard.is_empty() {
+        return Ok((volume, None));
+    }
+    let labels = stack.common.modality.as_deref() == Some("SEG");
+    let (volume, transform) = Standard { labels, ..*standard }.apply(&volume)?;
+    Ok((volume, Some(transform)))
 }
 
 fn about(

@@ -12,7 +12,7 @@ use crate::model::{Finding, Severity};
 use crate::qc;
 use crate::series::{Instance, Series, Stack, VolumeReason};
 use crate::volume::{self, Transform, Volume, forbidden};
-pub use crate::volume::{Axes, Format, Spacing, Standard};
+pub use crate::volume::{Format, Standard};
 
 /// A volume that was written.
 #[derive(Debug, Serialize)]

@@ -1,5 +1,6 @@
 //! The result of a search as a table.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::catalog::FIELDS;
@@ -11,6 +12,18 @@ use crate::harmonise::TARGETS;
 /// Every field of the query language, with what it means.
 pub fn fields() -> impl Iterator<Item = (&'static str, &'static str)> {
     FIELDS.iter().map(|f| (f.name, f.about))
+}
+
+/// The harmonised values that some series have, each once: what is known of a study or a subject.
+pub fn together(rows: &[SeriesRow]) -> BTreeMap<String, Vec<serde_json::Value>> {
+    let mut out: BTreeMap<String, Vec<serde_json::Value>> = BTreeMap::new();
+    for (name, value) in rows.iter().flat_map(|r| &r.harmonised) {
+        let values = out.entry(name.clone()).or_default();
+        if !values.contains(value) {
+            values.push(value.clone());
+        }
+    }
+    out
 }
 
 /// Writes a row for each series: CSV, or Parquet where the name ends in `.parquet`.

@@ -316,7 +316,8 @@ impl Review {
         let filter = Some(format!("series:{}", case.series.row.series_uid));
         let to =
             std::path::absolute(folder).map_or_else(|_| folder.into(), |path| path.display().to_string());
-        let command = Export { formats: vec!["nifti".into(), "json".into()], to, filter };
+        let command =
+            Export { formats: vec!["nifti".into(), "json".into()], to, filter, ..Export::default() };
         vec![Effect::Say(Severity::Info, "exporting".into()), act(command, Answer::Exported)]
     }
 

@@ -94,7 +94,10 @@ fn offsets_lie(reader: &FrameReader<'_>, file: &File<'_>) -> bool {
 }
 
 /// One fragment a frame, and the table of where each begins as far as 32 bits reach.
-fn fragments_of(frames: Vec<Vec<u8>>) -> Fragments<'static> {
+fn fragments_of(mut frames: Vec<Vec<u8>>) -> Fragments<'static> {
+    for frame in frames.iter_mut().filter(|f| f.len() % 2 == 1) {
+        frame.push(0);
+    }
     let mut offsets = Vec::with_capacity(4 * frames.len());
     let mut at = 0_u64;
     for frame in &frames {
@@ -105,7 +108,7 @@ fn fragments_of(frames: Vec<Vec<u8>>) -> Fragments<'static> {
                 break;
             }
         }
-        at += 8 + frame.len().next_multiple_of(2) as u64;
+        at += 8 + frame.len() as u64;
     }
     Fragments { offsets: offsets.into(), fragments: frames.into_iter().map(Cow::Owned).collect() }
 }

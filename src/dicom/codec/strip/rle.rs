@@ -1,6 +1,5 @@
 //! RLE: segments one behind the other, each ending with its last pixel.
 
-use super::super::native;
 use super::PixelError;
 use crate::model::pixels::PixelLayout;
 
@@ -35,14 +34,12 @@ pub(super) fn strip(encoded: &[u8], layout: &PixelLayout) -> Result<Vec<u8>, Pix
         let offset = (out.len() as u32).to_le_bytes();
         out[4 + 4 * segment..8 + 4 * segment].copy_from_slice(&offset);
         out.extend(&packed[..length]);
-        // A segment ends on an even byte, or at its own no-operation.
-        match packed.get(length) {
-            Some(&pad @ (0 | 0x80)) if packed.len() == length + 1 => out.push(pad),
-            _ if out.len() % 2 == 1 => out.push(0),
-            _ => {}
+        // A segment ends on an even byte (PS3.5 section G.3.1), by its own padding or a zero.
+        if out.len() % 2 == 1 {
+            let own = packed.get(length).filter(|pad| matches!(pad, 0 | 0x80) && packed.len() == length + 1);
+            out.push(own.copied().unwrap_or(0));
         }
     }
-    debug_assert!(native::frame_bits(layout) > 0);
     Ok(out)
 }
 
