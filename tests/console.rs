@@ -6,6 +6,8 @@ mod bench;
 mod common;
 #[path = "console/frames.rs"]
 mod frames;
+#[path = "console/labels.rs"]
+mod labels;
 #[path = "console/measures.rs"]
 mod measures;
 #[path = "console/protocols.rs"]

@@ -7,13 +7,14 @@ use clap::Args as ClapArgs;
 
 use super::{Exit, Failure, Output};
 use crate::console::image::{self, Protocol, Question};
-use crate::engine::tools::{self, ViewError, Viewed};
-use crate::render::Window;
+use crate::engine::tools::{self, Laid, ViewError, Viewed};
+use crate::model::text::visible;
+use crate::render::{LABEL_COLOURS, Window};
 
 /// Arguments of `gantry view`.
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  gantry view scan.dcm\n  gantry view series/ --slice 40 --window -600,1500\n  gantry view series/ --protocol halfblocks | less -R\n\nOf a folder the largest stack is shown, its middle slice unless --slice says which.\n\nExit codes: 0 shown; 2 wrong usage; 4 nothing to show, or it cannot be decoded"
+    after_help = "Examples:\n  gantry view scan.dcm\n  gantry view series/ --slice 40 --window -600,1500\n  gantry view series/ --labels liver.nii.gz\n  gantry view series/ --protocol halfblocks | less -R\n\nOf a folder the largest stack is shown, its middle slice unless --slice says which. Labels (NIfTI, DICOM segmentation) are laid on by their place in the patient; with them, and without --slice, it is the slice that holds most of them.\n\nExit codes: 0 shown; 2 wrong usage; 4 nothing to show, or it cannot be decoded"
 )]
 pub struct Args {
     /// A DICOM file, or a folder with a series
@@ -24,6 +25,9 @@ pub struct Args {
     /// Window centre and width, such as 40,400 (else the file's own)
     #[arg(long, value_name = "C,W", allow_hyphen_values = true, value_parser = window)]
     window: Option<Window>,
+    /// Lay the labels of a file over it: NIfTI labelmap or DICOM segmentation
+    #[arg(long, value_name = "PATH")]
+    labels: Option<PathBuf>,
     /// Send the picture this way: sixel, kitty, iterm2, halfblocks
     #[arg(long, value_name = "PROTOCOL")]
     protocol: Option<Protocol>,
@@ -44,7 +48,7 @@ fn window(text: &str) -> Result<Window, String> {
 /// # Errors
 /// Nothing to show, or it cannot be decoded.
 pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
-    let viewed = tools::view(&args.path, args.slice)?;
+    let viewed = tools::view(&args.path, args.slice, args.labels.as_deref())?;
     let question = Question { protocol: args.protocol, ..Question::default() };
     let graphics = if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
         image::detect_raw(&question)
@@ -54,10 +58,29 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
             ..image::Graphics::default()
         }
     };
-    let lines = image::inline(&viewed.slice, args.window, &graphics);
+    let mask = viewed.labels.as_ref().map(|laid| &laid.mask);
+    let mut lines = image::inline(&viewed.slice, args.window, mask, &graphics);
+    if let Some(laid) = &viewed.labels {
+        lines.push_str(&legend(laid));
+    }
     let _ = std::io::stdout().write_all(lines.as_bytes()).and_then(|()| std::io::stdout().flush());
     out.note(&caption(&viewed, args.window));
     Ok(Exit::Done)
+}
+
+/// Labels on the slice with the colour that each has there.
+fn legend(laid: &Laid) -> String {
+    if laid.present.is_empty() {
+        return "no label lies on this slice\n".into();
+    }
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let entry = |(number, name, pixels): &(u32, Option<String>, u64)| {
+        let [r, g, b] = LABEL_COLOURS[(*number as usize).saturating_sub(1) % LABEL_COLOURS.len()];
+        let square = if plain { "■".to_string() } else { format!("\x1b[38;2;{r};{g};{b}m■\x1b[0m") };
+        let name = name.as_deref().map(|name| format!(" {}", visible(name))).unwrap_or_default();
+        format!("{square} {number}{name} ({pixels} pixels)")
+    };
+    laid.present.iter().map(entry).collect::<Vec<_>>().join("  ") + "\n"
 }
 
 fn caption(viewed: &Viewed, window: Option<Window>) -> String {

@@ -45,7 +45,22 @@ impl OpenDialog {
         let mut open =
             Self { dialog, cursor: text.len(), text, completions: Vec::new(), list: ListState::default() };
         open.list.resize(open.shown().len() as u64);
+        open.offer();
         open
+    }
+
+    /// The word under the cursor, from its beginning to the cursor.
+    fn word(&self) -> &str {
+        let before = &self.text[..self.cursor];
+        &before[before.rfind(' ').map_or(0, |at| at + 1)..]
+    }
+
+    /// Offers the words that the dialog knows by itself.
+    fn offer(&mut self) {
+        let Dialog::Input { offers, .. } = &self.dialog else { return };
+        let word = self.word();
+        let goes_on = |offer: &&String| offer.starts_with(word) && offer.as_str() != word;
+        self.completions = offers.iter().filter(goes_on).take(8).cloned().collect();
     }
 
     /// Whether completions of the query language are wanted.
@@ -178,7 +193,7 @@ impl OpenDialog {
     }
 
     fn edited(&mut self) -> Outcome {
-        self.completions.clear();
+        self.offer();
         self.list.reset();
         self.list.resize(self.shown().len() as u64);
         Outcome::Edited

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::dicom::{DataSet, Element, Value};
-use crate::model::{Tag, Vr};
+use crate::model::{Tag, Vr, tags};
 
 /// What may stand in a safe element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +186,21 @@ const SAFE: &[Block] = &[
 pub fn safe(set: &DataSet<'_>, tag: Tag) -> Option<Safe> {
     let (_, _, elements) = block(set, tag)?;
     elements.iter().find(|e| e.0 == tag.element() as u8).map(|e| e.1)
+}
+
+/// Blocks that are known by group and maker where an anonymiser before us has taken the creators away: geometry and
+/// diffusion are read from them all the same.
+const USUAL: [(u16, &str, &str); 2] = [(0x0043, "GEMS_PARM_01", "GE"), (0x0019, "GEMS_ACQU_01", "GE")];
+
+/// The creator that is missing of a safe number, and where it belongs; `None` where the group has creators, or the
+/// number is not known to be safe.
+pub fn missing_creator(set: &DataSet<'_>, tag: Tag) -> Option<(Tag, &'static str)> {
+    let &(group, creator, maker) = USUAL.iter().find(|u| u.0 == tag.group() && tag.element() >> 8 == 0x10)?;
+    let numbers = &SAFE.iter().find(|b| b.0 == creator && b.1 == group)?.2;
+    let safe = numbers.iter().any(|e| e.0 == tag.element() as u8 && e.1 == Numbers);
+    let of_maker = set.ascii(tags::MANUFACTURER)?.to_ascii_uppercase().contains(maker);
+    let reserved = set.elements().iter().any(|e| e.tag.group() == group && e.tag.is_private_creator());
+    (safe && of_maker && !reserved).then_some((Tag::new(group, 0x0010), creator))
 }
 
 fn block(set: &DataSet<'_>, tag: Tag) -> Option<&'static Block> {

@@ -125,6 +125,13 @@ impl<'s> Scrub<'s> {
             }
             kept.extend(element);
         }
+        for &(tag, name) in &safe.missing {
+            if !kept.iter().any(|e| e.tag.is_private() && e.tag.private_creator() == tag) {
+                continue;
+            }
+            *self.actions.entry(ActionEntry { tag, action: Action::Added }).or_default() += 1;
+            kept.push(Element::text(tag, Vr::LO, name));
+        }
         drop_empty_blocks(&mut kept);
         DataSet::from_elements(kept)
     }
@@ -485,6 +492,8 @@ impl<'s> Scrub<'s> {
 struct SafePrivate {
     elements: Vec<(Tag, private::Safe)>,
     creators: Vec<(Tag, &'static str)>,
+    /// Creators that are not there and are written again if anything of their block stays.
+    missing: Vec<(Tag, &'static str)>,
 }
 
 impl SafePrivate {
@@ -493,8 +502,13 @@ impl SafePrivate {
         for element in set.elements().iter().filter(|e| e.tag.is_private()) {
             if element.tag.is_private_creator() {
                 safe.creators.extend(private::creator(set, element.tag).map(|name| (element.tag, name)));
-            } else if !safe.creators.is_empty() {
-                safe.elements.extend(private::safe(set, element.tag).map(|kind| (element.tag, kind)));
+            } else if let Some(kind) = private::safe(set, element.tag).filter(|_| !safe.creators.is_empty()) {
+                safe.elements.push((element.tag, kind));
+            } else if let Some(creator) = private::missing_creator(set, element.tag) {
+                safe.elements.push((element.tag, private::Safe::Numbers));
+                if !safe.missing.contains(&creator) {
+                    safe.missing.push(creator);
+                }
             }
         }
         safe

@@ -23,6 +23,8 @@ use crate::measure::agreement::bootstrap::SplitMix;
 pub const CT_IMAGE: &str = "1.2.840.10008.5.1.4.1.1.2";
 /// Implementation Class UID of the invented scanners.
 const IMPLEMENTATION: &str = "2.25.156029304113285744719064512066129274823";
+/// JPEG XL Lossless: a registered transfer syntax without a decoder here.
+const NO_DECODER: &str = "1.2.840.10008.1.2.4.110";
 
 /// What a study is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +81,7 @@ pub struct Image {
     pub signed: bool,
     /// Bytes that its pixel data is short of.
     pub lost_bytes: usize,
-    /// Its compressed pixels are damaged.
+    /// It is said to be compressed in a way that nobody here can decode.
     pub broken: bool,
 }
 
@@ -250,7 +252,8 @@ impl Study {
         self.put_acquisition(&mut object, image);
         put_plane(&mut object, &image.plane);
         self.put_pixels(&mut object, image);
-        write(object, CT_IMAGE, &image.uid, self.scanner.syntax)
+        let syntax = if image.broken { NO_DECODER } else { self.scanner.syntax };
+        write(object, CT_IMAGE, &image.uid, syntax)
     }
 
     /// Patient, study and equipment.
@@ -380,11 +383,7 @@ fn pixel_data(syntax: &str, image: &Image) -> InMemElement {
         let value = PrimitiveValue::U16(image.stored[..kept].into());
         return DataElement::new(tags::PIXEL_DATA, VR::OW, value);
     }
-    let mut frame = rle::encode(&image.stored, image.plane.size);
-    if image.broken {
-        // The second plane is said to begin beyond the end.
-        frame[8..12].copy_from_slice(&0x00FF_FF00_u32.to_le_bytes());
-    }
+    let frame = rle::encode(&image.stored, image.plane.size);
     let sequence = PixelFragmentSequence::new(vec![0_u32], vec![frame]);
     DataElement::new(tags::PIXEL_DATA, VR::OB, Value::from(sequence))
 }

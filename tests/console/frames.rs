@@ -13,6 +13,7 @@ use gantry::console::theme::{Depth, Theme};
 use gantry::console::widget::words;
 use gantry::engine::Client;
 use gantry::engine::query::FrameRef;
+use gantry::model::What;
 use gantry::render::{Pixels, Slice};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -96,6 +97,13 @@ impl Driver {
             let orders = self.app.update(Signal::Input(event), &slice);
             self.carry_out(orders);
         }
+        self
+    }
+
+    /// The workspace changed.
+    pub fn changed(&mut self, what: What) -> &mut Self {
+        let orders = self.app.update(Signal::Changed(what), &slice);
+        self.carry_out(orders);
         self
     }
 

@@ -1,6 +1,7 @@
 //! Reads of five readers, one of whom drifts, as plain structs; and what the screens make of them.
 
 use gantry::engine::query::*;
+use gantry::model::What;
 
 use super::frames::Driver;
 use super::stub::{NOW, Stub};
@@ -227,6 +228,31 @@ pub fn drift(query: &Drift, empty: bool) -> DriftView {
     }
 }
 
+/// What readers said of a series.
+pub fn reads(query: &Reads) -> Rows<ReadView> {
+    let read = |at: i64, reader: &str, item: &str, volume: Option<f64>| ReadView {
+        id: at,
+        reader: reader.into(),
+        guideline: "2.0".into(),
+        item: item.into(),
+        series_uid: query.series_uid.clone(),
+        structure: "nodule".into(),
+        state: if volume.is_some() { "found" } else { "nothing" }.into(),
+        started_ms: None,
+        finished_ms: Some(NOW),
+        imported_ms: NOW,
+        superseded_by: None,
+        values: volume.map(|value| ("volume_mm3".into(), Said::Number { value })).into_iter().collect(),
+    };
+    let rows = vec![
+        read(1, "reader-01", "#1", Some(312.4)),
+        read(2, "reader-03", "#1", Some(961.0)),
+        read(3, "reader-01", "#2", Some(88.0)),
+        read(4, "reader-03", "#2", None),
+    ];
+    Rows { total: rows.len() as u64, rows }
+}
+
 #[test]
 fn qa_lead_walks_from_the_alarm_to_the_worst_case_and_back() {
     let mut driver = Driver::new(Stub { drifts: true, ..Stub::default() }, (80, 24));
@@ -236,6 +262,9 @@ fn qa_lead_walks_from_the_alarm_to_the_worst_case_and_back() {
     let case = driver.press("enter").text();
     assert_eq!(driver.app.screen(), "review");
     assert!(case.contains("axial 13/24"), "{case}");
+    // What the readers said of the very item comes first.
+    let (first, other) = (case.find("nodule #2").unwrap(), case.find("nodule #1").unwrap());
+    assert!(first < other && case.contains("∅ found nothing"), "{case}");
     driver.press("esc");
     assert_eq!(driver.app.screen(), "drift");
     driver.press("esc");
@@ -312,4 +341,21 @@ fn measure_keeps_the_cursor_when_the_order_changes() {
         _ => None,
     });
     assert_eq!(last.as_deref(), Some("nodule/malignancy"));
+}
+
+#[test]
+fn new_reads_are_asked_for_at_once_and_files_that_stream_in_are_not() {
+    for (keys, name) in [("6", "agreement"), ("7", "drift"), ("1", "process")] {
+        let mut driver = Driver::new(Stub::default(), (80, 24));
+        driver.press(keys);
+        let asked = |driver: &Driver| {
+            let queries = driver.stub.asked.lock().unwrap();
+            queries.iter().filter(|query| serde_json::to_value(query).unwrap()["query"] == name).count()
+        };
+        let before = asked(&driver);
+        driver.changed(What::Intake { files: 500 });
+        assert_eq!(asked(&driver), before, "{name}");
+        driver.changed(What::Reads);
+        assert_eq!(asked(&driver), before + 1, "{name}");
+    }
 }

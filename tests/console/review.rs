@@ -149,3 +149,30 @@ fn a_million_series_are_paged() {
         .sum();
     assert!(rows < 2000, "{rows} rows fetched");
 }
+
+#[test]
+fn palette_takes_a_screen_with_its_filter() {
+    let mut driver = Driver::new(Stub::default(), (120, 40));
+    driver.press(":");
+    for word in "catalog site:A".split(' ') {
+        for letter in word.chars() {
+            driver.press(&letter.to_string());
+        }
+        if word == "catalog" {
+            driver.press("space");
+        }
+    }
+    let text = driver.press("enter").text();
+    assert!(text.contains("Catalog ▸ site:A"), "{text}");
+    let text = driver.press(": x y z enter").text();
+    assert!(text.contains("there is no command xyz"), "{text}");
+}
+
+#[test]
+fn filter_of_ingest_offers_what_occurs() {
+    let mut driver = Driver::new(Stub::default(), (80, 24));
+    let text = driver.press("2 / r e").text();
+    assert!(text.contains("Tab reason:not_dicom") && text.contains("reason:pixels_unchecked"), "{text}");
+    let text = driver.press("a s tab enter").text();
+    assert!(text.contains("Ingest ▸ reason:not_dicom"), "{text}");
+}

@@ -299,6 +299,7 @@ impl Stub {
             Query::Process(_) => value(&self.process()),
             Query::Agreement(agreement) => value(&measures::agreement(&agreement, self.empty)),
             Query::Drift(drift) => value(&measures::drift(&drift, self.empty)),
+            Query::Reads(reads) => value(&measures::reads(&reads)),
             Query::Sources(_) => value(&vec![source()]),
             Query::IntakeGroups(_) => value(&if self.empty { Vec::new() } else { self.groups() }),
             Query::IntakeFiles(files) => {

@@ -6,7 +6,10 @@ use super::super::dialog::{OpenDialog, Outcome};
 use super::super::keymap::{Action, COMMON, Key, shown};
 use super::super::screen::{self, Dialog, Message};
 use super::{App, Order, Overlay, Own, SCREENS, Slices};
-use crate::engine::query::{Complete, Severity};
+use crate::engine::query::{Complete, Door, Severity};
+
+/// What the palette takes.
+const PALETTE: &str = "command — or a screen and its filter, such as  catalog site:A";
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent, slices: &Slices<'_>) -> Vec<Order> {
@@ -24,11 +27,7 @@ impl App {
                 Vec::new()
             }
             Overlay::Palette(mut open) => match open.key(key) {
-                Outcome::Answered(_, line) => {
-                    let name = line.split_whitespace().next().unwrap_or_default();
-                    let known = self.tables().iter().flat_map(|table| table.iter()).find(|a| a.name == name);
-                    known.map(|a| a.name).map_or_else(Vec::new, |name| self.act(name, slices))
-                }
+                Outcome::Answered(_, line) => self.command(&line, slices),
                 Outcome::Cancelled => Vec::new(),
                 Outcome::Open | Outcome::Edited => {
                     self.overlay = Overlay::Palette(open);
@@ -55,6 +54,20 @@ impl App {
                 }
             },
         }
+    }
+
+    /// What was chosen or typed in the palette: an action, or a screen with a filter.
+    fn command(&mut self, line: &str, slices: &Slices<'_>) -> Vec<Order> {
+        let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if let Some(action) = self.tables().iter().flat_map(|table| table.iter()).find(|a| a.name == name) {
+            return self.act(action.name, slices);
+        }
+        if self.screens.iter().any(|screen| screen.name() == name) {
+            let door = Door { screen: name.into(), filter: rest.trim().into(), select: None };
+            return self.go(door, slices);
+        }
+        self.say(Severity::Warning, format!("there is no command {name}"));
+        Vec::new()
     }
 
     pub(super) fn paste(&mut self, text: &str, _: &Slices<'_>) -> Vec<Order> {
@@ -119,7 +132,7 @@ impl App {
             let keys: Vec<String> = self.keymap.keys(action).iter().map(|key| shown(key)).collect();
             format!("{:<22} {} ({})", action.name, self.words(action), keys.join(" "))
         });
-        Dialog::Choose { tag: "app.palette", title: "command".into(), options: lines.collect(), typed: false }
+        Dialog::Choose { tag: "app.palette", title: PALETTE.into(), options: lines.collect(), typed: true }
     }
 
     /// Whether an action leads anywhere: there are more digits than screens.

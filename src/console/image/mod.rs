@@ -21,7 +21,10 @@ use ratatui_image::protocol::iterm2::Iterm2;
 use ratatui_image::protocol::kitty::Kitty;
 
 use super::theme::Depth;
-use crate::render::{Look, Rgb, Slice, Target, Window, compose};
+use crate::render::{LabelMask, Labels, Look, Rgb, Slice, Target, Window, compose};
+
+/// Opacity of labels, so that what they lie on is seen through them.
+const LABEL_FILL: f32 = 0.25;
 
 /// Draws itself into a target; `None` when there is nothing to draw yet.
 pub type Painter = Arc<dyn Fn(&Target) -> Option<Rgb> + Send + Sync>;
@@ -191,8 +194,13 @@ pub fn detect_raw(question: &Question) -> Graphics {
     graphics
 }
 
-/// A slice as lines for a terminal, at most as high and wide as it is, ready to print.
-pub fn inline(slice: &Slice, window: Option<Window>, graphics: &Graphics) -> String {
+/// A slice with labels over it as lines for a terminal, at most as high and wide as it is, ready to print.
+pub fn inline(
+    slice: &Slice,
+    window: Option<Window>,
+    labels: Option<&LabelMask>,
+    graphics: &Graphics,
+) -> String {
     let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
     let (columns, rows) = (columns.clamp(10, 400), rows.saturating_sub(2).clamp(4, 200));
     let cell = graphics.cell_px;
@@ -204,7 +212,8 @@ pub fn inline(slice: &Slice, window: Option<Window>, graphics: &Graphics) -> Str
     let size = Size { width: cells(f64::from(slice.columns), cell.0), height: cells(height, cell.1) };
     let preset = slice.presets().into_iter().next();
     let window = window.or_else(|| preset.map(|preset| preset.window.resolve(slice)));
-    let look = Look::new(window.unwrap_or(Window::between(0.0, 255.0)));
+    let labels = labels.map(|mask| Labels { mask, fill: LABEL_FILL });
+    let look = Look { labels, ..Look::new(window.unwrap_or(Window::between(0.0, 255.0))) };
     let image = compose(slice, &look, &target(graphics, size, false));
     let painter: Painter = Arc::new(|_| None);
     let want = Want { pane: "view", size, content: 0, coarse: false, painter };

@@ -62,6 +62,7 @@ impl Audit {
                 title: "filter — part of an actor, action or object".into(),
                 text: self.text.clone(),
                 complete: false,
+                offers: Vec::new(),
             })],
             "audit.object" | "list.open" => {
                 self.object = self.rows.get(self.list.selected).map(|entry| entry.object.clone());

@@ -136,6 +136,7 @@ impl Catalog {
                     title: "filter — modality:CT body:chest slice<=1.5 site:A \"free text\"".into(),
                     text: self.filter.clone(),
                     complete: true,
+                    offers: Vec::new(),
                 })];
             }
             "screen.sort" => {

@@ -165,6 +165,8 @@ pub enum Dialog {
         text: String,
         /// Offer completions of the query language.
         complete: bool,
+        /// Words to offer besides.
+        offers: Vec<String>,
     },
     /// One of a list, or a typed text.
     Choose {

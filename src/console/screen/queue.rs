@@ -105,6 +105,7 @@ impl Queue {
                 title: "filter — modality:CT site:A \"free text\"".into(),
                 text: self.filter.clone(),
                 complete: true,
+                offers: Vec::new(),
             })],
             "screen.copy" => match self.row() {
                 Some(row) => vec![

@@ -82,6 +82,20 @@ pub fn measure(name: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Names without what they all begin with: `reader-01` … `reader-04` are `01` … `04` over narrow columns.
+pub fn short_names(names: &[String]) -> Vec<String> {
+    let Some(first) = names.first() else { return Vec::new() };
+    let shared = |text: &str| first.chars().zip(text.chars()).take_while(|(a, b)| a == b).count();
+    let common = names.iter().map(|name| shared(name)).min().unwrap_or(0);
+    // Up to a word's end, so that `reader-1` and `reader-10` stay numbers.
+    let prefix: String = first.chars().take(common).collect();
+    let cut = prefix.rfind(['-', '_', ' ', '.']).map_or(0, |at| at + 1);
+    if names.len() < 2 || names.iter().any(|name| name.len() <= cut) {
+        return names.to_vec();
+    }
+    names.iter().map(|name| name[cut..].to_string()).collect()
+}
+
 /// `1.2 GB`.
 pub fn bytes(number: u64) -> String {
     let mut value = number as f64;
@@ -125,5 +139,14 @@ mod tests {
         assert_eq!(bytes(1_234), "1.2 kB");
         assert_eq!(bytes(999), "999 B");
         assert_eq!(spacing([0.703_125, 0.5, 1.25]), "0.703 × 0.5 × 1.25 mm");
+    }
+
+    #[test]
+    fn names_lose_what_they_share_up_to_a_words_end() {
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_string()).collect::<Vec<_>>();
+        assert_eq!(short_names(&names(&["reader-01", "reader-02"])), ["01", "02"]);
+        assert_eq!(short_names(&names(&["reader-1", "reader-10"])), ["1", "10"]);
+        assert_eq!(short_names(&names(&["amira", "anton"])), ["amira", "anton"]);
+        assert_eq!(short_names(&names(&["one"])), ["one"]);
     }
 }

@@ -7,6 +7,7 @@ pub mod drift;
 pub mod gather;
 pub mod label;
 pub mod measure;
+mod overlay;
 mod picture;
 pub mod qc;
 pub mod qc_labels;
@@ -18,5 +19,6 @@ pub mod sheet;
 mod view;
 
 pub use crate::format::ratings::instant;
+pub use overlay::Laid;
 pub use picture::{PictureError, frame_count, picture, picture_of};
 pub use view::{ViewError, Viewed, view};

@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
+use super::label::LabelError;
+use super::overlay::{Laid, Overlay, Plane};
 use super::{PictureError, picture};
 use crate::dicom::{Tree, read_tree};
+use crate::format::seg::SegError;
 use crate::render::Slice;
 use crate::series::{Series, assemble};
 
@@ -33,6 +36,15 @@ pub enum ViewError {
     /// The slice cannot be decoded.
     #[error(transparent)]
     Picture(#[from] PictureError),
+    /// The label file cannot be read.
+    #[error("the labels: {0}")]
+    Labels(#[source] LabelError),
+    /// The label file's voxels cannot be placed.
+    #[error("the labels: {0}")]
+    Segments(#[from] SegError),
+    /// Without position, orientation and spacing nothing can be put on a slice.
+    #[error("the slice does not say where it lies in the patient, so no label can be put on it")]
+    NoPlace,
 }
 
 /// A slice and where it stands.
@@ -46,14 +58,17 @@ pub struct Viewed {
     pub slices: u32,
     /// Series below the path that hold images.
     pub series: usize,
+    /// Labels of another file on this slice.
+    pub labels: Option<Laid>,
 }
 
-/// Decodes slice `number` (from 1; the middle one without) of the largest stack below `path`: a file with its frames,
-/// or a folder.
+/// Decodes slice `number` of the largest stack below `path`: a file with its frames, or a folder; with the labels of
+/// another file laid on it by their place in the patient. Numbers count from 1; without one it is the slice that holds
+/// most of the labels, or the middle one.
 ///
 /// # Errors
 /// [`ViewError`]
-pub fn view(path: &Path, number: Option<u32>) -> Result<Viewed, ViewError> {
+pub fn view(path: &Path, number: Option<u32>, labels: Option<&Path>) -> Result<Viewed, ViewError> {
     let shown = path.display().to_string();
     let read = read_tree(&[path.to_path_buf()], false, &AtomicU64::new(0));
     let mut tree = read.map_err(|error| ViewError::Io { path: shown.clone(), error })?;
@@ -65,12 +80,21 @@ pub fn view(path: &Path, number: Option<u32>) -> Result<Viewed, ViewError> {
     let (series, stack) =
         largest.filter(|(_, stack)| !stack.slices.is_empty()).ok_or(ViewError::Nothing(shown))?;
     let slices = stack.slices.len() as u32;
-    let number = number.unwrap_or(slices / 2 + 1);
+    let overlay = labels.map(Overlay::read).transpose()?;
+    let fullest = || overlay.as_ref().and_then(|overlay| overlay.fullest(series, stack));
+    let number = number.or_else(fullest).unwrap_or(slices / 2 + 1);
     let missing = ViewError::NoSlice { asked: number, slices };
     let place = number.checked_sub(1).and_then(|index| stack.slices.get(index as usize)).ok_or(missing)?;
     let bytes = bytes_of(&tree, series, place.instance)?;
     let slice = picture(&bytes, place.frame.saturating_sub(1))?;
-    Ok(Viewed { slice, number, slices, series: count })
+    let labels = match overlay {
+        Some(overlay) => {
+            let plane = Plane::of(series, place).ok_or(ViewError::NoPlace)?;
+            Some(overlay.laid_on(&plane, slice.columns, slice.rows))
+        }
+        None => None,
+    };
+    Ok(Viewed { slice, number, slices, series: count, labels })
 }
 
 fn bytes_of(tree: &Tree, series: &Series, instance: u32) -> Result<Vec<u8>, ViewError> {

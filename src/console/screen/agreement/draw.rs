@@ -13,7 +13,7 @@ use crate::engine::query::{AgreementDetail, PairAgreement, WorstCase};
 
 const MEASURES: &[Column] = &[
     Column::text("", 1, 0, 0),
-    Column::text("measure", 20, 3, 0),
+    Column::text("measure", 16, 3, 0),
     Column::number("value", 6, 0),
     Column::text("95 %", 11, 0, 1),
     Column::number("least", 6, 0),
@@ -134,7 +134,7 @@ impl Agreement {
             height: inner.height.saturating_sub(foot),
             ..inner
         };
-        let heads = short_names(&names);
+        let heads = words::short_names(&names);
         let left_out =
             draw_heat(canvas, place, matrix, (&names, &heads), "agreement.readers", &context.graphics);
         let y = inner.bottom() - 1;
@@ -251,7 +251,7 @@ impl Agreement {
             return;
         }
         let names: Vec<String> = detail.readers.iter().map(|reader| reader.name.clone()).collect();
-        let heads = short_names(&names);
+        let heads = words::short_names(&names);
         let digits = decimals(detail);
         let columns = case_columns(detail, &heads, digits);
         let table = Table { columns: &columns, list: &self.cases, focus: self.pane == Pane::Cases };
@@ -331,20 +331,6 @@ fn draw_bars(canvas: &mut Canvas<'_>, area: Rect, counts: &[u64], most: u64, bin
     }
 }
 
-/// Names without what they all begin with: `reader-01` … `reader-04` are `01` … `04` over narrow columns.
-fn short_names(names: &[String]) -> Vec<String> {
-    let Some(first) = names.first() else { return Vec::new() };
-    let shared = |text: &str| first.chars().zip(text.chars()).take_while(|(a, b)| a == b).count();
-    let common = names.iter().map(|name| shared(name)).min().unwrap_or(0);
-    // Up to a word's end, so that `reader-1` and `reader-10` stay numbers.
-    let prefix: String = first.chars().take(common).collect();
-    let cut = prefix.rfind(['-', '_', ' ', '.']).map_or(0, |at| at + 1);
-    if names.len() < 2 || names.iter().any(|name| name.len() <= cut) {
-        return names.to_vec();
-    }
-    names.iter().map(|name| name[cut..].to_string()).collect()
-}
-
 fn split(area: Rect, top: u16) -> (Rect, Rect) {
     let top = top.min(area.height);
     (Rect { height: top, ..area }, Rect { y: area.y + top, height: area.height - top, ..area })
@@ -353,18 +339,4 @@ fn split(area: Rect, top: u16) -> (Rect, Rect) {
 fn beside(area: Rect, left: u16) -> (Rect, Rect) {
     let left = left.min(area.width);
     (Rect { width: left, ..area }, Rect { x: area.x + left, width: area.width - left, ..area })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_lose_what_they_share_up_to_a_words_end() {
-        let names = |list: &[&str]| list.iter().map(|name| (*name).to_string()).collect::<Vec<_>>();
-        assert_eq!(short_names(&names(&["reader-01", "reader-02"])), ["01", "02"]);
-        assert_eq!(short_names(&names(&["reader-1", "reader-10"])), ["1", "10"]);
-        assert_eq!(short_names(&names(&["amira", "anton"])), ["amira", "anton"]);
-        assert_eq!(short_names(&names(&["one"])), ["one"]);
-    }
 }

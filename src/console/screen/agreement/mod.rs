@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 
-use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask};
+use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask, review};
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, csv_line, words};
@@ -17,6 +17,7 @@ use crate::engine::command::{ImportOutcome, ImportReads};
 use crate::engine::query::{
     self, AgreementDetail, AgreementRow, AgreementView, Door, Severity, Verdict, WorstCase,
 };
+use crate::model::What;
 use crate::render::heat::HeatMap;
 
 const ACTIONS: &[Action] = &[
@@ -154,8 +155,7 @@ impl Agreement {
         let Some(case) = self.case() else { return Vec::new() };
         match &case.series_uid {
             Some(uid) => {
-                let (filter, select) = (String::new(), Some(uid.clone()));
-                vec![Effect::Go(Door { screen: "review".into(), filter, select })]
+                vec![Effect::Go(review::look_at(uid, &case.item))]
             }
             None => {
                 let text = format!("{} belongs to no series in this workspace", case.item);
@@ -229,6 +229,7 @@ impl Agreement {
                 title: "filter — site:A modality:CT date:2026-11..".into(),
                 text: self.filter.clone(),
                 complete: true,
+                offers: Vec::new(),
             })],
             "screen.refresh" => self.ask(context),
             "screen.copy" => self.copy(),
@@ -237,6 +238,7 @@ impl Agreement {
                 title: "write this measure's pairs and worst cases as CSV to".into(),
                 text: "agreement.csv".into(),
                 complete: false,
+                offers: Vec::new(),
             })],
             "agreement.import" => vec![Effect::Dialog(Dialog::Input {
                 tag: "import",
@@ -244,6 +246,7 @@ impl Agreement {
                     .into(),
                 text: String::new(),
                 complete: false,
+                offers: Vec::new(),
             })],
             "app.back" => self.back(context),
             name => self.step(name, context),
@@ -394,7 +397,7 @@ impl Screen for Agreement {
                 }
                 self.ask(context)
             }
-            Message::Changed(_) | Message::Undone(_) => self.ask(context),
+            Message::Changed(What::Reads | What::Config | What::Idle) => self.ask(context),
             Message::Action(name) => self.action(name, context),
             Message::Dialog("filter", text) => {
                 self.filter = text;

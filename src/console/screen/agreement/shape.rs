@@ -31,7 +31,13 @@ pub(super) fn value(measured: &Measured) -> String {
 
 /// `0.55–0.67`, or nothing.
 pub(super) fn interval(measured: &Measured) -> String {
-    measured.ci95.map_or(String::new(), |(low, high)| format!("{}–{}", two(low), two(high)))
+    let Some((low, high)) = measured.ci95 else { return String::new() };
+    if low < 0.0 {
+        // A minus beside a dash is hard to read.
+        let short = |value: f64| two(value).replacen("0.", ".", 1);
+        return format!("{} – {}", short(low), short(high));
+    }
+    format!("{}–{}", two(low), two(high))
 }
 
 fn two(value: f64) -> String {
@@ -145,6 +151,8 @@ mod tests {
         let outside = Measured { value: Some(-0.4), ..Measured::default() };
         assert_eq!(interval_bar(&outside, Some(0.67), 5), "●··┃·");
         assert_eq!(interval_bar(&Measured::default(), None, 3), "···");
+        let negative = Measured { ci95: Some((-0.104, 0.067)), ..Measured::default() };
+        assert_eq!(interval(&negative), "−.10 – .07");
         assert_eq!((value(&outside), interval(&measured)), ("−0.40".into(), "0.25–0.75".into()));
     }
 }

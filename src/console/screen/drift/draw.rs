@@ -8,7 +8,7 @@ use super::shape::{change, change_unit, chart_name, number, state, what, who};
 use crate::console::canvas::{Canvas, wrap};
 use crate::console::screen::{Context, draw_absent};
 use crate::console::widget::{Axes, Column, Fact, Table, draw_chart, draw_facts, words};
-use crate::engine::query::{DriftCause, DriftChart, DriftMarkKind};
+use crate::engine::query::{DriftCause, DriftChart, DriftMarkKind, DriftRow};
 
 const CHARTS: &[Column] = &[
     Column::text("", 1, 0, 0),
@@ -138,6 +138,9 @@ impl Drift {
     fn draw_list(&self, canvas: &mut Canvas<'_>, area: Rect) {
         let inner = canvas.pane(area, "Charts, the most alarming first", true);
         let rows = self.rows();
+        // What all charts are about need not be said in each line.
+        let one = rows.iter().all(|row| row.structure == rows[0].structure);
+        let about = |row: &DriftRow| short(&if one { words::measure(&row.metric) } else { what(row) });
         let theme = canvas.theme;
         let table = Table { columns: CHARTS, list: &self.list, focus: true };
         table.draw(canvas, inner, |index| {
@@ -147,13 +150,18 @@ impl Drift {
             Some(vec![
                 (shape.to_string(), style).into(),
                 who(row).into(),
-                (what(row), theme.dim()).into(),
+                (about(row), theme.dim()).into(),
                 row.change.map_or(String::new(), |value| change(value, change_unit(row))).into(),
                 row.since_ms.map_or(String::new(), words::day).into(),
                 (words::count(row.n), theme.dim()).into(),
             ])
         });
     }
+}
+
+/// A metric in fewer words, for a list.
+fn short(metric: &str) -> String {
+    metric.replace(" against the other readers", " vs others").replace(" what most others found", "")
 }
 
 /// What the signs on the chart mean: only those that stand on it.

@@ -3,15 +3,18 @@
 mod draw;
 mod shape;
 
+use std::collections::BTreeSet;
+
 use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 
-use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask};
+use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask, review};
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, Plot, csv_line, words};
 use crate::engine::EngineError;
 use crate::engine::query::{self, Door, DriftChart, DriftPoint, DriftRow, DriftState, DriftView, Severity};
+use crate::model::What;
 
 const ACTIONS: &[Action] = &[
     action(
@@ -124,8 +127,7 @@ impl Drift {
         let Some(point) = self.point() else { return Vec::new() };
         match &point.series_uid {
             Some(uid) => {
-                let (filter, select) = (String::new(), Some(uid.clone()));
-                vec![Effect::Go(Door { screen: "review".into(), filter, select })]
+                vec![Effect::Go(review::look_at(uid, &point.item))]
             }
             None => {
                 let text = format!("{} belongs to no series in this workspace", point.item);
@@ -137,7 +139,13 @@ impl Drift {
     fn action(&mut self, name: &'static str, context: &Context<'_>) -> Effects {
         match name {
             "drift.review" | "list.open" => self.review(),
-            "screen.filter" => vec![input("filter", "filter — part of a metric, reader or site", &self.text)],
+            "screen.filter" => vec![Effect::Dialog(Dialog::Input {
+                tag: "filter",
+                title: "filter — part of a metric, reader or site".into(),
+                text: self.text.clone(),
+                complete: false,
+                offers: self.offers(),
+            })],
             "screen.refresh" => self.ask(context),
             "screen.copy" => match self.selected() {
                 Some(chart) => vec![
@@ -164,6 +172,13 @@ impl Drift {
         }
     }
 
+    /// Readers, sites and metrics that have a chart.
+    fn offers(&self) -> Vec<String> {
+        let words = self.rows().iter().flat_map(|row| [row.name.clone(), row.metric.clone()]);
+        let words: BTreeSet<String> = words.filter(|word| !word.is_empty() && !word.contains(' ')).collect();
+        words.into_iter().collect()
+    }
+
     /// To the measure that the chart is about, where it is one.
     fn agreement(&self) -> Effects {
         let id = self.selected().map(|chart| chart.row.id.clone());
@@ -186,7 +201,13 @@ impl Drift {
 }
 
 fn input(tag: &'static str, title: &str, text: &str) -> Effect {
-    Effect::Dialog(Dialog::Input { tag, title: title.into(), text: text.into(), complete: false })
+    Effect::Dialog(Dialog::Input {
+        tag,
+        title: title.into(),
+        text: text.into(),
+        complete: false,
+        offers: Vec::new(),
+    })
 }
 
 /// The reads of a chart as CSV.
@@ -266,7 +287,7 @@ impl Screen for Drift {
                 }
                 self.ask(context)
             }
-            Message::Changed(_) | Message::Undone(_) => self.ask(context),
+            Message::Changed(What::Reads | What::Config | What::Idle) => self.ask(context),
             Message::Action(name) => self.action(name, context),
             Message::Dialog("filter", text) => {
                 self.text = text;

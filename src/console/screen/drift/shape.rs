@@ -84,8 +84,16 @@ pub(super) fn change_unit(row: &DriftRow) -> &str {
 
 /// `+9.1 %`: a change with its sign and unit.
 pub(super) fn change(value: f64, unit: &str) -> String {
-    let sign = if value < 0.0 { "−" } else { "+" };
-    format!("{sign}{}", number(value.abs(), unit))
+    let text = number(value.abs(), unit);
+    let is_zero = !text.contains(|c: char| ('1'..='9').contains(&c));
+    let sign = if is_zero {
+        "±"
+    } else if value < 0.0 {
+        "−"
+    } else {
+        "+"
+    };
+    format!("{sign}{text}")
 }
 
 /// A value of a chart with its unit.
@@ -108,6 +116,7 @@ mod tests {
     fn numbers_keep_three_figures_and_their_sign() {
         assert_eq!(change(9.123, "%"), "+9.1 %");
         assert_eq!(change(-123.4, ""), "−123");
+        assert_eq!(change(-0.04, "%"), "±0.0 %");
         assert_eq!(number(-0.5, "mm"), "−0.50 mm");
     }
 }

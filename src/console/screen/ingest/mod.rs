@@ -3,6 +3,7 @@
 mod acts;
 mod draw;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crossterm::event::MouseEventKind;
@@ -251,11 +252,13 @@ impl Ingest {
                 };
                 Vec::new()
             }
-            "screen.filter" => vec![input(
-                "filter",
-                "filter — status:quarantined reason:pixels_unchecked site:A",
-                &self.filter,
-            )],
+            "screen.filter" => vec![Effect::Dialog(Dialog::Input {
+                tag: "filter",
+                title: "filter — status:quarantined reason:pixels_unchecked site:A".into(),
+                text: self.filter.clone(),
+                complete: false,
+                offers: self.offers(),
+            })],
             "screen.refresh" => self.refresh(context),
             "screen.copy" => match self.files.get(self.file_list.selected) {
                 Some(file) if self.pane == Pane::Files => {
@@ -273,6 +276,18 @@ impl Ingest {
                 if self.pane == Pane::Files { self.ask_files(context) } else { Vec::new() }
             }
         }
+    }
+
+    /// Words that the filter understands, as far as they occur.
+    fn offers(&self) -> Vec<String> {
+        let groups = self.groups.value.iter().flatten();
+        let words = groups.flat_map(|group| {
+            let status = serde_json::to_value(group.status).ok();
+            let status = status.as_ref().and_then(|name| name.as_str()).map(|name| format!("status:{name}"));
+            let own = [format!("reason:{}", group.reason), format!("site:{}", group.site)];
+            status.into_iter().chain(own)
+        });
+        words.collect::<BTreeSet<String>>().into_iter().collect()
     }
 
     fn toggle_reveal(&mut self, context: &Context<'_>) -> Effects {
@@ -374,7 +389,13 @@ impl Ingest {
 }
 
 fn input(tag: &'static str, title: &str, text: &str) -> Effect {
-    Effect::Dialog(Dialog::Input { tag, title: title.into(), text: text.into(), complete: false })
+    Effect::Dialog(Dialog::Input {
+        tag,
+        title: title.into(),
+        text: text.into(),
+        complete: false,
+        offers: Vec::new(),
+    })
 }
 
 impl Screen for Ingest {

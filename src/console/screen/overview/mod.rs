@@ -11,6 +11,7 @@ use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, Plot, words};
 use crate::engine::EngineError;
 use crate::engine::query::{self, Alert, Door, OverviewView, ProcessView};
+use crate::model::What;
 use crate::render::chart::{Chart, Line, Stroke};
 
 const ACTIONS: &[Action] = &[
@@ -24,8 +25,9 @@ const ACTIONS: &[Action] = &[
     action("overview.queue", &["c"], "queue", "to the review queue"),
 ];
 
-/// Days of the forecast that the chart shows.
+/// Days of the forecast that the chart shows; never more than it shows of the past.
 const DAYS_AHEAD: usize = 7;
+const DAY_MS: f64 = 24.0 * 3_600_000.0;
 
 /// The answers to what this screen asks.
 enum Answer {
@@ -48,13 +50,17 @@ pub struct Overview {
 
 impl Overview {
     fn ask(&mut self, context: &Context<'_>) -> Effects {
-        self.view.wait(context.now_ms);
+        let mut effects = self.ask_flow(context);
         self.process.wait(context.now_ms);
         let now_ms = context.now_ms;
-        vec![
-            ask("overview", query::Overview { now_ms }, |answer| Answer::Overview(Box::new(answer))),
-            ask("process", query::Process { now_ms }, |answer| Answer::Process(Box::new(answer))),
-        ]
+        effects.push(ask("process", query::Process { now_ms }, |answer| Answer::Process(Box::new(answer))));
+        effects
+    }
+
+    fn ask_flow(&mut self, context: &Context<'_>) -> Effects {
+        self.view.wait(context.now_ms);
+        let now_ms = context.now_ms;
+        vec![ask("overview", query::Overview { now_ms }, |answer| Answer::Overview(Box::new(answer)))]
     }
 
     fn list(&mut self) -> &mut ListState {
@@ -118,7 +124,8 @@ impl Overview {
 fn backlog(view: &OverviewView, process: Option<&ProcessView>) -> Option<Plot> {
     let points: Vec<(f64, f64)> = view.backlog.iter().map(|&(at, open)| (at as f64, open as f64)).collect();
     let now = *points.last().filter(|_| points.len() > 1)?;
-    let days = || process.iter().flat_map(|process| process.forecast.iter().take(DAYS_AHEAD));
+    let past = points.first().map_or(0.0, |first| (now.0 - first.0) / DAY_MS).round() as usize;
+    let days = || process.iter().flat_map(|process| process.forecast.iter().take(past.min(DAYS_AHEAD)));
     let expected = days().map(|&(at, expected, ..)| (at as f64, expected));
     let mut lines = vec![Line { name: "open".into(), points, stroke: Stroke::Area, colour: 0 }];
     let mut band = Vec::new();
@@ -163,6 +170,10 @@ impl Screen for Overview {
 
     fn update(&mut self, message: Message, context: &Context<'_>) -> Effects {
         match message {
+            // While files stream in, the figures of people's work stay as they are.
+            Message::Changed(What::Intake { .. } | What::Series { .. } | What::Sources | What::Jobs) => {
+                self.ask_flow(context)
+            }
             Message::Enter(_)
             | Message::Changed(_)
             | Message::Undone(_)

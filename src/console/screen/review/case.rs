@@ -3,7 +3,7 @@
 use super::Outcome;
 use crate::console::screen::Effect;
 use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision, ExportOutcome};
-use crate::engine::query::{self, Page, QueueTab, SeriesDetail, SeriesView, TaskRow, TaskView};
+use crate::engine::query::{self, Page, QueueTab, ReadView, SeriesDetail, SeriesView, TaskRow, TaskView};
 use crate::engine::{Client, EngineError};
 
 /// A series to look at, with its task if it has one.
@@ -18,6 +18,8 @@ pub(super) struct Case {
     pub refusal: Option<String>,
     /// To be said once when it opens.
     pub notice: Option<String>,
+    /// What readers said of it, by item and structure.
+    pub reads: Vec<ReadView>,
 }
 
 impl Case {
@@ -44,9 +46,31 @@ impl Case {
             held: claim.is_ok() && !decided,
             notice: refusal.clone(),
             refusal,
+            reads: Vec::new(),
         }
     }
+
+    /// With what readers said; that of `item` first.
+    fn read(mut self, client: &dyn Client, item: &str) -> Self {
+        let question = query::Reads {
+            reader: None,
+            structure: None,
+            series_uid: Some(self.series.row.series_uid.clone()),
+            history: false,
+            page: Page { offset: 0, limit: MOST_READS },
+        };
+        // A case is looked at all the same where reads cannot be had.
+        self.reads = client.ask(question).map(|rows| rows.rows).unwrap_or_default();
+        let order = |read: &ReadView| {
+            (read.item != item, read.item.clone(), read.structure.clone(), read.reader.clone())
+        };
+        self.reads.sort_by_cached_key(order);
+        self
+    }
 }
+
+/// Reads of a series that are shown at most.
+const MOST_READS: u32 = 500;
 
 pub(super) enum Answer {
     Opened(Outcome<Box<Case>>),
@@ -64,19 +88,27 @@ pub(super) fn open(select: String) -> Effect {
 }
 
 fn open_now(client: &dyn Client, select: &str) -> Outcome<Case> {
-    let Ok(id) = select.parse::<i64>() else {
-        let series = client.ask(SeriesDetail { series_uid: select.into() })?;
-        return match series.task {
-            Some(id) => Ok(Case { held: false, ..Case::of_task(client.ask(query::Task { id })?, &Ok(())) }),
-            None => {
-                Ok(Case { row: None, series, reasons: Vec::new(), held: false, refusal: None, notice: None })
-            }
-        };
+    if let Ok(id) = select.parse::<i64>() {
+        let view = client.ask(query::Task { id })?;
+        let decided = matches!(view.row.state.as_str(), "accepted" | "returned");
+        let claim = if decided { Ok(()) } else { client.act(ClaimTask { task: id }) };
+        return Ok(Case::of_task(view, &claim).read(client, ""));
+    }
+    let (uid, item) = select.split_once(' ').unwrap_or((select, ""));
+    let series = client.ask(SeriesDetail { series_uid: uid.into() })?;
+    let case = match series.task {
+        Some(id) => Case { held: false, ..Case::of_task(client.ask(query::Task { id })?, &Ok(())) },
+        None => Case {
+            row: None,
+            series,
+            reasons: Vec::new(),
+            held: false,
+            refusal: None,
+            notice: None,
+            reads: Vec::new(),
+        },
     };
-    let view = client.ask(query::Task { id })?;
-    let decided = matches!(view.row.state.as_str(), "accepted" | "returned");
-    let claim = if decided { Ok(()) } else { client.act(ClaimTask { task: id }) };
-    Ok(Case::of_task(view, &claim))
+    Ok(case.read(client, item))
 }
 
 /// Claims the most urgent case and opens it.
@@ -88,7 +120,7 @@ fn claim_now(client: &dyn Client, filter: String, except: Vec<i64>) -> Outcome<O
     match client.act(ClaimNext { view: QueueTab::Open, filter, except })? {
         Some(id) => {
             let view = client.ask(query::Task { id })?;
-            Ok(Some(Box::new(Case::of_task(view, &Ok(())))))
+            Ok(Some(Box::new(Case::of_task(view, &Ok(())).read(client, ""))))
         }
         None => Ok(None),
     }

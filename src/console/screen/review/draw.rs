@@ -1,6 +1,7 @@
 //! How Review looks.
 
 use ratatui::layout::{Rect, Size};
+use unicode_width::UnicodeWidthStr;
 
 use super::Review;
 use super::case::Case;
@@ -9,6 +10,7 @@ use crate::console::canvas::{Canvas, fit, wrap};
 use crate::console::image::{Protocol, target};
 use crate::console::screen::{Context, draw_absent, spinner};
 use crate::console::widget::{draw_facts, words};
+use crate::engine::query::Said;
 use crate::render::{Edges, Mapping, Slice, edges};
 
 impl Review {
@@ -134,6 +136,56 @@ impl Review {
         canvas.text(area.x + 1, y, area.width.saturating_sub(2), &format!(" {line} "), canvas.theme.text());
     }
 
+    /// What readers said, a structure's square in the colour of its label.
+    fn draw_reads(&self, canvas: &mut Canvas<'_>, area: Rect, lines: &[Line]) {
+        // Every reader once, so that a narrow pane can leave out what their names share.
+        let mut readers: Vec<String> = Vec::new();
+        for line in lines {
+            if let Line::Reader(name, ..) = line
+                && !readers.contains(name)
+            {
+                readers.push(name.clone());
+            }
+        }
+        let shown_as = if area.width < 40 { words::short_names(&readers) } else { readers.clone() };
+        let called = |name: &String| {
+            let place = readers.iter().position(|reader| reader == name);
+            place.and_then(|at| shown_as.get(at)).unwrap_or(name).clone()
+        };
+        let names = shown_as.iter().map(|name| name.width() as u16).max().unwrap_or(0).min(area.width / 3);
+        let inner = canvas.pane(area, "Reads", false);
+        let shown = usize::from(inner.height);
+        for (row, line) in lines.iter().take(shown).enumerate() {
+            let y = inner.y + row as u16;
+            // The last line says how much there is below.
+            if row + 1 == shown && lines.len() > shown {
+                let place = if area.width < 40 { "" } else { " in  gantry label list" };
+                let more = format!("… {} lines more{place}", lines.len() - row);
+                canvas.text(inner.x + 1, y, inner.width.saturating_sub(1), &more, canvas.theme.dim());
+                break;
+            }
+            match line {
+                Line::Item(nth, name, heads) => {
+                    let colour = canvas.theme.style(&format!("label_{}", nth % 12 + 1));
+                    let bold = canvas.theme.bold();
+                    let used = canvas.spans(inner.x, y, inner.width, &[("■ ", colour), (name, bold)]);
+                    let place = Rect { x: inner.x + used, y, width: inner.width - used, height: 1 };
+                    draw_values(canvas, place, inner.width.saturating_sub(names + 2), heads, true);
+                }
+                Line::Reader(name, values) => {
+                    canvas.text(inner.x + 2, y, names, &called(name), canvas.theme.dim());
+                    let place = Rect {
+                        x: inner.x + names + 2,
+                        y,
+                        width: inner.width.saturating_sub(names + 2),
+                        height: 1,
+                    };
+                    draw_values(canvas, place, place.width, values, false);
+                }
+            }
+        }
+    }
+
     fn draw_side(&self, canvas: &mut Canvas<'_>, area: Rect, case: &Case, context: &Context<'_>) {
         let findings = &case.series.findings;
         let wanted = findings.iter().map(|f| wrap(&f.message, area.width - 4).len() as u16);
@@ -161,11 +213,84 @@ impl Review {
             }
             y += used.max(1);
         }
-        let rest = Rect { y: top.bottom(), height: area.height - height, ..area };
+        let mut rest = Rect { y: top.bottom(), height: area.height - height, ..area };
+        let said = said(case);
+        if !said.is_empty() && rest.height >= 8 {
+            let height = (said.len() as u16 + 2).clamp(4, (rest.height * 3 / 5).max(4));
+            self.draw_reads(canvas, Rect { height, ..rest }, &said);
+            rest = Rect { y: rest.y + height, height: rest.height - height, ..rest };
+        }
         if rest.height >= 3 {
             let pane = canvas.pane(rest, "Series", false);
             draw_facts(canvas, pane, &facts(case, context));
         }
+    }
+}
+
+/// A line of what readers said: an item with the names of its values, or a reader with the values.
+enum Line {
+    Item(usize, String, Vec<String>),
+    Reader(String, Vec<String>),
+}
+
+/// Cells of a value and the gap before it.
+const LEAST_COLUMN: u16 = 5;
+
+/// Values in columns that end where `line` ends and share `width`; what does not fit beside a title is left out.
+fn draw_values(canvas: &mut Canvas<'_>, line: Rect, width: u16, values: &[String], head: bool) {
+    // A number that is cut is another number: what has no room goes whole.
+    let count = (values.len() as u16).min(width / LEAST_COLUMN);
+    if !head && values.len() == 1 && values[0].starts_with('∅') {
+        canvas.text(line.x + 1, line.y, line.width.saturating_sub(1), &values[0], canvas.theme.text());
+        return;
+    }
+    let column = width.checked_div(count).unwrap_or(0).min(12);
+    let style = if head { canvas.theme.dim() } else { canvas.theme.text() };
+    for (at, value) in values.iter().take(usize::from(count)).enumerate() {
+        let right = line.right() - column * (count - 1 - at as u16);
+        // A title in the way takes the first columns' names.
+        let room = right.saturating_sub(line.x + u16::from(head)).min(column.saturating_sub(1));
+        if room >= 3 || !head {
+            canvas.text_right(right, line.y, room, value, style);
+        }
+    }
+}
+
+/// What readers said of the case, item by item.
+fn said(case: &Case) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let items = case.reads.chunk_by(|a, b| a.item == b.item && a.structure == b.structure);
+    for (nth, reads) in items.enumerate() {
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in reads.iter().flat_map(|read| &read.values) {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        let title = format!("{} {}", reads[0].structure, reads[0].item).trim().to_string();
+        lines.push(Line::Item(nth, title, names.iter().map(|name| words::measure(name)).collect()));
+        for read in reads {
+            let value = |name: &&str| {
+                let said = read.values.iter().find(|(known, _)| known == *name);
+                said.and_then(|(_, said)| spoken(said)).unwrap_or_default()
+            };
+            let nothing = read.state == "nothing";
+            let words =
+                if nothing { vec!["∅ found nothing".into()] } else { names.iter().map(value).collect() };
+            lines.push(Line::Reader(read.reader.clone(), words));
+        }
+    }
+    lines
+}
+
+fn spoken(said: &Said) -> Option<String> {
+    match said {
+        Said::Number { value } if value.fract() == 0.0 || value.abs() >= 100.0 => Some(format!("{value:.0}")),
+        Said::Number { value } if value.abs() >= 10.0 => Some(format!("{value:.1}")),
+        Said::Number { value } => Some(format!("{value:.2}")),
+        Said::Category { value } => Some(value.clone()),
+        Said::Nothing => Some("∅".into()),
+        Said::Unsaid | Said::NotLooked => None,
     }
 }
 

@@ -52,6 +52,13 @@ const ACTIONS: &[Action] = &[
     action("screen.copy", &["y"], "", "copy the series UID"),
 ];
 
+/// The door to a series of which readers have said something: it is looked at, not claimed, and what was said of `item`
+/// comes first.
+pub(super) fn look_at(series_uid: &str, item: &str) -> Door {
+    let select = format!("{series_uid} {item}").trim().to_string();
+    Door { screen: "review".into(), filter: String::new(), select: Some(select) }
+}
+
 /// Pictures a second while playing.
 const CINE_MS: i64 = 80;
 
@@ -162,6 +169,7 @@ impl Review {
                     title: "accept with a comment".into(),
                     text: String::new(),
                     complete: false,
+                    offers: Vec::new(),
                 })];
             }
             "review.return" => return self.ask_reason(),
@@ -172,6 +180,7 @@ impl Review {
                     title: "export this series as NIfTI and JSON to the folder".into(),
                     text: String::new(),
                     complete: false,
+                    offers: Vec::new(),
                 })];
             }
             "screen.copy" => {
