@@ -312,9 +312,9 @@ fn big_endian_words_are_put_right() {
         bytes.extend(word(tag, value));
     }
     bytes.extend(element(0x7FE0_0010, "OW", &data));
-    let file = gantry::dicom::read(&bytes, ReadOptions::default()).unwrap();
-    let written = gantry::dicom::write(&file.dataset, EXPLICIT);
-    let again = gantry::dicom::read(&written, ReadOptions::default()).unwrap();
+    let file = dicom::read(&bytes, ReadOptions::default()).unwrap();
+    let written = dicom::write(&file.dataset, EXPLICIT);
+    let again = dicom::read(&written, ReadOptions::default()).unwrap();
     for file in [&file, &again] {
         let Samples::U32(found) = codec::open(file).unwrap().decode_frame(0).unwrap().samples else {
             panic!()
