@@ -139,7 +139,7 @@ impl Engine {
     /// The catalog cannot be used.
     pub fn drain(&self) -> Result<(), EngineError> {
         loop {
-            self.shared.catalog.write(|tx| tx.hurry(crate::pipeline::now_ms()))?;
+            self.shared.catalog.write_derived(|tx| tx.hurry(crate::pipeline::now_ms()))?;
             let busy = match self.pipeline().as_ref() {
                 Some(p) => p.supervisor.is_busy(&self.shared)?,
                 None => false,
@@ -147,7 +147,7 @@ impl Engine {
             if !busy {
                 return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(30));
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 

@@ -13,7 +13,7 @@ use crate::model::What;
 /// Longer than any job takes; a process that dies gives its leases back at the next start at once.
 const LEASE_MS: i64 = 15 * 60 * 1000;
 /// Between two looks when nothing is ready.
-const NAP: Duration = Duration::from_millis(60);
+const NAP: Duration = Duration::from_millis(20);
 
 /// The threads that do jobs; ends when it is dropped, after the jobs in hand.
 pub struct Supervisor {
