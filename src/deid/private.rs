@@ -378,3 +378,44 @@ impl<'a> Reader<'a> {
         Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
     }
 }
+
+/// What of a data set's private elements is safe; looked up before the elements are taken apart.
+#[derive(Default)]
+pub struct SafePrivate {
+    /// Elements that stay, with how they are cleaned.
+    pub elements: Vec<(Tag, Safe)>,
+    /// Their creators.
+    pub creators: Vec<(Tag, &'static str)>,
+    /// Creators that are not there and are written again if anything of their block stays.
+    pub missing: Vec<(Tag, &'static str)>,
+}
+
+impl SafePrivate {
+    /// Of a data set.
+    pub fn of(set: &DataSet<'_>) -> Self {
+        let mut found = Self::default();
+        for element in set.elements().iter().filter(|e| e.tag.is_private()) {
+            if element.tag.is_private_creator() {
+                found.creators.extend(creator(set, element.tag).map(|name| (element.tag, name)));
+            } else if let Some(kind) = safe(set, element.tag).filter(|_| !found.creators.is_empty()) {
+                found.elements.push((element.tag, kind));
+            } else if let Some(creator) = missing_creator(set, element.tag) {
+                found.elements.push((element.tag, Numbers));
+                if !found.missing.contains(&creator) {
+                    found.missing.push(creator);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Takes out private creators whose block is empty.
+pub fn drop_empty_blocks(elements: &mut Vec<Element<'_>>) {
+    let used: Vec<Tag> = elements
+        .iter()
+        .filter(|e| e.tag.is_private() && !e.tag.is_private_creator())
+        .map(|e| e.tag.private_creator())
+        .collect();
+    elements.retain(|e| !e.tag.is_private_creator() || used.contains(&e.tag));
+}
