@@ -1,9 +1,10 @@
 //! What must lie on a disk for a while and may be read by nobody: sealed with a key that never leaves the process.
 //!
-//! A key stream is a keyed hash (HMAC-SHA-256) of a nonce in counter mode, so that any part can be opened by itself.
+//! The key stream is SHA-256 in counter mode under a key of its own for each nonce (its HMAC), so that any part can be
+//! opened by itself. What is hashed has one length always, which is what a secret prefix needs.
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 /// Bytes of the key stream that one hash gives.
 const BLOCK: usize = 32;
@@ -37,8 +38,12 @@ impl Seal {
     /// Closes or opens `bytes`, which stand `at` bytes behind the beginning of what `nonce` is for. Two things closed
     /// with the same nonce must be the same.
     pub fn apply(&self, nonce: &[u8], mut at: u64, mut bytes: &mut [u8]) {
+        let own = self.hash(&[nonce]);
+        let mut input = [0; BLOCK + 8];
+        input[..BLOCK].copy_from_slice(&own);
         while !bytes.is_empty() {
-            let key = self.hash(&[nonce, &(at / BLOCK as u64).to_le_bytes()]);
+            input[BLOCK..].copy_from_slice(&(at / BLOCK as u64).to_le_bytes());
+            let key: [u8; BLOCK] = Sha256::digest(input).into();
             let from = (at % BLOCK as u64) as usize;
             let (now, later) = bytes.split_at_mut(bytes.len().min(BLOCK - from));
             now.iter_mut().zip(&key[from..]).for_each(|(byte, k)| *byte ^= k);

@@ -141,7 +141,10 @@ impl Engine {
         loop {
             self.shared.catalog.write_derived(|tx| tx.hurry(crate::pipeline::now_ms()))?;
             let busy = match self.pipeline().as_ref() {
-                Some(p) => p.supervisor.is_busy(&self.shared)?,
+                Some(p) => match p.supervisor.stuck() {
+                    Some(why) => return Err(EngineError::Storage { why }),
+                    None => p.supervisor.is_busy(&self.shared)?,
+                },
                 None => false,
             };
             if !busy {
