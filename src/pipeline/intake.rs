@@ -30,6 +30,8 @@ const BATCH_FILES: usize = 512;
 const BATCH_BYTES: u64 = 256 << 20;
 /// How long a batch waits for more.
 const BATCH_WAIT: Duration = Duration::from_millis(100);
+/// How long it waits where nothing comes: a source has paused or ended.
+const BATCH_IDLE: Duration = Duration::from_millis(20);
 /// Found files that may wait for a worker; a full queue slows the source down.
 const WAITING: usize = 64;
 
@@ -197,7 +199,7 @@ fn commit_batches(shared: &Shared, dealt: &Receiver<Dealt>) {
         let mut bytes = first.found.bytes;
         let mut batch = vec![first];
         while batch.len() < BATCH_FILES && bytes < BATCH_BYTES {
-            match dealt.recv_deadline(until) {
+            match dealt.recv_deadline(until.min(Instant::now() + BATCH_IDLE)) {
                 Ok(next) => {
                     bytes += next.found.bytes;
                     batch.push(next);
