@@ -72,9 +72,42 @@ impl Tx<'_> {
     pub fn put_study_findings(&self, series_uid: &str, findings: &[NewFinding]) -> Result<(), CatalogError> {
         self.put_scoped_findings(series_uid, 1, findings)
     }
+
+    /// How many series of a kind are compared with one another.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn peer_count(&self, kind: &str) -> Result<usize, CatalogError> {
+        let mut statement = self
+            .tx
+            .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM image_stats WHERE kind = ?1 LIMIT ?2)")?;
+        Ok(statement.query_row(params![kind, PEERS], |row| row.get::<_, i64>(0))? as usize)
+    }
+
+    /// The studies that have series of a kind.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn studies_of_kind(&self, kind: &str) -> Result<Vec<String>, CatalogError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT DISTINCT s.study_uid FROM image_stats m JOIN series s ON s.uid = m.series_uid \
+             WHERE m.kind = ?1 ORDER BY 1 LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![kind, PEERS], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
 }
 
 impl Reader<'_> {
+    /// How many studies there are.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn study_count(&self) -> Result<u64, CatalogError> {
+        let mut statement = self.connection().prepare_cached("SELECT count(DISTINCT study_uid) FROM series")?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0))? as u64)
+    }
+
     /// The members of a study that were checked: (series UID, state, member as JSON).
     ///
     /// # Errors
