@@ -118,5 +118,5 @@ fn line(e: &VaultEntry) -> String {
         &e.study_date,
         &e.original_study_uid,
     ];
-    fields.map(|f| visible(f).to_string()).join("\t")
+    fields.map(|f| visible(f)).join("\t")
 }
