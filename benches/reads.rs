@@ -59,10 +59,10 @@ fn answer(board: &mut Board) -> (Duration, String) {
     let coefficients = started.elapsed();
     let key = keys.iter().find(|k| k.name == "malignancy").expect("it was said");
     board.detail(key, 50).expect("a measure that is there");
-    let detail = started.elapsed() - coefficients;
+    let detail = started.elapsed().saturating_sub(coefficients);
     let charts = board.drifts().rows.len();
     let all = started.elapsed();
-    let drift = all - coefficients - detail;
+    let drift = all.saturating_sub(coefficients + detail);
     let parts = format!(
         "{} coefficients {:.0}, one taken apart {:.0}, {charts} charts {:.0}",
         keys.len(),

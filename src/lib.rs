@@ -34,4 +34,5 @@ pub mod harmonise;
 pub mod measure;
 pub mod model;
 pub mod render;
+pub mod seal;
 pub mod series;

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 
 use common::files::{Slice, file, series};
+use common::{gantry, text};
 use serde_json::Value;
 
 /// A member of a tar: name, type flag, content.
@@ -91,17 +91,6 @@ fn zip(entries: &[ZipEntry<'_>]) -> Vec<u8> {
 /// Five slices of one series.
 fn slices() -> Vec<Vec<u8>> {
     series(5).iter().map(file).collect()
-}
-
-fn gantry(arguments: &[&str]) -> (i32, Vec<Value>, String) {
-    let out = Command::new(env!("CARGO_BIN_EXE_gantry")).arg("--json").args(arguments).output().unwrap();
-    let text = String::from_utf8(out.stdout).unwrap();
-    let lines = text.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}")));
-    (out.status.code().unwrap(), lines.collect(), String::from_utf8_lossy(&out.stderr).into_owned())
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 fn summary(lines: &[Value]) -> &Value {

@@ -292,16 +292,35 @@ fn one_bit_frames_need_not_begin_on_a_byte() {
 #[test]
 fn big_endian_words_are_put_right() {
     let values: Vec<u32> = (0..15).map(|i| 0x0102_0304 + i * 0x1111_1111).collect();
-    // As the reader hands them on: big-endian, swapped as 16-bit words.
-    let data: Vec<u8> = values
-        .iter()
-        .flat_map(|v| v.to_be_bytes())
-        .collect::<Vec<_>>()
-        .chunks(2)
-        .flat_map(|c| [c[1], c[0]])
-        .collect();
-    let Samples::U32(found) = native(&layout(1, 32, 1), "1.2.840.10008.1.2.2", &data, 0) else { panic!() };
-    assert_eq!(found, values);
+    let data: Vec<u8> = values.iter().flat_map(|v| v.to_be_bytes()).collect();
+    // A whole file: the reader turns the words, so that whatever is written from it is right as well.
+    let element = |tag: u32, vr: &str, value: &[u8]| {
+        let mut out = [&(tag >> 16).to_be_bytes()[2..], &tag.to_be_bytes()[2..], vr.as_bytes()].concat();
+        match vr {
+            "OW" => out.extend([&[0, 0][..], &(value.len() as u32).to_be_bytes()].concat()),
+            _ => out.extend((value.len() as u16).to_be_bytes()),
+        }
+        out.extend(value);
+        out
+    };
+    let word = |tag, value: u16| element(tag, "US", &value.to_be_bytes());
+    let mut bytes = element(0x0008_0016, "UI", b"1.2.840.10008.5.1.4.1.1.481.2\0");
+    for (tag, value) in [(0x0028_0002, 1), (0x0028_0010, 3), (0x0028_0011, 5), (0x0028_0100, 32)] {
+        bytes.extend(word(tag, value));
+    }
+    for (tag, value) in [(0x0028_0101, 32), (0x0028_0102, 31), (0x0028_0103, 0)] {
+        bytes.extend(word(tag, value));
+    }
+    bytes.extend(element(0x7FE0_0010, "OW", &data));
+    let file = dicom::read(&bytes, ReadOptions::default()).unwrap();
+    let written = dicom::write(&file.dataset, EXPLICIT);
+    let again = dicom::read(&written, ReadOptions::default()).unwrap();
+    for file in [&file, &again] {
+        let Samples::U32(found) = codec::open(file).unwrap().decode_frame(0).unwrap().samples else {
+            panic!()
+        };
+        assert_eq!(found, values);
+    }
 }
 
 #[test]

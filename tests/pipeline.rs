@@ -159,6 +159,33 @@ fn twenty_kills_during_an_ingest_leave_what_an_undisturbed_one_leaves() {
 }
 
 #[test]
+fn a_full_disk_is_told_and_what_was_not_stored_is_taken_up_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, root) = (dir.path().join("in"), dir.path().join("w"));
+    let files = write_studies(&source, 3, 12);
+    workspace(&root, "");
+    // No file may grow beyond 200 KiB: the catalog's log soon cannot.
+    let limited = Command::new("sh")
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 400; exec \"$0\" --workspace \"$1\" --json ingest \"$2\" --site A",
+        ])
+        .args([Path::new(env!("CARGO_BIN_EXE_gantry")), &root, &source])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let ended = limited.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(6), "{}", String::from_utf8_lossy(&ended.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(told["error"]["code"], "storage", "{told}");
+    let ran = gantry(&root).arg("ingest").arg(&source).args(["--site", "A"]).output().unwrap();
+    let after: IngestOutcome = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!((after.received, after.deidentified + after.duplicates, after.jobs_failed), (files, files, 0));
+    assert_eq!(after.series, 3);
+}
+
+#[test]
 fn a_watched_folder_takes_slow_files_and_subfolders_and_refuses_links() {
     let dir = tempfile::tempdir().unwrap();
     let (watched, outside) = (dir.path().join("in"), dir.path().join("outside"));

@@ -206,14 +206,15 @@ fn comparison(field: &'static Field, rest: &str) -> Result<Test, FilterError> {
         |expected, value: &str| FilterError::Value { field: field.name, expected, value: value.into() };
     let (operator, value) = ["<=", ">=", "<", ">", ":", "="]
         .iter()
-        .find_map(|op| rest.strip_prefix(op).map(|value| (*op, value.replace('"', ""))))
+        .find_map(|op| rest.strip_prefix(op).map(|value| (*op, value)))
         .ok_or_else(|| wrong("a value", rest))?;
     if matches!(field.kind, Kind::Text | Kind::Exact | Kind::Finding) {
         if !matches!(operator, ":" | "=") {
             return Err(wrong("`:`", operator));
         }
-        return Ok(Test::OneOf(field, value.split(',').map(str::to_string).collect()));
+        return Ok(Test::OneOf(field, alternatives(value)));
     }
+    let value = value.replace('"', "");
     let end = |text: &str, high: bool, closed: bool| -> Result<Option<Bound>, FilterError> {
         if text.is_empty() {
             return Ok(None);
@@ -235,6 +236,20 @@ fn comparison(field: &'static Field, rest: &str) -> Result<Test, FilterError> {
         ">=" => Test::Range(field, end(&value, false, true)?, None),
         _ => Test::Range(field, end(&value, true, false)?, None),
     })
+}
+
+/// Values between commas; a comma between quotes belongs to the value.
+fn alternatives(text: &str) -> Vec<String> {
+    let (mut out, mut quoted) = (vec![String::new()], false);
+    for c in text.chars() {
+        match (c, out.last_mut()) {
+            ('"', _) => quoted = !quoted,
+            (',', _) if !quoted => out.push(String::new()),
+            (c, Some(value)) => value.push(c),
+            (_, None) => {}
+        }
+    }
+    out
 }
 
 /// The first or last day that a date of year, month or day means.
@@ -278,6 +293,8 @@ mod tests {
         let (_, values) = sql("\"free text\" thin");
         assert_eq!(values, [Value::Text("\"free text\"".into()), Value::Text("\"thin\"*".into())]);
         assert_eq!(sql("device:som*_x").1, [Value::Text("som%\\_x".into())]);
+        let (_, values) = sql("description:\"a, b\",c");
+        assert_eq!(values, [Value::Text("a, b".into()), Value::Text("c".into())]);
         assert_eq!(sql(""), ("1".into(), vec![]));
     }
 

@@ -92,6 +92,8 @@ impl IntakeMap {
     /// It cannot be opened, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, CatalogError> {
         let connection = open_writer(path, &[include_str!("migrations/0001_intake.sql")])?;
+        // Not flushed at each commit: what a power cut takes from the map is found again and counted as a duplicate.
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
         Ok(Self { connection: Mutex::new(connection) })
     }
 

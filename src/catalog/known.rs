@@ -8,12 +8,11 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::{Connection, params};
-use sha2::Sha256;
 
 use super::CatalogError;
 use super::database::lock;
+use crate::seal::Seal;
 
 /// Pages kept in memory, in KiB.
 const CACHE_KIB: i64 = 32 << 10;
@@ -26,7 +25,7 @@ const NONCE: usize = 16;
 #[derive(Debug)]
 pub struct KnownIdentifiers {
     connection: Mutex<Connection>,
-    seal: Seal,
+    seal: Sealed,
 }
 
 impl KnownIdentifiers {
@@ -35,7 +34,7 @@ impl KnownIdentifiers {
     /// # Errors
     /// SQLite cannot make one.
     pub fn temporary() -> Result<Self, CatalogError> {
-        let seal = Seal::fresh()?;
+        let seal = Sealed::fresh()?;
         let connection = Connection::open("")?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "journal_mode", "off")?;
@@ -93,69 +92,48 @@ impl KnownIdentifiers {
     }
 }
 
-/// Seals values with a key of this process. Equal values of a study seal to equal bytes, so that a row is written once:
-/// the nonce is a keyed hash of what is sealed (a synthetic initialisation vector, after RFC 5297), and the key stream
-/// a keyed hash of the nonce in counter mode.
-struct Seal {
-    nonce: Hmac<Sha256>,
-    stream: Hmac<Sha256>,
+/// Values as they stand in the database. Equal values of a study seal to equal bytes, so that a row is written once: the
+/// nonce is a keyed hash of what is sealed (a synthetic initialisation vector, after RFC 5297).
+#[derive(Debug)]
+struct Sealed {
+    names: Seal,
+    values: Seal,
 }
 
-impl std::fmt::Debug for Seal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Seal(…)")
-    }
-}
-
-impl Seal {
+impl Sealed {
     fn fresh() -> Result<Self, CatalogError> {
-        let key = || {
+        let seal = || {
             let mut key = [0; 64];
             getrandom::fill(&mut key)
                 .map_err(|_| CatalogError::Refused("the system gives no random bytes".into()))?;
-            Ok::<_, CatalogError>(Hmac::new(&key.into()))
+            Ok::<_, CatalogError>(Seal::new(key))
         };
-        Ok(Self { nonce: key()?, stream: key()? })
+        Ok(Self { names: seal()?, values: seal()? })
     }
 
     /// What stands for a study.
     fn name(&self, study: &str) -> [u8; NONCE] {
-        self.nonce_of(&[b"study", study.as_bytes()])
+        self.nonce(&[b"study", study.as_bytes()])
     }
 
     fn close(&self, study: &[u8; NONCE], value: &str) -> Vec<u8> {
-        let nonce = self.nonce_of(&[b"value", study, value.as_bytes()]);
+        let nonce = self.nonce(&[b"value", study, value.as_bytes()]);
         let mut sealed = nonce.to_vec();
         sealed.extend_from_slice(value.as_bytes());
-        self.apply(&nonce, &mut sealed[NONCE..]);
+        self.values.apply(&nonce, 0, &mut sealed[NONCE..]);
         sealed
     }
 
     fn open(&self, sealed: &[u8]) -> String {
         let Some((nonce, body)) = sealed.split_first_chunk::<NONCE>() else { return String::new() };
         let mut body = body.to_vec();
-        self.apply(nonce, &mut body);
+        self.values.apply(nonce, 0, &mut body);
         String::from_utf8_lossy(&body).into_owned()
     }
 
-    fn nonce_of(&self, parts: &[&[u8]]) -> [u8; NONCE] {
-        let mut mac = self.nonce.clone();
-        parts.iter().for_each(|part| {
-            mac.update(&(part.len() as u64).to_le_bytes());
-            mac.update(part);
-        });
-        let hash: [u8; 32] = mac.finalize().into_bytes().into();
+    fn nonce(&self, parts: &[&[u8]]) -> [u8; NONCE] {
+        let hash = self.names.hash(parts);
         std::array::from_fn(|i| hash[i])
-    }
-
-    fn apply(&self, nonce: &[u8; NONCE], bytes: &mut [u8]) {
-        for (block, chunk) in bytes.chunks_mut(32).enumerate() {
-            let mut mac = self.stream.clone();
-            mac.update(nonce);
-            mac.update(&(block as u64).to_le_bytes());
-            let key: [u8; 32] = mac.finalize().into_bytes().into();
-            chunk.iter_mut().zip(key).for_each(|(byte, k)| *byte ^= k);
-        }
     }
 }
 

@@ -114,6 +114,12 @@ impl From<EngineError> for Failure {
             EngineError::Storage { .. } => (Exit::Storage, "storage"),
             EngineError::Gone => (Exit::Storage, "gone"),
         };
-        Self::new(exit, code, error.to_string())
+        let failure = Self::new(exit, code, error.to_string());
+        match error {
+            EngineError::Storage { .. } => {
+                failure.hint("once the disk has room, run it again: what is stored is not stored twice")
+            }
+            _ => failure,
+        }
     }
 }

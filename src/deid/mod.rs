@@ -17,6 +17,7 @@ mod scrub;
 pub mod table;
 mod text;
 mod uid;
+mod values;
 mod verify;
 mod words;
 
@@ -70,8 +71,8 @@ pub struct Facts {
     pub series_uid: String,
     /// The pseudonym of the subject, as it stands in Patient ID.
     pub subject: String,
-    /// A pseudonym of the device, from its maker, model, serial number and station.
-    pub scanner: String,
+    /// A pseudonym of the scanner, from its maker, model and serial number; `None` where the file says no serial number.
+    pub scanner: Option<String>,
     /// Modality.
     pub modality: String,
     /// The transfer syntax that was written.
@@ -327,19 +328,16 @@ impl Deidentifier {
         (subject, days)
     }
 
-    fn scanner(&self, set: &DataSet<'_>) -> String {
-        let parts = [
-            tags::MANUFACTURER,
-            tags::MANUFACTURER_MODEL_NAME,
-            tags::DEVICE_SERIAL_NUMBER,
-            tags::STATION_NAME,
-        ];
-        let mut all = Vec::new();
-        for tag in parts {
-            all.extend_from_slice(set.bytes(tag).unwrap_or_default().trim_ascii());
-            all.push(0);
+    /// The keyed identity of the scanner: of its serial number with who made it and what it is.
+    fn scanner(&self, set: &DataSet<'_>) -> Option<String> {
+        let text = |tag| set.ascii(tag).unwrap_or_default().trim().to_ascii_uppercase();
+        let serial = text(tags::DEVICE_SERIAL_NUMBER);
+        // Zeros and stars stand for a number that was taken away.
+        if !serial.bytes().any(|b| b.is_ascii_alphanumeric() && b != b'0') {
+            return None;
         }
-        self.keys.pseudonym("scanner", &all)
+        let identity = [text(tags::MANUFACTURER), text(tags::MANUFACTURER_MODEL_NAME), serial].join("\n");
+        Some(self.pseudonym("scanner", &identity))
     }
 
     fn record(&self, actions: Vec<ActionEntry>) -> Record {
@@ -445,7 +443,13 @@ fn code_item(value: &'static str, meaning: &'static str) -> DataSet<'static> {
     ])
 }
 
-fn facts(set: &DataSet<'_>, sop_class: String, subject: String, scanner: String, syntax: &str) -> Facts {
+fn facts(
+    set: &DataSet<'_>,
+    sop_class: String,
+    subject: String,
+    scanner: Option<String>,
+    syntax: &str,
+) -> Facts {
     let text = |tag| set.ascii(tag).unwrap_or_default().to_string();
     Facts {
         sop_class,

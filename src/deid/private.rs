@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::dicom::{DataSet, Element, Value};
-use crate::model::{Tag, Vr};
+use crate::model::{Tag, Vr, tags};
 
 /// What may stand in a safe element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,6 +188,21 @@ pub fn safe(set: &DataSet<'_>, tag: Tag) -> Option<Safe> {
     elements.iter().find(|e| e.0 == tag.element() as u8).map(|e| e.1)
 }
 
+/// Blocks that are known by group and maker where an anonymiser before us has taken the creators away: geometry and
+/// diffusion are read from them all the same.
+const USUAL: [(u16, &str, &str); 2] = [(0x0043, "GEMS_PARM_01", "GE"), (0x0019, "GEMS_ACQU_01", "GE")];
+
+/// The creator that is missing of a safe number, and where it belongs; `None` where the group has creators, or the
+/// number is not known to be safe.
+pub fn missing_creator(set: &DataSet<'_>, tag: Tag) -> Option<(Tag, &'static str)> {
+    let &(group, creator, maker) = USUAL.iter().find(|u| u.0 == tag.group() && tag.element() >> 8 == 0x10)?;
+    let numbers = &SAFE.iter().find(|b| b.0 == creator && b.1 == group)?.2;
+    let safe = numbers.iter().any(|e| e.0 == tag.element() as u8 && e.1 == Numbers);
+    let of_maker = set.ascii(tags::MANUFACTURER)?.to_ascii_uppercase().contains(maker);
+    let reserved = set.elements().iter().any(|e| e.tag.group() == group && e.tag.is_private_creator());
+    (safe && of_maker && !reserved).then_some((Tag::new(group, 0x0010), creator))
+}
+
 fn block(set: &DataSet<'_>, tag: Tag) -> Option<&'static Block> {
     if tag.element() < 0x1000 || !SAFE.iter().any(|b| b.1 == tag.group()) {
         return None;
@@ -362,4 +377,45 @@ impl<'a> Reader<'a> {
     fn u32(&mut self) -> Option<u32> {
         Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
     }
+}
+
+/// What of a data set's private elements is safe; looked up before the elements are taken apart.
+#[derive(Default)]
+pub struct SafePrivate {
+    /// Elements that stay, with how they are cleaned.
+    pub elements: Vec<(Tag, Safe)>,
+    /// Their creators.
+    pub creators: Vec<(Tag, &'static str)>,
+    /// Creators that are not there and are written again if anything of their block stays.
+    pub missing: Vec<(Tag, &'static str)>,
+}
+
+impl SafePrivate {
+    /// Of a data set.
+    pub fn of(set: &DataSet<'_>) -> Self {
+        let mut found = Self::default();
+        for element in set.elements().iter().filter(|e| e.tag.is_private()) {
+            if element.tag.is_private_creator() {
+                found.creators.extend(creator(set, element.tag).map(|name| (element.tag, name)));
+            } else if let Some(kind) = safe(set, element.tag).filter(|_| !found.creators.is_empty()) {
+                found.elements.push((element.tag, kind));
+            } else if let Some(creator) = missing_creator(set, element.tag) {
+                found.elements.push((element.tag, Numbers));
+                if !found.missing.contains(&creator) {
+                    found.missing.push(creator);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Takes out private creators whose block is empty.
+pub fn drop_empty_blocks(elements: &mut Vec<Element<'_>>) {
+    let used: Vec<Tag> = elements
+        .iter()
+        .filter(|e| e.tag.is_private() && !e.tag.is_private_creator())
+        .map(|e| e.tag.private_creator())
+        .collect();
+    elements.retain(|e| !e.tag.is_private_creator() || used.contains(&e.tag));
 }

@@ -139,15 +139,18 @@ impl Engine {
     /// The catalog cannot be used.
     pub fn drain(&self) -> Result<(), EngineError> {
         loop {
-            self.shared.catalog.write(|tx| tx.hurry(crate::pipeline::now_ms()))?;
+            self.shared.catalog.write_derived(|tx| tx.hurry(crate::pipeline::now_ms()))?;
             let busy = match self.pipeline().as_ref() {
-                Some(p) => p.supervisor.is_busy(&self.shared)?,
+                Some(p) => match p.supervisor.stuck() {
+                    Some(why) => return Err(EngineError::Storage { why }),
+                    None => p.supervisor.is_busy(&self.shared)?,
+                },
                 None => false,
             };
             if !busy {
                 return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(30));
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 

@@ -24,12 +24,12 @@ pub enum TableError {
     #[error("not a CSV, Parquet or JSON table: {0}")]
     Format(String),
     /// A column that is needed is not there.
-    #[error("no column '{wanted}'; the table has {present}")]
+    #[error("no column '{wanted}' among the {columns} of the table; its first row must name them")]
     Column {
         /// What was looked for.
         wanted: String,
-        /// What is there.
-        present: String,
+        /// How many there are. Their names are not told: without a header they are cells.
+        columns: usize,
     },
 }
 
@@ -128,12 +128,13 @@ impl Table {
     /// The cells of a column; empty ones are missing.
     ///
     /// # Errors
-    /// Where there is no such column, with the names of those that are there.
+    /// Where there is no such column.
     pub fn column(&self, name: &str) -> Result<&[Option<String>], TableError> {
-        self.columns.iter().find(|c| c.0 == name).map(|c| c.1.as_slice()).ok_or_else(|| TableError::Column {
-            wanted: name.to_owned(),
-            present: self.columns.iter().map(|c| format!("'{}'", c.0)).collect::<Vec<_>>().join(", "),
-        })
+        self.columns
+            .iter()
+            .find(|c| c.0 == name)
+            .map(|c| c.1.as_slice())
+            .ok_or_else(|| TableError::Column { wanted: name.to_owned(), columns: self.columns.len() })
     }
 
     /// The names of the columns, in their order.

@@ -34,22 +34,47 @@ pub struct Unmapped {
 /// Values listed for each attribute, at most.
 const MOST: usize = 50;
 
-/// The coverage of every harmonised attribute over some series. Modalities without images are left out.
-pub fn coverage<'a>(series: impl IntoIterator<Item = (&'a Attributes, &'a Harmonised)>) -> Vec<Coverage> {
-    type Said = BTreeMap<String, String>;
-    let mut counted: Vec<(u64, BTreeMap<String, u64>, BTreeMap<Said, u64>)> =
-        TARGETS.iter().map(|_| Default::default()).collect();
-    for (attributes, harmonised) in series {
+type Said = BTreeMap<String, String>;
+
+/// Counts series one after another.
+#[derive(Debug)]
+pub struct Coverages {
+    counted: Vec<Counted>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    series: u64,
+    mapped: u64,
+    values: BTreeMap<String, u64>,
+    unmapped: BTreeMap<Said, u64>,
+}
+
+/// Distinct values that are counted for each attribute; what comes later is counted in no line, only in the sums.
+const DISTINCT: usize = 100_000;
+
+impl Default for Coverages {
+    fn default() -> Self {
+        Self { counted: TARGETS.iter().map(|_| Counted::default()).collect() }
+    }
+}
+
+impl Coverages {
+    /// Counts a series.
+    pub fn add(&mut self, attributes: &Attributes, harmonised: &Harmonised) {
         let modality = attributes.modality.as_deref().unwrap_or_default();
         let said = attributes.by_name();
-        for (target, (n, values, unmapped)) in TARGETS.iter().zip(&mut counted) {
+        for (target, counted) in TARGETS.iter().zip(&mut self.counted) {
             if !target.modalities.is_empty() && !target.modalities.contains(&modality) {
                 continue;
             }
-            *n += 1;
+            counted.series += 1;
             if let Some(value) = harmonised.value(target.name) {
+                counted.mapped += 1;
                 let text = value.text.clone().or(value.number.map(|n| n.to_string())).unwrap_or_default();
-                *values.entry(text).or_default() += 1;
+                if counted.values.len() < DISTINCT || counted.values.contains_key(&text) {
+                    *counted.values.entry(text).or_default() += 1;
+                }
                 continue;
             }
             let text = |name: &&str| {
@@ -59,20 +84,34 @@ pub fn coverage<'a>(series: impl IntoIterator<Item = (&'a Attributes, &'a Harmon
                 };
                 Some(((*name).to_string(), value))
             };
-            *unmapped.entry(target.sources.iter().filter_map(text).collect()).or_default() += 1;
+            let says: Said = target.sources.iter().filter_map(text).collect();
+            if counted.unmapped.len() < DISTINCT || counted.unmapped.contains_key(&says) {
+                *counted.unmapped.entry(says).or_default() += 1;
+            }
         }
     }
-    let of =
-        |(target, (series, values, unmapped)): (&super::Target, (u64, BTreeMap<_, _>, BTreeMap<_, _>))| {
-            let mapped = values.values().sum();
-            let mut values: Vec<(String, u64)> = values.into_iter().collect();
+
+    /// The coverage of every harmonised attribute.
+    pub fn finish(self) -> Vec<Coverage> {
+        let of = |(target, counted): (&super::Target, Counted)| {
+            let mut values: Vec<(String, u64)> = counted.values.into_iter().collect();
             values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
             values.truncate(MOST);
+            let unmapped = counted.unmapped.into_iter();
             let mut unmapped: Vec<Unmapped> =
-                unmapped.into_iter().map(|(attributes, series)| Unmapped { attributes, series }).collect();
+                unmapped.map(|(attributes, series)| Unmapped { attributes, series }).collect();
             unmapped.sort_by_key(|u| std::cmp::Reverse(u.series));
             unmapped.truncate(MOST);
+            let (series, mapped) = (counted.series, counted.mapped);
             Coverage { name: target.name.into(), series, mapped, values, unmapped }
         };
-    TARGETS.iter().zip(counted).map(of).collect()
+        TARGETS.iter().zip(self.counted).map(of).collect()
+    }
+}
+
+/// The coverage of every harmonised attribute over some series.
+pub fn coverage<'a>(series: impl IntoIterator<Item = (&'a Attributes, &'a Harmonised)>) -> Vec<Coverage> {
+    let mut all = Coverages::default();
+    series.into_iter().for_each(|(attributes, harmonised)| all.add(attributes, harmonised));
+    all.finish()
 }

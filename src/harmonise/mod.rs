@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 pub use attributes::{Attributes, NAMES};
-pub use coverage::{Coverage, Unmapped, coverage};
+pub use coverage::{Coverage, Coverages, Unmapped, coverage};
 pub use region::{Region, agree as regions_agree, of_text as region_of_text};
 pub use rules::{Rule, RuleError, Rules};
 

@@ -36,6 +36,10 @@ impl Stage for Assemble {
         let record = loaded.record(shared, &job.object, &instances)?;
         let now = now_ms();
         let next = if record.is_image { "check" } else { "" };
+        if record.is_image {
+            // Before the job that takes it can begin.
+            shared.recent.keep(instances, loaded);
+        }
         shared.catalog.write_derived(|tx| {
             tx.put_series(&record)?;
             tx.put_links(&record.uid, &links)?;
@@ -49,9 +53,6 @@ impl Stage for Assemble {
             tx.audit(now, "gantry", "series.assemble", &record.uid, &detail)?;
             tx.finish(job)
         })?;
-        if record.is_image {
-            shared.recent.keep(instances, loaded);
-        }
         shared.bus.tell(What::Series { series_uid: record.uid });
         Ok(())
     }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use super::assemble::Loaded;
-use super::stage::{AT_ONCE, Stage, StageError};
+use super::stage::{Stage, StageError};
 use super::study::record;
 use super::{Shared, now_ms};
 use crate::catalog::{Job, NewFinding};
@@ -53,7 +53,8 @@ impl Stage for Check {
             tx.set_series_state(uid, "checked")?;
             tx.put_member(uid, &member_json, &stats)?;
             for study in std::iter::once(&member.study_uid).chain(&others) {
-                tx.want("study", study, AT_ONCE, now)?;
+                // In its turn: series of the study that are ready by then are checked first, and it is compared once.
+                tx.want("study", study, now, now)?;
             }
             tx.count("checked", "", 1, now)?;
             let names: Vec<&str> = findings.iter().map(|f| &*f.check).collect();

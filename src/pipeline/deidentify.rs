@@ -10,7 +10,7 @@ use crate::deid::{
     Action, Context, Deidentifier, Facts, Outcome, Pixels, Profile, ProfileOption, Record, Secret,
 };
 use crate::dicom::{Charset, DataSet, Element, ReadOptions, Value, keyword, read};
-use crate::model::{Tag, Vr, tags, text};
+use crate::model::{Tag, Vr, text};
 
 /// Ledger lines that are remembered, for the next instance with the same.
 const RECENT_LINES: usize = 8;
@@ -114,10 +114,7 @@ impl Deidentify {
         let context = context(site, trusted);
         match catch_unwind(AssertUnwindSafe(|| self.engine.process(source, &context))) {
             Ok(Outcome::Written { bytes, facts, record }) => {
-                let instance = NewInstance {
-                    scanner: self.scanner(source),
-                    ..instance(*facts, site, self.line(*record))
-                };
+                let instance = instance(*facts, site, self.line(*record));
                 Verdict::Stored(Box::new(Made { bytes, instance }))
             }
             Ok(Outcome::Quarantined { reason, detail, .. }) => {
@@ -131,20 +128,6 @@ impl Deidentify {
                 Verdict::Quarantined { reason: "cannot_be_made_safe".into(), detail }
             }
         }
-    }
-
-    /// The keyed identity of the scanner that made an image: of its serial number with who made it and what it is, which
-    /// no later stage sees; `None` where the file says no serial number.
-    fn scanner(&self, source: &[u8]) -> Option<String> {
-        let file = read(source, ReadOptions { header_only: true, ..ReadOptions::default() }).ok()?;
-        let text = |tag| file.dataset.ascii(tag).unwrap_or_default().trim().to_ascii_uppercase();
-        let serial = text(tags::DEVICE_SERIAL_NUMBER);
-        // Zeros and stars stand for a number that was taken away.
-        if !serial.bytes().any(|b| b.is_ascii_alphanumeric() && b != b'0') {
-            return None;
-        }
-        let identity = [text(tags::MANUFACTURER), text(tags::MANUFACTURER_MODEL_NAME), serial].join("\n");
-        Some(self.engine.pseudonym("scanner", &identity))
     }
 
     /// The attributes of a file, in order, with what the profile does with each.
@@ -182,7 +165,7 @@ fn instance(facts: Facts, site: &str, record: LedgerLine) -> NewInstance {
         sop_class: facts.sop_class,
         modality: facts.modality,
         syntax: facts.syntax,
-        scanner: None,
+        scanner: facts.scanner,
         record,
     }
 }

@@ -1,10 +1,10 @@
 //! Leases jobs and has the stages do them: retries, parking, shutdown after the job in hand.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Shared, StageError, now_ms, stages};
 use crate::catalog::{CatalogError, Job};
@@ -13,7 +13,9 @@ use crate::model::What;
 /// Longer than any job takes; a process that dies gives its leases back at the next start at once.
 const LEASE_MS: i64 = 15 * 60 * 1000;
 /// Between two looks when nothing is ready.
-const NAP: Duration = Duration::from_millis(60);
+const NAP: Duration = Duration::from_millis(20);
+/// How long a disk or database may refuse before who waits for the jobs is told.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The threads that do jobs; ends when it is dropped, after the jobs in hand.
 pub struct Supervisor {
@@ -27,6 +29,22 @@ struct State {
     running: AtomicU64,
     done: AtomicU64,
     parked: AtomicU64,
+    /// Since when nothing can be leased or recorded, and why.
+    stuck: Mutex<Option<(Instant, String)>>,
+}
+
+impl State {
+    fn refused(&self, error: &CatalogError) {
+        let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        if stuck.is_none() {
+            tracing::error!("jobs cannot be recorded: {error}");
+            *stuck = Some((Instant::now(), error.to_string()));
+        }
+    }
+
+    fn recorded(&self) {
+        *self.stuck.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 impl Supervisor {
@@ -52,6 +70,12 @@ impl Supervisor {
     /// Jobs done and jobs parked since start.
     pub fn totals(&self) -> (u64, u64) {
         (self.state.done.load(Ordering::Relaxed), self.state.parked.load(Ordering::Relaxed))
+    }
+
+    /// Why no job has been leased or recorded for a while, where that is so: a full disk, above all.
+    pub fn stuck(&self) -> Option<String> {
+        let stuck = self.state.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        stuck.as_ref().filter(|(since, _)| since.elapsed() > PATIENCE).map(|(_, why)| why.clone())
     }
 
     /// Whether a job is running or ready.
@@ -83,10 +107,15 @@ fn next(shared: &Shared, state: &State) -> bool {
     let leased = shared.catalog.write_derived(|tx| tx.lease(now, LEASE_MS));
     let did = match &leased {
         Ok(Some(job)) => {
+            state.recorded();
             attempt(shared, state, job);
             true
         }
-        Ok(None) | Err(_) => false,
+        Ok(None) => false,
+        Err(error) => {
+            state.refused(error);
+            false
+        }
     };
     state.running.fetch_sub(1, Ordering::AcqRel);
     did
@@ -106,10 +135,13 @@ fn attempt(shared: &Shared, state: &State, job: &Job) {
         Err(error) => {
             tracing::warn!(stage = job.stage, attempts = job.attempts, "a job failed: {error}");
             let reason = error.to_string();
-            let parked = shared.catalog.write_derived(|tx| tx.fail(job, &reason, now_ms()));
-            if matches!(parked, Ok(true)) {
-                state.parked.fetch_add(1, Ordering::Relaxed);
-                shared.bus.tell(What::Jobs);
+            match shared.catalog.write_derived(|tx| tx.fail(job, &reason, now_ms())) {
+                Ok(true) => {
+                    state.parked.fetch_add(1, Ordering::Relaxed);
+                    shared.bus.tell(What::Jobs);
+                }
+                Ok(false) => {}
+                Err(error) => state.refused(&error),
             }
         }
     }

@@ -71,19 +71,21 @@ impl FrameStats {
         }
         // Every so many rows, so that a large frame costs no more than a small one.
         let every = (rows * columns / SAMPLED).max(1);
-        let at = |r: usize, c: usize| -> f64 { samples[r * columns + c].into() };
+        let row = |r: usize| &samples[r * columns..(r + 1) * columns];
         let (mut sum, mut n) = (0.0, 0u64);
         let mut gradients = Vec::with_capacity(rows * columns / every);
         for r in (1..rows - 1).step_by(every) {
-            for c in 1..columns - 1 {
-                let corners = at(r - 1, c - 1) + at(r - 1, c + 1) + at(r + 1, c - 1) + at(r + 1, c + 1);
-                let sides = at(r - 1, c) + at(r + 1, c) + at(r, c - 1) + at(r, c + 1);
-                sum += (corners - 2.0 * sides + 4.0 * at(r, c)).abs();
-                n += 1;
-                let (dx, dy) = (at(r, c + 1) - at(r, c - 1), at(r + 1, c) - at(r - 1, c));
+            let (above, here, below) = (row(r - 1).windows(3), row(r).windows(3), row(r + 1).windows(3));
+            for ((above, here), below) in above.zip(here).zip(below) {
+                let [a, b, c] = [above[0].into(), above[1].into(), above[2].into()];
+                let [d, e, f] = [here[0].into(), here[1].into(), here[2].into()];
+                let [g, h, i]: [f64; 3] = [below[0].into(), below[1].into(), below[2].into()];
+                sum += (a + c + g + i - 2.0 * (b + h + d + f) + 4.0 * e).abs();
+                let (dx, dy): (f64, f64) = (f - d, h - b);
                 // Squared: their order is the same, and one root is enough.
                 gradients.push((dx * dx + dy * dy) as f32);
             }
+            n += (columns - 2) as u64;
         }
         stats.noise = Some((std::f64::consts::FRAC_PI_2).sqrt() / 6.0 * sum / n as f64);
         let top = gradients.len() * 99 / 100;

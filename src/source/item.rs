@@ -97,8 +97,8 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Unreadable> {
     if bytes.len() as u64 > MAX_FILE { Err(Unreadable::TooLarge) } else { Ok(bytes) }
 }
 
-/// What a file stands for: itself, or the members of the archive that it is. A compressed tar is spooled to a nameless
-/// file in `spool`.
+/// What a file stands for: itself, or the members of the archive that it is. A compressed tar is spooled to a sealed,
+/// nameless file in `spool`.
 pub fn items(path: &Path, spool: &Path) -> Vec<Item> {
     if !is_archive(path) || is_dicom(path) {
         return vec![Item::File(path.into())];

@@ -1,5 +1,5 @@
 //! What every integration test shares.
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, missing_docs, clippy::expect_used, clippy::panic)]
 
 pub mod files;
 pub mod series;
@@ -33,4 +33,25 @@ pub fn skip(reason: &str) {
     assert!(std::env::var_os("GANTRY_REQUIRE_PEERS").is_none(), "required, but {reason}");
     // Not through `eprintln`, which the test runner keeps to itself when a test passes.
     let _ = writeln!(std::io::stderr(), "skipped: {reason}");
+}
+
+/// Runs the program with `--json`: exit status, lines of stdout (strict JSON each), stderr.
+pub fn gantry(arguments: &[&str]) -> (i32, Vec<serde_json::Value>, String) {
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_gantry"))
+        .arg("--json")
+        .args(arguments)
+        .output()
+        .expect("the program starts");
+    let text = String::from_utf8(out.stdout).expect("UTF-8");
+    let lines = text.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}")));
+    (
+        out.status.code().expect("an exit status"),
+        lines.collect(),
+        String::from_utf8_lossy(&out.stderr).into_owned(),
+    )
+}
+
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
 }

@@ -38,7 +38,7 @@ fn base64(text: &str) -> Vec<u8> {
     let digit = |byte: u8| DIGITS.iter().position(|d| *d == byte).expect("a digit of base64") as u32;
     let mut out = Vec::new();
     for chunk in text.as_bytes().chunks(4) {
-        let padding = chunk.iter().filter(|byte| **byte == b'=').count();
+        let padding = chunk.len() - chunk.split(|byte| *byte == b'=').next().map_or(0, <[u8]>::len);
         let bits =
             chunk.iter().fold(0, |bits, byte| bits << 6 | if *byte == b'=' { 0 } else { digit(*byte) });
         out.extend(&bits.to_be_bytes()[1..4 - padding]);

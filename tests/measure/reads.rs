@@ -115,9 +115,12 @@ fn a_board_kept_up_to_date_answers_as_one_made_anew() {
 fn its_coefficients_are_those_of_the_plain_functions() {
     let mut random = SplitMix::new(3, 3);
     let mut board = Board::new(Vec::new());
-    let reads: Vec<Read> = (0..600)
-        .filter_map(|n| (random.unit() < 0.8).then(|| read(&mut random, n, n as usize / 5, n as usize % 5)))
-        .collect();
+    let mut reads: Vec<Read> = Vec::new();
+    for n in 0..600 {
+        if random.unit() < 0.8 {
+            reads.push(read(&mut random, n, n as usize / 5, n as usize % 5));
+        }
+    }
     reads.iter().for_each(|r| board.put(r));
     for (name, level) in [("grade", Level::Ordinal), ("volume_mm3", Level::Interval)] {
         let value = |r: &Read| r.values.iter().find(|v| v.0 == name).map(|v| v.1.clone());

@@ -42,14 +42,18 @@ impl Cell {
     }
 
     fn digest(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
         match self {
-            Self::Null => 0_u8.hash(&mut hasher),
-            Self::Number(n) => n.to_bits().hash(&mut hasher),
-            Self::Text(t) => t.hash(&mut hasher),
+            Self::Null => digest_of(0_u8),
+            Self::Number(n) => digest_of(n.to_bits()),
+            Self::Text(t) => digest_of(&**t),
         }
-        hasher.finish()
     }
+}
+
+fn digest_of(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Codes of rows, as narrow as they can be.
@@ -154,10 +158,9 @@ impl Column {
 
     /// Where a text stands, if it does.
     pub fn find(&self, text: &str) -> Option<u32> {
-        let cell = Cell::Text(text.into());
-        let mut digest = cell.digest();
+        let mut digest = digest_of(text);
         while let Some(&code) = self.places.get(&digest) {
-            if self.values[code as usize] == cell {
+            if self.text(code as usize) == Some(text) {
                 return Some(code);
             }
             digest = digest.wrapping_add(1);

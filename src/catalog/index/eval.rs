@@ -14,6 +14,9 @@ impl Loaded {
     pub(super) fn evaluate(&self, reader: &Connection, filter: &Filter) -> Result<Bits, CatalogError> {
         let mut rows = self.live.clone();
         for term in &filter.terms {
+            if rows.count() == 0 {
+                break;
+            }
             rows.keep(&self.matching(reader, &term.test)?, term.negated);
         }
         Ok(rows)

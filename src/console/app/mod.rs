@@ -273,6 +273,8 @@ impl App {
         if index == self.current {
             return Vec::new();
         }
+        // What was said on another screen does not stand in the way of this one's keys.
+        self.message = None;
         let mut orders = self.tell(self.current, Message::Leave, slices);
         self.trail.push(self.current);
         self.current = index;
@@ -282,6 +284,7 @@ impl App {
 
     fn back(&mut self, slices: &Slices<'_>) -> Vec<Order> {
         let Some(index) = self.trail.pop() else { return Vec::new() };
+        self.message = None;
         let mut orders = self.tell(self.current, Message::Leave, slices);
         self.current = index;
         orders.extend(self.tell(index, Message::Enter(None), slices));

@@ -227,7 +227,7 @@ impl Screen for Catalog {
     }
 
     fn place(&self) -> Option<String> {
-        (!self.filter.is_empty()).then(|| self.filter.clone())
+        super::place(&self.filter, None)
     }
 
     fn actions(&self) -> &'static [Action] {

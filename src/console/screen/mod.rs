@@ -35,6 +35,13 @@ pub fn all() -> Vec<Box<dyn Screen>> {
     ]
 }
 
+/// Where a screen stands within itself: its filter, then what is open.
+fn place(filter: &str, open: Option<String>) -> Option<String> {
+    let filter = (!filter.is_empty()).then(|| filter.to_string());
+    let parts: Vec<String> = filter.into_iter().chain(open).collect();
+    (!parts.is_empty()).then(|| parts.join(" ▸ "))
+}
+
 /// A screen.
 pub trait Screen {
     /// Its name in doors and configuration, such as `ingest`.

@@ -110,7 +110,7 @@ impl Walk {
         self.job(Place::Disk(Arc::clone(folder), name.clone()), name);
     }
 
-    /// Every member is a file of its own. Compressed tars are spooled where temporary files go, without a name.
+    /// Every member is a file of its own. Compressed tars are spooled where temporary files go, sealed and without a name.
     fn archive(&mut self, path: &Path) {
         let archive = Arc::new(Archive::open(path, &std::env::temp_dir()));
         self.paths.folders.push(Folder::Archive(Arc::clone(&archive), self.paths.files.len() as u32));

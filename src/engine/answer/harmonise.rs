@@ -9,11 +9,14 @@ use crate::engine::query::{
     ValueChange,
 };
 use crate::engine::{EngineError, Session};
-use crate::harmonise::{self, Attributes, Coverage, Harmonised, Rules, TARGETS};
+use crate::harmonise::{self, Attributes, Coverage, Coverages, Harmonised, Rules, TARGETS};
 use crate::qc::{Settings, protocol};
 
 /// Series read at a time.
 const AT_ONCE: u32 = 2_000;
+
+/// Series that a protocol is learned from, at most: the first that arrived.
+const LEARNED_FROM: usize = 50_000;
 
 /// One series of the catalog with what its harmonised attributes are derived from.
 struct Known {
@@ -58,9 +61,9 @@ fn matching(session: &Session, filter: &Filter) -> Result<Option<HashSet<String>
 }
 
 pub fn coverage(session: &Session, query: &HarmoniseCoverage) -> Result<Vec<Coverage>, EngineError> {
-    let mut known = Vec::new();
-    each(session, &super::catalog::parse(&query.filter)?, |k| known.push(k))?;
-    Ok(harmonise::coverage(known.iter().map(|k| (&k.attributes, &k.harmonised))))
+    let mut all = Coverages::default();
+    each(session, &super::catalog::parse(&query.filter)?, |k| all.add(&k.attributes, &k.harmonised))?;
+    Ok(all.finish())
 }
 
 /// The rules that the configuration names, as they are on disk now.
@@ -152,10 +155,13 @@ pub fn dry_run(session: &Session, query: &HarmoniseDryRun) -> Result<HarmoniseOu
 }
 
 pub fn learn(session: &Session, query: &LearnProtocol) -> Result<LearnedProtocol, EngineError> {
-    let mut known = Vec::new();
-    each(session, &super::catalog::parse(&query.filter)?, |k| known.push(k))?;
-    let facts: Vec<_> = known.iter().map(|k| protocol::facts(&k.attributes, &k.harmonised)).collect();
+    let mut facts = Vec::new();
+    each(session, &super::catalog::parse(&query.filter)?, |k| {
+        if facts.len() < LEARNED_FROM {
+            facts.push(protocol::facts(&k.attributes, &k.harmonised));
+        }
+    })?;
     let protocol = protocol::learn(&query.name, &query.filter, &facts)
         .ok_or_else(|| EngineError::Invalid { why: "no series matches the query".into() })?;
-    Ok(LearnedProtocol { series: known.len() as u64, toml: protocol.to_toml() })
+    Ok(LearnedProtocol { series: facts.len() as u64, toml: protocol.to_toml() })
 }

@@ -132,7 +132,9 @@ fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
         *quarantined.entry((group.reason, group.site)).or_insert(0) += group.count;
     }
     for ((reason, site), n) in quarantined {
-        let text = format!("{n} files of {site} in quarantine: {}", crate::pipeline::explain_reason(&reason));
+        let files = if n == 1 { "file" } else { "files" };
+        let text =
+            format!("{n} {files} of {site} in quarantine: {}", crate::pipeline::explain_reason(&reason));
         alert(Severity::Warning, text, "ingest", format!("status:quarantined reason:{reason} site:{site}"));
     }
     for (check, level, site, n) in reader.finding_groups(50)? {

@@ -73,7 +73,10 @@ pub fn apply_rules(session: &Session) -> Result<HarmoniseOutcome, EngineError> {
             }
         }
         if !changed.is_empty() {
-            shared.catalog.write(|tx| changed.iter().try_for_each(|(uid, h)| tx.put_harmonised(uid, h)))?;
+            // Not flushed one by one: a power cut takes what the next run derives again; the entry in the trail is.
+            shared
+                .catalog
+                .write_derived(|tx| changed.iter().try_for_each(|(uid, h)| tx.put_harmonised(uid, h)))?;
         }
     }
     let outcome = survey.finish();

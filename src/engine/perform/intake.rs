@@ -90,13 +90,14 @@ pub fn outcome(
     while tally.open() > 0 {
         tally.wait(Duration::from_millis(500));
     }
-    engine.drain()?;
+    let drained = engine.drain();
     let counts = tally.counts();
     if let (Some(why), 1..) = (&counts.failure, counts.failed) {
         return Err(EngineError::Storage {
             why: format!("{} files could not be stored: {why}", counts.failed),
         });
     }
+    drained?;
     counted(engine, &counts, jobs_before, started)
 }
 

@@ -111,11 +111,14 @@ pub struct ReaderChange {
     pub p: f64,
 }
 
+/// A change smaller than this share of the largest explains nothing, however sure it is.
+const SHARE_OF_MOST: f64 = 0.25;
+
 /// Takes a change apart into mix and readers; `None` where one side has no reads.
 ///
 /// The cause is the mix where its part is at least twice the rest and the mix did change (χ² at 1 %); else the readers
-/// whose change, adjusted for strata, is significant at 1 % after Holm in the direction of the within part: at least
-/// half of those that can be compared (and two) is a common cause, fewer are named; else the mix where it is the larger part
+/// whose change, adjusted for strata, is significant at 1 % after Holm in the direction of the within part, and no trifle
+/// beside the largest: at least half of those that can be compared (and two) is a common cause, fewer are named; else the mix where it is the larger part
 /// and did change at 5 %.
 pub fn attribute(reads: &[Observed]) -> Option<Attribution> {
     let side = |after: bool| reads.iter().filter(move |r| r.after == after);
@@ -128,9 +131,12 @@ pub fn attribute(reads: &[Observed]) -> Option<Attribution> {
     let mix = mix_part(reads, before.len() as f64, now.len() as f64);
     let within = total - mix;
     let readers = reader_changes(reads);
+    let sure = |r: &&ReaderChange| r.p < 0.01 && r.change.signum() == within.signum();
+    let most = readers.iter().filter(sure).map(|r| r.change.abs()).fold(0.0, f64::max);
     let moved: Vec<usize> = readers
         .iter()
-        .filter(|r| r.p < 0.01 && r.change.signum() == within.signum())
+        .filter(sure)
+        .filter(|r| r.change.abs() >= SHARE_OF_MOST * most)
         .map(|r| r.reader)
         .collect();
     let mix_p = mix_p(reads);

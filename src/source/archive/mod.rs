@@ -2,8 +2,8 @@
 //!
 //! Bytes are hostile here. Every number of a header is checked against what is there, what expands is bounded, and a
 //! member that points elsewhere, hides behind another or is itself an archive is refused by its true reason. A
-//! compressed tar is spooled once into a file without a name, so that its members can be read in any order and a kill
-//! leaves nothing behind.
+//! compressed tar is spooled once into a sealed file without a name, so that its members can be read in any order, a kill
+//! leaves nothing behind, and nothing readable lies outside the delivery meanwhile.
 
 mod spool;
 mod tar;
@@ -80,8 +80,24 @@ impl From<io::Error> for MemberError {
 pub struct Archive {
     path: PathBuf,
     /// The archive itself, or what a compressed one was spooled to.
-    data: Option<File>,
+    data: Option<Data>,
     members: Vec<Member>,
+}
+
+/// Where the bytes of members are.
+#[derive(Debug)]
+enum Data {
+    File(File),
+    Spool(spool::Spool),
+}
+
+impl Data {
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read_at(buffer, at),
+            Self::Spool(spool) => spool.read_at(buffer, at),
+        }
+    }
 }
 
 /// A file in an archive, or why it is none.
@@ -149,9 +165,9 @@ impl Archive {
         let listed = match Kind::of(&self.path) {
             Some(Kind::Zip) => zip::list(&file, length, &mut listing).map(|()| file),
             Some(Kind::TarGz) => {
-                let mut target = spool::nameless(spool)?;
+                let mut target = spool::Spool::new(spool)?;
                 let listed = tar::list_packed(&file, &mut target, &mut listing);
-                self.data = Some(target);
+                self.data = Some(Data::Spool(target));
                 self.members = std::mem::take(&mut listing.members);
                 return listed;
             }
@@ -160,12 +176,12 @@ impl Archive {
         self.members = listing.members;
         match listed {
             Ok(file) => {
-                self.data = Some(file);
+                self.data = Some(Data::File(file));
                 Ok(())
             }
             Err(error) => {
                 // What was listed before the damage can still be read.
-                self.data = File::open(&self.path).ok();
+                self.data = File::open(&self.path).ok().map(Data::File);
                 Err(error)
             }
         }
@@ -200,12 +216,13 @@ impl Archive {
     pub fn reader(&self, index: usize) -> Result<Box<dyn Read + '_>, MemberError> {
         let member = self.members.get(index).ok_or(MemberError::Damaged)?;
         let place = member.place?;
-        let file = self.data.as_ref().ok_or(MemberError::Damaged)?;
+        let data = self.data.as_ref().ok_or(MemberError::Damaged)?;
         Ok(match place {
-            Place::Plain { at } => Box::new(Section { file, at, left: member.bytes }),
+            Place::Plain { at } => Box::new(Section { data, at, left: member.bytes }),
             Place::Zip { header, packed, deflated, .. } => {
+                let Data::File(file) = data else { return Err(MemberError::Damaged) };
                 let at = zip::data_begins(file, header)?;
-                let section = Section { file, at, left: packed };
+                let section = Section { data, at, left: packed };
                 if deflated {
                     Box::new(DeflateDecoder::new(section).take(member.bytes))
                 } else {
@@ -317,10 +334,10 @@ fn plain(name: &str) -> String {
     parts.join("/")
 }
 
-/// Some bytes of a file, read without moving the file's position.
+/// Some bytes of an archive, read without moving a position.
 #[derive(Debug, Clone, Copy)]
 struct Section<'f> {
-    file: &'f File,
+    data: &'f Data,
     at: u64,
     left: u64,
 }
@@ -328,7 +345,7 @@ struct Section<'f> {
 impl Read for Section<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let n = self.file.read_at(&mut buffer[..most], self.at)?;
+        let n = self.data.read_at(&mut buffer[..most], self.at)?;
         self.at += n as u64;
         self.left -= n as u64;
         Ok(n)

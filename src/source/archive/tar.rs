@@ -1,7 +1,7 @@
 //! The list of a tar (POSIX.1-2001 ustar and pax, with GNU's long names), plain or compressed.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 
 use flate2::read::MultiGzDecoder;
@@ -28,7 +28,11 @@ pub(super) fn list(file: &File, length: u64, listing: &mut Listing) -> Result<()
 }
 
 /// Lists a gzip-compressed tar; the members' bytes go to `target`.
-pub(super) fn list_packed(file: &File, target: &mut File, listing: &mut Listing) -> Result<(), MemberError> {
+pub(super) fn list_packed(
+    file: &File,
+    target: &mut impl Write,
+    listing: &mut Listing,
+) -> Result<(), MemberError> {
     let limit = most(file.metadata()?.len());
     let reader =
         Bounded { inner: MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, file)), left: limit };
@@ -67,13 +71,13 @@ impl Input for Plain<'_> {
     }
 }
 
-struct Packed<'f, R> {
+struct Packed<'t, R, W> {
     reader: R,
-    target: &'f mut File,
+    target: &'t mut W,
     at: u64,
 }
 
-impl<R: Read> Input for Packed<'_, R> {
+impl<R: Read, W: Write> Input for Packed<'_, R, W> {
     fn block(&mut self, block: &mut [u8; BLOCK as usize]) -> io::Result<bool> {
         let mut filled = 0;
         while filled < block.len() {

@@ -358,10 +358,7 @@ impl Screen for Agreement {
     }
 
     fn place(&self) -> Option<String> {
-        let row = self.detail().map(|detail| shape::measure_name(&detail.row));
-        let filter = (!self.filter.is_empty()).then(|| self.filter.clone());
-        let parts: Vec<String> = filter.into_iter().chain(row).collect();
-        (!parts.is_empty()).then(|| parts.join(" ▸ "))
+        super::place(&self.filter, self.detail().map(|detail| shape::measure_name(&detail.row)))
     }
 
     fn actions(&self) -> &'static [Action] {

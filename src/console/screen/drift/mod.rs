@@ -244,10 +244,7 @@ impl Screen for Drift {
     }
 
     fn place(&self) -> Option<String> {
-        let chart = self.selected().map(|chart| shape::who(&chart.row).to_string());
-        let filter = (!self.text.is_empty()).then(|| self.text.clone());
-        let parts: Vec<String> = filter.into_iter().chain(chart).collect();
-        (!parts.is_empty()).then(|| parts.join(" ▸ "))
+        super::place(&self.text, self.selected().map(|chart| shape::who(&chart.row).to_string()))
     }
 
     fn actions(&self) -> &'static [Action] {

@@ -412,10 +412,10 @@ impl Screen for Ingest {
     }
 
     fn place(&self) -> Option<String> {
-        let group = self.opened.as_ref().map(|group| format!("{} · {}", group.reason, group.site));
-        let filter = (!self.filter.is_empty()).then(|| self.filter.clone());
-        let parts: Vec<String> = filter.into_iter().chain(group).collect();
-        (!parts.is_empty()).then(|| parts.join(" ▸ "))
+        super::place(
+            &self.filter,
+            self.opened.as_ref().map(|group| format!("{} · {}", group.reason, group.site)),
+        )
     }
 
     fn actions(&self) -> &'static [Action] {

@@ -1,0 +1,307 @@
+//! NIfTI-1 volumes in one file (`.nii`, `.nii.gz`): read whole, written with the same bytes every time.
+//!
+//! Source: Cox et al., *A (sort of) new image data format standard: NIfTI-1*, and the comments of `nifti1.h`.
+//! Voxels are stored first axis fastest. The affine takes (i, j, k, 1) to millimetres, RAS+ (the NIfTI border is
+//! the only place where Gantry speaks RAS). The header is handled here and not by a library because its fields
+//! come from outside (nothing is allocated by a declared size) and because what is written must depend on the
+//! volume alone: no clock, no machine.
+
+// Matrices are read by row and column.
+#![allow(clippy::needless_range_loop)]
+
+mod affine;
+mod read;
+mod write;
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use flate2::{Compression, GzBuilder};
+use thiserror::Error;
+
+use crate::measure::grid::{Grid, GridError, Labels};
+
+use affine::{check_affine, column_length};
+use read::{decode, read_up_to};
+
+/// Bytes of a NIfTI-1 header.
+const HEADER: usize = 348;
+/// Where the voxels begin in a file that we write: header and an empty extension list.
+const VOXELS_AT: usize = 352;
+/// Voxel data larger than this is refused before any of it is read.
+const MAX_BYTES: u64 = 16 << 30;
+
+/// Why a NIfTI file could not be read or written. Holds no path: the caller knows the file.
+#[derive(Debug, Error)]
+pub enum NiftiError {
+    /// Reading or writing failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// Neither byte order gives a NIfTI-1 header.
+    #[error("not a NIfTI-1 file")]
+    NotNifti,
+    /// Header and voxels in two files.
+    #[error("header and voxels in two files (.hdr/.img) are not read; convert to .nii")]
+    Pair,
+    /// A field of the header contradicts itself or is beyond what is read.
+    #[error("bad NIfTI header: {0}")]
+    Header(&'static str),
+    /// A datatype that is not read.
+    #[error("NIfTI datatype {0} is not supported")]
+    Datatype(i16),
+    /// Fewer voxels than declared.
+    #[error("truncated: {found} of {declared} bytes of voxels")]
+    Truncated {
+        /// Bytes that the header promises.
+        declared: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+    /// A volume that cannot be a labelmap.
+    #[error("not a labelmap: {0}")]
+    NotLabels(&'static str),
+    /// A grid that cannot be measured on.
+    #[error(transparent)]
+    Grid(#[from] GridError),
+}
+
+/// Voxel values by stored type, first axis fastest.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Voxels {
+    /// 8 bits, unsigned.
+    U8(Vec<u8>),
+    /// 8 bits, signed.
+    I8(Vec<i8>),
+    /// 16 bits, unsigned.
+    U16(Vec<u16>),
+    /// 16 bits, signed.
+    I16(Vec<i16>),
+    /// 32 bits, unsigned.
+    U32(Vec<u32>),
+    /// 32 bits, signed.
+    I32(Vec<i32>),
+    /// 64 bits, unsigned.
+    U64(Vec<u64>),
+    /// 64 bits, signed.
+    I64(Vec<i64>),
+    /// IEEE single.
+    F32(Vec<f32>),
+    /// IEEE double.
+    F64(Vec<f64>),
+    /// Red, green, blue, 8 bits each.
+    Rgb(Vec<[u8; 3]>),
+}
+
+/// Runs one expression for whichever vector a [`Voxels`] holds.
+macro_rules! each {
+    ($voxels:expr, $v:ident => $body:expr, $rgb:ident => $colour:expr) => {
+        match $voxels {
+            Voxels::U8($v) => $body,
+            Voxels::I8($v) => $body,
+            Voxels::U16($v) => $body,
+            Voxels::I16($v) => $body,
+            Voxels::U32($v) => $body,
+            Voxels::I32($v) => $body,
+            Voxels::U64($v) => $body,
+            Voxels::I64($v) => $body,
+            Voxels::F32($v) => $body,
+            Voxels::F64($v) => $body,
+            Voxels::Rgb($rgb) => $colour,
+        }
+    };
+}
+
+impl Voxels {
+    /// How many voxels there are.
+    pub fn len(&self) -> usize {
+        each!(self, v => v.len(), v => v.len())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// NIfTI datatype code and bits per voxel.
+    fn datatype(&self) -> (i16, i16) {
+        match self {
+            Self::U8(_) => (2, 8),
+            Self::I16(_) => (4, 16),
+            Self::I32(_) => (8, 32),
+            Self::F32(_) => (16, 32),
+            Self::F64(_) => (64, 64),
+            Self::Rgb(_) => (128, 24),
+            Self::I8(_) => (256, 8),
+            Self::U16(_) => (512, 16),
+            Self::U32(_) => (768, 32),
+            Self::I64(_) => (1024, 64),
+            Self::U64(_) => (1280, 64),
+        }
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        each!(self,
+            v => v.chunks(1 << 14).try_for_each(|chunk| {
+                let bytes: Vec<u8> = chunk.iter().flat_map(|x| x.to_le_bytes()).collect();
+                out.write_all(&bytes)
+            }),
+            v => out.write_all(v.as_flattened()))
+    }
+}
+
+/// A volume, or a series of volumes over time, with its place in the patient.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Nifti {
+    /// Voxels along (i, j, k) and volumes.
+    pub shape: [usize; 4],
+    /// Millimetres between voxels along (i, j, k).
+    pub spacing_mm: [f64; 3],
+    /// Seconds between volumes; 0 where unknown.
+    pub step_s: f64,
+    /// (i, j, k, 1) to millimetres RAS+.
+    pub affine: [[f64; 4]; 4],
+    /// Real value = stored value × slope + intercept.
+    pub slope: f64,
+    /// See [`Nifti::slope`].
+    pub intercept: f64,
+    /// The stored values.
+    pub voxels: Voxels,
+}
+
+impl Nifti {
+    /// A volume of these voxels; spacing is the length of the affine's columns, slope 1, intercept 0.
+    ///
+    /// # Errors
+    /// When the number of voxels is not the shape's, an axis does not fit NIfTI-1 (1 to 32767), or the affine is
+    /// singular or not finite.
+    pub fn new(shape: [usize; 4], affine: [[f64; 4]; 4], voxels: Voxels) -> Result<Self, NiftiError> {
+        if shape.iter().any(|&n| n == 0 || n > 32767) {
+            return Err(NiftiError::Header("an axis must have 1 to 32767 voxels"));
+        }
+        if shape.iter().product::<usize>() != voxels.len() {
+            return Err(NiftiError::Header("the number of voxels is not the shape's"));
+        }
+        check_affine(&affine)?;
+        let spacing_mm = std::array::from_fn(|c| column_length(&affine, c));
+        Ok(Self { shape, spacing_mm, step_s: 0.0, affine, slope: 1.0, intercept: 0.0, voxels })
+    }
+
+    /// Reads a file, gzipped or not (told by its first bytes, never by its name).
+    ///
+    /// # Errors
+    /// [`NiftiError`]; a declared size never decides an allocation.
+    pub fn read(path: &Path) -> Result<Self, NiftiError> {
+        Self::read_from(File::open(path)?)
+    }
+
+    /// Reads from a stream; see [`Nifti::read`].
+    ///
+    /// # Errors
+    /// As [`Nifti::read`].
+    pub fn read_from(source: impl Read) -> Result<Self, NiftiError> {
+        let mut source = BufReader::with_capacity(1 << 16, source);
+        let mut magic = [0_u8; 2];
+        let got = read_up_to(&mut source, &mut magic)?;
+        let whole = io::Cursor::new(magic[..got].to_vec()).chain(source);
+        if magic == [0x1f, 0x8b] {
+            decode(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole)))
+        } else {
+            decode(whole)
+        }
+    }
+
+    /// Writes a file whose bytes depend on the volume alone; gzipped where the name ends in `.gz`. Written beside
+    /// its place and renamed, so that nothing half-written is seen.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), NiftiError> {
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(".part");
+        let part = path.with_file_name(name);
+        let written = self.write_part(path, &part).and_then(|()| Ok(fs::rename(&part, path)?));
+        if written.is_err() {
+            let _ = fs::remove_file(&part);
+        }
+        written
+    }
+
+    fn write_part(&self, path: &Path, part: &Path) -> Result<(), NiftiError> {
+        let mut file = BufWriter::with_capacity(1 << 16, File::create(part)?);
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")) {
+            let mut gz =
+                GzBuilder::new().mtime(0).operating_system(255).write(&mut file, Compression::new(6));
+            self.write_to(&mut gz)?;
+            gz.finish()?;
+        } else {
+            self.write_to(&mut file)?;
+        }
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        Ok(())
+    }
+
+    /// Writes the uncompressed file.
+    ///
+    /// # Errors
+    /// When the sink refuses.
+    pub fn write_to(&self, out: &mut impl Write) -> Result<(), NiftiError> {
+        out.write_all(&self.header())?;
+        out.write_all(&[0; VOXELS_AT - HEADER])?;
+        Ok(self.voxels.write(out)?)
+    }
+
+    /// The real value of every voxel (slope and intercept applied); colour as luminance is not offered.
+    ///
+    /// # Errors
+    /// For colour.
+    pub fn values(&self) -> Result<Vec<f64>, NiftiError> {
+        #[allow(clippy::unnecessary_cast)]
+        let stored: Vec<f64> = each!(&self.voxels, v => v.iter().map(|&x| x as f64).collect(),
+            _v => return Err(NiftiError::Header("colour has no scalar values")));
+        if self.slope == 1.0 && self.intercept == 0.0 {
+            return Ok(stored);
+        }
+        Ok(stored.into_iter().map(|x| x * self.slope + self.intercept).collect())
+    }
+
+    /// The volume as a labelmap: one volume, whole numbers from 0 to 2³²−1, in the smallest type that holds them.
+    ///
+    /// # Errors
+    /// [`NiftiError::NotLabels`] for time series, colour, fractions and negative numbers.
+    pub fn into_labels(self) -> Result<(Grid, Labels), NiftiError> {
+        if self.shape[3] != 1 {
+            return Err(NiftiError::NotLabels("more than one volume"));
+        }
+        let [nx, ny, nz, _] = self.shape;
+        let grid = Grid::new([nx, ny, nz], self.spacing_mm)?.with_affine(self.affine);
+        if self.slope == 1.0 && self.intercept == 0.0 {
+            match self.voxels {
+                Voxels::U8(v) => return Ok((grid, Labels::U8(v))),
+                Voxels::U16(v) => return Ok((grid, Labels::U16(v))),
+                Voxels::U32(v) => return Ok((grid, Labels::U32(v))),
+                _ => {}
+            }
+        }
+        let values = self.values().map_err(|_| NiftiError::NotLabels("colour"))?;
+        let mut top = 0.0_f64;
+        for &v in &values {
+            if v < 0.0 {
+                return Err(NiftiError::NotLabels("a negative value"));
+            }
+            if v.fract() != 0.0 || v > f64::from(u32::MAX) {
+                return Err(NiftiError::NotLabels("a value that is no whole number"));
+            }
+            top = top.max(v);
+        }
+        let labels = if top <= 255.0 {
+            Labels::U8(values.into_iter().map(|v| v as u8).collect())
+        } else if top <= 65535.0 {
+            Labels::U16(values.into_iter().map(|v| v as u16).collect())
+        } else {
+            Labels::U32(values.into_iter().map(|v| v as u32).collect())
+        };
+        Ok((grid, labels))
+    }
+}
