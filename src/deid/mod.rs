@@ -187,8 +187,13 @@ impl Deidentifier {
         let sop_class = file.dataset.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
         let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class);
         scrub.trace = Some(Trace { values, ..Trace::default() });
+        let pixels = self.why_pixels(&file.dataset);
         scrub.data_set(file.dataset, &Charset::default());
-        Ok(scrub.trace.map(|trace| trace.rows).unwrap_or_default())
+        let mut rows = scrub.trace.map(|trace| trace.rows).unwrap_or_default();
+        if let Some(row) = rows.iter_mut().find(|r| r.depth == 0 && r.tag == tags::PIXEL_DATA) {
+            row.why = pixels.into();
+        }
+        Ok(rows)
     }
 
     fn attempt(&self, source: &[u8], context: &Context<'_>) -> Result<(Vec<u8>, Facts, Record), Refusal> {
@@ -275,6 +280,16 @@ impl Deidentifier {
                 "its pixels may carry burned-in text and the profile does not have them searched".into(),
             ),
             Pixels::Unchecked => Look::Clear,
+        }
+    }
+
+    /// What becomes of the pixels, in words.
+    fn why_pixels(&self, set: &DataSet<'_>) -> &'static str {
+        match (pixels::need(set), self.profile.search_pixels) {
+            (Need::No, _) => "pixels of this kind carry no burned-in text; kept as they are",
+            (_, true) => "searched for burned-in text, which is masked (search_pixels)",
+            (Need::Must, false) => "may carry burned-in text and is not searched (search_pixels = false): quarantined",
+            (Need::Search, false) => "kept as they are, not searched (search_pixels = false)",
         }
     }
 

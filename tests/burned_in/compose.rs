@@ -12,13 +12,15 @@ pub struct Picture {
 #[derive(Clone)]
 pub struct Strip {
     pub size: u8,
+    /// A mark of a side or direction, which must stay.
+    pub mark: bool,
     pub cover: Picture,
 }
 
 /// The strips of a file that `tests/make/burned_in.py` made.
 pub fn strips(mut bytes: &[u8]) -> Vec<Strip> {
     let mut all = Vec::new();
-    while let [a, b, c, d, size, _font, rest @ ..] = bytes {
+    while let [a, b, c, d, size, mark, rest @ ..] = bytes {
         let (width, height) =
             (usize::from(u16::from_le_bytes([*a, *b])), usize::from(u16::from_le_bytes([*c, *d])));
         let mut pixels = Vec::new();
@@ -27,7 +29,7 @@ pub fn strips(mut bytes: &[u8]) -> Vec<Strip> {
             pixels.resize(pixels.len() + usize::from(bytes[0]), bytes[1]);
             bytes = &bytes[2..];
         }
-        all.push(Strip { size: *size, cover: Picture { width, height, pixels } });
+        all.push(Strip { size: *size, mark: *mark == 1, cover: Picture { width, height, pixels } });
     }
     all
 }
@@ -218,7 +220,7 @@ pub fn lay(picture: &mut Picture, strips: &[Strip], count: usize, random: &mut R
         let mean = under.iter().sum::<f32>() / under.len() as f32;
         let spread = (under.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / under.len() as f32).sqrt();
         // Legible: well above what is under it.
-        let least = 30.0_f32.max(3.0 * spread);
+        let least = 25.0_f32.max(3.0 * spread);
         let most = if random.below(3) == 0 { least + 20.0 } else { 255.0 };
         let ink = if mean + least < 255.0 && (mean < 150.0 || mean - least < 0.0) {
             random.between(mean + least, (mean + most).min(255.0))

@@ -1,63 +1,43 @@
-"""Renders writing as a console burns it in, with the fonts of the machine, for tests/burned_in.rs.
+"""Renders writing as a console burns it in, for tests/burned_in.rs, with fonts that the detector has not learned from.
 
-Usage: burned_in.py OUT. Needs Pillow and the fonts of fonts-dejavu, fonts-urw-base35 and fonts-noto-mono.
-The file is one zlib stream. A strip is: width, height (u16, little-endian), size in pixels, style (u8), runs of coverage as (count, value) bytes.
+Usage: burned_in.py OUT. Needs what text_frames.py needs.
+The file is one zlib stream. A strip is: width, height (u16, little-endian), height of capitals in pixels (u8), 1 for a
+mark of a side or direction, which must stay, else 0 (u8), runs of coverage as (count, value) bytes.
 """
 import random, struct, sys, zlib
-from PIL import Image, ImageDraw, ImageFont
+import numpy as np
+from text_frames import FONTS, cover, words
 
-FONTS = [
-    "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
-    "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf",
-    "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf",
-    "/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf",
-    "/usr/share/fonts/opentype/urw-base35/NimbusSans-Regular.otf",
-    "/usr/share/fonts/opentype/urw-base35/NimbusRoman-Bold.otf",
-    "/usr/share/fonts/opentype/urw-base35/NimbusMonoPS-Bold.otf",
-    "/usr/share/fonts/truetype/noto/NotoSansMono-Regular.ttf",
-]
-NAMES = ["WETHERQUILL^LUCASTA", "Brindlemoor, Aurelio", "Okonkwo Adaeze", "Müller-Lüdtke, Jörg", "TANAKA YUKIKO",
-         "Ramírez Peña", "O'Dalaigh Fionn", "van der Zwaluw"]
-PLACES = ["St. Ansgar Klinikum", "NORTHFIELD GENERAL HOSP", "Dr. Quimby", "Ward 7B / Bed 12", "ICU PORTABLE 80 kV"]
+MARKS = ["L", "R", "A", "P", "H", "F", "S", "I", "PA", "AP", "LAT"]
+PLAIN = ["DejaVuSans", "DejaVuSans-Bold", "LiberationSans-Regular", "FreeSans"]
 
 
-def line(rng):
-    day = f"{rng.randint(1, 28):02}/{rng.randint(1, 12):02}/{rng.randint(1931, 2019)}"
-    return rng.choice([
-        rng.choice(NAMES), rng.choice(NAMES), f"{rng.choice(NAMES)}  {day}", f"DOB: {day}",
-        f"ID: {rng.randint(10**5, 10**8)}", f"MRN {rng.randint(10**4, 10**7)}-{rng.randint(0, 9)}",
-        f"{day} {rng.randint(0, 23):02}:{rng.randint(0, 59):02}:{rng.randint(0, 59):02}", rng.choice(PLACES),
-        f"Acc# {rng.choice('ABCX')}{rng.randint(10**5, 10**6)}", f"F {rng.randint(18, 90)}Y {rng.choice(NAMES)}",
-    ])
+def strip(picture, size, mark):
+    inked = picture > 0
+    ys, xs = np.where(inked.any(1))[0], np.where(inked.any(0))[0]
+    picture = np.pad(picture[ys[0]:ys[-1] + 1, xs[0]:xs[-1] + 1], 1)
+    raw = bytes(v & 0xF0 | v >> 4 for v in picture.tobytes())
+    data = bytearray(struct.pack("<HHBB", picture.shape[1], picture.shape[0], size, mark))
+    at = 0
+    while at < len(raw):
+        end = at
+        while end < len(raw) and raw[end] == raw[at] and end - at < 255:
+            end += 1
+        data += bytes((end - at, raw[at]))
+        at = end
+    return data
 
 
 def main(out):
     rng = random.Random(20)
     data = bytearray()
-    for i in range(240):
-        size = 8 + i % 25
-        path = FONTS[(i // 25 + i) % len(FONTS)]
-        # Height of a capital letter, not of the em, is the size of a glyph.
-        em = size
-        while ImageFont.truetype(path, em).getbbox("H")[3] - ImageFont.truetype(path, em).getbbox("H")[1] < size:
-            em += 1
-        font = ImageFont.truetype(path, em)
-        text = line(rng)
-        box = font.getbbox(text)
-        picture = Image.new("L", (box[2] - box[0] + 2, box[3] - box[1] + 2))
-        draw = ImageDraw.Draw(picture)
-        crisp = i % 3 == 0
-        draw.fontmode = "1" if crisp else "L"
-        draw.text((1 - box[0], 1 - box[1]), text, font=font, fill=255)
-        data += struct.pack("<HHBB", *picture.size, size, FONTS.index(path))
-        raw = bytes(v & 0xF0 | v >> 4 for v in picture.tobytes())
-        at = 0
-        while at < len(raw):
-            end = at
-            while end < len(raw) and raw[end] == raw[at] and end - at < 255:
-                end += 1
-            data += bytes((end - at, raw[at]))
-            at = end
+    for i in range(320):
+        size, fonts = 8 + i % 25, FONTS["judge"]
+        data += strip(cover(fonts[(i // 25 + i) % len(fonts)], words(rng), size, rng), size, 0)
+    for i, text in enumerate(MARKS * 4):
+        size, name = rng.randint(10, 32), PLAIN[i // len(MARKS)]
+        path = next(f for f in FONTS["judge"] if f.endswith(f"/{name}.ttf"))
+        data += strip(cover(path, text, size, rng), size, 1)
     open(out, "wb").write(zlib.compress(bytes(data), 9))
 
 

@@ -2,11 +2,13 @@
 
 use crate::dicom::DataSet;
 use crate::dicom::codec::Frame;
-use crate::model::Tag;
+use crate::model::{Tag, tags};
 use crate::model::pixels::{Photometric, PixelLayout, Samples};
 
 /// Weights of red, green and blue: no two of them are alike, so that one colour on another shows.
 const WEIGHTS: [f32; 3] = [3.0 / 9.0, 4.0 / 9.0, 2.0 / 9.0];
+/// A window narrower by this than what a frame's values span is looked through, too.
+const NARROW: f32 = 1.4;
 /// Bins of the histogram that limits of greys are taken from.
 const BINS: usize = 4096;
 
@@ -46,6 +48,42 @@ impl Palette {
         let at = (index as i64 - i64::from(self.first)).max(0) as usize;
         self.greys.get(at.min(self.greys.len().saturating_sub(1))).copied().unwrap_or(0)
     }
+}
+
+/// Stored values that the header's window shows black and white (PS3.3 C.11.2).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Window {
+    black: f32,
+    white: f32,
+}
+
+impl Window {
+    /// The first window of a data set, where it has one.
+    pub fn of(set: &DataSet<'_>) -> Option<Self> {
+        let (centre, width) = (set.number(tags::WINDOW_CENTER)?, set.number(tags::WINDOW_WIDTH)?);
+        let slope = set.number(tags::RESCALE_SLOPE).filter(|s| *s != 0.0).unwrap_or(1.0);
+        let intercept = set.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
+        let stored = |shown: f64| ((shown - intercept) / slope) as f32;
+        let (a, b) = (stored(centre - width / 2.0), stored(centre + width / 2.0));
+        let window = Self { black: a.min(b), white: a.max(b) };
+        (window.black.is_finite() && window.white.is_finite() && window.black < window.white).then_some(window)
+    }
+}
+
+/// The picture of a frame of one sample a pixel as a window shows it, where that is more than its whole range shows.
+pub fn windowed(frame: &Frame, layout: &PixelLayout, window: Window) -> Option<Vec<u8>> {
+    if layout.samples_per_pixel != 1 || layout.photometric == Photometric::Palette {
+        return None;
+    }
+    let mut values = Vec::with_capacity(frame.samples.len());
+    frame.samples.each(|v| values.push(if v.is_finite() { v as f32 } else { 0.0 }));
+    let [_, from, to, _] = limits(&values);
+    let range = window.white - window.black;
+    if NARROW * range >= to - from {
+        return None;
+    }
+    let grey = |v: f32| ((v - window.black) / range * 255.0).clamp(0.0, 255.0) as u8;
+    Some(values.into_iter().map(grey).collect())
 }
 
 /// The picture of a frame, `layout.columns` pixels a row.

@@ -1,17 +1,20 @@
 //! What becomes of an instance's pixels: left alone, masked, or kept back for a person.
 
 use super::detect::{Area, Detector};
-use super::grey::{Palette, picture};
+use super::grey::{Palette, Window, picture, windowed};
 use super::mask::{self, Masked, Origin};
 use super::{Need, need, says_burned_in};
 use crate::deid::record::Mask;
-use crate::dicom::codec::{FrameReader, PixelError};
+use crate::dicom::codec::{Frame, FrameReader, PixelError};
 use crate::dicom::{DataSet, Element};
-use crate::model::pixels::SampleKind;
+use crate::model::pixels::{PixelLayout, SampleKind};
 use crate::model::{Tag, tags};
+use rayon::prelude::*;
 
 /// Writing in one of so many frames stands in all of them.
 const EVERYWHERE: usize = 5;
+/// Frames that one thread searches after each other.
+const STRETCH: usize = 8;
 const REGIONS: Tag = Tag::new(0x0018, 0x6011);
 /// Sides of a region of an ultrasound picture: smallest column and row, largest column and row.
 const SIDES: [Tag; 4] =
@@ -76,11 +79,7 @@ fn search<'a>(set: &DataSet<'a>, syntax: &str, cleared: Option<&[u8]>) -> Result
     }
     // Searched in true colours, whatever the samples are masked in.
     let shown = origin.shown(set)?;
-    let (per_frame, doubtful) = writing(&shown.open()?, Palette::of(set).as_ref())?;
-    if doubtful {
-        return Ok(Look::Doubt("something in its pixels may be text and may be none".into()));
-    }
-    let areas = everywhere(per_frame);
+    let areas = everywhere(writing(&shown.open()?, Palette::of(set).as_ref(), Window::of(set))?);
     if areas.iter().all(Vec::is_empty) {
         return Ok(if says_burned_in(set) {
             Look::Doubt("its header says that text is burned in, and none was found".into())
@@ -108,20 +107,47 @@ fn search<'a>(set: &DataSet<'a>, syntax: &str, cleared: Option<&[u8]>) -> Result
     Ok(Look::Text(Box::new(Seen { masked, masks, origin, areas })))
 }
 
-/// The writing of every frame, and whether something is in doubt.
+/// The writing of every frame.
 fn writing(
     reader: &FrameReader<'_>,
     palette: Option<&Palette>,
-) -> Result<(Vec<Vec<Area>>, bool), PixelError> {
-    let (mut detector, mut doubtful) = (Detector::default(), false);
-    let mut all = Vec::new();
-    for index in 0..reader.declared() {
-        let frame = reader.decode_frame(index)?;
-        let found = detector.find(&picture(&frame, reader.layout(), palette), frame.columns as usize);
-        doubtful |= found.doubtful;
-        all.push(found.boxes);
+    window: Option<Window>,
+) -> Result<Vec<Vec<Area>>, PixelError> {
+    let frames: Vec<u32> = (0..reader.declared()).collect();
+    // Frames beside each other are often the same: a stretch of them is searched by one thread.
+    let stretches = frames.par_chunks(STRETCH).map_init(Detector::default, |detector, stretch| {
+        let mut found: Vec<Vec<Area>> = Vec::with_capacity(stretch.len());
+        let mut before: Option<Frame> = None;
+        for &index in stretch {
+            let frame = reader.decode_frame(index)?;
+            let same = before.as_ref().is_some_and(|b| b.samples == frame.samples);
+            let areas = match found.last() {
+                Some(last) if same => last.clone(),
+                _ => search_frame(detector, &frame, reader.layout(), palette, window),
+            };
+            found.push(areas);
+            before = Some(frame);
+        }
+        Ok(found)
+    });
+    Ok(stretches.collect::<Result<Vec<_>, PixelError>>()?.concat())
+}
+
+/// The writing of a frame, in all of its range and as its window shows it.
+fn search_frame(
+    detector: &mut Detector,
+    frame: &Frame,
+    layout: &PixelLayout,
+    palette: Option<&Palette>,
+    window: Option<Window>,
+) -> Vec<Area> {
+    let columns = frame.columns as usize;
+    let mut areas = detector.find(&picture(frame, layout, palette), columns);
+    if let Some(shown) = window.and_then(|w| windowed(frame, layout, w)) {
+        let more = detector.find(&shown, columns);
+        areas.extend(more.into_iter().filter(|a| !areas.iter().any(|b| contains(b, a))).collect::<Vec<_>>());
     }
-    Ok((all, doubtful))
+    areas
 }
 
 /// What stands in many frames is masked in all: writing of a screen stays where it is, and a frame in which anatomy
@@ -134,7 +160,12 @@ fn everywhere(mut per_frame: Vec<Vec<Area>>) -> Vec<Vec<Area>> {
     let mut seen: Vec<(Area, usize)> = Vec::new();
     for area in per_frame.iter().flatten() {
         match seen.iter_mut().find(|(a, _)| alike(a, area)) {
-            Some((_, count)) => *count += 1,
+            Some((kept, count)) => {
+                *count += 1;
+                if kept.width * kept.height < area.width * area.height {
+                    *kept = *area;
+                }
+            }
             None => seen.push((*area, 1)),
         }
     }

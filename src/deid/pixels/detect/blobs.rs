@@ -68,6 +68,9 @@ impl Blob {
     }
 }
 
+/// Pixels of a component at least: fewer are noise, or points that lie within the margin of a letter.
+const LEAST: u32 = 3;
+
 /// A stretch of a row above the threshold.
 #[derive(Debug, Clone, Copy)]
 struct Run {
@@ -154,8 +157,8 @@ impl Blobs {
 
     fn collect(&self, out: &mut Vec<Blob>) {
         out.clear();
-        let roots = self.parents.iter().enumerate().filter(|(i, p)| *i as u32 == **p);
-        out.extend(roots.map(|(i, _)| self.parts[i]));
+        let parts = self.parts.iter().zip(0..).zip(&self.parents);
+        out.extend(parts.filter(|((b, i), p)| i == *p && b.area >= LEAST).map(|((b, _), _)| *b));
     }
 }
 
@@ -174,6 +177,12 @@ fn next_above(row: &[u8], from: usize, threshold: u8) -> Option<usize> {
 fn blob_of(y: usize, start: usize, contrast: &[u8], values: &[u8], dark: bool) -> Blob {
     let flip = if dark { u8::MAX } else { 0 };
     let length = contrast.len() as u32;
+    let (mut ink, mut peak, mut sum) = (0, 0, 0);
+    for (&c, &v) in contrast.iter().zip(values) {
+        ink = ink.max(v ^ flip);
+        peak = peak.max(c);
+        sum += u32::from(c);
+    }
     Blob {
         left: start as u32,
         top: y as u32,
@@ -182,8 +191,8 @@ fn blob_of(y: usize, start: usize, contrast: &[u8], values: &[u8], dark: bool) -
         area: length,
         across: 1,
         down: length,
-        ink: values.iter().fold(0, |m, &v| m.max(v ^ flip)),
-        contrast: contrast.iter().map(|&c| u32::from(c)).sum(),
-        peak: contrast.iter().fold(0, |m, &c| m.max(c)),
+        ink,
+        contrast: sum,
+        peak,
     }
 }

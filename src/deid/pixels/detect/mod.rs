@@ -2,22 +2,37 @@
 //! that tells writing from texture. Deterministic, without a model to fetch.
 
 pub mod blobs;
+mod cover;
 pub mod hat;
+pub mod line;
 pub mod lines;
+mod marks;
 mod score;
 
 use blobs::{Blob, Blobs};
 use hat::Hat;
-use lines::Line;
+use line::{Ground, Line};
 
 /// Contrasts, of 255, above which strokes are looked for.
-const LEVELS: [u8; 4] = [18, 34, 64, 112];
+const LEVELS: [u8; 6] = [9, 15, 25, 42, 70, 115];
+/// One pixel in so many may be above a contrast; more is noise.
+const CROWDED: usize = 7;
 /// Log odds from which a line is writing.
-const SURE: f32 = 1.9;
+const SURE: f32 = 0.7;
 /// Log odds from which a line is writing beside other writing that looks the same.
 const BESIDE: f32 = -2.5;
-/// Glyphs of the picture at half its size that are too large for the whole one, in its pixels.
-const LARGE: f32 = 17.0;
+/// Log odds from which a line is writing where other writing ends or begins.
+const GOES_ON: f32 = -3.5;
+/// Glyphs of a smaller picture that count, in its pixels: smaller ones are seen in the larger picture.
+const LARGE: f32 = 6.0;
+/// Shorter side of the smallest picture that is looked at beside the whole one.
+const SMALLEST: usize = 96;
+/// Pixels of a band that is searched at once, about.
+const BAND: usize = 6 << 20;
+/// Rows that two bands share.
+const OVERLAP: usize = 128;
+/// Pixels of the picture that one of the smallest is, at most.
+const LARGEST_SCALE: usize = 8;
 
 /// A box of writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,23 +47,13 @@ pub struct Area {
     pub height: u32,
 }
 
-/// What was found in a picture.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
-    /// Writing.
-    pub boxes: Vec<Area>,
-    /// Something may be writing and may be none.
-    pub doubtful: bool,
-}
-
 /// Finds writing, picture after picture with the same buffers.
 #[derive(Debug, Default)]
 pub struct Detector {
     hat: Hat,
     blobs: Blobs,
-    contrast: Vec<u8>,
-    found: Vec<Blob>,
-    turned: Vec<Blob>,
+    /// Contrast of what is brighter than its ground, and of what is darker.
+    contrast: [Vec<u8>; 2],
 }
 
 /// A line and how it was found.
@@ -62,60 +67,218 @@ pub struct Candidate {
     pub turned: bool,
     /// Darker than what is around it.
     pub dark: bool,
-    /// Boxes around its glyphs and what belongs to them, as they stand in the picture: left, top, right, bottom.
-    pub boxes: Vec<[u32; 4]>,
+    /// Which of the contrasts.
+    pub level: usize,
+    /// It is a mark that stays.
+    pub mark: bool,
+}
+
+/// The components of a contrast, in the two orders of a picture and of a turned one.
+#[derive(Debug, Default)]
+struct Layer {
+    upright: [Vec<Blob>; 2],
+    turned: [Vec<Blob>; 2],
+}
+
+impl Layer {
+    /// By left edge, by upper edge.
+    fn orders(&self, turned: bool) -> [&[Blob]; 2] {
+        let [a, b] = if turned { &self.turned } else { &self.upright };
+        [a, b]
+    }
+
+    /// `by_top` are components in the order of their upper edges.
+    fn of(by_top: Vec<Blob>, width: usize) -> Self {
+        let mut starts = vec![0u32; width + 1];
+        by_top.iter().for_each(|b| starts[b.left as usize + 1] += 1);
+        for i in 0..width {
+            starts[i + 1] += starts[i];
+        }
+        let mut by_left = by_top.clone();
+        for blob in &by_top {
+            let at = &mut starts[blob.left as usize];
+            by_left[*at as usize] = *blob;
+            *at += 1;
+        }
+        let turn = |blobs: &[Blob]| blobs.iter().map(Blob::turned).collect();
+        Self { turned: [turn(&by_top), turn(&by_left)], upright: [by_left, by_top] }
+    }
+}
+
+/// What was seen at one scale.
+#[derive(Debug, Default)]
+pub struct Sight {
+    /// Lines that may be writing.
+    pub candidates: Vec<Candidate>,
+    layers: Vec<(bool, usize, Layer)>,
+}
+
+impl Sight {
+    /// Boxes around a candidate and what belongs to it, as they stand in the picture: left, top, right, bottom.
+    pub fn boxes(&self, candidate: &Candidate) -> Vec<[u32; 4]> {
+        let layer = self.layers.iter().find(|l| l.0 == candidate.dark && l.1 == candidate.level);
+        let Some((_, _, layer)) = layer else { return Vec::new() };
+        let [_, by_top] = layer.orders(candidate.turned);
+        candidate.line.boxes(by_top).into_iter().map(|b| upright(b, candidate.turned)).collect()
+    }
 }
 
 impl Detector {
-    /// Every line that may be writing.
-    pub fn candidates(&mut self, picture: &[u8], width: usize, least: f32) -> Vec<Candidate> {
-        let mut all = Vec::new();
+    /// Every line that may be writing in a picture of 8-bit greys, `width` pixels a row.
+    pub fn sight(&mut self, picture: &[u8], width: usize) -> Sight {
+        let mut sight = Sight::default();
         if width < 8 || picture.len() < 8 * width {
-            return all;
+            return sight;
         }
         for dark in [false, true] {
-            self.hat.of(picture, width, dark, &mut self.contrast);
-            for level in LEVELS {
-                self.blobs.find(&self.contrast, picture, width, level, dark, &mut self.found);
-                self.turned.clear();
-                self.turned.extend(self.found.iter().map(Blob::turned));
-                for (blobs, turned) in [(&self.found, false), (&self.turned, true)] {
-                    for line in lines::lines(blobs) {
-                        let score = score::score(&line.features);
-                        if score >= least {
-                            let boxes = line.boxes(blobs).into_iter().map(|b| upright(b, turned)).collect();
-                            all.push(Candidate { line, score, turned, dark, boxes });
-                        }
-                    }
+            self.hat.of(picture, width, dark, &mut self.contrast[usize::from(dark)]);
+        }
+        for dark in [false, true] {
+            let [bright, darker] = &self.contrast;
+            let (own, other) = if dark { (darker, bright) } else { (bright, darker) };
+            let mut above = [0usize; 256];
+            // A row in four tells well enough how crowded a contrast is.
+            let rows = own.chunks_exact(width).step_by(4);
+            rows.for_each(|row| row.iter().for_each(|&v| above[usize::from(v)] += 1));
+            for (level, threshold) in LEVELS.into_iter().enumerate() {
+                let inked: usize = above[usize::from(threshold) + 1..].iter().sum();
+                if 4 * inked > own.len() / CROWDED {
+                    continue;
                 }
+                let mut by_top = Vec::new();
+                self.blobs.find(own, picture, width, threshold, dark, &mut by_top);
+                let layer = Layer::of(by_top, width);
+                for turned in [false, true] {
+                    let ground = Ground { own, other, width, turned };
+                    let [by_left, by_top] = layer.orders(turned);
+                    let found = lines::chains(by_left, own.len()).into_iter();
+                    let lines = found.filter_map(|glyphs| Line::of(glyphs, by_top, &ground));
+                    sight.candidates.extend(lines.map(|line| {
+                        let mark = marks::is_mark(&line.glyphs, &ground);
+                        Candidate { line, score: 0.0, turned, dark, level, mark }
+                    }));
+                }
+                sight.layers.push((dark, level, layer));
             }
+        }
+        support(&mut sight.candidates);
+        for c in &mut sight.candidates {
+            c.score = score::score(&c.line.features);
+        }
+        sight
+    }
+
+    /// The same of the picture and of smaller ones: each with how many pixels of the picture one of its is.
+    pub fn sights(&mut self, picture: &[u8], width: usize) -> Vec<(u32, Sight)> {
+        let mut all = vec![(1, self.sight(picture, width))];
+        let height = picture.len() / width.max(1);
+        let (mut scale, mut smaller): (usize, Option<Vec<u8>>) = (1, None);
+        while scale < LARGEST_SCALE && width.min(height) / (2 * scale) >= SMALLEST {
+            let halved = halved(smaller.as_deref().unwrap_or(picture), width / scale);
+            scale *= 2;
+            let mut sight = self.sight(&halved, width / scale);
+            sight.candidates.retain(|c| c.line.height >= LARGE);
+            all.push((scale as u32, sight));
+            smaller = Some(halved);
         }
         all
     }
 
-    /// Finds writing in a picture of 8-bit greys, `width` pixels a row.
-    pub fn find(&mut self, picture: &[u8], width: usize) -> Found {
+    /// Finds writing in a picture of 8-bit greys, `width` pixels a row. Large pictures are searched band by band, so
+    /// that memory stays bounded.
+    pub fn find(&mut self, picture: &[u8], width: usize) -> Vec<Area> {
         let height = picture.len() / width.max(1);
-        let mut all = self.candidates(picture, width, BESIDE);
-        let small = halved(picture, width);
-        let mut large = self.candidates(&small, width / 2, SURE);
-        large.retain(|c| c.line.height >= LARGE);
-        for candidate in &mut large {
-            candidate.line.height *= 2.0;
-            candidate.boxes.iter_mut().flatten().for_each(|v| *v *= 2);
+        let rows = (BAND / width.max(1)).max(4 * OVERLAP);
+        let mut boxes = Vec::new();
+        let mut first = 0;
+        while first < height {
+            let last = if height - first <= rows + OVERLAP { height } else { first + rows };
+            let mut found = Vec::new();
+            for (scale, sight) in self.sights(&picture[first * width..last * width], width) {
+                take(&sight, scale, &mut found);
+            }
+            let down = first as u32;
+            boxes.extend(found.into_iter().map(|b| [b[0], b[1] + down, b[2], b[3] + down]));
+            first = if last == height { height } else { last - OVERLAP };
         }
-        all.append(&mut large);
-        let sure: Vec<bool> = all.iter().map(|c| c.score >= SURE).collect();
-        let alike = |c: &Candidate| all.iter().zip(&sure).any(|(s, sure)| *sure && looks_like(c, s));
-        let taken = all.iter().zip(&sure).filter(|(c, sure)| **sure || alike(c));
-        let mut boxes: Vec<[u32; 4]> = taken.flat_map(|(c, _)| c.boxes.iter().copied()).collect();
-        merge(&mut boxes);
-        let inside = |b: [u32; 4]| {
-            let (x, y) = (b[0].min(width as u32), b[1].min(height as u32));
-            Area { x, y, width: b[2].min(width as u32) - x, height: b[3].min(height as u32) - y }
-        };
-        Found { boxes: boxes.into_iter().map(inside).collect(), doubtful: false }
+        cover::cover(&mut boxes, width, height);
+        let area = |b: [u32; 4]| Area { x: b[0], y: b[1], width: b[2] - b[0], height: b[3] - b[1] };
+        boxes.into_iter().map(area).collect()
     }
+}
+
+/// The boxes of the lines that are writing, in pixels of the whole picture.
+fn take(sight: &Sight, scale: u32, boxes: &mut Vec<[u32; 4]>) {
+    let marks: Vec<&Candidate> = sight.candidates.iter().filter(|c| c.mark).collect();
+    let is_mark = |c: &Candidate| marks.iter().any(|m| m.turned == c.turned && within(&c.line, &m.line));
+    let mut open: Vec<&Candidate> =
+        sight.candidates.iter().filter(|c| c.score >= GOES_ON && !is_mark(c)).collect();
+    let mut taken: Vec<&Candidate> = Vec::new();
+    // First what is sure, then what is like it or goes on from it, as far as that leads.
+    let mut fresh: Vec<&Candidate> = open.extract_if(.., |c| c.score >= SURE).collect();
+    let sure = fresh.clone();
+    fresh.extend(open.extract_if(.., |c| c.score >= BESIDE && sure.iter().any(|s| looks_like(c, s))));
+    while !fresh.is_empty() {
+        let next = open.extract_if(.., |c| fresh.iter().any(|f| goes_on(c, f))).collect();
+        taken.append(&mut fresh);
+        fresh = next;
+    }
+    for candidate in taken {
+        boxes.extend(sight.boxes(candidate).into_iter().map(|b| b.map(|v| v * scale)));
+    }
+}
+
+/// Whether a doubtful line goes on where another ends: on the ground that changes there letters may look otherwise.
+fn goes_on(c: &Candidate, other: &Candidate) -> bool {
+    let (a, b) = (c.line.bounds, other.line.bounds);
+    let height = c.line.height.max(other.line.height);
+    let middle = |r: [u32; 4]| (r[1] + r[3]) as f32 / 2.0;
+    let gap = (a[0] as f32 - b[2] as f32).max(b[0] as f32 - a[2] as f32);
+    c.turned == other.turned
+        && height <= 1.5 * c.line.height.min(other.line.height)
+        && gap <= 2.5 * height
+        && (middle(a) - middle(b)).abs() <= 0.5 * height
+}
+
+/// Writing is found at several contrasts, at the same place; texture falls apart.
+fn support(candidates: &mut [Candidate]) {
+    let mut order: Vec<usize> = (0..candidates.len()).collect();
+    order.sort_unstable_by_key(|&i| {
+        let c = &candidates[i];
+        (c.dark, c.turned, c.line.bounds[1])
+    });
+    let mut seen: Vec<u16> = candidates.iter().map(|c| 1 << c.level).collect();
+    for (at, &i) in order.iter().enumerate() {
+        let a = &candidates[i];
+        for &j in &order[at + 1..] {
+            let b = &candidates[j];
+            if (b.dark, b.turned) != (a.dark, a.turned) || b.line.bounds[1] >= a.line.bounds[3] {
+                break;
+            }
+            if a.level != b.level && same_place(&a.line, &b.line) {
+                seen[i] |= 1 << b.level;
+                seen[j] |= 1 << a.level;
+            }
+        }
+    }
+    for (c, seen) in candidates.iter_mut().zip(seen) {
+        c.line.supported(seen.count_ones() as f32, (seen >> c.level).count_ones() as f32);
+    }
+}
+
+/// Two lines whose bounds share more than half of both.
+fn same_place(a: &Line, b: &Line) -> bool {
+    let (a, b) = (a.bounds, b.bounds);
+    let width = a[2].min(b[2]).saturating_sub(a[0].max(b[0]));
+    let height = a[3].min(b[3]).saturating_sub(a[1].max(b[1]));
+    let area = |r: [u32; 4]| (r[2] - r[0]) * (r[3] - r[1]);
+    2 * width * height > area(a).max(area(b))
+}
+
+/// Whether a line reaches nowhere beyond a mark.
+fn within(line: &Line, mark: &Line) -> bool {
+    let (a, b, slack) = (line.bounds, mark.bounds, (0.4 * mark.height) as u32);
+    a[0] + slack >= b[0] && a[1] + slack >= b[1] && a[2] <= b[2] + slack && a[3] <= b[3] + slack
 }
 
 /// A box of a turned picture as it stands in the picture.
@@ -144,32 +307,4 @@ fn halved(picture: &[u8], width: usize) -> Vec<u8> {
         }
     }
     out
-}
-
-/// Joins boxes that mostly cover each other, until none does.
-fn merge(boxes: &mut Vec<[u32; 4]>) {
-    boxes.sort_unstable();
-    boxes.dedup();
-    let area = |b: &[u32; 4]| u64::from(b[2] - b[0]) * u64::from(b[3] - b[1]);
-    let mut i = 0;
-    while i < boxes.len() {
-        let joined = (i + 1..boxes.len()).find_map(|j| {
-            let (a, b) = (boxes[i], boxes[j]);
-            let both = [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])];
-            (10 * area(&both) <= 11 * (area(&a) + area(&b)) && touch(&a, &b)).then_some((j, both))
-        });
-        match joined {
-            Some((j, both)) => {
-                boxes[i] = both;
-                boxes.swap_remove(j);
-                i = 0;
-            }
-            None => i += 1,
-        }
-    }
-    boxes.sort_unstable_by_key(|b| (b[1], b[0]));
-}
-
-fn touch(a: &[u32; 4], b: &[u32; 4]) -> bool {
-    a[0] <= b[2] && b[0] <= a[2] && a[1] <= b[3] && b[1] <= a[3]
 }

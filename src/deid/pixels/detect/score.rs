@@ -3,49 +3,68 @@
 
 use std::sync::OnceLock;
 
-use super::lines::FEATURES;
+use super::line::FEATURES;
 
-/// A tree of three levels: seven questions, eight answers.
-struct Tree {
-    questions: [(usize, f32); 7],
-    answers: [f32; 8],
+/// A question, or an answer where there is nothing to ask.
+struct Node {
+    feature: Option<usize>,
+    /// Threshold of the question, or the answer.
+    value: f32,
+    /// Where it goes on if the feature is above the threshold; else with the next node.
+    above: usize,
 }
 
+/// Trees, each node before its two branches.
 struct Forest {
     base: f32,
-    trees: Vec<Tree>,
+    trees: Vec<Vec<Node>>,
 }
 
 /// The logarithm of the odds that a line with these features is writing.
 pub fn score(features: &[f32; FEATURES]) -> f32 {
     static FOREST: OnceLock<Forest> = OnceLock::new();
     let forest = FOREST.get_or_init(|| read(include_str!("forest.txt")));
-    forest.base + forest.trees.iter().map(|tree| tree.answer(features)).sum::<f32>()
+    forest.base + forest.trees.iter().map(|tree| answer(tree, features)).sum::<f32>()
 }
 
-impl Tree {
-    fn answer(&self, features: &[f32; FEATURES]) -> f32 {
-        let mut at = 1;
-        while at < 8 {
-            let (feature, threshold) = self.questions[at - 1];
-            at = 2 * at + usize::from(features[feature] > threshold);
+fn answer(tree: &[Node], features: &[f32; FEATURES]) -> f32 {
+    let mut at = 0;
+    while let Some(node) = tree.get(at) {
+        match node.feature {
+            Some(feature) => at = if features[feature] > node.value { node.above } else { at + 1 },
+            None => return node.value,
         }
-        self.answers[at - 8]
     }
+    0.0
 }
 
-/// A first line with the base, then a tree a line: `feature:threshold` seven times, eight answers.
+/// A first line with the base, then a tree a line: `feature:threshold` before what is asked next if not above and what
+/// is asked next if above; an answer is a bare number.
 fn read(text: &str) -> Forest {
     let mut lines = text.lines();
-    let number = |word: &str| word.parse::<f32>().unwrap_or(0.0);
     let base = lines.next().map_or(0.0, number);
-    let tree = |line: &str| {
-        let mut words = line.split(' ');
-        let questions = std::array::from_fn(|_| {
-            let (feature, threshold) = words.next().and_then(|w| w.split_once(':')).unwrap_or(("0", "0"));
-            (feature.parse::<usize>().unwrap_or(0).min(FEATURES - 1), number(threshold))
-        });
-        Tree { questions, answers: std::array::from_fn(|_| words.next().map_or(0.0, number)) }
+    let trees = lines.map(|line| {
+        let mut tree = Vec::new();
+        branch(&mut line.split(' '), &mut tree);
+        tree
+    });
+    Forest { base, trees: trees.collect() }
+}
+
+fn number(word: &str) -> f32 {
+    word.parse().unwrap_or(0.0)
+}
+
+/// Reads a node and what is below it.
+fn branch<'a>(words: &mut impl Iterator<Item = &'a str>, tree: &mut Vec<Node>) {
+    let Some(word) = words.next() else { return };
+    let Some((feature, threshold)) = word.split_once(':') else {
+        return tree.push(Node { feature: None, value: number(word), above: 0 });
     };
-    Forest { base, trees: lines.map(tree).collect() }
+    let feature = feature.parse::<usize>().unwrap_or(0).min(FEATURES - 1);
+    let at = tree.len();
+    tree.push(Node { feature: Some(feature), value: number(threshold), above: 0 });
+    branch(words, tree);
+    tree[at].above = tree.len();
+    branch(words, tree);
 }
