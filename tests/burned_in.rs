@@ -311,8 +311,8 @@ fn what_stands_in_many_frames_is_masked_in_all() {
         frames.extend_from_slice(&picture.pixels);
     }
     let whole = Picture { width, height, pixels: frames };
-    let set = dicom::read(&instance(&whole, Look::Ultrasound, 0), ReadOptions::default());
-    let mut set = set.unwrap().dataset.into_owned();
+    let file = instance(&whole, Look::Ultrasound, 0);
+    let mut set = dicom::read(&file, ReadOptions::default()).unwrap().dataset.into_owned();
     set.put(Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, "12"));
     let masks = masks(&dicom::write(&set, Syntax::EXPLICIT_LE));
     for frame in 1..=12 {
@@ -335,8 +335,8 @@ fn writing_is_found_as_the_window_shows_it() {
         if row < 20 { (row * 200) as u16 } else { 200 + u16::from(v) / 2 }
     });
     let pixels: Vec<u8> = words.flat_map(u16::to_le_bytes).collect();
-    let set = dicom::read(&instance(&picture, Look::Capture, 0), ReadOptions::default());
-    let mut set = set.unwrap().dataset.into_owned();
+    let file = instance(&picture, Look::Capture, 0);
+    let mut set = dicom::read(&file, ReadOptions::default()).unwrap().dataset.into_owned();
     for (tag, value) in [(tags::BITS_ALLOCATED, 16), (tags::BITS_STORED, 12), (tags::HIGH_BIT, 11)] {
         set.put(number(tag, value));
     }

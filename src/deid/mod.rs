@@ -288,7 +288,9 @@ impl Deidentifier {
         match (pixels::need(set), self.profile.search_pixels) {
             (Need::No, _) => "pixels of this kind carry no burned-in text; kept as they are",
             (_, true) => "searched for burned-in text, which is masked (search_pixels)",
-            (Need::Must, false) => "may carry burned-in text and is not searched (search_pixels = false): quarantined",
+            (Need::Must, false) => {
+                "may carry burned-in text and is not searched (search_pixels = false): quarantined"
+            }
             (Need::Search, false) => "kept as they are, not searched (search_pixels = false)",
         }
     }

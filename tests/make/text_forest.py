@@ -60,7 +60,7 @@ def main(dicom, work, out=HERE + "/../../src/deid/pixels/detect/forest.txt"):
     open(leave, "w").write("\n".join(with_text()))
     make = [sys.executable, HERE + "/text_frames.py"]
     for name, arguments in {
-        "made1": ["made", "10000", "1500", "learn"], "made2": ["made", "20000", "1500", "learn"],
+        "made1": ["made", "10000", "2500", "learn"], "made2": ["made", "20000", "2500", "learn"],
         "plain": ["plain", "30000", "1200"], "real": ["real", dicom],
     }.items():
         path = f"{work}/{name}.frames"
@@ -71,7 +71,7 @@ def main(dicom, work, out=HERE + "/../../src/deid/pixels/detect/forest.txt"):
     for name in ["made1", "made2", "plain", "real"]:
         frame, y, x = rows(tool, f"{work}/{name}.frames", f"{work}/{name}.rows")
         fold = np.full(len(y), -1)
-        weight = np.where(y > 0, 1.0, 1.0)
+        weight = np.where((y > 0) & (x[:, 0] < np.log(4.5)), 2.0, 1.0)  # short words are few, and as bad to miss
         if name == "real":
             # A series lies in a folder, or its files differ by a number.
             series = [re.sub(r"\d+", "", n.split("#")[0]) for n in names(f"{work}/{name}.frames")]

@@ -178,12 +178,12 @@ def things(picture, rng):
         x, y = rng.randint(5, w - 10), rng.randint(5, h - 10)
         n, step, size = rng.randint(4, 40), rng.uniform(3, 16), rng.randint(3, 12)
         if kind <= 2:
-            flip, base = rng.random() < 0.5, rng.random() < 0.5
+            flip, base, thick, every = rng.random() < 0.5, rng.random() < 0.5, rng.choice([1, 1, 1, 2]), rng.choice([5, 10, 99])
             for i in range(n):
-                long = size * (2 if i % rng.choice([5, 10]) == 0 else 1)
+                long = size * (2 if i % every == 0 else 1)
                 p = int(i * step)
                 a, b = ((x, y + p), (x + long, y + p)) if flip else ((x + p, y), (x + p, y + long))
-                cv2.line(picture, a, b, v, rng.choice([1, 1, 1, 2]))
+                cv2.line(picture, a, b, v, thick)
             if base:
                 end = (x, y + int(n * step)) if flip else (x + int(n * step), y)
                 cv2.line(picture, (x, y), end, v, 1)
@@ -218,8 +218,9 @@ def things(picture, rng):
                 part = picture[y:y + c.shape[0], x:x + c.shape[1]]
                 part += (v - part) * (c / 255.0)
         elif kind == 9:
+            radius = rng.choice([1, 2, 2, 3])
             for i in range(n):
-                cv2.circle(picture, (int(x + i * step), y), rng.choice([1, 2, 2, 3]), v, -1, cv2.LINE_AA)
+                cv2.circle(picture, (int(x + i * step), y), radius, v, -1, cv2.LINE_AA)
         elif kind == 10:
             cv2.arrowedLine(picture, (x, y), (x + rng.randint(-60, 60), y + rng.randint(-60, 60)), v, 1, cv2.LINE_AA)
         else:

@@ -2,8 +2,8 @@
 
 use crate::dicom::DataSet;
 use crate::dicom::codec::Frame;
-use crate::model::{Tag, tags};
 use crate::model::pixels::{Photometric, PixelLayout, Samples};
+use crate::model::{Tag, tags};
 
 /// Weights of red, green and blue: no two of them are alike, so that one colour on another shows.
 const WEIGHTS: [f32; 3] = [3.0 / 9.0, 4.0 / 9.0, 2.0 / 9.0];
@@ -66,7 +66,8 @@ impl Window {
         let stored = |shown: f64| ((shown - intercept) / slope) as f32;
         let (a, b) = (stored(centre - width / 2.0), stored(centre + width / 2.0));
         let window = Self { black: a.min(b), white: a.max(b) };
-        (window.black.is_finite() && window.white.is_finite() && window.black < window.white).then_some(window)
+        (window.black.is_finite() && window.white.is_finite() && window.black < window.white)
+            .then_some(window)
     }
 }
 

@@ -112,9 +112,7 @@ fn alignment(glyphs: &[Blob], height: f32) -> (f32, f32) {
         let below = off(second, g);
         let top = below - g.height() as f32;
         on_base += f32::from(u8::from(below.abs() <= slack));
-        on_top += f32::from(u8::from(
-            (top + height).abs() <= slack || (top + 0.73 * height).abs() <= slack,
-        ));
+        on_top += f32::from(u8::from((top + height).abs() <= slack || (top + 0.73 * height).abs() <= slack));
     }
     (on_base / n, on_top / n)
 }
@@ -215,7 +213,7 @@ impl Line {
     pub fn boxes(&self, by_top: &[Blob]) -> Vec<[u32; 4]> {
         let mut members = self.glyphs.clone();
         self.extend(&mut members, by_top);
-        let (aside, above) = ((0.35 * self.height) as u32 + 2, (0.3 * self.height) as u32 + 2);
+        let (aside, above) = ((0.6 * self.height) as u32 + 2, (0.35 * self.height) as u32 + 2);
         let whole = |b: &Blob| {
             [b.left.saturating_sub(aside), b.top.saturating_sub(above), b.right + aside, b.bottom + above]
         };

@@ -15,10 +15,14 @@ use line::{Ground, Line};
 
 /// Contrasts, of 255, above which strokes are looked for.
 const LEVELS: [u8; 6] = [9, 15, 25, 42, 70, 115];
-/// One pixel in so many may be above a contrast; more is noise.
+/// One pixel in so many may be above a contrast; where it is more, noise is left out tile by tile.
 const CROWDED: usize = 7;
+/// Side of a tile.
+const TILE: usize = 32;
+/// Percent of a tile above a contrast that are noise.
+const NOISE: usize = 20;
 /// Log odds from which a line is writing.
-const SURE: f32 = 0.7;
+const SURE: f32 = 1.2;
 /// Log odds from which a line is writing beside other writing that looks the same.
 const BESIDE: f32 = -2.5;
 /// Log odds from which a line is writing where other writing ends or begins.
@@ -54,6 +58,7 @@ pub struct Detector {
     blobs: Blobs,
     /// Contrast of what is brighter than its ground, and of what is darker.
     contrast: [Vec<u8>; 2],
+    thin: Vec<u8>,
 }
 
 /// A line and how it was found.
@@ -142,11 +147,13 @@ impl Detector {
             rows.for_each(|row| row.iter().for_each(|&v| above[usize::from(v)] += 1));
             for (level, threshold) in LEVELS.into_iter().enumerate() {
                 let inked: usize = above[usize::from(threshold) + 1..].iter().sum();
-                if 4 * inked > own.len() / CROWDED {
+                let crowded = 4 * inked > own.len() / CROWDED;
+                if crowded && !thinned(own, width, threshold, &mut self.thin) {
                     continue;
                 }
+                let plane = if crowded { &self.thin } else { own };
                 let mut by_top = Vec::new();
-                self.blobs.find(own, picture, width, threshold, dark, &mut by_top);
+                self.blobs.find(plane, picture, width, threshold, dark, &mut by_top);
                 let layer = Layer::of(by_top, width);
                 for turned in [false, true] {
                     let ground = Ground { own, other, width, turned };
@@ -205,6 +212,26 @@ impl Detector {
         let area = |b: [u32; 4]| Area { x: b[0], y: b[1], width: b[2] - b[0], height: b[3] - b[1] };
         boxes.into_iter().map(area).collect()
     }
+}
+
+/// A plane of contrast without the tiles that are full of noise; whether any of it is left.
+fn thinned(plane: &[u8], width: usize, threshold: u8, out: &mut Vec<u8>) -> bool {
+    out.clear();
+    out.extend_from_slice(plane);
+    let mut left = false;
+    for rows in out.chunks_mut(TILE * width) {
+        for x in (0..width).step_by(TILE) {
+            let part = x..(x + TILE).min(width);
+            let above = |row: &[u8]| row[part.clone()].iter().map(|&v| u32::from(v > threshold)).sum::<u32>();
+            let inked: u32 = rows.chunks_exact(width).map(above).sum();
+            if 100 * inked as usize > NOISE * part.len() * (rows.len() / width) {
+                rows.chunks_exact_mut(width).for_each(|row| row[part.clone()].fill(0));
+            } else {
+                left |= inked > 0;
+            }
+        }
+    }
+    left
 }
 
 /// The boxes of the lines that are writing, in pixels of the whole picture.
