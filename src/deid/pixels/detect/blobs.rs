@@ -54,7 +54,8 @@ impl Blob {
         }
     }
 
-    fn join(&mut self, other: &Self) {
+    /// Takes another in.
+    pub fn join(&mut self, other: &Self) {
         self.left = self.left.min(other.left);
         self.top = self.top.min(other.top);
         self.right = self.right.max(other.right);

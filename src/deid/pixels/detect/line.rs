@@ -6,6 +6,8 @@ use super::blobs::Blob;
 pub const FEATURES: usize = 26;
 /// Letters of a line at least; fewer are marks of sides and directions, which stay.
 const FEWEST: f32 = 2.6;
+/// Two letters of a broad face that touch, or their parts, are narrower than this, in heights.
+const PAIR: f32 = 2.35;
 
 /// A line of glyphs, in the direction of reading (turned pictures exchange rows and columns).
 #[derive(Debug, Clone)]
@@ -153,7 +155,10 @@ impl Line {
         heights.sort_unstable();
         let height = heights[heights.len() * 3 / 4] as f32;
         let count: f32 = glyphs.iter().map(|g| letters(g, height)).sum();
-        if count < FEWEST {
+        let bounds = bounds(&glyphs);
+        let narrow = (bounds[2] - bounds[0]) as f32 <= PAIR * (bounds[3] - bounds[1]) as f32;
+        let uneven = 20 * heights[0] <= 13 * heights[heights.len() - 1];
+        if count < FEWEST || narrow && (glyphs.len() < 3 || glyphs.len() == 3 && uneven) {
             return None;
         }
         let n = glyphs.len() as f32;
@@ -168,7 +173,6 @@ impl Line {
         let (_, width_spread) = spread(&glyphs, |g| g.width() as f32);
         let bars = glyphs.iter().filter(|g| g.width() as f32 <= 0.45 * g.height() as f32).count() as f32 / n;
         let (on_base, on_top) = alignment(&glyphs, height);
-        let bounds = bounds(&glyphs);
         let clean = cleanness(&glyphs, by_top, bounds, height);
         let [quieter, louder, other] = rings(ground, bounds, height);
         let features = [

@@ -22,7 +22,7 @@ const TILE: usize = 32;
 /// Percent of a tile above a contrast that are noise.
 const NOISE: usize = 20;
 /// Log odds from which a line is writing.
-const SURE: f32 = 1.2;
+const SURE: f32 = 1.6;
 /// Log odds from which a line is writing beside other writing that looks the same.
 const BESIDE: f32 = -2.5;
 /// Log odds from which a line is writing where other writing ends or begins.
@@ -201,8 +201,10 @@ impl Detector {
         while first < height {
             let last = if height - first <= rows + OVERLAP { height } else { first + rows };
             let mut found = Vec::new();
-            for (scale, sight) in self.sights(&picture[first * width..last * width], width) {
-                take(&sight, scale, &mut found);
+            let sights = self.sights(&picture[first * width..last * width], width);
+            let marks = marks_in(&sights);
+            for (scale, sight) in &sights {
+                take(sight, *scale, &marks, &mut found);
             }
             let down = first as u32;
             boxes.extend(found.into_iter().map(|b| [b[0], b[1] + down, b[2], b[3] + down]));
@@ -234,10 +236,28 @@ fn thinned(plane: &[u8], width: usize, threshold: u8, out: &mut Vec<u8>) -> bool
     left
 }
 
+/// The boxes around marks that stay, with some slack, in pixels of the whole picture: at another contrast or size their
+/// letters may touch.
+fn marks_in(sights: &[(u32, Sight)]) -> Vec<[u32; 4]> {
+    let marks = sights.iter().flat_map(|(scale, s)| s.candidates.iter().map(move |c| (*scale, c)));
+    let around = |(scale, c): (u32, &Candidate)| {
+        let slack = (0.4 * c.line.height) as u32 * scale + 2;
+        let [a, b, c, d] = c.whole(scale);
+        [a.saturating_sub(slack), b.saturating_sub(slack), c + slack, d + slack]
+    };
+    marks.filter(|(_, c)| c.mark).map(around).collect()
+}
+
+impl Candidate {
+    /// Its bounds as they stand in the whole picture.
+    fn whole(&self, scale: u32) -> [u32; 4] {
+        upright(self.line.bounds, self.turned).map(|v| v * scale)
+    }
+}
+
 /// The boxes of the lines that are writing, in pixels of the whole picture.
-fn take(sight: &Sight, scale: u32, boxes: &mut Vec<[u32; 4]>) {
-    let marks: Vec<&Candidate> = sight.candidates.iter().filter(|c| c.mark).collect();
-    let is_mark = |c: &Candidate| marks.iter().any(|m| m.turned == c.turned && within(&c.line, &m.line));
+fn take(sight: &Sight, scale: u32, marks: &[[u32; 4]], boxes: &mut Vec<[u32; 4]>) {
+    let is_mark = |c: &Candidate| marks.iter().any(|m| within(c.whole(scale), *m));
     let mut open: Vec<&Candidate> =
         sight.candidates.iter().filter(|c| c.score >= GOES_ON && !is_mark(c)).collect();
     let mut taken: Vec<&Candidate> = Vec::new();
@@ -302,10 +322,9 @@ fn same_place(a: &Line, b: &Line) -> bool {
     2 * width * height > area(a).max(area(b))
 }
 
-/// Whether a line reaches nowhere beyond a mark.
-fn within(line: &Line, mark: &Line) -> bool {
-    let (a, b, slack) = (line.bounds, mark.bounds, (0.4 * mark.height) as u32);
-    a[0] + slack >= b[0] && a[1] + slack >= b[1] && a[2] <= b[2] + slack && a[3] <= b[3] + slack
+/// Whether a box reaches nowhere beyond another.
+fn within(a: [u32; 4], b: [u32; 4]) -> bool {
+    a[0] >= b[0] && a[1] >= b[1] && a[2] <= b[2] && a[3] <= b[3]
 }
 
 /// A box of a turned picture as it stands in the picture.
