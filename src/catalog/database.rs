@@ -248,7 +248,7 @@ pub(super) fn open_writer(path: &Path, migrations: &[&str]) -> Result<Connection
     keep_plans(&writer)?;
     writer.pragma_update(None, "journal_mode", "WAL")?;
     writer.pragma_update(None, "synchronous", "FULL")?;
-    writer.pragma_update(None, "cache_size", -32_000)?;
+    writer.pragma_update(None, "cache_size", -12_000)?;
     writer.set_prepared_statement_cache_capacity(128);
     let version: usize =
         writer.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? as usize;
@@ -269,7 +269,7 @@ fn open_reader(path: &Path) -> Result<Connection, CatalogError> {
     let reader = Connection::open_with_flags(path, flags)?;
     reader.busy_timeout(Duration::from_secs(10))?;
     keep_plans(&reader)?;
-    reader.pragma_update(None, "cache_size", -16_000)?;
+    reader.pragma_update(None, "cache_size", -4_000)?;
     reader.set_prepared_statement_cache_capacity(64);
     Ok(reader)
 }

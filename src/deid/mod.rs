@@ -18,6 +18,7 @@ pub mod table;
 mod text;
 mod uid;
 mod values;
+mod vault;
 mod verify;
 mod words;
 
@@ -29,6 +30,7 @@ pub use pixels::Pixels;
 pub use profile::{Lint, Override, Profile, ProfileError};
 pub use record::{Action, ActionEntry, Mask, Reason, Record};
 pub use table::ProfileOption;
+pub use vault::{Recipient, VaultEntry, VaultError, VaultKey};
 
 use explain::Trace;
 use identity::Identity;
