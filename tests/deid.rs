@@ -276,7 +276,9 @@ fn with(extra: Vec<Element<'static>>) -> Vec<u8> {
 #[test]
 fn hostile_files_are_refused_for_the_true_reason() {
     let whole = with(Vec::new());
-    let drawn = |element| with([vec![element], image(&[1; 64])].concat());
+    // Fewer frames than declared: nothing can look at all of them.
+    let frames = Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, "2");
+    let drawn = |element| with([vec![element, frames.clone()], image(&[1; 64])].concat());
     let mut deep = DataSet::from_elements(vec![Element::text(tags::PATIENT_NAME, Vr::PN, "A")]);
     for _ in 0..80 {
         deep = DataSet::from_elements(vec![Element::sequence(Tag::new(0x0008, 0x1115), vec![deep])]);

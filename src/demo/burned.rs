@@ -61,6 +61,10 @@ fn picture(study: &Study) -> Vec<u8> {
         format!("DLP: {} MGY CM", dose * 3),
     ];
     let mut pixels = vec![0; ROWS * COLUMNS];
+    // A wedge of greys below the text: a report is not empty once its text is masked.
+    for row in pixels.chunks_exact_mut(COLUMNS).skip(ROWS - 24).take(16) {
+        row.iter_mut().zip(0..).for_each(|(v, x)| *v = (x * 255 / COLUMNS) as u8);
+    }
     for (i, line) in lines.iter().enumerate() {
         for (j, letter) in line.chars().enumerate() {
             draw(&mut pixels, letter, (24 + j * 6 * ZOOM, 24 + i * 18 * ZOOM));
