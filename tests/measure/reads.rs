@@ -111,6 +111,69 @@ fn a_board_kept_up_to_date_answers_as_one_made_anew() {
     }
 }
 
+/// The reads that stand, by item, reader and guideline.
+type Standing = BTreeMap<(String, String, String), Read>;
+
+/// A read that may say another thing at another time under another guideline than the last of its reader.
+fn restless(random: &mut SplitMix, id: i64, items: usize) -> Read {
+    let (item, reader) = (random.below(items), random.below(3));
+    let mut next = read(random, id, item, reader);
+    next.guideline = ["1", "2"][random.below(2)].into();
+    let moved = (random.unit() - 0.5) * 3_600_000.0 * [0.0, 10.0, 100_000.0][random.below(3)];
+    next.finished_ms = next.finished_ms.map(|at| at + moved as i64).filter(|_| random.unit() < 0.98);
+    next.started_ms = next.finished_ms.map(|at| at - 60_000);
+    next.values.retain(|_| random.unit() < 0.95);
+    next
+}
+
+#[test]
+fn charts_that_are_carried_on_are_those_made_anew() {
+    let (items, mut random) = (4_300, SplitMix::new(11, 4));
+    let mut board = Board::new(Vec::new());
+    let mut standing = Standing::new();
+    let put = |board: &mut Board, standing: &mut Standing, next: Read| {
+        board.put(&next);
+        standing.insert((next.item.clone(), next.reader.clone(), next.guideline.clone()), next);
+    };
+    for item in 0..items {
+        for reader in 0..3 {
+            let next = read(&mut random, (item * 3 + reader) as i64, item, reader);
+            put(&mut board, &mut standing, next);
+        }
+    }
+    let charts = |board: &mut Board| {
+        let drifts = board.drifts();
+        let words = |r: &gantry::measure::reads::DriftRow| {
+            let points: Vec<(i64, u64)> = r.chart.points.iter().map(|p| (p.at_ms, p.x.to_bits())).collect();
+            let who = match r.by {
+                By::All => String::new(),
+                By::Reader(n) => board.readers().name(n).to_owned(),
+                By::Site(n) => board.sites().name(n).to_owned(),
+            };
+            let change = r.chart.change.as_ref().map(|c| (c.since, c.p.to_bits()));
+            ((r.key.clone(), r.metric, who), (r.state, r.p.to_bits(), change, points))
+        };
+        drifts.rows.iter().map(words).collect::<BTreeMap<_, _>>()
+    };
+    assert!(charts(&mut board).values().any(|c| c.3.len() == 4_096));
+    let mut id = 100_000;
+    for many in [1, 1, 1, 1, 1, 1, 3, 30, 200] {
+        for _ in 0..many {
+            id += 1;
+            // New items, and old ones anywhere.
+            let next = restless(&mut random, id, items + 20);
+            put(&mut board, &mut standing, next);
+        }
+        let mut anew = Board::new(Vec::new());
+        standing.values().for_each(|r| anew.put(r));
+        let (kept, made) = (charts(&mut board), charts(&mut anew));
+        assert_eq!(kept.keys().collect::<Vec<_>>(), made.keys().collect::<Vec<_>>());
+        for (key, one) in &kept {
+            assert!(*one == made[key], "{key:?} after {many} more");
+        }
+    }
+}
+
 #[test]
 fn its_coefficients_are_those_of_the_plain_functions() {
     let mut random = SplitMix::new(3, 3);
