@@ -37,7 +37,8 @@ fn two_samples_equal_scipy() {
         }
         let (statistic, p) = cramer_von_mises(&a, &b);
         close(statistic, &e["cramer_von_mises"]["statistic"], 1e-9, name);
-        close(p, &e["cramer_von_mises"]["p_asymptotic"], 1e-9, name);
+        // scipy ends its series at terms below 1e-7 (two samples that share nothing: 3e-9 for less than 1e-50).
+        close(p, &e["cramer_von_mises"]["p_asymptotic"], 1e-7, name);
         let (u, p, delta) = mann_whitney(&a, &b).unwrap();
         close(u, &e["mann_whitney"]["u1"], 1e-9, name);
         close(p, &e["mann_whitney"]["p_asymptotic_continuity"], 1e-9, name);
