@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use gantry::measure::agreement::bootstrap::SplitMix;
 use gantry::measure::agreement::many::{Patterns, alpha};
 use gantry::measure::agreement::{Level, Ratings};
-use gantry::measure::reads::{Board, By, DriftReason, MeasureKey, Metric, Rated, Read, State};
+use gantry::measure::reads::{Board, By, DriftReason, MarkKind, MeasureKey, Metric, Rated, Read, State};
 
 fn key(name: &str) -> MeasureKey {
     MeasureKey { structure: "nodule".into(), name: name.into() }
@@ -258,5 +258,63 @@ fn one_who_drifts_is_named_and_does_not_drag_the_others_along() {
         assert!(change.since.abs_diff(43) <= 15, "seed {seed}: {}", change.since);
         let why = board.attribute(&drifts, row).unwrap();
         assert_eq!((why.reason, why.readers), (DriftReason::Readers, vec![reader]));
+    }
+}
+
+#[test]
+fn a_guideline_that_all_follow_is_told_of_once_and_named() {
+    let (items, from) = (90, 45);
+    for seed in 0..12 {
+        let mut random = SplitMix::new(seed, 8);
+        let mut board = Board::new(Vec::new());
+        for item in 0..items {
+            for reader in 0..6 {
+                let id = (item * 6 + reader) as i64;
+                let mut read = read(&mut random, id, item + 1000 * seed as usize, reader);
+                let at = 1_700_000_000_000 + (item * 10 + reader) as i64 * 3_600_000;
+                let new = item >= from;
+                let took = (if new { 90_000.0 } else { 60_000.0 }) * (0.2 * random.normal()).exp();
+                (read.started_ms, read.finished_ms) = (Some(at - took as i64), Some(at));
+                read.guideline = if new { "2" } else { "1" }.into();
+                board.put(&read);
+            }
+        }
+        let drifts = board.drifts();
+        let alarms: Vec<_> = drifts.rows.iter().filter(|r| r.state == State::Alarm).collect();
+        let of_all = alarms.iter().find(|r| (r.metric, r.by) == (Metric::Time, By::All)).expect("found");
+        let since = of_all.chart.change.as_ref().unwrap().since;
+        assert!(since.abs_diff(from) <= 15, "seed {seed}: dated {since}");
+        assert_eq!(board.attribute(&drifts, of_all).unwrap().reason, DriftReason::Guideline, "seed {seed}");
+        let named = board.marks(of_all).into_iter().find(|m| m.kind == MarkKind::Guideline).unwrap();
+        assert_eq!(named.name, "2");
+        // Nobody is blamed for what all do.
+        assert_eq!(alarms.len(), 1, "seed {seed}: {:?}", alarms.iter().map(|r| r.by).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn one_who_begins_to_miss_is_named_and_dated() {
+    for seed in 0..12 {
+        let mut random = SplitMix::new(seed, 9);
+        let mut board = Board::new(Vec::new());
+        for item in 0..120 {
+            for reader in 0..6 {
+                let id = (item * 6 + reader) as i64;
+                let mut read = read(&mut random, id, item + 1000 * seed as usize, reader);
+                if reader == 4 && item >= 60 && random.unit() < 0.6 {
+                    (read.nothing, read.values) = (true, Vec::new());
+                }
+                board.put(&read);
+            }
+        }
+        let drifts = board.drifts();
+        let alarms: Vec<_> = drifts.rows.iter().filter(|r| r.state == State::Alarm).collect();
+        let reader = board.readers().find("r4").unwrap();
+        assert!(alarms.iter().all(|r| r.by == By::Reader(reader)), "seed {seed}");
+        let missed = alarms.iter().find(|r| r.metric == Metric::Missed).expect("found");
+        let since = missed.chart.change.as_ref().unwrap().since;
+        assert!(since.abs_diff(60) <= 15, "seed {seed}: dated {since}");
+        let why = board.attribute(&drifts, missed).unwrap();
+        assert_eq!((why.reason, why.readers), (DriftReason::Readers, vec![reader]), "seed {seed}");
     }
 }

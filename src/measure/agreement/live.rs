@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::cohen::{self, Kappa, Table, Weights};
 use super::Level;
+use super::cohen::{self, Kappa, Table, Weights};
 use super::many::{self, Counts, Patterns, count};
 
 /// Items as patterns of counts and tables of reader pairs, changed one rating at a time.

@@ -330,7 +330,8 @@ impl Structure {
             };
             let kept = column.whole.take().filter(|kept| kept.shown() == shown);
             let mut kept = kept.unwrap_or_else(|| Whole::new(shown));
-            for (by, chart) in self.whole(&mut kept, latest, true, |place| item_value(&column, place, shown)) {
+            for (by, chart) in self.whole(&mut kept, latest, true, |place| item_value(&column, place, shown))
+            {
                 push(whole, by, chart);
             }
             column.whole = Some(kept);

@@ -67,7 +67,13 @@ impl Numbers {
     }
 
     /// Takes a change of what a reader says of an item; `cells` are the item's after it.
-    pub fn set(&mut self, place: u32, reader: u32, (old, new): (Option<Said>, Option<Said>), cells: &[Entry]) {
+    pub fn set(
+        &mut self,
+        place: u32,
+        reader: u32,
+        (old, new): (Option<Said>, Option<Said>),
+        cells: &[Entry],
+    ) {
         for other in cells.iter().filter(|e| e.reader != reader) {
             let other = (other.reader, other.said);
             if let Some(old) = old {
@@ -94,8 +100,7 @@ impl Numbers {
     fn pair(&mut self, one: (u32, Said), other: (u32, Said), by: fn(&mut Concordance, f64, f64)) {
         let (Some(x), Some(y)) = (number(one.1), number(other.1)) else { return };
         let (x, y) = (x - self.centre, y - self.centre);
-        let (pair, x, y) =
-            if one.0 < other.0 { ((one.0, other.0), x, y) } else { ((other.0, one.0), y, x) };
+        let (pair, x, y) = if one.0 < other.0 { ((one.0, other.0), x, y) } else { ((other.0, one.0), y, x) };
         by(self.pairs.entry(pair).or_default(), x, y);
     }
 

@@ -59,9 +59,8 @@ impl Against {
         let row = &structure.rows[at as usize];
         let place = *structure.places.get(&row.item)?;
         let before = |at: u32, since: i64| structure.rows[at as usize].at_ms.is_some_and(|at| at < since);
-        let counts = |r: u32, at: u32| {
-            r != row.reader && left_out.get(&r).is_none_or(|since| before(at, *since))
-        };
+        let counts =
+            |r: u32, at: u32| r != row.reader && left_out.get(&r).is_none_or(|since| before(at, *since));
         let cells = column.cells[place as usize].iter();
         let others = cells.filter(|e| counts(e.reader, e.row)).map(|e| e.said);
         row.point(self.compare(row, name, scale, others)?)
