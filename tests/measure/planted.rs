@@ -211,7 +211,7 @@ fn charts_of_reads_alarm_on_stable_ones_no_more_than_they_say() {
             let chart = chart_of(values, shown);
             chart.state(chart.p) == State::Alarm
         };
-        let mut draw = |name: &str, shown: Shown, one: fn(&mut SplitMix) -> f64| {
+        let draw = |name: &str, shown: Shown, one: fn(&mut SplitMix) -> f64| {
             rate(&format!("{name} over {n} reads"), 0.01, |random| {
                 let values: Vec<f64> = (0..n).map(|_| one(random)).collect();
                 alarm(&values, shown)

@@ -1,6 +1,6 @@
 //! Control charts of everything that a board holds: which moved, since when, how sure, and what it comes from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::agree::median_of;
@@ -358,6 +358,10 @@ impl Structure {
                     others.remove(&reader);
                     let point = |at| against.point(self, (name, column), scale, at, &others);
                     let known = (reader, against.shown() as u8, others.clone());
+                    if !kept.contains_key(&known) {
+                        let trace = self.near(&kept, &known).unwrap_or_else(|| Trace::new(against.shown()));
+                        kept.insert(known.clone(), trace);
+                    }
                     let trace = kept.entry(known).or_insert_with(|| Trace::new(against.shown()));
                     trace.asked = self.asked;
                     (reader, trace.chart(self.latest_rows(reader), |at| self.item_of(at), point))
@@ -379,6 +383,27 @@ impl Structure {
         kept.retain(|_, trace| trace.asked == self.asked);
         column.charts = kept;
         charts
+    }
+
+    /// A comparison of the same reader from which the same others were left out since other days: the items that they
+    /// read in between are to be looked at again, the rest holds.
+    fn near(
+        &self,
+        kept: &HashMap<(u32, u8, LeftOut), Trace<u32>>,
+        (reader, shown, wanted): &(u32, u8, LeftOut),
+    ) -> Option<Trace<u32>> {
+        let same = |known: &(u32, u8, LeftOut)| {
+            known.0 == *reader && known.1 == *shown && known.2.keys().eq(wanted.keys())
+        };
+        let (known, trace) = kept.iter().filter(|(known, _)| same(known)).max_by_key(|k| k.1.asked)?;
+        let mut trace = trace.clone();
+        for ((other, one), another) in known.2.iter().zip(wanted.values()) {
+            let rows = self.by_reader.get(other).map_or(&[][..], Vec::as_slice);
+            let before = |day: i64| rows.partition_point(|r| self.rows[*r as usize].at_ms < Some(day));
+            let (from, to) = (before(*one.min(another)), before(*one.max(another)));
+            rows[from..to].iter().for_each(|at| trace.touch(self.item_of(*at)));
+        }
+        Some(trace)
     }
 
     fn charts_of_time(&mut self, key: &MeasureKey, latest: &[Done], rows: &mut Vec<Row>) {
