@@ -177,3 +177,68 @@ fn explaining_a_file_shows_values_only_when_asked() {
         .unwrap();
     assert!(String::from_utf8_lossy(&run.stdout).contains("Wetherquill"));
 }
+
+#[test]
+fn the_vault_tells_who_a_subject_was_to_whom_has_the_key_and_says_why() {
+    let site = Site::new();
+    let path = |name: &str| site.dir.path().join(name);
+    let (work, key, other) = (path("w"), path("vault.key"), path("other.key"));
+    let run = |args: &[&str]| {
+        let out = Command::new(env!("CARGO_BIN_EXE_gantry"))
+            .args(["--json", "--workspace", common::text(&work)])
+            .args(args)
+            .output()
+            .unwrap();
+        let value: Value = serde_json::from_slice(&out.stdout).unwrap_or_default();
+        (out.status.code(), value)
+    };
+    assert!(Command::new(env!("CARGO_BIN_EXE_gantry")).arg("init").arg(&work).status().unwrap().success());
+    // A key inside the workspace would lie beside what it opens.
+    assert_eq!(run(&["vault", "init", "--key", common::text(&work.join("vault.key"))]).0, Some(2));
+    assert_eq!(run(&["vault", "init", "--key", common::text(&key)]).0, Some(0));
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&key).unwrap()) & 0o777, 0o600);
+    assert_eq!(run(&["ingest", common::text(&path("in"))]).0, Some(0));
+    let (_, status) = run(&["vault", "status"]);
+    assert_eq!((&status["entries"], &status["studies"]), (&1.into(), &1.into()));
+    // Nobody reads it from the disk.
+    let sealed = sealed_below(&work.join("landing/vault"));
+    let bytes = std::fs::read(&sealed).unwrap();
+    assert!(!String::from_utf8_lossy(&bytes).to_lowercase().contains("wetherquill"));
+    // Not without a reason, nor with another key.
+    let open = ["vault", "open", "--reason", "incidental finding", "--key"];
+    assert_eq!(run(&["vault", "open", "--key", common::text(&key), "--reason", " "]).0, Some(2));
+    assert_eq!(run(&["vault", "init", "--key", common::text(&other)]).0, Some(0));
+    let (_, shut) = run(&[&open[..], &[common::text(&other)]].concat());
+    assert_eq!((shut["entries"].as_array().map(Vec::len), &shut["shut"]), (Some(0), &1.into()));
+    let (_, opened) = run(&[&open[..], &[common::text(&key)]].concat());
+    let entry = &opened["entries"][0];
+    assert_eq!(entry["patient_name"], "Wetherquill^Lucasta");
+    assert_eq!((&entry["patient_id"], &entry["site"]), (&"MRN-7719-0043".into(), &"local".into()));
+    assert_eq!(entry["original_study_uid"], "1.3.6.1.4.1.99999.2");
+    let (_, found) = run(&["search", ""]);
+    let text = found.to_string();
+    assert!(text.contains(entry["study_uid"].as_str().unwrap()) && !text.contains("Wetherquill"), "{text}");
+    let (_, none) = run(&[&open[..], &[common::text(&key), "--subject", "nobody"]].concat());
+    assert_eq!(none["entries"].as_array().map(Vec::len), Some(0));
+    let (_, trail) = run(&["audit", "show", "--object", "vault"]);
+    let text = trail.to_string();
+    assert_eq!(trail["total"], 3, "every opening, also in vain: {text}");
+    assert!(
+        text.contains("incidental finding") && !text.contains("AGE-SECRET") && !text.contains("7719"),
+        "{text}"
+    );
+    opened_by_age(&key, &sealed);
+}
+
+fn sealed_below(folder: &Path) -> std::path::PathBuf {
+    let shelf = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    std::fs::read_dir(shelf).unwrap().next().unwrap().unwrap().path()
+}
+
+/// The reference program of the format opens it too.
+fn opened_by_age(key: &Path, sealed: &Path) {
+    let Some(age) = common::peer("age") else { return };
+    let out = Command::new(age).arg("-d").arg("-i").arg(key).arg(sealed).output().unwrap();
+    let entry: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(entry["patient_id"], "MRN-7719-0043", "{}", String::from_utf8_lossy(&out.stderr));
+}

@@ -1,4 +1,4 @@
-//! Assembled series with their findings and links.
+//! Assembled series.
 
 use rusqlite::{OptionalExtension, ToSql, params};
 
@@ -57,23 +57,6 @@ pub struct SeriesRecord {
     pub facts: String,
     /// What the headers say, as JSON, from which the harmonised attributes are derived; empty in lists.
     pub attributes: String,
-}
-
-/// A finding about to be stored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewFinding {
-    /// The check's name.
-    pub check: String,
-    /// The check's version.
-    pub version: u32,
-    /// 0 info, 1 warning, 2 error.
-    pub severity: u8,
-    /// In a person's words.
-    pub message: String,
-    /// What was measured, as JSON.
-    pub evidence: String,
-    /// Slices it points at, as JSON.
-    pub slices: String,
 }
 
 const COLUMNS: &str = "uid, study_uid, subject, site, modality, is_image, study_date, study_description, number, \
@@ -247,43 +230,6 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Replaces what the checks of a series by itself found, and the counts beside it.
-    ///
-    /// # Errors
-    /// SQLite refuses.
-    pub fn put_findings(&self, series_uid: &str, findings: &[NewFinding]) -> Result<(), CatalogError> {
-        self.put_scoped_findings(series_uid, 0, findings)
-    }
-
-    /// Replaces the findings of one scope: 0 the series by itself, 1 its study.
-    pub(super) fn put_scoped_findings(
-        &self,
-        series_uid: &str,
-        scope: u8,
-        findings: &[NewFinding],
-    ) -> Result<(), CatalogError> {
-        self.tx
-            .prepare_cached("DELETE FROM finding WHERE series_uid = ?1 AND scope = ?2")?
-            .execute(params![series_uid, scope])?;
-        let mut statement = self.tx.prepare_cached(
-            "INSERT INTO finding (series_uid, check_name, check_version, severity, message, evidence, slices, scope) \
-             VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
-        )?;
-        for f in findings {
-            statement.execute(params![
-                series_uid, f.check, f.version, f.severity, f.message, f.evidence, f.slices, scope
-            ])?;
-        }
-        self.tx
-            .prepare_cached(
-                "UPDATE series SET (notes, warnings, errors) = (SELECT coalesce(sum(severity = 0), 0), \
-                 coalesce(sum(severity = 1), 0), coalesce(sum(severity > 1), 0) FROM finding WHERE series_uid = ?1) \
-                 WHERE uid = ?1",
-            )?
-            .execute([series_uid])?;
-        Ok(())
-    }
-
     /// Sets the state of a series.
     ///
     /// # Errors
@@ -292,19 +238,6 @@ impl Tx<'_> {
         self.tx
             .prepare_cached("UPDATE series SET state = ?2 WHERE uid = ?1")?
             .execute([series_uid, state])?;
-        Ok(())
-    }
-
-    /// Replaces what a series refers to.
-    ///
-    /// # Errors
-    /// SQLite refuses.
-    pub fn put_links(&self, from: &str, to: &[String]) -> Result<(), CatalogError> {
-        self.tx.prepare_cached("DELETE FROM link WHERE from_series = ?1")?.execute([from])?;
-        let mut statement = self.tx.prepare_cached("INSERT OR IGNORE INTO link VALUES (?1, ?2)")?;
-        for to in to.iter().filter(|to| *to != from) {
-            statement.execute([from, to])?;
-        }
         Ok(())
     }
 }
@@ -401,53 +334,6 @@ impl Reader<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Findings of a series, the worst first.
-    ///
-    /// # Errors
-    /// SQLite refuses.
-    pub fn findings(&self, series_uid: &str) -> Result<Vec<NewFinding>, CatalogError> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT check_name, check_version, severity, message, evidence, slices FROM finding WHERE series_uid = ?1 \
-             ORDER BY severity DESC, id",
-        )?;
-        let rows = statement.query_map([series_uid], |row| {
-            Ok(NewFinding {
-                check: row.get(0)?,
-                version: row.get(1)?,
-                severity: row.get(2)?,
-                message: row.get(3)?,
-                evidence: row.get(4)?,
-                slices: row.get(5)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Series that refer to this one, and those that it refers to: (modality, UID).
-    ///
-    /// # Errors
-    /// SQLite refuses.
-    pub fn linked(&self, series_uid: &str) -> Result<Vec<(String, String)>, CatalogError> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT s.modality, s.uid FROM link l JOIN series s ON s.uid = l.from_series WHERE l.to_series = ?1 \
-             UNION SELECT s.modality, s.uid FROM link l JOIN series s ON s.uid = l.to_series WHERE l.from_series = ?1 \
-             ORDER BY 1, 2",
-        )?;
-        let rows = statement.query_map([series_uid], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Series that this one refers to.
-    ///
-    /// # Errors
-    /// SQLite refuses.
-    pub fn refers_to(&self, series_uid: &str) -> Result<Vec<String>, CatalogError> {
-        let mut statement = self
-            .connection()
-            .prepare_cached("SELECT to_series FROM link WHERE from_series = ?1 ORDER BY 1")?;
-        Ok(statement.query_map([series_uid], |row| row.get(0))?.collect::<Result<_, _>>()?)
-    }
-
     /// Series in all, image series that were checked, and findings.
     ///
     /// # Errors
@@ -457,22 +343,6 @@ impl Reader<'_> {
             .connection()
             .prepare_cached("SELECT (SELECT count(*) FROM series), (SELECT count(*) FROM finding)")?
             .query_row([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?)
-    }
-
-    /// Findings of severity warning and error in groups: (check, severity, site, series that have it), the worst first.
-    ///
-    /// # Errors
-    /// SQLite refuses.
-    pub fn finding_groups(&self, limit: u32) -> Result<Vec<(String, u8, String, u64)>, CatalogError> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT f.check_name, f.severity, s.site, count(DISTINCT s.uid) FROM finding f \
-             JOIN series s ON s.uid = f.series_uid WHERE f.severity > 0 AND s.state NOT IN ('accepted', 'returned') \
-             GROUP BY f.check_name, f.severity, s.site ORDER BY f.severity DESC, 4 DESC, 1, 3 LIMIT ?1",
-        )?;
-        let rows = statement.query_map([limit], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)? as u64))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{CatalogError, NewFinding, Reader, Tx};
+use super::{CatalogError, Reader, Tx};
 
 /// Series of one kind that are compared with one another, at most.
 const PEERS: i64 = 2_000;
@@ -65,16 +65,42 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Replaces what the checks of its study found about a series; those of the series by itself stay.
+    /// How many series of a kind are compared with one another.
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn put_study_findings(&self, series_uid: &str, findings: &[NewFinding]) -> Result<(), CatalogError> {
-        self.put_scoped_findings(series_uid, 1, findings)
+    pub fn peer_count(&self, kind: &str) -> Result<usize, CatalogError> {
+        let mut statement = self
+            .tx
+            .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM image_stats WHERE kind = ?1 LIMIT ?2)")?;
+        Ok(statement.query_row(params![kind, PEERS], |row| row.get::<_, i64>(0))? as usize)
+    }
+
+    /// The studies that have series of a kind.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn studies_of_kind(&self, kind: &str) -> Result<Vec<String>, CatalogError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT DISTINCT s.study_uid FROM image_stats m JOIN series s ON s.uid = m.series_uid \
+             WHERE m.kind = ?1 ORDER BY 1 LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![kind, PEERS], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 
 impl Reader<'_> {
+    /// How many studies there are.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn study_count(&self) -> Result<u64, CatalogError> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT count(DISTINCT study_uid) FROM series")?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0))? as u64)
+    }
+
     /// The members of a study that were checked: (series UID, state, member as JSON).
     ///
     /// # Errors
@@ -85,28 +111,6 @@ impl Reader<'_> {
              WHERE s.study_uid = ?1 AND b.member <> '' ORDER BY s.uid",
         )?;
         let rows = statement.query_map([study_uid], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// What the checks of its study found about a series.
-    ///
-    /// # Errors
-    /// SQLite refuses.
-    pub fn study_findings(&self, series_uid: &str) -> Result<Vec<NewFinding>, CatalogError> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT check_name, check_version, severity, message, evidence, slices FROM finding \
-             WHERE series_uid = ?1 AND scope = 1 ORDER BY id",
-        )?;
-        let rows = statement.query_map([series_uid], |row| {
-            Ok(NewFinding {
-                check: row.get(0)?,
-                version: row.get(1)?,
-                severity: row.get(2)?,
-                message: row.get(3)?,
-                evidence: row.get(4)?,
-                slices: row.get(5)?,
-            })
-        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -21,6 +21,7 @@ and modified dates. Another is a table [profile.NAME] of the file that --config 
   attributes = { PatientComments = \"remove\", \"(0008,1010)\" = \"dummy\" }
   allow_words = [\"zorblax\"]
   keep_weekday = true
+  search_pixels = true     (false: pixels that usually carry burned-in text go to quarantine)
 
 Examples:
   gantry deid IN OUT --secret-file secret --map map.jsonl

@@ -27,6 +27,7 @@ mod reading;
 mod scan;
 pub mod shell;
 pub mod stats;
+pub mod vault;
 pub mod view;
 pub mod workspace;
 
@@ -105,6 +106,8 @@ pub enum Command {
     Export(export::Args),
     /// Verify, show or export the tamper-evident trail
     Audit(audit::AuditArgs),
+    /// Who a subject was: sealed, opened only with a key and a reason
+    Vault(vault::VaultArgs),
     /// Copy the workspace
     Backup(audit::BackupArgs),
     /// The console
@@ -178,6 +181,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Stats(args)) => stats::run(args, global, out),
         Some(Command::Export(args)) => export::run(args, global, out),
         Some(Command::Audit(args)) => audit::audit(args, global, out),
+        Some(Command::Vault(args)) => vault::vault(args, global, out),
         Some(Command::Backup(args)) => audit::backup(args, global, out),
         Some(Command::Completions(args)) => shell::completions(args),
         Some(Command::Man) => shell::man(),

@@ -32,6 +32,8 @@ pub struct Config {
     pub ingest: Ingest,
     /// De-identification.
     pub deid: Deid,
+    /// Who subjects were.
+    pub vault: Vault,
     /// Automated checks.
     pub qc: Qc,
     /// Harmonised attributes.
@@ -134,6 +136,14 @@ pub struct Deid {
     pub profile: String,
     /// Options of PS3.15 annex E beside those that the profile has.
     pub options: Vec<String>,
+}
+
+/// Who subjects were, sealed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Vault {
+    /// The public key (`age1…`) that an entry of every study is sealed to; empty keeps none.
+    pub recipient: String,
 }
 
 /// Automated checks.

@@ -18,6 +18,7 @@ pub mod table;
 mod text;
 mod uid;
 mod values;
+mod vault;
 mod verify;
 mod words;
 
@@ -29,10 +30,12 @@ pub use pixels::Pixels;
 pub use profile::{Lint, Override, Profile, ProfileError};
 pub use record::{Action, ActionEntry, Mask, Reason, Record};
 pub use table::ProfileOption;
+pub use vault::{Recipient, VaultEntry, VaultError, VaultKey};
 
 use explain::Trace;
 use identity::Identity;
 use keys::Keys;
+use pixels::{Look, Need, Seen};
 use plan::Plans;
 use scrub::Scrub;
 use text::Cleaner;
@@ -186,8 +189,13 @@ impl Deidentifier {
         let sop_class = file.dataset.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
         let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class);
         scrub.trace = Some(Trace { values, ..Trace::default() });
+        let pixels = self.why_pixels(&file.dataset);
         scrub.data_set(file.dataset, &Charset::default());
-        Ok(scrub.trace.map(|trace| trace.rows).unwrap_or_default())
+        let mut rows = scrub.trace.map(|trace| trace.rows).unwrap_or_default();
+        if let Some(row) = rows.iter_mut().find(|r| r.depth == 0 && r.tag == tags::PIXEL_DATA) {
+            row.why = pixels.into();
+        }
+        Ok(rows)
     }
 
     fn attempt(&self, source: &[u8], context: &Context<'_>) -> Result<(Vec<u8>, Facts, Record), Refusal> {
@@ -210,11 +218,13 @@ impl Deidentifier {
         let syntax =
             if file.syntax.is_native() { Syntax::EXPLICIT_LE.to_string() } else { file.syntax.uid.clone() };
         let sop_class = set.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
-        let unchecked = pixels::may_carry_text(set) && context.pixels == Pixels::Unchecked;
+        let pixels_cleared = pixels::cleared(set);
+        let look = self.look(set, &file.syntax.uid, pixels_cleared.as_deref(), context.pixels);
+        let face = pixels::face_recognisable(set);
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
         let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class.clone());
         let mut before = verify::Image::of(set);
-        let pixels_cleared = pixels::cleared(set);
+        let derived = matches!(look, Look::Text(_)).then(|| pixels::derived(set));
         let mut clean = scrub.data_set(file.dataset, &Charset::default());
         if let Some(bytes) = pixels_cleared
             && let Some(element) = clean.get_mut(tags::PIXEL_DATA)
@@ -222,11 +232,28 @@ impl Deidentifier {
             before.set_pixels(bytes.clone());
             element.value = dicom::Value::Bytes(bytes.into());
         }
-        self.mark(&mut clean, &mut scrub);
+        let mut syntax = syntax;
+        if let (Look::Text(seen), Some(image_type)) = (&look, derived) {
+            syntax.clone_from(&seen.masked.syntax);
+            put_masked(seen, image_type, &mut clean, &mut before, &mut scrub);
+        }
+        self.mark(&mut clean, &mut scrub, matches!(look, Look::Text(_)));
         let mut record = self.record(scrub.actions.into_keys().collect());
-        if unchecked {
-            let detail = "its pixels may carry burned-in text and nothing has looked at them".into();
-            return Err(Refusal { reason: Reason::PixelsUnchecked, detail, record });
+        if face {
+            record.notes.push(FACE.into());
+        }
+        match &look {
+            Look::Clear => {}
+            Look::Text(seen) => {
+                record.masks.clone_from(&seen.masks);
+                record.notes.extend(seen.masked.note.clone());
+            }
+            Look::Blind(detail) => {
+                return Err(Refusal { reason: Reason::PixelsUnchecked, detail: detail.clone(), record });
+            }
+            Look::Doubt(detail) => {
+                return Err(Refusal { reason: Reason::PixelsDoubtful, detail: detail.clone(), record });
+            }
         }
         let facts = facts(&clean, sop_class, subject.pseudonym(), scanner, &syntax);
         let bytes = dicom::write(&clean, &syntax);
@@ -234,8 +261,40 @@ impl Deidentifier {
             let detail = problem.to_string();
             return Err(Refusal { reason: Reason::CannotBeMadeSafe, detail, record });
         }
+        if let Look::Text(seen) = &look {
+            let output = dicom::read(&bytes, ReadOptions::default());
+            if !output.is_ok_and(|o| seen.agrees(&o.dataset, &o.syntax.uid)) {
+                let detail =
+                    "its pixels are not what they were outside the masks, or not filled inside".into();
+                return Err(Refusal { reason: Reason::CannotBeMadeSafe, detail, record });
+            }
+        }
         record.verified = true;
         Ok((bytes, facts, record))
+    }
+
+    /// Looks for text in the pixels, unless they are trusted.
+    fn look<'s>(&self, set: &DataSet<'s>, syntax: &str, cleared: Option<&[u8]>, pixels: Pixels) -> Look<'s> {
+        match pixels {
+            Pixels::Trusted => Look::Clear,
+            Pixels::Unchecked if self.profile.search_pixels => pixels::look(set, syntax, cleared),
+            Pixels::Unchecked if pixels::need(set) == Need::Must => Look::Blind(
+                "its pixels may carry burned-in text and the profile does not have them searched".into(),
+            ),
+            Pixels::Unchecked => Look::Clear,
+        }
+    }
+
+    /// What becomes of the pixels, in words.
+    fn why_pixels(&self, set: &DataSet<'_>) -> &'static str {
+        match (pixels::need(set), self.profile.search_pixels) {
+            (Need::No, _) => "pixels of this kind carry no burned-in text; kept as they are",
+            (_, true) => "searched for burned-in text, which is masked (search_pixels)",
+            (Need::Must, false) => {
+                "may carry burned-in text and is not searched (search_pixels = false): quarantined"
+            }
+            (Need::Search, false) => "kept as they are, not searched (search_pixels = false)",
+        }
     }
 
     fn read<'b>(&self, source: &'b [u8]) -> Result<File<'b>, Refusal> {
@@ -307,12 +366,13 @@ impl Deidentifier {
             version: env!("CARGO_PKG_VERSION"),
             actions,
             masks: Vec::new(),
+            notes: Vec::new(),
             verified: false,
         }
     }
 
     /// Says in the data set what was done (PS3.15 section E.1.1, PS3.3 C.12.1 and C.7.1.1).
-    fn mark(&self, set: &mut DataSet<'_>, scrub: &mut Scrub<'_>) {
+    fn mark(&self, set: &mut DataSet<'_>, scrub: &mut Scrub<'_>, masked: bool) {
         let mut put = |set: &mut DataSet<'_>, element: Element<'static>| {
             *scrub.actions.entry(ActionEntry { tag: element.tag, action: Action::Added }).or_default() += 1;
             set.put(element);
@@ -325,6 +385,9 @@ impl Deidentifier {
         let weight = if scrub.weight_kept { "\\Patient's Weight kept for SUV" } else { "" };
         put(set, Element::text(tags::DEIDENTIFICATION_METHOD, Vr::LO, &format!("{method}{weight}")));
         let mut codes = vec![code_item("113100", "Basic Application Confidentiality Profile")];
+        if masked {
+            codes.push(code_item("113101", "Clean Pixel Data Option"));
+        }
         for option in ProfileOption::ALL {
             let implied = option == ProfileOption::RetainSafePrivate && scrub.private_kept;
             if self.profile.has(option) || implied {
@@ -343,6 +406,31 @@ impl Deidentifier {
             drop_charsets(set);
             set.put(Element::text(tags::SPECIFIC_CHARACTER_SET, Vr::CS, "ISO_IR 192"));
         }
+    }
+}
+
+/// A note for the ledger: a rendering may show a face.
+const FACE: &str = "face_recognisable";
+
+/// Puts masked pixels and what describes them in place.
+fn put_masked(
+    seen: &Seen<'_>,
+    image_type: Vec<u8>,
+    set: &mut DataSet<'_>,
+    before: &mut verify::Image<'_>,
+    scrub: &mut Scrub<'_>,
+) {
+    set.remove(tags::EXTENDED_OFFSET_TABLE);
+    set.remove(tags::EXTENDED_OFFSET_TABLE_LENGTHS);
+    before.put(seen.masked.element.clone());
+    let says_no = Element::text(tags::BURNED_IN_ANNOTATION, Vr::CS, "NO");
+    let image_type = Element::new(tags::IMAGE_TYPE, Vr::CS, image_type);
+    let mut header = vec![seen.masked.element.clone(), says_no, image_type, pixels::derivation()];
+    header.extend(seen.masked.header.iter().cloned());
+    for element in header {
+        before.put(element.clone());
+        *scrub.actions.entry(ActionEntry { tag: element.tag, action: Action::Added }).or_default() += 1;
+        set.put(element);
     }
 }
 

@@ -64,6 +64,8 @@ pub struct Profile {
     pub keep_weekday: bool,
     /// Patient's Weight stays in PET images (and nowhere else): the standardised uptake value is computed from it.
     pub keep_pet_weight: bool,
+    /// Pixels that may carry burned-in text are searched for it, and masked; otherwise they go to quarantine.
+    pub search_pixels: bool,
 }
 
 impl Default for Profile {
@@ -82,6 +84,7 @@ impl Default for Profile {
             allow_words: BTreeSet::new(),
             keep_weekday: false,
             keep_pet_weight: true,
+            search_pixels: true,
         }
     }
 }
@@ -102,6 +105,7 @@ struct Written {
     allow_words: Vec<String>,
     keep_weekday: Option<bool>,
     keep_pet_weight: Option<bool>,
+    search_pixels: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -173,6 +177,7 @@ impl Profile {
         profile.allow_words.extend(own.allow_words.iter().map(|w| w.to_lowercase()));
         profile.keep_weekday = own.keep_weekday.unwrap_or(profile.keep_weekday);
         profile.keep_pet_weight = own.keep_pet_weight.unwrap_or(profile.keep_pet_weight);
+        profile.search_pixels = own.search_pixels.unwrap_or(profile.search_pixels);
         Ok(profile)
     }
 

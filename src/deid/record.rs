@@ -67,6 +67,9 @@ pub struct Record {
     pub actions: Vec<ActionEntry>,
     /// Regions that were blanked.
     pub masks: Vec<Mask>,
+    /// What else should be known: a face that may be recognised, another encoding of masked pixels.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The output was read back by an independent reader and nothing that identifies was found in it.
     pub verified: bool,
 }
@@ -105,8 +108,10 @@ pub enum Reason {
     UnknownSyntax,
     /// SOP class, SOP instance, study or series UID is missing.
     MissingUid,
-    /// Pixels may carry burned-in text and nothing checks them.
+    /// Pixels may carry burned-in text and nothing could look at them.
     PixelsUnchecked,
+    /// Pixels were searched for burned-in text, and a person must say whether there is any.
+    PixelsDoubtful,
     /// The output still held something that identifies, or was not what it should be.
     CannotBeMadeSafe,
 }
@@ -144,6 +149,7 @@ impl Reason {
             Self::UnknownSyntax => "unknown_syntax",
             Self::MissingUid => "missing_uid",
             Self::PixelsUnchecked => "pixels_unchecked",
+            Self::PixelsDoubtful => "pixels_doubtful",
             Self::CannotBeMadeSafe => "cannot_be_made_safe",
         }
     }

@@ -99,6 +99,19 @@ impl<'a> Image<'a> {
         image
     }
 
+    /// Puts the value that an element was given on purpose in place of what it was; elements that need not stay the
+    /// same do not count.
+    pub fn put(&mut self, element: dicom::Element<'static>) {
+        let tag = element.tag;
+        if let Some((_, value)) = self.pixels.iter_mut().find(|(t, _)| *t == tag) {
+            *value = element.value;
+        } else if let (Some((_, old)), Value::Bytes(bytes)) =
+            (self.values.iter_mut().find(|(t, _)| *t == tag), element.value)
+        {
+            *old = bytes;
+        }
+    }
+
     /// The same with other native pixel data.
     pub fn set_pixels(&mut self, bytes: Vec<u8>) {
         for (tag, value) in &mut self.pixels {

@@ -13,11 +13,11 @@ const COLUMNS: usize = 512;
 /// Pixels of the screen for one of the font.
 const ZOOM: usize = 2;
 
-/// The file.
+/// The file. With `cut`, it declares more frames than it has pixels for, so that nothing can look at all of them.
 ///
 /// # Errors
 /// As [`Study::files`].
-pub fn dose_report(study: &Study) -> std::io::Result<Vec<u8>> {
+pub fn dose_report(study: &Study, cut: bool) -> std::io::Result<Vec<u8>> {
     let uid = study.uid(90);
     let mut o = study.common(SECONDARY_CAPTURE, &uid, "CT");
     text(&mut o, tags::CONVERSION_TYPE, VR::CS, "WSD");
@@ -29,6 +29,9 @@ pub fn dose_report(study: &Study) -> std::io::Result<Vec<u8>> {
     let derived = ["DERIVED", "SECONDARY", "OTHER"].map(String::from).to_vec();
     o.put(DataElement::new(tags::IMAGE_TYPE, VR::CS, PrimitiveValue::Strs(derived.into())));
     text(&mut o, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2");
+    if cut {
+        text(&mut o, tags::NUMBER_OF_FRAMES, VR::IS, "2");
+    }
     let numbers = [
         (tags::SAMPLES_PER_PIXEL, 1),
         (tags::ROWS, ROWS as u16),

@@ -25,6 +25,7 @@ pub enum Fault {
     Truncated,
     Duplicate,
     PixelsUnchecked,
+    BurnedInText,
 }
 
 /// What must tell of a fault.
@@ -34,6 +35,8 @@ pub enum Expected {
     Finding,
     /// A file that ended so: status and reason.
     File(&'static str, &'static str),
+    /// The marked file is stored, with masks in its ledger line.
+    Masked,
 }
 
 /// The tilt of a tilted gantry.
@@ -41,7 +44,7 @@ const TILT_DEGREES: f64 = 14.0;
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::MissingSlices,
         Self::DuplicatedSlices,
         Self::UnevenSpacing,
@@ -58,6 +61,7 @@ impl Fault {
         Self::Truncated,
         Self::Duplicate,
         Self::PixelsUnchecked,
+        Self::BurnedInText,
     ];
 
     /// Its name: that of the check or reason that must find it.
@@ -79,6 +83,7 @@ impl Fault {
             Self::Truncated => "truncated",
             Self::Duplicate => "duplicate",
             Self::PixelsUnchecked => "pixels_unchecked",
+            Self::BurnedInText => "burned_in_text",
         }
     }
 
@@ -89,6 +94,7 @@ impl Fault {
             Self::Truncated => Expected::File("quarantined", "truncated"),
             Self::Duplicate => Expected::File("duplicate", ""),
             Self::PixelsUnchecked => Expected::File("quarantined", "pixels_unchecked"),
+            Self::BurnedInText => Expected::Masked,
             _ => Expected::Finding,
         }
     }
@@ -170,7 +176,8 @@ impl Fault {
             | Self::NotDicom
             | Self::Truncated
             | Self::Duplicate
-            | Self::PixelsUnchecked => {}
+            | Self::PixelsUnchecked
+            | Self::BurnedInText => {}
         }
     }
 
@@ -213,7 +220,11 @@ impl Fault {
                 files.push(SourceFile { name, bytes: study.encode(&image)?, marked: false });
             }
             Self::PixelsUnchecked => {
-                let bytes = super::burned::dose_report(study)?;
+                let bytes = super::burned::dose_report(study, true)?;
+                files.push(SourceFile { name: "DOSE0001.dcm".into(), bytes, marked: true });
+            }
+            Self::BurnedInText => {
+                let bytes = super::burned::dose_report(study, false)?;
                 files.push(SourceFile { name: "DOSE0001.dcm".into(), bytes, marked: true });
             }
             _ => {}

@@ -70,6 +70,7 @@ pub fn judge(shared: &Shared, planted: &[Planted]) -> Result<Verdict, CatalogErr
         let (finding, explains) = match plant.fault.expected() {
             Expected::Finding => on_series(&all, plant),
             Expected::File(status, reason) => on_files(&all, plant, status, reason),
+            Expected::Masked => (masked(shared, &all, plant)?, Vec::new()),
         };
         explained.extend(explains);
         verdict.planted.push(Judged {
@@ -91,6 +92,8 @@ struct All {
     /// The series of a source file, by the hash of its bytes.
     series_of: BTreeMap<String, String>,
     files: BTreeMap<PathBuf, usize>,
+    /// The series of a file that was stored.
+    stored: BTreeMap<PathBuf, String>,
     studies: u64,
     instances: u64,
 }
@@ -104,6 +107,7 @@ fn read(shared: &Shared) -> Result<All, CatalogError> {
         series: BTreeMap::new(),
         series_of: BTreeMap::new(),
         files: BTreeMap::new(),
+        stored: BTreeMap::new(),
         studies: records.iter().map(|r| &r.study_uid).collect::<BTreeSet<_>>().len() as u64,
         instances: reader.store_totals()?.0,
     };
@@ -132,6 +136,7 @@ fn read(shared: &Shared) -> Result<All, CatalogError> {
         let below = Path::new(&row.file.path).strip_prefix(&inboxes).unwrap_or(Path::new(&row.file.path));
         if row.file.status == "deidentified" {
             if let Some(uid) = reader.series_of_source(&row.file.sha256)?.into_iter().next() {
+                all.stored.insert(below.into(), uid.clone());
                 all.series_of.insert(row.file.sha256.clone(), uid);
             }
             continue;
@@ -186,4 +191,25 @@ fn on_files(all: &All, plant: &Planted, status: &str, reason: &str) -> (Option<T
     let right: Vec<usize> = ended.into_iter().filter(|i| is_it(&all.told[*i])).collect();
     let (_, consequences) = on_series(all, plant);
     (right.first().map(|i| all.told[*i].clone()), right.into_iter().chain(consequences).collect())
+}
+
+/// The masks in the ledger line of a file that was stored.
+fn masked(shared: &Shared, all: &All, plant: &Planted) -> Result<Option<Told>, CatalogError> {
+    for file in &plant.files {
+        let Some(uid) = all.stored.get(file) else { continue };
+        for line in shared.catalog.read().ledger_of(uid)? {
+            let record: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            let masks = record["masks"].as_array().map_or(0, Vec::len);
+            if masks > 0 {
+                return Ok(Some(Told {
+                    check: plant.fault.name().into(),
+                    severity: "masked".into(),
+                    message: format!("burned-in text is masked in {masks} places"),
+                    series_uid: Some(uid.clone()),
+                    file: Some(file.to_string_lossy().into_owned()),
+                }));
+            }
+        }
+    }
+    Ok(None)
 }

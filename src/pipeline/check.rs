@@ -46,13 +46,17 @@ impl Stage for Check {
         let member_json = serde_json::to_string(&member)?;
         let stats = member.stats.as_ref().map(record).unwrap_or_default();
         let others = others(shared, &member)?;
+        let known = shared.catalog.read().image_stats(&job.object)?;
+        let new_of_kind = !stats.kind.is_empty() && known.is_none_or(|known| known.kind != stats.kind);
         let now = now_ms();
         let uid = &job.object;
         shared.catalog.write_derived(|tx| {
             tx.put_findings(uid, &findings)?;
             tx.set_series_state(uid, "checked")?;
             tx.put_member(uid, &member_json, &stats)?;
-            for study in std::iter::once(&member.study_uid).chain(&others) {
+            let look_back = new_of_kind && qc::look_back(tx.peer_count(&stats.kind)?);
+            let alike = if look_back { tx.studies_of_kind(&stats.kind)? } else { Vec::new() };
+            for study in std::iter::once(&member.study_uid).chain(&others).chain(&alike) {
                 // In its turn: series of the study that are ready by then are checked first, and it is compared once.
                 tx.want("study", study, now, now)?;
             }

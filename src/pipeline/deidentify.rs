@@ -250,7 +250,10 @@ pub fn explain_reason(code: &str) -> &str {
         "expands_too_far" => "the data set expands beyond all measure",
         "unknown_syntax" => "its transfer syntax is not known",
         "missing_uid" => "it lacks a UID that every instance has",
-        "pixels_unchecked" => "its pixels may carry burned-in text: somebody must look",
+        "pixels_unchecked" => {
+            "its pixels may carry burned-in text and could not be searched: somebody must look"
+        }
+        "pixels_doubtful" => "its pixels may carry burned-in text, or none: somebody must look",
         "cannot_be_made_safe" => "it could not be made safe",
         other => other,
     }

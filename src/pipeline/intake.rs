@@ -16,7 +16,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::archives::{Delivery, Ended, Member};
-use super::deidentify::Verdict;
+use super::deidentify::{Made, Verdict};
 use super::{Shared, Tally, day_of, now_ms};
 use crate::audit;
 use crate::blob::Staged;
@@ -161,7 +161,7 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, End) {
         Err(error) => return (sha256, End::Failed(error.to_string())),
     }
     let end = match shared.deid.judge(&source, &found.site, found.trusted) {
-        Verdict::Stored(made) => match shared.store.stage(&made.bytes) {
+        Verdict::Stored(made) => match stage(shared, &source, &made, &found.site) {
             Ok(staged) => {
                 let mut instance = made.instance;
                 instance.source_hash.clone_from(&sha256);
@@ -169,7 +169,7 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, End) {
                 instance.bytes = staged.bytes;
                 End::Stored { staged, instance: Box::new(instance) }
             }
-            Err(error) => End::Failed(error.to_string()),
+            Err(why) => End::Failed(why),
         },
         Verdict::Quarantined { reason, detail } => match keep(shared, &sha256, &source) {
             Ok(()) => End::Quarantined { reason, detail },
@@ -178,6 +178,16 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, End) {
         Verdict::Rejected { reason, detail } => End::Rejected { reason, detail },
     };
     (sha256, end)
+}
+
+/// Keeps who the subject is, where that is wanted, and the bytes, not yet in their place.
+fn stage(shared: &Shared, source: &[u8], made: &Made, site: &str) -> Result<Staged, String> {
+    let recipient = &shared.config().vault.recipient;
+    if !recipient.is_empty() {
+        let new = (&*made.instance.subject, &*made.instance.study_uid, site);
+        shared.vault.keep(recipient, source, new).map_err(|e| e.to_string())?;
+    }
+    shared.store.stage(&made.bytes).map_err(|e| e.to_string())
 }
 
 /// Keeps a copy on the landing side, readable by its owner alone.

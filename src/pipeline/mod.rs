@@ -22,6 +22,7 @@ mod stage;
 mod study;
 mod supervisor;
 mod tally;
+mod vault;
 mod watchers;
 
 pub use after::settle_sources;

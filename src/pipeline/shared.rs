@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::Bus;
 use super::assemble::Recent;
 use super::deidentify::Deidentify;
+use super::vault::Vault;
 use crate::blob::FsStore;
 use crate::catalog::{Catalog, IntakeMap};
 use crate::config::Config;
@@ -22,6 +23,8 @@ pub struct Shared {
     pub store: FsStore,
     /// De-identification.
     pub deid: Deidentify,
+    /// Who subjects were, sealed.
+    pub vault: Vault,
     /// Copies of quarantined files.
     pub quarantine: PathBuf,
     /// The workspace's folder, against which configured paths are resolved.
@@ -48,6 +51,7 @@ impl Shared {
             map,
             store,
             deid,
+            vault: Vault::at(quarantine.with_file_name("vault")),
             quarantine,
             root,
             recent: Recent::default(),

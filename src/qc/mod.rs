@@ -15,6 +15,7 @@ pub use check::{Check, Described, Input};
 pub use label::{LabelCheck, LabelInput, Nearest, Place, SliceSet, structures};
 pub use pixels::{FrameStats, InstancePixels, SeriesPixels, statistics};
 pub use settings::{Setting, Settings, Threshold};
+pub use study::outliers::look_back;
 pub use study::{ImageStats, Member, Peers, Study, StudyCheck, Twin};
 
 use rayon::prelude::*;

@@ -52,6 +52,7 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::Drift(q) => wire(drift::drift(session, &q)?),
         Query::Process(q) => wire(process::process(session, &q)?),
         Query::Reads(q) => wire(labels::reads(session, &q)?),
+        Query::Vault(_) => wire(trail::vault(session)?),
         Query::ReadDetail(q) => wire(labels::read(session, q.id)?),
     }
 }

@@ -1,7 +1,9 @@
 //! The audit trail and parked jobs.
 
 use crate::catalog::TrailRecord;
-use crate::engine::query::{History, Ledger, LedgerLine, ParkedJob, Rows, TrailEntry, TrailVerified};
+use crate::engine::query::{
+    History, Ledger, LedgerLine, ParkedJob, Rows, TrailEntry, TrailVerified, VaultView,
+};
 use crate::engine::{EngineError, Session};
 
 const MAX_PAGE: u32 = 10_000;
@@ -22,6 +24,13 @@ pub fn ledger(session: &Session, query: &Ledger) -> Result<Vec<LedgerLine>, Engi
         record: serde_json::from_str(&json).unwrap_or_default(),
     };
     Ok(lines.into_iter().map(line).collect())
+}
+
+pub fn vault(session: &Session) -> Result<VaultView, EngineError> {
+    let shared = &session.engine.shared;
+    let files = shared.vault.files().map_err(|e| EngineError::Storage { why: e.kind().to_string() })?;
+    let recipient = Some(shared.config().vault.recipient.clone()).filter(|r| !r.is_empty());
+    Ok(VaultView { recipient, entries: files.len() as u64, studies: shared.catalog.read().study_count()? })
 }
 
 pub fn verify(session: &Session) -> Result<TrailVerified, EngineError> {

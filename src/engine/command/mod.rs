@@ -5,12 +5,14 @@ mod dataset;
 mod intake;
 mod labels;
 mod review;
+mod vault;
 
 pub use catalog::*;
 pub use dataset::*;
 pub use intake::*;
 pub use labels::*;
 pub use review::*;
+pub use vault::*;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +53,8 @@ commands! {
     ForgetSearch => (),
     ApplyRules => HarmoniseOutcome,
     ImportReads => ImportOutcome,
+    SealVault => (),
+    OpenVault => VaultOpened,
 }
 
 /// How many objects a command moved, and which it could not.

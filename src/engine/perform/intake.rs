@@ -45,7 +45,7 @@ pub fn remove_inbox(session: &Session, command: &RemoveInbox) -> Result<(), Engi
 }
 
 /// Changes the configuration file, puts the result in force and leaves its mark in the trail.
-fn edit(
+pub(super) fn edit(
     session: &Session,
     action: &str,
     detail: &serde_json::Value,

@@ -6,6 +6,7 @@ mod dataset;
 mod intake;
 mod labels;
 mod review;
+mod vault;
 
 pub(super) use intake::{counted, outcome};
 
@@ -35,6 +36,8 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::ForgetSearch(c) => wire(catalog::forget(session, &c)?),
         Command::ApplyRules(_) => wire(catalog::apply_rules(session)?),
         Command::ImportReads(c) => wire(labels::import(session, &c)?),
+        Command::SealVault(c) => wire(vault::seal(session, &c)?),
+        Command::OpenVault(c) => wire(vault::open(session, &c)?),
         Command::Export(c) => wire(dataset::export(session, &c)?),
     }
 }

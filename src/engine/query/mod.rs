@@ -10,6 +10,7 @@ mod overview;
 mod process;
 mod queue;
 mod trail;
+mod vault;
 
 pub use agreement::*;
 pub use catalog::*;
@@ -21,6 +22,7 @@ pub use overview::*;
 pub use process::*;
 pub use queue::*;
 pub use trail::*;
+pub use vault::*;
 
 use serde::{Deserialize, Serialize};
 
@@ -86,4 +88,5 @@ queries! {
     Process => ProcessView,
     Reads => Rows<ReadView>,
     ReadDetail => ReadHistory,
+    Vault => VaultView,
 }

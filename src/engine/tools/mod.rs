@@ -16,6 +16,7 @@ pub mod rules;
 pub mod scan;
 pub mod series_table;
 pub mod sheet;
+pub mod vault;
 mod view;
 
 pub use crate::format::ratings::instant;

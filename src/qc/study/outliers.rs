@@ -7,10 +7,17 @@ use crate::measure::outliers::robust_z;
 use crate::measure::stats::median;
 use crate::model::{Finding, Severity};
 
-/// Fewer series of a kind say nothing.
+/// Fewer other series of a kind say nothing.
 const FEWEST: usize = 20;
 /// Where a scanner is very steady, this much of the median is no outlier all the same.
 const STEADY: f64 = 0.3;
+
+/// Whether series that were compared among fewer of their kind deserve another look now that there are so many: when
+/// there are enough for the first time, and whenever their number has doubled since.
+pub fn look_back(series_of_kind: usize) -> bool {
+    let first = FEWEST + 1;
+    series_of_kind.is_multiple_of(first) && (series_of_kind / first).is_power_of_two()
+}
 
 /// The noise of a series is unlike that of others of its kind.
 #[derive(Debug, Clone, Copy)]

@@ -1,37 +1,90 @@
 //! Pixels: which may carry text, and what hides in the bits that no pixel uses.
 
+mod detect;
+mod grey;
+mod look;
+mod mask;
+
+pub use look::{Look, Seen, derivation, derived, look};
+
 use crate::dicom::{DataSet, is_pixel_data};
-use crate::model::tags;
+use crate::model::{Tag, tags};
 
 /// Whether somebody has looked at the pixels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Pixels {
-    /// Nobody has; what may carry text goes to quarantine.
+    /// Nobody has: they are searched for text, which is masked.
     #[default]
     Unchecked,
     /// They are known to carry none, or a person has passed them.
     Trusted,
 }
 
-/// Modalities whose pixels usually carry text.
-const MODALITIES: [&str; 4] = ["US", "XA", "RF", "ES"];
-const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
+/// Whether pixels must be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// No: nothing is decoded.
+    No,
+    /// They are searched; what cannot be decoded passes, for such pictures rarely carry text.
+    Search,
+    /// They usually carry text: what cannot be searched does not pass.
+    Must,
+}
 
-/// Whether the pixels may carry burned-in text.
-pub fn may_carry_text(set: &DataSet<'_>) -> bool {
+/// Modalities whose pixels usually carry text.
+const USUALLY: [&str; 4] = ["US", "XA", "RF", "ES"];
+/// Modalities whose pixels sometimes do: marks of projection radiography, scanned films, photographs.
+const SOMETIMES: [&str; 7] = ["CR", "DX", "MG", "IO", "PX", "OT", "XC"];
+const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
+/// Words of Image Type that name a picture of a screen.
+const SCREENS: [&str; 3] = ["SCREEN SAVE", "SCREENSHOT", "SCREEN_SAVE"];
+const RECOGNIZABLE_VISUAL_FEATURES: Tag = Tag::new(0x0028, 0x0302);
+
+/// Whether the header says that text is burned in.
+pub fn says_burned_in(set: &DataSet<'_>) -> bool {
+    set.ascii(tags::BURNED_IN_ANNOTATION).is_some_and(|v| v.eq_ignore_ascii_case("YES"))
+}
+
+/// Whether the pixels may carry burned-in text, by what the header says.
+pub fn need(set: &DataSet<'_>) -> Need {
     if !set.elements().iter().rev().any(|e| is_pixel_data(e.tag)) {
-        return false;
+        return Need::No;
     }
-    let says =
-        |value: &str| set.ascii(tags::BURNED_IN_ANNOTATION).is_some_and(|v| v.eq_ignore_ascii_case(value));
-    if says("NO") {
-        return false;
+    if set.ascii(tags::BURNED_IN_ANNOTATION).is_some_and(|v| v.eq_ignore_ascii_case("NO")) {
+        return Need::No;
     }
     let class = set.ascii(tags::SOP_CLASS_UID).unwrap_or_default();
     let secondary =
         class.strip_prefix(SECONDARY_CAPTURE).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    says("YES") || secondary || set.ascii(tags::MODALITY).is_some_and(|m| MODALITIES.contains(&m))
+    let screen = set.ascii_values(tags::IMAGE_TYPE).any(|v| SCREENS.contains(&v));
+    let modality = set.ascii(tags::MODALITY).unwrap_or_default();
+    if says_burned_in(set) || secondary || screen || USUALLY.contains(&modality) {
+        Need::Must
+    } else if SOMETIMES.contains(&modality) {
+        Need::Search
+    } else {
+        Need::No
+    }
 }
+
+/// Whether a face may be recognised in a rendering: thin slices of CT or MR through the head, unless the header says
+/// that there is none (PS3.15 E.3.2).
+pub fn face_recognisable(set: &DataSet<'_>) -> bool {
+    let modality = set.ascii(tags::MODALITY).unwrap_or_default();
+    if !matches!(modality, "CT" | "MR")
+        || set.ascii(RECOGNIZABLE_VISUAL_FEATURES).is_some_and(|v| v.eq_ignore_ascii_case("NO"))
+    {
+        return false;
+    }
+    let thin = set.number(tags::SLICE_THICKNESS).is_some_and(|mm| mm > 0.0 && mm <= THIN_MM);
+    let part = set.ascii(tags::BODY_PART_EXAMINED).unwrap_or_default().to_ascii_uppercase();
+    thin && HEAD.iter().any(|word| part.contains(word))
+}
+
+/// Slices up to this thick show a face when rendered.
+const THIN_MM: f64 = 3.0;
+/// Body parts that a face belongs to.
+const HEAD: [&str; 8] = ["HEAD", "BRAIN", "FACE", "SKULL", "SINUS", "ORBIT", "MAXILLA", "JAW"];
 
 /// Native pixel data with the bits beyond Bits Stored cleared (sign-extended where pixels are signed), or `None` where
 /// there is nothing in them. Overlays of old are kept there, and anything can be.

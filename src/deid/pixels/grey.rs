@@ -1,0 +1,174 @@
+//! Any frame as a picture of 8-bit greys, in which writing can be looked for.
+
+use crate::dicom::DataSet;
+use crate::dicom::codec::Frame;
+use crate::model::pixels::{Photometric, PixelLayout, Samples};
+use crate::model::{Tag, tags};
+
+/// Weights of red, green and blue: no two of them are alike, so that one colour on another shows.
+const WEIGHTS: [f32; 3] = [3.0 / 9.0, 4.0 / 9.0, 2.0 / 9.0];
+/// A window narrower by this than what a frame's values span is looked through, too.
+const NARROW: f32 = 1.4;
+/// Bins of the histogram that limits of greys are taken from.
+const BINS: usize = 4096;
+
+/// The grey of each index of a palette, and the index that the first belongs to.
+#[derive(Debug, Clone)]
+pub struct Palette {
+    first: i32,
+    greys: Vec<u8>,
+}
+
+impl Palette {
+    /// Of a data set, where it has plain tables (PS3.3 C.7.6.3.1.5); segmented ones are not read.
+    pub fn of(set: &DataSet<'_>) -> Option<Self> {
+        let descriptor = set.numbers(Tag::new(0x0028, 0x1101));
+        let (&entries, &first) = (descriptor.first()?, descriptor.get(1)?);
+        let count = if entries == 0.0 { 65536 } else { entries as usize };
+        let wide = descriptor.get(2) == Some(&16.0);
+        let mut sums = vec![0.0; count];
+        for (channel, weight) in (0..).zip(WEIGHTS) {
+            let bytes = set.bytes(Tag::new(0x0028, 0x1201 + channel))?;
+            let words = bytes.len() >= 2 * count;
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let value = if words { *bytes.get(2 * i + usize::from(wide))? } else { *bytes.get(i)? };
+                *sum += weight * f32::from(value);
+            }
+        }
+        Some(Self { first: first as i32, greys: sums.into_iter().map(|v| v as u8).collect() })
+    }
+
+    /// The darkest index.
+    pub fn darkest(&self) -> i32 {
+        let darkest = (0..self.greys.len()).min_by_key(|&i| self.greys[i]).unwrap_or(0);
+        self.first + darkest as i32
+    }
+
+    fn grey(&self, index: f64) -> u8 {
+        let at = (index as i64 - i64::from(self.first)).max(0) as usize;
+        self.greys.get(at.min(self.greys.len().saturating_sub(1))).copied().unwrap_or(0)
+    }
+}
+
+/// Stored values that the header's window shows black and white (PS3.3 C.11.2).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Window {
+    black: f32,
+    white: f32,
+}
+
+impl Window {
+    /// The first window of a data set, where it has one.
+    pub fn of(set: &DataSet<'_>) -> Option<Self> {
+        let (centre, width) = (set.number(tags::WINDOW_CENTER)?, set.number(tags::WINDOW_WIDTH)?);
+        let slope = set.number(tags::RESCALE_SLOPE).filter(|s| *s != 0.0).unwrap_or(1.0);
+        let intercept = set.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
+        let stored = |shown: f64| ((shown - intercept) / slope) as f32;
+        let (a, b) = (stored(centre - width / 2.0), stored(centre + width / 2.0));
+        let window = Self { black: a.min(b), white: a.max(b) };
+        (window.black.is_finite() && window.white.is_finite() && window.black < window.white)
+            .then_some(window)
+    }
+}
+
+/// The picture of a frame of one sample a pixel as a window shows it, where that is more than its whole range shows.
+pub fn windowed(frame: &Frame, layout: &PixelLayout, window: Window) -> Option<Vec<u8>> {
+    if layout.samples_per_pixel != 1 || layout.photometric == Photometric::Palette {
+        return None;
+    }
+    let mut values = Vec::with_capacity(frame.samples.len());
+    frame.samples.each(|v| values.push(if v.is_finite() { v as f32 } else { 0.0 }));
+    let [_, from, to, _] = limits(&values);
+    let range = window.white - window.black;
+    if NARROW * range >= to - from {
+        return None;
+    }
+    let grey = |v: f32| ((v - window.black) / range * 255.0).clamp(0.0, 255.0) as u8;
+    Some(values.into_iter().map(grey).collect())
+}
+
+/// The picture of a frame, `layout.columns` pixels a row.
+pub fn picture(frame: &Frame, layout: &PixelLayout, palette: Option<&Palette>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(layout.rows as usize * layout.columns as usize);
+    if layout.photometric == Photometric::Palette
+        && let Some(palette) = palette
+    {
+        frame.samples.each(|v| out.push(palette.grey(v)));
+        return out;
+    }
+    if layout.samples_per_pixel >= 3 {
+        return colour(&frame.samples, usize::from(layout.samples_per_pixel));
+    }
+    if let Samples::U8(values) = &frame.samples {
+        let (low, high) = values.iter().fold((u8::MAX, 0), |(a, b), &v| (a.min(v), b.max(v)));
+        let range = high.saturating_sub(low);
+        if !(12..64).contains(&range) && layout.bits_allocated > 1 {
+            return values.iter().step_by(layout.samples_per_pixel.max(1).into()).copied().collect();
+        }
+    }
+    let mut values = Vec::with_capacity(out.capacity());
+    frame.samples.each(|v| values.push(if v.is_finite() { v as f32 } else { 0.0 }));
+    let limits = limits(&values);
+    values.iter().step_by(layout.samples_per_pixel.max(1).into()).map(|&v| grey(v, limits)).collect()
+}
+
+fn colour(samples: &Samples, per_pixel: usize) -> Vec<u8> {
+    let mix = |p: &[f32]| p.iter().zip(WEIGHTS).map(|(v, w)| v * w).sum::<f32>();
+    if let Samples::U8(values) = samples {
+        let weigh = |p: &[u8]| (u16::from(p[0]) * 3 + u16::from(p[1]) * 4 + u16::from(p[2]) * 2) / 9;
+        return values.chunks_exact(per_pixel).map(|p| weigh(p) as u8).collect();
+    }
+    let mut values = Vec::with_capacity(samples.len());
+    samples.each(|v| values.push(v as f32));
+    let mixed: Vec<f32> = values.chunks_exact(per_pixel).map(mix).collect();
+    let limits = limits(&mixed);
+    mixed.iter().map(|&v| grey(v, limits)).collect()
+}
+
+/// Smallest value, the one below which two in a thousand are, the one above which two in a thousand are, largest.
+fn limits(values: &[f32]) -> [f32; 4] {
+    let (low, high) = values.iter().fold((f32::MAX, f32::MIN), |(a, b), &v| (a.min(v), b.max(v)));
+    let (mut from, mut to) = (low, high);
+    let rest = values.len() / 500;
+    // A few far values make the bins coarse: again between those that were found.
+    for _ in 0..3 {
+        let scale = BINS as f32 / (to - from).max(f32::MIN_POSITIVE);
+        let mut bins = vec![0usize; BINS + 1];
+        for &v in values {
+            bins[((v.clamp(from, to) - from) * scale) as usize] += 1;
+        }
+        let edge = |mut bins: &mut dyn Iterator<Item = (usize, &usize)>| {
+            let mut sum = 0;
+            (&mut bins)
+                .find(|(_, n)| {
+                    sum += **n;
+                    sum > rest
+                })
+                .map_or(0, |(i, _)| i)
+        };
+        let (first, last) = (edge(&mut bins.iter().enumerate()), edge(&mut bins.iter().enumerate().rev()));
+        let begin = from;
+        from = begin + first as f32 / scale;
+        to = (begin + (last + 1) as f32 / scale).min(to);
+        if last - first.min(last) > BINS / 16 || to <= from {
+            break;
+        }
+    }
+    [low, from, to.max(from), high]
+}
+
+/// Piece by piece linear: what is beyond the usual limits keeps its order, and a contrast of its own.
+fn grey(v: f32, [low, from, to, high]: [f32; 4]) -> u8 {
+    let between =
+        |a: f32, b: f32, from: f32, to: f32| from + (to - from) * (v - a) / (b - a).max(f32::MIN_POSITIVE);
+    if to <= from {
+        return between(low, high, 0.0, 255.0) as u8;
+    }
+    (if v < from {
+        between(low, from, 0.0, 24.0)
+    } else if v <= to {
+        between(from, to, 24.0, 232.0)
+    } else {
+        between(to, high, 232.0, 255.0)
+    }) as u8
+}

@@ -1,0 +1,280 @@
+//! Masks: areas of frames filled with what is background there, everything else as it was.
+
+use crate::dicom::codec::{self, FrameReader, PixelError, PixelSource, RLE_LOSSLESS};
+use crate::dicom::{DataSet, Element, Fragments, Syntax, Value};
+use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
+use crate::model::{Tag, Vr, tags};
+
+use super::detect::Area;
+use super::grey::Palette;
+
+const PIXEL_PADDING_VALUE: Tag = Tag::new(0x0028, 0x0120);
+
+/// Pixel data as it came, with all that is needed to decode it.
+#[derive(Debug, Clone)]
+pub struct Origin<'a> {
+    /// Layout, the colour model taken for RGB where samples are to stay as they are stored.
+    pub layout: PixelLayout,
+    /// Transfer syntax of the pixels as they are in memory.
+    pub syntax: String,
+    value: Value<'a>,
+    extended: Option<(Vec<u64>, Vec<u64>)>,
+}
+
+impl<'a> Origin<'a> {
+    /// Of a data set. Native and run-length samples stay luminance and chroma where they are: every bit outside the
+    /// masks must be what it was.
+    ///
+    /// # Errors
+    /// As [`codec::layout`].
+    pub fn of(set: &DataSet<'a>, syntax: &str) -> Result<Self, PixelError> {
+        let mut layout = codec::layout(set)?;
+        let turned = syntax == Syntax::EXPLICIT_BE;
+        let syntax = if turned { Syntax::EXPLICIT_LE } else { syntax }.to_string();
+        if keeps_colours(&syntax) && layout.photometric.is_ybr() && !is_subsampled(&layout) {
+            layout.photometric = Photometric::Rgb;
+        }
+        let value = set.get(tags::PIXEL_DATA).map(|e| e.value.clone()).ok_or(PixelError::NoPixels)?;
+        let words = |tag| {
+            let bytes = set.bytes(tag)?;
+            Some(bytes.as_chunks::<8>().0.iter().map(|&b| u64::from_le_bytes(b)).collect::<Vec<_>>())
+        };
+        let extended = words(tags::EXTENDED_OFFSET_TABLE).zip(words(tags::EXTENDED_OFFSET_TABLE_LENGTHS));
+        Ok(Self { layout, syntax, value, extended })
+    }
+
+    /// Puts other native bytes in place.
+    pub fn set_native(&mut self, bytes: Vec<u8>) {
+        if let Value::Bytes(value) = &mut self.value {
+            *value = bytes.into();
+        }
+    }
+
+    /// The same as it is shown: luminance and chroma are turned into colours.
+    ///
+    /// # Errors
+    /// As [`codec::layout`].
+    pub fn shown(&self, set: &DataSet<'_>) -> Result<Self, PixelError> {
+        Ok(Self { layout: codec::layout(set)?, ..self.clone() })
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// As [`codec::frames`].
+    pub fn open(&self) -> Result<FrameReader<'_>, PixelError> {
+        let source = match &self.value {
+            Value::Bytes(bytes) => PixelSource::Native(bytes),
+            Value::Fragments(f) => PixelSource::Encapsulated {
+                offsets: &f.offsets,
+                extended: self.extended.clone(),
+                fragments: f.fragments.iter().map(AsRef::as_ref).collect(),
+            },
+            Value::Items(_) | Value::Unread(_) => return Err(PixelError::NoPixels),
+        };
+        codec::frames(&self.layout, &self.syntax, source)
+    }
+}
+
+/// Syntaxes whose samples are the stored ones.
+fn keeps_colours(syntax: &str) -> bool {
+    codec::syntax(syntax).is_some_and(|s| {
+        matches!(s.codec, codec::Codec::Native | codec::Codec::Rle | codec::Codec::DeflatedFrame)
+    })
+}
+
+fn is_subsampled(layout: &PixelLayout) -> bool {
+    layout.photometric == Photometric::YbrFull422 && layout.bits_allocated == 8
+}
+
+/// Pixel data with masks, and the header that describes it.
+#[derive(Debug, Clone)]
+pub struct Masked {
+    /// The element.
+    pub element: Element<'static>,
+    /// Its transfer syntax.
+    pub syntax: String,
+    /// What must stand in the header.
+    pub header: Vec<Element<'static>>,
+    /// What a masked pixel is.
+    pub fill: Vec<f64>,
+    /// The encoding is another one, and why.
+    pub note: Option<String>,
+}
+
+/// Fills the areas of each frame. `areas` has as many entries as there are frames.
+///
+/// # Errors
+/// A frame cannot be decoded or encoded.
+pub fn apply(origin: &Origin<'_>, set: &DataSet<'_>, areas: &[Vec<Area>]) -> Result<Masked, PixelError> {
+    let reader = origin.open()?;
+    let layout = reader.layout().clone();
+    let stays = origin.syntax == RLE_LOSSLESS && !is_subsampled(&origin.layout);
+    let syntax = if stays { RLE_LOSSLESS } else { Syntax::EXPLICIT_LE };
+    let photometric = written_photometric(origin, set);
+    let fill = fill_of(set, &layout, &photometric);
+    let written = PixelLayout { planar: false, ..layout.clone() };
+    let mut fragments: Vec<std::borrow::Cow<'static, [u8]>> = Vec::new();
+    let mut native = Vec::new();
+    let mut bits = Vec::new();
+    for (index, areas) in (0..).zip(areas) {
+        let mut samples = reader.decode_frame(index)?.samples;
+        for area in areas {
+            fill_area(&mut samples, &layout, *area, &fill);
+        }
+        let bytes = codec::encode(&written, syntax, &samples)?;
+        if stays {
+            fragments.push(bytes.into());
+        } else if layout.bits_allocated == 1 {
+            samples.each(|v| bits.push(v as u8));
+        } else {
+            native.extend_from_slice(&bytes);
+        }
+    }
+    if layout.bits_allocated == 1 {
+        // Frames of single bits follow each other without a gap.
+        native = bits.chunks(8).map(|c| c.iter().enumerate().fold(0, |b, (i, v)| b | (v & 1) << i)).collect();
+    }
+    let vr = if layout.bits_allocated > 8 { Vr::OW } else { Vr::OB };
+    let element = if stays {
+        let value = Value::Fragments(Fragments { offsets: Vec::new().into(), fragments });
+        Element { value, ..Element::new(tags::PIXEL_DATA, Vr::OB, Vec::new()) }
+    } else {
+        Element::new(tags::PIXEL_DATA, vr, native)
+    };
+    let came = codec::syntax(&origin.syntax);
+    let note = came.filter(|s| s.encapsulated && !stays).map(|s| {
+        format!("masked pixels are stored uncompressed: there is no lossless encoder for {}", s.name)
+    });
+    Ok(Masked {
+        element,
+        syntax: syntax.into(),
+        header: header(set, &layout, &photometric, came),
+        fill,
+        note,
+    })
+}
+
+/// The colour model of what is written: luminance and chroma that were decoded are red, green and blue now.
+fn written_photometric(origin: &Origin<'_>, set: &DataSet<'_>) -> String {
+    if origin.layout.samples_per_pixel >= 3 && origin.layout.photometric.is_ybr() {
+        return "RGB".into();
+    }
+    set.ascii(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default().to_string()
+}
+
+fn header(
+    set: &DataSet<'_>,
+    layout: &PixelLayout,
+    photometric: &str,
+    came: Option<&codec::Syntax>,
+) -> Vec<Element<'static>> {
+    let short = |tag, value: u16| Element::new(tag, Vr::US, value.to_le_bytes().to_vec());
+    let mut header = Vec::new();
+    if set.ascii(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default() != photometric {
+        header.push(Element::text(tags::PHOTOMETRIC_INTERPRETATION, Vr::CS, photometric));
+    }
+    if layout.samples_per_pixel > 1 {
+        header.push(short(tags::PLANAR_CONFIGURATION, 0));
+    }
+    if layout.kind == SampleKind::Integer
+        && layout.bits_stored > 0
+        && layout.high_bit + 1 != layout.bits_stored
+    {
+        header.push(short(tags::HIGH_BIT, layout.bits_stored - 1));
+    }
+    if came.is_some_and(|s| s.lossy) {
+        header.push(Element::text(tags::LOSSY_IMAGE_COMPRESSION, Vr::CS, "01"));
+    }
+    header
+}
+
+/// What background is: the padding value where one is declared, black in colour and MONOCHROME2, white in
+/// MONOCHROME1 (which is shown black), the darkest entry of a palette.
+fn fill_of(set: &DataSet<'_>, layout: &PixelLayout, photometric: &str) -> Vec<f64> {
+    let bits = layout.significant_bits().clamp(1, 32);
+    let (low, high) = if layout.signed {
+        (-f64::from(2u32.pow(bits - 1)), f64::from(2u32.pow(bits - 1)) - 1.0)
+    } else {
+        (0.0, 2f64.powi(bits as i32) - 1.0)
+    };
+    match Photometric::from_term(photometric) {
+        Photometric::YbrFull | Photometric::YbrFull422 => vec![0.0, 128.0, 128.0],
+        Photometric::YbrPartial422 | Photometric::YbrPartial420 => vec![16.0, 128.0, 128.0],
+        _ if layout.samples_per_pixel > 1 => vec![0.0; layout.samples_per_pixel.into()],
+        Photometric::Palette => {
+            vec![Palette::of(set).map_or(0.0, |p| f64::from(p.darkest())).clamp(low, high)]
+        }
+        Photometric::Monochrome1 => vec![high],
+        _ => vec![set.number(PIXEL_PADDING_VALUE).filter(|v| (low..=high).contains(v)).unwrap_or(low)],
+    }
+}
+
+fn fill_area(samples: &mut Samples, layout: &PixelLayout, area: Area, fill: &[f64]) {
+    let per = usize::from(layout.samples_per_pixel);
+    let columns = layout.columns as usize;
+    for y in area.y..(area.y + area.height).min(layout.rows) {
+        let start = (y as usize * columns + area.x as usize) * per;
+        let end = start + (area.width.min(layout.columns - area.x.min(layout.columns))) as usize * per;
+        macro_rules! fill_row {
+            ($values:expr, $type:ty) => {
+                if let Some(row) = $values.get_mut(start..end) {
+                    for (i, v) in row.iter_mut().enumerate() {
+                        *v = fill[i % per] as $type;
+                    }
+                }
+            };
+        }
+        match samples {
+            Samples::U8(v) => fill_row!(v, u8),
+            Samples::I8(v) => fill_row!(v, i8),
+            Samples::U16(v) => fill_row!(v, u16),
+            Samples::I16(v) => fill_row!(v, i16),
+            Samples::U32(v) => fill_row!(v, u32),
+            Samples::I32(v) => fill_row!(v, i32),
+            Samples::F32(v) => fill_row!(v, f32),
+            Samples::F64(v) => fill_row!(v, f64),
+        }
+    }
+}
+
+/// Whether the pixels of an output are those of the origin, but for the masks, which are filled: decoded frame by
+/// frame from what was written.
+///
+/// # Errors
+/// The output cannot be decoded.
+pub fn agrees(
+    origin: &Origin<'_>,
+    output: &DataSet<'_>,
+    syntax: &str,
+    areas: &[Vec<Area>],
+    fill: &[f64],
+) -> Result<bool, PixelError> {
+    let written = Origin::of(output, syntax)?;
+    let (before, after) = (origin.open()?, written.open()?);
+    if before.declared() != after.declared() || before.declared() as usize != areas.len() {
+        return Ok(false);
+    }
+    let (columns, per) =
+        (before.layout().columns as usize, usize::from(before.layout().samples_per_pixel.max(1)));
+    for (index, areas) in (0..).zip(areas) {
+        let (old, new) = (before.decode_frame(index)?.samples, after.decode_frame(index)?.samples);
+        if old.len() != new.len() {
+            return Ok(false);
+        }
+        let mut masked = vec![false; old.len() / per];
+        for area in areas {
+            for y in area.y..area.y + area.height {
+                let start = y as usize * columns + area.x as usize;
+                masked.iter_mut().skip(start).take(area.width as usize).for_each(|m| *m = true);
+            }
+        }
+        let right = |i: usize| {
+            if masked[i / per] { new.get(i) == fill.get(i % per).copied() } else { new.get(i) == old.get(i) }
+        };
+        if !(0..old.len()).all(right) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
