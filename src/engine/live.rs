@@ -15,6 +15,8 @@ const BETWEEN: char = '\u{1f}';
 
 /// Selections that are kept.
 const SUBSETS: usize = 4;
+/// Reads that wait for a selection to be asked for again; beyond, it is made anew.
+const MOST_WAITING: usize = 10_000;
 
 /// The reads of a workspace; empty until somebody asks.
 #[derive(Default)]
@@ -28,8 +30,18 @@ struct State {
     /// Grows with every change.
     revision: u64,
     drifts: Option<(u64, Arc<Drifts>)>,
-    /// The latest selections, so that a screen that asks again is answered at once.
-    subsets: Vec<(u64, Selection, Board)>,
+    /// The latest selections, so that a screen that asks again is answered at once; the latest first.
+    subsets: Vec<Subset>,
+}
+
+/// The reads of a selection.
+struct Subset {
+    selection: Selection,
+    /// The series that its filter chooses; none without a filter.
+    series: Option<HashSet<String>>,
+    board: Board,
+    /// Reads that were stored since it was last asked for.
+    waiting: Vec<Read>,
 }
 
 /// Which reads count.
@@ -54,8 +66,12 @@ impl LiveReads {
         let reader = shared.catalog.read();
         let mut facts = Facts::default();
         for record in records {
-            state.board.put(&read_of(record, facts.of(&reader, &record.read.item.series_uid)?));
+            let read = read_of(record, facts.of(&reader, &record.read.item.series_uid)?);
+            state.board.put(&read);
+            state.subsets.iter_mut().for_each(|subset| subset.waiting.push(read.clone()));
         }
+        // Nobody asks any more.
+        state.subsets.retain(|subset| subset.waiting.len() <= MOST_WAITING);
         state.revision += 1;
         Ok(())
     }
@@ -75,17 +91,16 @@ impl LiveReads {
         if *selection == Selection::default() {
             return Ok(ask(&mut state.board));
         }
-        let revision = state.revision;
-        state.subsets.retain(|s| s.0 == revision);
-        if !state.subsets.iter().any(|s| s.1 == *selection) {
-            let board = select(&state.board, &state.specs, shared, selection)?;
-            state.subsets.truncate(SUBSETS - 1);
-            state.subsets.insert(0, (revision, selection.clone(), board));
-        }
-        match state.subsets.iter_mut().find(|s| s.1 == *selection) {
-            Some((_, _, board)) => Ok(ask(board)),
-            None => Err(EngineError::Gone),
-        }
+        let series = chosen_series(shared, selection)?;
+        let known = state.subsets.iter().position(|s| s.selection == *selection);
+        let kept = known.map(|at| state.subsets.remove(at)).filter(|s| s.series == series);
+        let subset = match kept.and_then(Subset::follow) {
+            Some(subset) => subset,
+            None => Subset::select(&state.board, &state.specs, selection, series),
+        };
+        state.subsets.truncate(SUBSETS - 1);
+        state.subsets.insert(0, subset);
+        Ok(ask(&mut state.subsets[0].board))
     }
 
     /// Runs `ask` on the board and all its charts.
@@ -142,29 +157,46 @@ fn spec_list(config: &config::Agreement) -> Vec<(MeasureKey, Spec)> {
     config.measures.iter().map(of).collect()
 }
 
-fn select(
-    board: &Board,
-    specs: &config::Agreement,
-    shared: &Shared,
-    selection: &Selection,
-) -> Result<Board, EngineError> {
-    let series: Option<HashSet<String>> = if selection.filter.trim().is_empty() {
-        None
-    } else {
-        let filter =
-            Filter::parse(&selection.filter).map_err(|e| EngineError::Invalid { why: e.to_string() })?;
-        Some(shared.catalog.read().series_uids(&filter)?.into_iter().collect())
-    };
-    let mut chosen = Board::new(spec_list(specs));
-    let within = |item: &str, at: Option<i64>| {
-        let late = |since| at.is_some_and(|at| at >= since);
-        let early = |before| at.is_some_and(|at| at < before);
-        selection.since_ms.is_none_or(late)
-            && selection.before_ms.is_none_or(early)
-            && series.as_ref().is_none_or(|s| s.contains(split(item).0))
-    };
-    board.each(within, |read| chosen.put(&read));
-    Ok(chosen)
+/// The series that a selection's filter chooses; none without a filter.
+fn chosen_series(shared: &Shared, selection: &Selection) -> Result<Option<HashSet<String>>, EngineError> {
+    if selection.filter.trim().is_empty() {
+        return Ok(None);
+    }
+    let filter = Filter::parse(&selection.filter).map_err(|e| EngineError::Invalid { why: e.to_string() })?;
+    Ok(Some(shared.catalog.read().series_uids(&filter)?.into_iter().collect()))
+}
+
+impl Subset {
+    fn select(
+        board: &Board,
+        specs: &config::Agreement,
+        selection: &Selection,
+        series: Option<HashSet<String>>,
+    ) -> Self {
+        let chosen = Board::new(spec_list(specs));
+        let mut subset = Self { selection: selection.clone(), series, board: chosen, waiting: Vec::new() };
+        let Self { selection, series, board: chosen, .. } = &mut subset;
+        board.each(|item, at| within(selection, series.as_ref(), item, at), |read| chosen.put(&read));
+        subset
+    }
+
+    /// Takes what was stored since; `None` where a read has left the selection, so that it has to be made anew.
+    fn follow(mut self) -> Option<Self> {
+        for read in std::mem::take(&mut self.waiting) {
+            if within(&self.selection, self.series.as_ref(), &read.item, read.finished_ms) {
+                self.board.put(&read);
+            } else if self.board.holds(&read) {
+                return None;
+            }
+        }
+        Some(self)
+    }
+}
+
+fn within(selection: &Selection, series: Option<&HashSet<String>>, item: &str, at: Option<i64>) -> bool {
+    selection.since_ms.is_none_or(|since| at.is_some_and(|at| at >= since))
+        && selection.before_ms.is_none_or(|before| at.is_some_and(|at| at < before))
+        && series.is_none_or(|series| series.contains(split(item).0))
 }
 
 /// What is known of series, asked once each.

@@ -14,6 +14,7 @@ pub mod contour;
 pub mod detection;
 pub mod drift;
 pub mod estimate;
+pub mod exact;
 pub mod grid;
 pub mod linear;
 pub mod outliers;

@@ -49,8 +49,8 @@ fn two_raters_equal_sklearn_statsmodels_and_irrcac() {
             close(k.estimate.value, &want["value"], 1e-9, name);
             if want.get("standard_error").is_some() {
                 // The square root of a variance that is zero but for rounding.
-                close(k.se, &want["standard_error"], 2e-8, name);
-                all_close(&k.estimate.ci95.unwrap(), &want["ci95"], 1e-7, name);
+                close(k.se, &want["standard_error"], 1e-9, name);
+                all_close(&k.estimate.ci95.unwrap(), &want["ci95"], 1e-9, name);
                 close(k.observed, &want["po"], 1e-9, name);
                 close(k.expected, &want["pe"], 1e-9, name);
             }
@@ -203,7 +203,7 @@ fn continuous_equals_pingouin_and_psych() {
             close(got.p, &want["p"], 1e-9, &what);
             close(got.df1, &want["df1"], 0.0, &what);
             close(got.df2, &want["df2"], 0.0, &what);
-            all_close(&got.estimate.ci95.unwrap(), &want["ci95"], 1e-6, &what);
+            all_close(&got.estimate.ci95.unwrap(), &want["ci95"], 1e-9, &what);
         }
         let first: Vec<f64> = complete.iter().map(|r| r[0]).collect();
         let second: Vec<f64> = complete.iter().map(|r| r[1]).collect();

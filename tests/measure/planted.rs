@@ -8,6 +8,7 @@ use gantry::measure::drift::shift::{Bins, ks_p, psi};
 use gantry::measure::drift::stream::{Adwin, Direction, PageHinkley};
 use gantry::measure::drift::trend::mann_kendall;
 use gantry::measure::grid::Grid;
+use gantry::measure::reads::{Chart, Point, Shown, State};
 
 /// The read from which on a planted reader draws otherwise, of 60.
 const FROM: usize = 30;
@@ -165,6 +166,15 @@ fn false_alarms_stay_within_the_design_rates_of_each_chart() {
         let bad: Vec<u64> = (0..60).map(|_| (0..200).filter(|_| r.unit() < 0.1).count() as u64).collect();
         p_chart(&bad, &[200; 60], 40).unwrap().signals.iter().any(|&i| i >= 40)
     });
+    rate("laney p'", 1.0 - (1.0 - 0.0035_f64).powi(20) + 0.01, |r| {
+        let bad: Vec<u64> = (0..240).map(|_| (0..200).filter(|_| r.unit() < 0.1).count() as u64).collect();
+        let chart = p_chart(&bad, &[200; 240], 220).unwrap();
+        let beyond = |i: usize| {
+            let share = bad[i] as f64 / 200.0;
+            share < chart.laney_lower[i] || share > chart.laney_upper[i]
+        };
+        (220..240).any(beyond)
+    });
     rate("ks", 0.05, |r| ks_p(&normal(r, 60), &normal(r, 60)) < 0.05);
     rate("mann-kendall", 0.05, |r| mann_kendall(&normal(r, 40)).unwrap().p < 0.05);
     rate("psi above 0.25", 0.01, |r| {
@@ -177,4 +187,44 @@ fn false_alarms_stay_within_the_design_rates_of_each_chart() {
         let p: Vec<f64> = (0..20).map(|_| ks_p(&normal(r, 40), &normal(r, 40))).collect();
         benjamini_hochberg(&p).iter().any(|p| *p < 0.05)
     });
+}
+
+/// A chart of reads with these values, a minute apart.
+fn chart_of(values: &[f64], shown: Shown) -> Chart {
+    let point = |(at, x): (i64, &f64)| Point {
+        at_ms: at * 60_000,
+        x: *x,
+        item: at as u32,
+        reader: 0,
+        site: 0,
+        scanner: 0,
+        guideline: 0,
+    };
+    Chart::new((0..).zip(values).map(point).collect(), shown)
+}
+
+#[test]
+fn charts_of_reads_alarm_on_stable_ones_no_more_than_they_say() {
+    // Each chart by itself is in alarm at one percent.
+    for n in [40, 90, 400] {
+        let alarm = |values: &[f64], shown| {
+            let chart = chart_of(values, shown);
+            chart.state(chart.p) == State::Alarm
+        };
+        let draw = |name: &str, shown: Shown, one: fn(&mut SplitMix) -> f64| {
+            rate(&format!("{name} over {n} reads"), 0.01, |random| {
+                let values: Vec<f64> = (0..n).map(|_| one(random)).collect();
+                alarm(&values, shown)
+            });
+        };
+        draw("values", Shown::Plain, SplitMix::normal);
+        draw("logarithms of ratios", Shown::Percent, |r| 0.07 * r.normal());
+        // Reading times: skewed, and now and then a reader is called away.
+        draw("reading times", Shown::Exponent, |r| {
+            4.0 + 0.3 * r.normal() + if r.unit() < 0.03 { 2.0 } else { 0.0 }
+        });
+        draw("flags, one in ten", Shown::Flag, |r| f64::from(u8::from(r.unit() < 0.1)));
+        draw("flags, one in a hundred", Shown::Flag, |r| f64::from(u8::from(r.unit() < 0.01)));
+        draw("grades", Shown::Plain, |r| (3.0 + r.normal()).round().clamp(1.0, 5.0));
+    }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use gantry::measure::agreement::bootstrap::SplitMix;
 use gantry::measure::agreement::many::{Patterns, alpha};
 use gantry::measure::agreement::{Level, Ratings};
-use gantry::measure::reads::{Board, By, DriftReason, MeasureKey, Metric, Rated, Read, State};
+use gantry::measure::reads::{Board, By, DriftReason, MarkKind, MeasureKey, Metric, Rated, Read, State};
 
 fn key(name: &str) -> MeasureKey {
     MeasureKey { structure: "nodule".into(), name: name.into() }
@@ -111,6 +111,74 @@ fn a_board_kept_up_to_date_answers_as_one_made_anew() {
     }
 }
 
+/// The reads that stand, by item, reader and guideline.
+type Standing = BTreeMap<(String, String, String), Read>;
+
+/// A read that may say another thing at another time under another guideline than the last of its reader.
+fn restless(random: &mut SplitMix, id: i64, items: usize) -> Read {
+    let (item, reader) = (random.below(items), random.below(4));
+    let mut next = read(random, id, item, reader);
+    next.guideline = ["1", "2"][random.below(2)].into();
+    let moved = (random.unit() - 0.5) * 3_600_000.0 * [0.0, 10.0, 100_000.0][random.below(3)];
+    next.finished_ms = next.finished_ms.map(|at| at + moved as i64).filter(|_| random.unit() < 0.98);
+    next.started_ms = next.finished_ms.map(|at| at - 60_000);
+    next.values.retain(|_| random.unit() < 0.95);
+    next
+}
+
+#[test]
+fn charts_that_are_carried_on_are_those_made_anew() {
+    let (items, mut random) = (4_300, SplitMix::new(11, 4));
+    let mut board = Board::new(Vec::new());
+    let mut standing = Standing::new();
+    let put = |board: &mut Board, standing: &mut Standing, next: Read| {
+        board.put(&next);
+        standing.insert((next.item.clone(), next.reader.clone(), next.guideline.clone()), next);
+    };
+    for item in 0..items {
+        for reader in 0..4 {
+            let mut next = read(&mut random, (item * 4 + reader) as i64, item, reader);
+            // One who moved is left out where others are compared.
+            if let (1, 3_000.., Some((_, Rated::Number(n)))) = (reader, item, next.values.first_mut()) {
+                *n *= 1.1;
+            }
+            put(&mut board, &mut standing, next);
+        }
+    }
+    let charts = |board: &mut Board| {
+        let drifts = board.drifts();
+        let words = |r: &gantry::measure::reads::DriftRow| {
+            let points: Vec<(i64, u64)> = r.chart.points.iter().map(|p| (p.at_ms, p.x.to_bits())).collect();
+            let who = match r.by {
+                By::All => String::new(),
+                By::Reader(n) => board.readers().name(n).to_owned(),
+                By::Site(n) => board.sites().name(n).to_owned(),
+            };
+            let change = r.chart.change.as_ref().map(|c| (c.since, c.p.to_bits()));
+            ((r.key.clone(), r.metric, who), (r.state, r.p.to_bits(), change, points))
+        };
+        drifts.rows.iter().map(words).collect::<BTreeMap<_, _>>()
+    };
+    let first = charts(&mut board);
+    assert!(first.values().any(|c| c.3.len() == 4_096) && first.values().any(|c| c.0 == State::Alarm));
+    let mut id = 100_000;
+    for many in [1, 1, 1, 1, 1, 1, 3, 30, 200] {
+        for _ in 0..many {
+            id += 1;
+            // New items, and old ones anywhere.
+            let next = restless(&mut random, id, items + 20);
+            put(&mut board, &mut standing, next);
+        }
+        let mut anew = Board::new(Vec::new());
+        standing.values().for_each(|r| anew.put(r));
+        let (kept, made) = (charts(&mut board), charts(&mut anew));
+        assert_eq!(kept.keys().collect::<Vec<_>>(), made.keys().collect::<Vec<_>>());
+        for (key, one) in &kept {
+            assert!(*one == made[key], "{key:?} after {many} more");
+        }
+    }
+}
+
 #[test]
 fn its_coefficients_are_those_of_the_plain_functions() {
     let mut random = SplitMix::new(3, 3);
@@ -195,5 +263,69 @@ fn one_who_drifts_is_named_and_does_not_drag_the_others_along() {
         assert!(change.since.abs_diff(43) <= 15, "seed {seed}: {}", change.since);
         let why = board.attribute(&drifts, row).unwrap();
         assert_eq!((why.reason, why.readers), (DriftReason::Readers, vec![reader]));
+    }
+}
+
+#[test]
+fn a_guideline_that_all_follow_is_told_of_once_and_named() {
+    let (items, from) = (90, 45);
+    for seed in 0..12 {
+        let mut random = SplitMix::new(seed, 8);
+        let mut board = Board::new(Vec::new());
+        for item in 0..items {
+            for reader in 0..6 {
+                let id = (item * 6 + reader) as i64;
+                let mut read = read(&mut random, id, item + 1000 * seed as usize, reader);
+                let at = 1_700_000_000_000 + (item * 10 + reader) as i64 * 3_600_000;
+                let new = item >= from;
+                let took = (if new { 90_000.0 } else { 60_000.0 }) * (0.2 * random.normal()).exp();
+                (read.started_ms, read.finished_ms) = (Some(at - took as i64), Some(at));
+                read.guideline = if new { "2" } else { "1" }.into();
+                board.put(&read);
+            }
+        }
+        let drifts = board.drifts();
+        let alarms: Vec<_> = drifts.rows.iter().filter(|r| r.state == State::Alarm).collect();
+        let of_all = alarms.iter().find(|r| (r.metric, r.by) == (Metric::Time, By::All)).expect("found");
+        let since = of_all.chart.change.as_ref().unwrap().since;
+        assert!(since.abs_diff(from) <= 15, "seed {seed}: dated {since}");
+        assert_eq!(board.attribute(&drifts, of_all).unwrap().reason, DriftReason::Guideline, "seed {seed}");
+        let named = board.marks(of_all).into_iter().find(|m| m.kind == MarkKind::Guideline).unwrap();
+        assert_eq!(named.name, "2");
+        // Nobody is blamed for what all do.
+        assert_eq!(alarms.len(), 1, "seed {seed}: {:?}", alarms.iter().map(|r| r.by).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn one_who_begins_to_miss_is_named_and_dated() {
+    for seed in 0..12 {
+        let mut random = SplitMix::new(seed, 9);
+        let mut board = Board::new(Vec::new());
+        for item in 0..120 {
+            for reader in 0..6 {
+                let id = (item * 6 + reader) as i64;
+                let mut read = read(&mut random, id, item + 1000 * seed as usize, reader);
+                if reader == 4 && item >= 60 && random.unit() < 0.75 {
+                    (read.nothing, read.values) = (true, Vec::new());
+                }
+                board.put(&read);
+            }
+        }
+        let drifts = board.drifts();
+        let alarms: Vec<_> = drifts.rows.iter().filter(|r| r.state == State::Alarm).collect();
+        let reader = board.readers().find("r4").unwrap();
+        assert!(alarms.iter().all(|r| r.by == By::Reader(reader)), "seed {seed}");
+        let missed = alarms.iter().find(|r| r.metric == Metric::Missed).unwrap_or_else(|| {
+            let rows = drifts.rows.iter().filter(|r| r.metric == Metric::Missed);
+            panic!(
+                "seed {seed}: {:?}",
+                rows.map(|r| (r.by, r.p, r.state, &r.chart.change)).collect::<Vec<_>>()
+            )
+        });
+        let since = missed.chart.change.as_ref().unwrap().since;
+        assert!(since.abs_diff(60) <= 15, "seed {seed}: dated {since}");
+        let why = board.attribute(&drifts, missed).unwrap();
+        assert_eq!((why.reason, why.readers), (DriftReason::Readers, vec![reader]), "seed {seed}");
     }
 }

@@ -130,15 +130,15 @@ pub fn kappa(table: &Table, weights: Weights) -> Kappa {
         (0..k).map(|i| (0..k).map(|j| credit(i, j) * column[j]).sum::<f64>() / n).collect();
     let column_credit: Vec<f64> =
         (0..k).map(|j| (0..k).map(|i| credit(i, j) * row[i]).sum::<f64>() / n).collect();
-    let mut term = 0.0;
+    // Squared about their mean, so that no spread at all is zero and not a rounding error's root.
+    let (mut variance, middle) = (0.0, value - expected * ratio);
     for i in 0..k {
         for j in 0..k {
             let spread = credit(i, j) - (row_credit[i] + column_credit[j]) * ratio;
-            term += table.at(i, j) / n * spread * spread;
+            variance += table.at(i, j) / n * (spread - middle).powi(2);
         }
     }
-    let variance = (term - (value - expected * ratio).powi(2)).max(0.0) / n;
-    let se = variance.sqrt() / (lost_by_chance / (n * n));
+    let se = (variance / n).sqrt() / (lost_by_chance / (n * n));
     let estimate = Estimate::new(value, items).with_ci(Some([value - Z975 * se, value + Z975 * se]));
     Kappa { estimate, se: Some(se), observed, expected }
 }

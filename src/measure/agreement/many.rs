@@ -367,6 +367,80 @@ pub fn alpha(patterns: Sample, level: Level) -> Estimate {
     Estimate::new(1.0 - observed / expected, items as usize)
 }
 
+/// How often categories meet within an item, from which α follows whatever the number of items.
+#[derive(Debug, Clone)]
+struct Coincidences {
+    items: f64,
+    totals: Vec<f64>,
+    /// Ordered pairs of ratings over the other ratings of their item; cell (i, j) at `i * k + j` for j < i.
+    cells: Vec<f64>,
+}
+
+impl Coincidences {
+    fn of(patterns: Sample) -> Self {
+        let k = patterns.values.len();
+        let mut all = Self { items: 0.0, totals: vec![0.0; k], cells: vec![0.0; k * k] };
+        for (p, counts) in patterns.counts.iter().enumerate().filter(|(p, _)| patterns.pairable(*p)) {
+            all.shift(counts, patterns.items[p]);
+        }
+        all
+    }
+
+    fn shift(&mut self, counts: &Counts, by: f64) {
+        let (k, others) = (self.totals.len(), readers(counts) - 1.0);
+        self.items += by;
+        for (at, &(i, n)) in counts.iter().enumerate() {
+            self.totals[i as usize] += by * f64::from(n);
+            for &(j, m) in &counts[..at] {
+                self.cells[i as usize * k + j as usize] += by * 2.0 * f64::from(n) * f64::from(m) / others;
+            }
+        }
+    }
+
+    /// Makes what `counts` touches as it is in `other`.
+    fn restore(&mut self, counts: &Counts, other: &Self) {
+        let k = self.totals.len();
+        self.items = other.items;
+        for (at, &(i, _)) in counts.iter().enumerate() {
+            self.totals[i as usize] = other.totals[i as usize];
+            for &(j, _) in &counts[..at] {
+                let cell = i as usize * k + j as usize;
+                self.cells[cell] = other.cells[cell];
+            }
+        }
+    }
+
+    fn alpha(&self, values: &[f64], level: Level) -> Option<f64> {
+        let k = values.len();
+        let metric = Metric::new(level, values, &self.totals);
+        let mut observed = 0.0;
+        for i in 0..k {
+            for j in 0..i {
+                let cell = self.cells[i * k + j];
+                if cell != 0.0 {
+                    observed += cell * metric.squared(i, j);
+                }
+            }
+        }
+        let expected = metric.expected(&self.totals) / (self.totals.iter().sum::<f64>() - 1.0);
+        (self.items > 0.0 && expected > 0.0).then(|| 1.0 - observed / expected)
+    }
+}
+
+/// [`alpha`] without one item of each pattern in turn, with how many items show it: what the jackknife needs. Patterns with
+/// one rating, and those without which nothing varies, are left out. Costs the patterns times the pairs of categories.
+pub fn left_out(patterns: Sample, level: Level) -> Vec<(f64, f64)> {
+    let all = Coincidences::of(patterns);
+    let mut left = all.clone();
+    let mut values = Vec::with_capacity(patterns.items.len());
+    for (p, counts) in patterns.counts.iter().enumerate().filter(|(p, _)| patterns.pairable(*p)) {
+        left.shift(counts, -1.0);
+        values.extend(left.alpha(patterns.values, level).map(|value| (value, patterns.items[p])));
+        left.restore(counts, &all);
+    }
+    values
+}
+
 /// Squared differences of all pairs of categories over what chance expects, so that the mean over the pairs of ratings of
 /// an item is 0 where all are alike and 1 where they are as unlike as ratings drawn at random; `None` where nothing
 /// varies. Cell (i, j) is at `i * k + j`.

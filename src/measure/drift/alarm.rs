@@ -128,9 +128,10 @@ pub fn attribute(reads: &[Observed]) -> Option<Attribution> {
         return None;
     }
     let total = mean(&now) - mean(&before);
-    let mix = mix_part(reads, before.len() as f64, now.len() as f64);
+    let strata = by_stratum(reads);
+    let mix = mix_part(&strata, before.len() as f64, now.len() as f64);
     let within = total - mix;
-    let readers = reader_changes(reads);
+    let readers = reader_changes(reads, &strata);
     let sure = |r: &&ReaderChange| r.p < 0.01 && r.change.signum() == within.signum();
     let most = readers.iter().filter(sure).map(|r| r.change.abs()).fold(0.0, f64::max);
     let moved: Vec<usize> = readers
@@ -139,7 +140,7 @@ pub fn attribute(reads: &[Observed]) -> Option<Attribution> {
         .filter(|r| r.change.abs() >= SHARE_OF_MOST * most)
         .map(|r| r.reader)
         .collect();
-    let mix_p = mix_p(reads);
+    let mix_p = mix_p(&strata);
     let cause = if mix.abs() >= 2.0 * within.abs() && mix_p < 0.01 {
         Cause::Mix
     } else if moved.len() >= 2 && 2 * moved.len() >= readers.len() {
@@ -154,26 +155,29 @@ pub fn attribute(reads: &[Observed]) -> Option<Attribution> {
     Some(Attribution { total, mix, within, readers, cause })
 }
 
-/// P of the strata being mixed as before (χ² of homogeneity); 1 where they cannot be compared.
-fn mix_p(reads: &[Observed]) -> f64 {
-    let strata = reads.iter().map(|r| r.stratum).max().map_or(0, |s| s + 1);
-    let count = |after: bool| {
-        let mut counts = vec![0.0; strata];
-        reads.iter().filter(|r| r.after == after).for_each(|r| counts[r.stratum] += 1.0);
-        counts
-    };
-    chi_square(&count(false), &count(true)).map_or(1.0, |t| t.0.p)
+/// Reads and the sum of their values, before and after, by stratum.
+type Strata = Vec<[(f64, f64); 2]>;
+
+fn by_stratum(reads: &[Observed]) -> Strata {
+    let mut strata = vec![[(0.0, 0.0); 2]; reads.iter().map(|r| r.stratum).max().map_or(0, |s| s + 1)];
+    for r in reads {
+        let (n, sum) = &mut strata[r.stratum][usize::from(r.after)];
+        *n += 1.0;
+        *sum += r.value;
+    }
+    strata
 }
 
-fn mix_part(reads: &[Observed], n: f64, m: f64) -> f64 {
-    let strata = reads.iter().map(|r| r.stratum).max().map_or(0, |s| s + 1);
-    (0..strata)
-        .map(|stratum| {
-            let own = |after: bool| {
-                let all = reads.iter().filter(|r| r.stratum == stratum && r.after == after);
-                all.fold((0.0, 0.0), |(k, s), r| (k + 1.0, s + r.value))
-            };
-            let ((k, s), (l, t)) = (own(false), own(true));
+/// P of the strata being mixed as before (χ² of homogeneity); 1 where they cannot be compared.
+fn mix_p(strata: &Strata) -> f64 {
+    let count = |side: usize| strata.iter().map(|s| s[side].0).collect::<Vec<f64>>();
+    chi_square(&count(0), &count(1)).map_or(1.0, |t| t.0.p)
+}
+
+fn mix_part(strata: &Strata, n: f64, m: f64) -> f64 {
+    strata
+        .iter()
+        .map(|&[(k, s), (l, t)]| {
             let level = match (k > 0.0, l > 0.0) {
                 (true, true) => f64::midpoint(s / k, t / l),
                 (true, false) => s / k,
@@ -186,29 +190,19 @@ fn mix_part(reads: &[Observed], n: f64, m: f64) -> f64 {
 }
 
 /// Changes of readers in values with the stratum's mean before the change taken off (its mean at all where it is new).
-fn reader_changes(reads: &[Observed]) -> Vec<ReaderChange> {
-    let strata = reads.iter().map(|r| r.stratum).max().map_or(0, |s| s + 1);
-    let levels: Vec<f64> = (0..strata)
-        .map(|stratum| {
-            let own = |all: bool| -> Vec<f64> {
-                let of = reads.iter().filter(|r| r.stratum == stratum && (all || !r.after));
-                of.map(|r| r.value).collect()
-            };
-            let before = own(false);
-            if before.is_empty() { mean(&own(true)) } else { mean(&before) }
-        })
-        .collect();
+fn reader_changes(reads: &[Observed], strata: &Strata) -> Vec<ReaderChange> {
+    let level = |&[(k, s), (l, t)]: &[(f64, f64); 2]| if k > 0.0 { s / k } else { t / l };
+    let levels: Vec<f64> = strata.iter().map(level).collect();
     let readers = reads.iter().map(|r| r.reader).max().map_or(0, |r| r + 1);
-    let mut changes: Vec<ReaderChange> = (0..readers)
-        .filter_map(|reader| {
-            let own = |after: bool| -> Vec<f64> {
-                let of = reads.iter().filter(|r| r.reader == reader && r.after == after);
-                of.map(|r| r.value - levels[r.stratum]).collect()
-            };
-            let (change, p) = welch(&own(false), &own(true))?;
-            Some(ReaderChange { reader, change, p })
-        })
-        .collect();
+    let mut values = vec![[Vec::new(), Vec::new()]; readers];
+    for r in reads {
+        values[r.reader][usize::from(r.after)].push(r.value - levels[r.stratum]);
+    }
+    let change = |(reader, [before, after]): (usize, &[Vec<f64>; 2])| {
+        let (change, p) = welch(before, after)?;
+        Some(ReaderChange { reader, change, p })
+    };
+    let mut changes: Vec<ReaderChange> = values.iter().enumerate().filter_map(change).collect();
     let adjusted = holm(&changes.iter().map(|c| c.p).collect::<Vec<_>>());
     for (change, p) in changes.iter_mut().zip(adjusted) {
         change.p = p;

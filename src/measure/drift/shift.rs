@@ -109,13 +109,27 @@ pub fn chi_square(reference: &[f64], current: &[f64]) -> Option<(ChiSquare, ChiS
 }
 
 /// Fisher's exact test of a 2 × 2 table of counts, two-sided by adding all tables no likelier than the one seen.
+///
+/// Every table follows from the likeliest by ratios, so that it costs as much as there are tables.
 pub fn fisher_exact(table: [[u64; 2]; 2]) -> f64 {
     let [[a, b], [c, d]] = table;
     let (lot, bad, draws) = (a + b + c + d, a + c, a + b);
-    let at = |k| crate::measure::special::hypergeometric_pmf(k, lot, bad, draws);
-    let seen = at(a) * (1.0 + 1e-7);
-    let low = draws.saturating_sub(lot - bad);
-    (low..=bad.min(draws)).map(at).filter(|p| *p <= seen).sum::<f64>().min(1.0)
+    let (low, high) = (draws.saturating_sub(lot - bad), bad.min(draws));
+    let likeliest = ((draws + 1) * (bad + 1) / (lot + 2)).clamp(low, high);
+    // Chance of k + 1 over chance of k.
+    let ratio = |k: u64| {
+        (bad - k) as f64 * (draws - k) as f64 / ((k + 1) as f64 * (lot + k + 1 - bad - draws) as f64)
+    };
+    let peak = crate::measure::special::hypergeometric_pmf(likeliest, lot, bad, draws);
+    let mut chances = vec![peak; (high - low + 1) as usize];
+    for k in likeliest..high {
+        chances[(k + 1 - low) as usize] = chances[(k - low) as usize] * ratio(k);
+    }
+    for k in (low..likeliest).rev() {
+        chances[(k - low) as usize] = chances[(k + 1 - low) as usize] / ratio(k);
+    }
+    let seen = chances[(a - low) as usize] * (1.0 + 1e-7);
+    chances.into_iter().filter(|p| *p <= seen).sum::<f64>().min(1.0)
 }
 
 /// Two-sided Kolmogorov–Smirnov statistic of two samples: the largest gap between their distribution functions.

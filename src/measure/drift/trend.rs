@@ -1,7 +1,7 @@
 //! Is there a slope?
 
 use crate::measure::special::{erfc, normal_cdf};
-use crate::measure::stats::{median, ranks};
+use crate::measure::stats::median;
 
 /// Mann–Kendall test (Mann 1945, Kendall 1975) and Sen's slope (Sen 1968).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,16 +64,22 @@ pub fn mann_kendall(values: &[f64]) -> Option<Trend> {
 /// second against the first; `None` where either is empty or all values are alike.
 pub fn mann_whitney(first: &[f64], second: &[f64]) -> Option<(f64, f64, f64)> {
     let (n, m) = (first.len() as f64, second.len() as f64);
-    let pooled: Vec<f64> = first.iter().chain(second).copied().collect();
     if n == 0.0 || m == 0.0 {
         return None;
     }
-    let ranked = ranks(&pooled);
-    let u = ranked[..first.len()].iter().sum::<f64>() - n * (n + 1.0) / 2.0;
-    let mut ordered = pooled;
-    ordered.sort_unstable_by(f64::total_cmp);
+    let (one, other) = (ordered(first), ordered(second));
+    let (mut a, mut b, mut ranks, mut ties) = (0, 0, 0.0, 0.0);
+    while let Some(&next) = one.get(a).into_iter().chain(other.get(b)).min() {
+        let alike = |sorted: &[u64], from: usize| sorted[from..].iter().take_while(|k| **k == next).count();
+        let (p, q) = (alike(&one, a), alike(&other, b));
+        let tie = (p + q) as f64;
+        // Ties share the mean of their ranks, which count from 1.
+        ranks += p as f64 * ((a + b) as f64 + (tie + 1.0) / 2.0);
+        ties += tie.powi(3) - tie;
+        (a, b) = (a + p, b + q);
+    }
+    let u = ranks - n * (n + 1.0) / 2.0;
     let all = n + m;
-    let ties: f64 = ordered.chunk_by(|a, b| a == b).map(|t| (t.len() as f64).powi(3) - t.len() as f64).sum();
     let variance = n * m / 12.0 * (all + 1.0 - ties / (all * (all - 1.0)));
     if variance <= 0.0 {
         return None;
@@ -81,4 +87,15 @@ pub fn mann_whitney(first: &[f64], second: &[f64]) -> Option<(f64, f64, f64)> {
     let larger = u.max(n * m - u);
     let z = (larger - n * m / 2.0 - 0.5) / variance.sqrt();
     Some((u, (2.0 * normal_cdf(-z)).min(1.0), 1.0 - 2.0 * u / (n * m)))
+}
+
+/// Numbers as whole numbers in the same order, sorted; −0 is 0.
+fn ordered(values: &[f64]) -> Vec<u64> {
+    let key = |v: &f64| {
+        let bits = (v + 0.0).to_bits();
+        if bits >> 63 == 0 { bits ^ (1 << 63) } else { !bits }
+    };
+    let mut keys: Vec<u64> = values.iter().map(key).collect();
+    keys.sort_unstable();
+    keys
 }

@@ -2,25 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use super::column::{Column, Entry, MeasureKey, Scale, code};
+use super::column::{Column, MeasureKey, Scale, code};
+use super::numbers::{Numbers, number};
 use super::{Board, Said, Structure};
 use crate::measure::agreement::cohen::{self, Weights};
 use crate::measure::agreement::live::Live;
 use crate::measure::agreement::many::{self, Coefficient as Which, Counts, Credit, Patterns};
-use crate::measure::agreement::moments::{Sums, Totals, alpha_with_interval, jackknife};
+use crate::measure::agreement::moments::{Totals, jackknife};
 use crate::measure::agreement::{Level, bootstrap, warnings};
 use crate::measure::estimate::{Estimate, Reason};
 use crate::measure::stats::quantile_sorted;
 
-/// Items up to which intervals are bootstrapped (BCa, 1,000 samples, seed 1); beyond, they are the jackknife's.
+/// Items up to which intervals are bootstrapped (BCa, 1,000 samples, seed 1); beyond, they are the jackknife's, of
+/// continuous values the infinitesimal one.
 const BOOTSTRAPPED: usize = 500;
 const SAMPLES: usize = 1_000;
-/// Different patterns of ratings up to which each can be left out in turn.
-const MOST_PATTERNS: usize = 1_500;
+/// Different patterns of ratings times pairs of categories up to which each pattern is left out in turn.
+const MOST_LEFT_OUT: usize = 20_000_000;
 /// Different numbers up to which the ratio level compares them by pairs.
 const MOST_PAIRED: usize = 5_000;
-/// Bins of a continuous value.
-const BINS: usize = 12;
 
 /// How well all readers agree on a measure.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,14 +154,16 @@ impl Board {
         let column = structure.columns.get_mut(&name)?;
         let (scale, live) = column.live(&spec, &self.texts);
         let (scale, position) = (scale.clone(), positions(&readers));
-        let patterns = live.map(Live::patterns);
-        let (kind, pairs) = match live {
-            Some(live) => category_pairs(live, &readers, scale.level),
-            None => (PairKind::Concordance, number_pairs(column, &readers, &position)),
+        let (kind, pairs, ranked) = if let Some(live) = live {
+            let (kind, pairs) = category_pairs(live, &readers, scale.level);
+            let ranked = live.worst(scale.level, worst).into_iter().map(|(at, d)| (at as u32, d)).collect();
+            (kind, pairs, ranked)
+        } else {
+            let numbers = column.numbers();
+            (PairKind::Concordance, number_pairs(numbers, &readers), numbers.worst(worst))
         };
-        let column = structure.columns.get(&name)?;
         let (edges, distribution) = distribution(column, &scale, &position);
-        let ranked = ranked(column, &scale, patterns, worst);
+        let column = structure.columns.get(&name)?;
         let texts = |text| self.texts.name(text).to_owned();
         let worst = ranked.into_iter().map(|(place, disagreement)| Case {
             item: structure.items[place as usize],
@@ -198,33 +200,24 @@ fn interval(patterns: &Patterns, level: Level, value: f64) -> Option<[f64; 2]> {
         let statistic = |drawn: &[f64]| [many::alpha(patterns.resampled(drawn), level).value];
         return bootstrap::intervals(&group, patterns.items.len(), SAMPLES, 1, statistic)[0];
     }
-    if patterns.items.len() > MOST_PATTERNS {
+    let pairs = patterns.values.len().pow(2);
+    if patterns.items.len().saturating_mul(pairs) > MOST_LEFT_OUT {
         return None;
     }
-    let mut left = patterns.items.clone();
-    let mut left_out = Vec::with_capacity(left.len());
-    for at in 0..left.len() {
-        let pairable = patterns.counts[at].iter().map(|c| c.1).sum::<u32>() >= 2;
-        if !pairable {
-            continue;
-        }
-        left[at] -= 1.0;
-        left_out.extend(many::alpha(patterns.resampled(&left), level).value.map(|v| (v, patterns.items[at])));
-        left[at] += 1.0;
-    }
-    jackknife(value, &left_out)
+    jackknife(value, &many::left_out(patterns.all(), level))
 }
 
 /// α of continuous values.
-fn of_numbers(column: &Column, level: Level) -> Estimate {
+fn of_numbers(column: &mut Column, level: Level) -> Estimate {
     if level != Level::Interval {
         return of_many_categories(column, level);
     }
-    let alpha = alpha_with_interval(&column.sums);
+    let numbers = column.numbers();
+    let alpha = numbers.alpha();
     if alpha.n > BOOTSTRAPPED || alpha.value.is_none() {
         return alpha;
     }
-    let items: Vec<Sums> = column.sums.iter().filter(|s| !s.is_empty()).copied().collect();
+    let items = numbers.items();
     let group: Vec<u32> = (0..items.len() as u32).collect();
     let statistic = |drawn: &[f64]| [Totals::of(items.iter().zip(drawn.iter().copied())).alpha().value];
     let ci = bootstrap::intervals(&group, items.len(), SAMPLES, 1, statistic)[0];
@@ -249,10 +242,6 @@ fn of_many_categories(column: &Column, level: Level) -> Estimate {
     }
     let (counts, items) = seen.into_iter().unzip();
     many::alpha(Patterns { values, counts, items }.all(), level)
-}
-
-fn number(said: Said) -> Option<f64> {
-    if let Said::Number(n) = said { Some(n) } else { None }
 }
 
 /// Who reads a structure, by name, with how often.
@@ -305,78 +294,15 @@ fn category_pairs(live: &Live, readers: &[Looks], level: Level) -> (PairKind, Ve
     (kind, pairs)
 }
 
-fn number_pairs(column: &Column, readers: &[Looks], position: &BTreeMap<u32, usize>) -> Vec<Pair> {
-    let n = readers.len();
-    let centre = column.centre.unwrap_or(0.0);
-    let dense = dense(position);
-    let mut both = vec![Concordance::default(); n * n];
-    for cells in &column.cells {
-        for (at, one) in cells.iter().enumerate() {
-            let (i, Some(x)) = (dense[one.reader as usize], number(one.said)) else { continue };
-            for other in &cells[..at] {
-                let (j, Some(y)) = (dense[other.reader as usize], number(other.said)) else { continue };
-                let (a, b, x, y) = if i < j { (i, j, x, y) } else { (j, i, y, x) };
-                both[a * n + b].push(x - centre, y - centre);
-            }
-        }
-    }
-    let mut pairs = Vec::new();
-    for b in 0..n {
-        for a in 0..b {
-            pairs.push(Pair { a, b, value: both[a * n + b].estimate(), warning: None });
-        }
-    }
-    pairs
-}
-
-/// Positions of readers by their number, for all numbers up to the largest.
-fn dense(position: &BTreeMap<u32, usize>) -> Vec<usize> {
-    let size = position.last_key_value().map_or(0, |last| *last.0 as usize + 1);
-    let mut dense = vec![0; size];
-    position.iter().for_each(|(reader, at)| dense[*reader as usize] = *at);
-    dense
-}
-
-/// Sums from which Lin's concordance (Lin 1989, Biometrics 45:255) follows.
-#[derive(Debug, Clone, Copy, Default)]
-struct Concordance {
-    n: f64,
-    x: f64,
-    y: f64,
-    xx: f64,
-    yy: f64,
-    xy: f64,
-}
-
-impl Concordance {
-    fn push(&mut self, x: f64, y: f64) {
-        self.n += 1.0;
-        self.x += x;
-        self.y += y;
-        self.xx += x * x;
-        self.yy += y * y;
-        self.xy += x * y;
-    }
-
-    fn estimate(&self) -> Estimate {
-        let n = self.n;
-        if n == 0.0 {
-            return Estimate::undefined(Reason("no item was rated by both"), 0);
-        }
-        let spread = self.xx + self.yy - (self.x * self.x + self.y * self.y) / n;
-        let apart = (self.x - self.y).powi(2) / n;
-        let whole = spread + apart;
-        // What is left of the squares where nothing varies is rounding.
-        if whole <= 1e-14 * (self.xx + self.yy) {
-            return Estimate::undefined(Reason::NO_VARIATION, n as usize);
-        }
-        Estimate::new(2.0 * (self.xy - self.x * self.y / n) / whole, n as usize)
-    }
+fn number_pairs(numbers: &Numbers, readers: &[Looks]) -> Vec<Pair> {
+    let pairs = (0..readers.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
+    let value = |a: usize, b: usize| numbers.concordance(readers[a].reader, readers[b].reader);
+    pairs.map(|(a, b)| Pair { a, b, value: value(a, b), warning: None }).collect()
 }
 
 /// Edges of the bins (of continuous values) and ratings of each reader by bin.
 fn distribution(
-    column: &Column,
+    column: &mut Column,
     scale: &Scale,
     position: &BTreeMap<u32, usize>,
 ) -> (Vec<f64>, Vec<Vec<u64>>) {
@@ -389,68 +315,14 @@ fn distribution(
         }
         return (Vec::new(), counts);
     }
-    let edges = edges(column);
-    let bins = edges.len().saturating_sub(1);
-    let mut counts = vec![vec![0; bins]; position.len()];
-    let dense = dense(position);
-    for entry in column.cells.iter().flatten() {
-        if let (Some(v), true) = (number(entry.said), bins > 0) {
-            let bin = edges.partition_point(|e| *e <= v).saturating_sub(1).min(bins - 1);
-            counts[dense[entry.reader as usize]][bin] += 1;
-        }
+    let (edges, by_reader) = column.bins();
+    let none = vec![0; edges.len().saturating_sub(1)];
+    let of = |reader: &u32| by_reader.get(reader).unwrap_or(&none).clone();
+    let mut counts = vec![none.clone(); position.len()];
+    for (reader, &at) in position {
+        counts[at] = of(reader);
     }
-    (edges, counts)
-}
-
-/// Edges of equal width, of the logarithm where all values are positive and span more than a factor of ten.
-fn edges(column: &Column) -> Vec<f64> {
-    let values = column.cells.iter().flatten().filter_map(|e| number(e.said));
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-    if low > high {
-        return Vec::new();
-    }
-    let wide = low > 0.0 && high > 10.0 * low;
-    let bins = if low == high { 1 } else { BINS };
-    let at = |k: usize| {
-        let t = k as f64 / bins as f64;
-        if wide { low * (high / low).powf(t) } else { low + (high - low) * t }
-    };
-    let mut edges: Vec<f64> = (0..=bins).map(at).collect();
-    edges[bins] = high;
-    edges
-}
-
-/// Places of items by disagreement, the worst first.
-fn ranked(column: &Column, scale: &Scale, patterns: Option<Patterns>, worst: usize) -> Vec<(u32, f64)> {
-    let mut all: Vec<(u32, f64)> = match patterns {
-        None => {
-            let totals = Totals::of(column.sums.iter().map(|i| (i, 1.0)));
-            (0..).zip(&column.sums).filter_map(|(place, i)| Some((place, totals.disagreement(i)?))).collect()
-        }
-        Some(patterns) => {
-            let Some(apart) = many::disagreement(patterns.all(), scale.level) else { return Vec::new() };
-            let k = scale.values.len();
-            let mut row = Vec::new();
-            let mut of = |cells: &Vec<Entry>| {
-                row.clear();
-                row.extend(cells.iter().filter_map(|e| scale.position(e.said)));
-                let pair = |(at, i): (usize, &u32)| -> f64 {
-                    row[..at].iter().map(|j| apart[*i as usize * k + *j as usize]).sum()
-                };
-                let m = row.len() as f64;
-                (m >= 2.0).then(|| 2.0 * row.iter().enumerate().map(pair).sum::<f64>() / (m * (m - 1.0)))
-            };
-            (0..).zip(&column.cells).filter_map(|(place, cells)| Some((place, of(cells)?))).collect()
-        }
-    };
-    all.retain(|c| c.1 > 0.0);
-    let order = |p: &(u32, f64), q: &(u32, f64)| q.1.total_cmp(&p.1).then(p.0.cmp(&q.0));
-    if all.len() > worst && worst > 0 {
-        all.select_nth_unstable_by(worst - 1, order);
-    }
-    all.truncate(worst);
-    all.sort_unstable_by(order);
-    all
+    (edges.to_vec(), counts)
 }
 
 fn cells(

@@ -2,6 +2,7 @@
 
 use crate::measure::drift::alarm::{Change, dated_p, watch_from};
 use crate::measure::drift::charts::{Baseline, Cusum, Ewma, Signal};
+use crate::measure::drift::shift::fisher_exact;
 use crate::measure::drift::stream::{Direction, PageHinkley};
 
 /// The latest points that a chart has.
@@ -93,7 +94,8 @@ pub enum State {
 /// A control chart: points in the order of time, a reference at their beginning, and what moved since.
 ///
 /// A CUSUM (k 0.5, h 5) after the reference has to signal for anything to have moved; since when is the likeliest single
-/// change of the mean; how sure is Mann–Whitney's p of before against after, corrected for the choice of the date.
+/// change of the mean; how sure is Mann–Whitney's p of before against after (of flags Fisher's exact one), corrected for the
+/// choice of the date.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
     /// The points.
@@ -125,6 +127,14 @@ impl Chart {
         chart.baseline =
             if shown == Shown::Flag { Some(Baseline::of_flags(first)) } else { Baseline::of(first) };
         chart.change = chart.baseline.and_then(|baseline| watch_from(&x, reference, baseline));
+        if let (Shown::Flag, Some(change)) = (shown, &mut chart.change) {
+            // Ranks of rare flags are far from normal: they are counted.
+            let counts = |flags: &[f64]| {
+                let set = flags.iter().filter(|x| **x > 0.0).count() as u64;
+                [set, flags.len() as u64 - set]
+            };
+            change.p = fisher_exact([counts(&x[..change.since]), counts(&x[change.since..])]);
+        }
         chart.p = chart.change.as_ref().map_or(1.0, |c| dated_p(c, x.len()));
         chart
     }

@@ -1,14 +1,13 @@
 //! One measure of one structure: what each reader last said of each item.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
-use super::chart::Chart;
+use super::numbers::Numbers;
 use super::panel::LeftOut;
+use super::trace::{Trace, Whole};
 use super::{Coefficient, Names, Said};
 use crate::measure::agreement::Level;
 use crate::measure::agreement::live::Live;
-use crate::measure::agreement::moments::Sums;
 
 /// Different numbers up to which a measure is a scale of categories; beyond, its values are continuous.
 const MOST_CATEGORIES: usize = 20;
@@ -97,18 +96,19 @@ pub(crate) struct Column {
     pub not_positive: u64,
     /// How often each reader gave each value; values are all one for continuous ones.
     pub tally: HashMap<(u32, Code), u64>,
-    /// A value near all values, and the sums of each item less it: α of continuous values needs no more.
-    pub centre: Option<f64>,
-    pub sums: Vec<Sums>,
     is_presence: bool,
     /// Grows whenever what it answers may have changed.
     pub revision: u64,
     /// Agreement kept up to date, with the scale that it counts in; none where it has to be made anew.
     live: Option<(Scale, Live)>,
+    /// Agreement on numbers kept up to date, from when it was first asked for.
+    numbers: Option<Numbers>,
     /// The last coefficient, with the revision that it belongs to.
     pub answered: Option<(u64, Coefficient)>,
-    /// Charts that still hold: by reader, how it is compared, and who was left out.
-    pub charts: HashMap<(u32, u8, LeftOut), Arc<Chart>>,
+    /// Charts and what has changed since: by reader, how it is compared, and who was left out.
+    pub charts: HashMap<(u32, u8, LeftOut), Trace<u32>>,
+    /// Charts of all readers together.
+    pub whole: Option<Whole>,
 }
 
 impl Column {
@@ -120,19 +120,33 @@ impl Column {
             fractions: 0,
             not_positive: 0,
             tally: HashMap::new(),
-            centre: None,
-            sums: vec![Sums::default(); items],
             is_presence,
             revision: 0,
             live: None,
+            numbers: None,
             answered: None,
             charts: HashMap::new(),
+            whole: None,
         }
     }
 
     pub fn grow(&mut self, items: usize) {
         self.cells.resize(items, Vec::new());
-        self.sums.resize(items, Sums::default());
+        if let Some(numbers) = &mut self.numbers {
+            numbers.grow(items);
+        }
+    }
+
+    /// A read of an item, which these readers looked at, is another than before.
+    pub fn touch(&mut self, item: u32, looks: &[(u32, u32)]) {
+        for (known, chart) in &mut self.charts {
+            if looks.iter().any(|l| l.0 == known.0) {
+                chart.touch(item);
+            }
+        }
+        if let Some(whole) = &mut self.whole {
+            whole.touch(item);
+        }
     }
 
     /// Sets (or with `None` withdraws) what a reader says of an item.
@@ -147,14 +161,13 @@ impl Column {
             (None, None) => return,
         }
         self.revision += 1;
-        // Whoever reads this item is compared with this reader.
-        let cells = &self.cells[place as usize];
-        self.charts.retain(|known, _| known.0 != reader && !cells.iter().any(|e| e.reader == known.0));
         if old != said {
             self.count(old, said);
             self.tally(reader, old, said);
             self.follow(place, reader, said);
-            self.sum(place, said);
+            if let Some(numbers) = &mut self.numbers {
+                numbers.set(place, reader, (old, said), &self.cells[place as usize]);
+            }
         }
     }
 
@@ -172,16 +185,6 @@ impl Column {
                 self.tally.remove(&old);
             }
         }
-    }
-
-    fn sum(&mut self, place: u32, said: Option<Said>) {
-        let number = |s: Said| if let Said::Number(n) = s { Some(n) } else { None };
-        if let Some(first) = said.and_then(number) {
-            self.centre.get_or_insert(first);
-        }
-        let cells = &self.cells[place as usize];
-        let values = cells.iter().filter_map(|e| number(e.said));
-        self.sums[place as usize] = Sums::of(values, self.centre.unwrap_or(0.0));
     }
 
     /// How many ratings there are, and how many readers gave any.
@@ -265,9 +268,8 @@ impl Column {
             let mut live = Live::new(scale.values.clone());
             if !scale.continuous {
                 for (place, cells) in self.cells.iter().enumerate() {
-                    for entry in cells {
-                        live.set(place as u64, entry.reader, scale.position(entry.said));
-                    }
+                    let rated = |e: &Entry| Some((e.reader, scale.position(e.said)?));
+                    live.fill(place as u64, cells.iter().filter_map(rated));
                 }
             }
             (scale, live)
@@ -276,6 +278,22 @@ impl Column {
         let continuous = scale.continuous;
         (scale, (!continuous).then_some(live))
     }
+
+    /// Agreement on its numbers.
+    pub fn numbers(&mut self) -> &mut Numbers {
+        centred(&mut self.numbers, &self.cells)
+    }
+
+    /// Edges of bins of its numbers, and ratings of readers by bin.
+    pub fn bins(&mut self) -> (&[f64], &HashMap<u32, Vec<u64>>) {
+        centred(&mut self.numbers, &self.cells).bins(&self.cells)
+    }
+}
+
+/// What is known of the numbers, made anew where there is nothing yet or its sums lose digits.
+fn centred<'a>(numbers: &'a mut Option<Numbers>, cells: &[Vec<Entry>]) -> &'a mut Numbers {
+    let known = numbers.take().filter(|n| !n.off_centre());
+    numbers.insert(known.unwrap_or_else(|| Numbers::of(cells)))
 }
 
 /// Codes of declared categories: numbers if every one is, else text; a text that nobody has said yet has a number that

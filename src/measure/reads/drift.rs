@@ -1,12 +1,13 @@
 //! Control charts of everything that a board holds: which moved, since when, how sure, and what it comes from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::agree::median_of;
 use super::chart::{Chart, MOST_POINTS, Point, Shown, State};
 use super::column::{Column, MeasureKey, Scale, Spec};
 use super::panel::{Against, LeftOut};
+use super::trace::{Trace, Whole};
 use super::{Board, Names, Said, Structure};
 use crate::measure::agreement::Level;
 use crate::measure::drift::alarm::{Cause, Observed, attribute};
@@ -120,7 +121,7 @@ pub struct Mark {
 }
 
 /// When an item's last read ended, the item's place, and that read's row.
-type Done = (i64, u32, u32);
+pub(super) type Done = (i64, u32, u32);
 
 impl Board {
     /// Every chart.
@@ -153,9 +154,10 @@ impl Board {
     }
 
     fn charts_of(&mut self, name: &str, rows: &mut Vec<Row>) {
-        let Some(structure) = self.structures.get(name) else { return };
+        let Some(structure) = self.structures.get_mut(name) else { return };
         let columns: Vec<u32> = structure.columns.keys().copied().collect();
-        let latest = structure.latest_items();
+        let latest = structure.latest.take().unwrap_or_else(|| structure.latest_items());
+        structure.asked += 1;
         for measure in columns {
             let key = MeasureKey { structure: name.into(), name: self.measures.name(measure).into() };
             let spec = self.spec(&key);
@@ -166,6 +168,7 @@ impl Board {
         if let Some(structure) = self.structures.get_mut(name) {
             let key = MeasureKey { structure: name.into(), name: String::new() };
             structure.charts_of_time(&key, &latest, rows);
+            structure.latest = Some(latest);
         }
     }
 
@@ -325,10 +328,13 @@ impl Structure {
                 (_, Against::Ratio) => Shown::Exponent,
                 _ => Shown::Plain,
             };
-            let points = self.item_points(latest, |place| item_value(&column, place, shown));
-            for (by, points) in by_site(points) {
-                push(whole, by, Arc::new(Chart::new(points, shown)));
+            let kept = column.whole.take().filter(|kept| kept.shown() == shown);
+            let mut kept = kept.unwrap_or_else(|| Whole::new(shown));
+            for (by, chart) in self.whole(&mut kept, latest, true, |place| item_value(&column, place, shown))
+            {
+                push(whole, by, chart);
             }
+            column.whole = Some(kept);
         }
         self.columns.insert(measure, column);
     }
@@ -343,20 +349,22 @@ impl Structure {
     ) -> Vec<(u32, Arc<Chart>)> {
         let mut left_out = LeftOut::new();
         let readers: Vec<u32> = self.by_reader.keys().copied().collect();
-        loop {
+        let mut kept = std::mem::take(&mut column.charts);
+        let charts = loop {
             let charts: Vec<(u32, Arc<Chart>)> = readers
                 .iter()
                 .map(|&reader| {
                     let mut others = left_out.clone();
                     others.remove(&reader);
-                    let known = (reader, against.shown() as u8, others);
-                    let chart = column.charts.get(&known).cloned().unwrap_or_else(|| {
-                        let points = against.points(self, (name, column), scale, reader, &known.2);
-                        let chart = Arc::new(Chart::new(points, against.shown()));
-                        column.charts.insert(known, chart.clone());
-                        chart
-                    });
-                    (reader, chart)
+                    let point = |at| against.point(self, (name, column), scale, at, &others);
+                    let known = (reader, against.shown() as u8, others.clone());
+                    if !kept.contains_key(&known) {
+                        let trace = self.near(&kept, &known).unwrap_or_else(|| Trace::new(against.shown()));
+                        kept.insert(known.clone(), trace);
+                    }
+                    let trace = kept.entry(known).or_insert_with(|| Trace::new(against.shown()));
+                    trace.asked = self.asked;
+                    (reader, trace.chart(self.latest_rows(reader), |at| self.item_of(at), point))
                 })
                 .collect();
             let clearest = charts
@@ -368,9 +376,34 @@ impl Structure {
                 Some((reader, since)) if left_out.len() + 3 < readers.len() => {
                     left_out.insert(reader, since);
                 }
-                _ => return charts,
+                _ => break charts,
             }
+        };
+        // Comparisons with others who are left out now and then are not kept for ever.
+        kept.retain(|_, trace| trace.asked == self.asked);
+        column.charts = kept;
+        charts
+    }
+
+    /// A comparison of the same reader from which the same others were left out since other days: the items that they
+    /// read in between are to be looked at again, the rest holds.
+    fn near(
+        &self,
+        kept: &HashMap<(u32, u8, LeftOut), Trace<u32>>,
+        (reader, shown, wanted): &(u32, u8, LeftOut),
+    ) -> Option<Trace<u32>> {
+        let same = |known: &(u32, u8, LeftOut)| {
+            known.0 == *reader && known.1 == *shown && known.2.keys().eq(wanted.keys())
+        };
+        let (known, trace) = kept.iter().filter(|(known, _)| same(known)).max_by_key(|k| k.1.asked)?;
+        let mut trace = trace.clone();
+        for ((other, one), another) in known.2.iter().zip(wanted.values()) {
+            let rows = self.by_reader.get(other).map_or(&[][..], Vec::as_slice);
+            let before = |day: i64| rows.partition_point(|r| self.rows[*r as usize].at_ms < Some(day));
+            let (from, to) = (before(*one.min(another)), before(*one.max(another)));
+            rows[from..to].iter().for_each(|at| trace.touch(self.item_of(*at)));
         }
+        Some(trace)
     }
 
     fn charts_of_time(&mut self, key: &MeasureKey, latest: &[Done], rows: &mut Vec<Row>) {
@@ -379,28 +412,64 @@ impl Structure {
             rows.push(Row { key: key.clone(), metric, by, chart, p, state });
         };
         let mut any = false;
-        for (&reader, of_reader) in &self.by_reader {
-            let chart = self.times.get(&reader).cloned().unwrap_or_else(|| {
-                let of_reader = &of_reader[of_reader.len().saturating_sub(MOST_POINTS)..];
-                let point = |at: &u32| {
-                    let row = &self.rows[*at as usize];
-                    row.point(row.took_s?.ln())
-                };
-                Arc::new(Chart::new(of_reader.iter().filter_map(point).collect(), Shown::Exponent))
-            });
-            self.times.insert(reader, chart.clone());
+        let mut kept = std::mem::take(&mut self.times);
+        for &reader in self.by_reader.keys() {
+            let trace = kept.entry(reader).or_insert_with(|| Trace::new(Shown::Exponent));
+            let point = |at: u32| {
+                let row = &self.rows[at as usize];
+                row.point(row.took_s?.ln())
+            };
+            let chart = trace.chart(self.latest_rows(reader), |at| self.item_of(at), point);
             if !chart.points.is_empty() {
                 any = true;
                 push(By::Reader(reader), chart);
             }
         }
+        self.times = kept;
         if any {
             let median = |place: u32| {
                 let took = |l: &(u32, u32)| self.rows[l.1 as usize].took_s;
                 let mut all: Vec<f64> = self.looks[place as usize].iter().filter_map(took).collect();
                 median_of(&mut all).map(f64::ln)
             };
-            push(By::All, Arc::new(Chart::new(self.item_points(latest, median), Shown::Exponent)));
+            let mut kept = self.all_times.take().unwrap_or_else(|| Whole::new(Shown::Exponent));
+            for (by, chart) in self.whole(&mut kept, latest, false, median) {
+                push(by, chart);
+            }
+            self.all_times = Some(kept);
+        }
+    }
+
+    /// The latest rows of a reader that have a time, in its order.
+    fn latest_rows(&self, reader: u32) -> impl Iterator<Item = u32> {
+        let rows = self.by_reader.get(&reader).map_or(&[][..], Vec::as_slice);
+        rows[rows.len().saturating_sub(MOST_POINTS)..].iter().copied()
+    }
+
+    fn item_of(&self, at: u32) -> u32 {
+        self.rows[at as usize].item
+    }
+
+    /// Follows an item that was done `before` and is done now in the latest items.
+    pub(super) fn move_latest(&mut self, place: u32, before: Option<(i64, u32)>, now: Option<(i64, u32)>) {
+        if before == now {
+            return;
+        }
+        let Some(latest) = &mut self.latest else { return };
+        let full = latest.len() >= MOST_POINTS;
+        let done = |at: Option<(i64, u32)>| at.map(|(at_ms, row)| (at_ms, place, row));
+        if let Some(Ok(at)) = done(before).map(|before| latest.binary_search(&before)) {
+            latest.remove(at);
+        }
+        if let Some(now) = done(now) {
+            let at = latest.partition_point(|known| *known < now);
+            latest.insert(at, now);
+        }
+        if latest.len() > MOST_POINTS {
+            latest.remove(0);
+        } else if full && (latest.len() < MOST_POINTS || done(now).is_some_and(|now| latest[0] == now)) {
+            // One that was too early to be among them may be so no longer.
+            self.latest = None;
         }
     }
 
@@ -417,12 +486,19 @@ impl Structure {
         latest
     }
 
-    fn item_points(&self, latest: &[Done], value: impl Fn(u32) -> Option<f64>) -> Vec<Point> {
-        let point = |&(at_ms, place, row): &Done| {
+    /// Charts of the latest items; `value` is that of a place.
+    fn whole(
+        &self,
+        kept: &mut Whole,
+        latest: &[Done],
+        by_site: bool,
+        value: impl Fn(u32) -> Option<f64>,
+    ) -> Vec<(By, Arc<Chart>)> {
+        let point = |(at_ms, place, row): Done| {
             let point = self.rows[row as usize].point(value(place).filter(|x| x.is_finite())?)?;
             Some(Point { at_ms, ..point })
         };
-        latest.iter().filter_map(point).collect()
+        kept.charts(latest, by_site, |(_, place, _)| self.items[place as usize], point)
     }
 }
 
@@ -438,16 +514,4 @@ fn item_value(column: &Column, place: u32, shown: Shown) -> Option<f64> {
         Shown::Exponent => median_of(&mut all).map(f64::ln),
         _ => median_of(&mut all),
     }
-}
-
-/// All points, and those of each site where there is more than one.
-fn by_site(points: Vec<Point>) -> Vec<(By, Vec<Point>)> {
-    let mut sites: BTreeMap<u32, Vec<Point>> = BTreeMap::new();
-    for point in &points {
-        sites.entry(point.site).or_default().push(*point);
-    }
-    let several = sites.len() > 1;
-    let mut all = vec![(By::All, points)];
-    all.extend(sites.into_iter().filter(|_| several).map(|(site, points)| (By::Site(site), points)));
-    all
 }

@@ -10,7 +10,9 @@ mod chart;
 mod column;
 mod drift;
 mod names;
+mod numbers;
 mod panel;
+mod trace;
 
 pub use agree::{Case, Cell, Coefficient, Detail, Looks, Pair, PairKind};
 pub use chart::{Chart, Crossing, Point, Shown, State};
@@ -19,9 +21,9 @@ pub use drift::{Attributed, By, Drifts, Mark, MarkKind, Metric, Reason as DriftR
 pub use names::Names;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use column::Column;
+use trace::{Trace, Whole};
 
 /// What was said: a number or a category.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,8 +99,13 @@ pub(crate) struct Structure {
     done: Vec<Option<(i64, u32)>>,
     /// Rows that have a time, by reader, in the order of time.
     by_reader: BTreeMap<u32, Vec<u32>>,
-    /// Charts of reading times that still hold.
-    times: HashMap<u32, Arc<Chart>>,
+    /// The latest items that are done, in the order of time; none where they have to be looked for.
+    latest: Option<Vec<drift::Done>>,
+    /// Charts of reading times and what has changed since, by reader and of all.
+    times: HashMap<u32, Trace<u32>>,
+    all_times: Option<Whole>,
+    /// How often charts were asked for.
+    asked: u64,
     /// Columns by name; presence has a name of its own.
     columns: BTreeMap<u32, Column>,
 }
@@ -159,6 +166,18 @@ impl Board {
         if let Some(structure) = self.structures.get_mut(&read.structure) {
             self.reads += usize::from(structure.put(row));
         }
+    }
+
+    /// Whether it holds a read of the same reader, guideline, item and structure: one that this one would replace.
+    pub fn holds(&self, read: &Read) -> bool {
+        let key = || {
+            let (item, reader) = (self.items.find(&read.item)?, self.readers.find(&read.reader)?);
+            Some((item, reader, self.guidelines.find(&read.guideline)?))
+        };
+        self.structures
+            .get(&read.structure)
+            .zip(key())
+            .is_some_and(|(structure, key)| structure.by_key.contains_key(&key))
     }
 
     /// How many reads it holds.
@@ -303,12 +322,19 @@ impl Structure {
         if !looks.iter().any(|l| l.1 == at) {
             looks.push((reader, at));
         }
-        self.times.remove(&reader);
-        for column in self.columns.values_mut() {
-            column.charts.retain(|known, _| known.0 != reader);
+        if let Some(times) = self.times.get_mut(&reader) {
+            times.touch(item);
         }
+        if let Some(times) = &mut self.all_times {
+            times.touch(item);
+        }
+        // Whoever looked at this item is compared with this reader.
+        let looks = &self.looks[place as usize];
+        self.columns.values_mut().for_each(|column| column.touch(item, looks));
         let timed = |l: &(u32, u32)| self.rows[l.1 as usize].at_ms.map(|at_ms| (at_ms, l.1));
-        self.done[place as usize] = self.looks[place as usize].iter().filter_map(timed).max();
+        let done = self.looks[place as usize].iter().filter_map(timed).max();
+        let before = std::mem::replace(&mut self.done[place as usize], done);
+        self.move_latest(place, before, done);
         if let Some(latest) = self.latest(place, reader) {
             self.tell_columns(place, reader, latest);
         }

@@ -47,34 +47,23 @@ impl Against {
         }
     }
 
-    /// Points of one reader in the order of time, of the latest reads alone.
-    pub fn points(
+    /// A row's point on its reader's chart.
+    pub fn point(
         self,
         structure: &Structure,
         (name, column): (u32, &Column),
         scale: &Scale,
-        reader: u32,
+        at: u32,
         left_out: &LeftOut,
-    ) -> Vec<Point> {
-        let rows = structure.by_reader.get(&reader).map_or(&[][..], Vec::as_slice);
-        let rows = &rows[rows.len().saturating_sub(super::chart::MOST_POINTS)..];
-        let mut points = Vec::with_capacity(rows.len());
-        for &at in rows {
-            let row = &structure.rows[at as usize];
-            let Some(&place) = structure.places.get(&row.item) else { continue };
-            let counts = |r: u32, at: u32| {
-                r != reader
-                    && left_out.get(&r).is_none_or(|since| {
-                        structure.rows[at as usize].at_ms.is_some_and(|at_ms| at_ms < *since)
-                    })
-            };
-            let others =
-                column.cells[place as usize].iter().filter(|e| counts(e.reader, e.row)).map(|e| e.said);
-            if let Some(x) = self.compare(row, name, scale, others) {
-                points.extend(row.point(x));
-            }
-        }
-        points
+    ) -> Option<Point> {
+        let row = &structure.rows[at as usize];
+        let place = *structure.places.get(&row.item)?;
+        let before = |at: u32, since: i64| structure.rows[at as usize].at_ms.is_some_and(|at| at < since);
+        let counts =
+            |r: u32, at: u32| r != row.reader && left_out.get(&r).is_none_or(|since| before(at, *since));
+        let cells = column.cells[place as usize].iter();
+        let others = cells.filter(|e| counts(e.reader, e.row)).map(|e| e.said);
+        row.point(self.compare(row, name, scale, others)?)
     }
 
     fn compare(self, row: &Row, name: u32, scale: &Scale, others: impl Iterator<Item = Said>) -> Option<f64> {
