@@ -74,7 +74,7 @@ pub fn mann_whitney(first: &[f64], second: &[f64]) -> Option<(f64, f64, f64)> {
         let (p, q) = (alike(&one, a), alike(&other, b));
         let tie = (p + q) as f64;
         // Ties share the mean of their ranks, which count from 1.
-        ranks += p as f64 * ((a + b) as f64 + (tie + 1.0) / 2.0);
+        ranks += p as f64 * ((a + b) as f64 + f64::midpoint(tie, 1.0));
         ties += tie.powi(3) - tie;
         (a, b) = (a + p, b + q);
     }

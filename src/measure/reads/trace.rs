@@ -14,7 +14,7 @@ const MOST_MOVED: usize = MOST_TOUCHED + 1;
 /// What a chart was made of: keys in the order of time, each with whether it gave a point.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Keys<K> {
-    keys: Vec<(K, bool)>,
+    from: Vec<(K, bool)>,
     /// Items that changed since.
     touched: Vec<u32>,
     /// So many did that nothing is taken over.
@@ -44,10 +44,10 @@ impl<K: Copy + PartialEq> Keys<K> {
         item: impl Fn(K) -> u32,
         mut make: impl FnMut(K) -> Option<Point>,
     ) -> Vec<Point> {
-        let old = if self.all { Vec::new() } else { std::mem::take(&mut self.keys) };
+        let old = if self.all { Vec::new() } else { std::mem::take(&mut self.from) };
         let mut renewed = Vec::with_capacity(points.len() + 1);
         let (mut at, mut point) = (0, 0);
-        self.keys.clear();
+        self.from.clear();
         for key in keys {
             let near = &old[at..old.len().min(at + MOST_MOVED)];
             let found = near.iter().position(|k| k.0 == key);
@@ -63,7 +63,7 @@ impl<K: Copy + PartialEq> Keys<K> {
                 Some(known) if !self.touched.contains(&known.map_or_else(|| item(key), |p| p.item)) => known,
                 _ => make(key),
             };
-            self.keys.push((key, made.is_some()));
+            self.from.push((key, made.is_some()));
             renewed.extend(made);
         }
         self.touched.clear();
@@ -84,7 +84,7 @@ pub(super) struct Trace<K> {
 impl<K: Copy + PartialEq> Trace<K> {
     pub fn new(shown: Shown) -> Self {
         // It has no points yet: the first time all are made.
-        let keys = Keys { keys: Vec::new(), touched: Vec::new(), all: true };
+        let keys = Keys { from: Vec::new(), touched: Vec::new(), all: true };
         Self { keys, chart: Arc::new(Chart::new(Vec::new(), shown)), asked: 0 }
     }
 
@@ -117,7 +117,7 @@ pub(super) struct Whole {
 
 impl Whole {
     pub fn new(shown: Shown) -> Self {
-        let keys = Keys { keys: Vec::new(), touched: Vec::new(), all: true };
+        let keys = Keys { from: Vec::new(), touched: Vec::new(), all: true };
         Self { keys, all: Arc::new(Chart::new(Vec::new(), shown)), sites: BTreeMap::new() }
     }
 
