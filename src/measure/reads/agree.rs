@@ -8,14 +8,16 @@ use super::{Board, Said, Structure};
 use crate::measure::agreement::cohen::{self, Weights};
 use crate::measure::agreement::live::Live;
 use crate::measure::agreement::many::{self, Coefficient as Which, Counts, Credit, Patterns};
-use crate::measure::agreement::moments::{Totals, jackknife};
+use crate::measure::agreement::moments::{Totals, alpha_with_interval, jackknife};
 use crate::measure::agreement::{Level, bootstrap, warnings};
 use crate::measure::estimate::{Estimate, Reason};
 use crate::measure::stats::quantile_sorted;
 
-/// Items up to which intervals are bootstrapped (BCa, 1,000 samples, seed 1); beyond, they are the jackknife's, of
-/// continuous values the infinitesimal one.
+/// Items up to which intervals are bootstrapped (BCa, 1,000 samples, seed 1); beyond, they are the jackknife's.
 const BOOTSTRAPPED: usize = 500;
+/// Items up to which each item of continuous values is left out in turn; beyond, the jackknife is the infinitesimal one:
+/// among fewer, a few large items can make it a tenth or more too narrow.
+const EACH_LEFT_OUT: usize = 50_000;
 const SAMPLES: usize = 1_000;
 /// Different patterns of ratings times pairs of categories up to which each pattern is left out in turn.
 const MOST_LEFT_OUT: usize = 20_000_000;
@@ -214,10 +216,13 @@ fn of_numbers(column: &mut Column, level: Level) -> Estimate {
     }
     let numbers = column.numbers();
     let alpha = numbers.alpha();
-    if alpha.n > BOOTSTRAPPED || alpha.value.is_none() {
+    if alpha.n > EACH_LEFT_OUT || alpha.value.is_none() {
         return alpha;
     }
     let items = numbers.items();
+    if alpha.n > BOOTSTRAPPED {
+        return alpha.with_ci(alpha_with_interval(&items).ci95);
+    }
     let group: Vec<u32> = (0..items.len() as u32).collect();
     let statistic = |drawn: &[f64]| [Totals::of(items.iter().zip(drawn.iter().copied())).alpha().value];
     let ci = bootstrap::intervals(&group, items.len(), SAMPLES, 1, statistic)[0];
