@@ -188,7 +188,7 @@ fn quaternion_to_rotation(fields: &Fields) -> [[f64; 3]; 3] {
     ]
 }
 
-fn read_voxels(source: impl Read, datatype: i16, count: usize, big: bool) -> Result<Voxels, NiftiError> {
+fn read_voxels(mut source: impl Read, datatype: i16, count: usize, big: bool) -> Result<Voxels, NiftiError> {
     let width = match datatype {
         2 | 256 => 1,
         4 | 512 => 2,
@@ -199,9 +199,15 @@ fn read_voxels(source: impl Read, datatype: i16, count: usize, big: bool) -> Res
     };
     let declared = (count as u64).checked_mul(width).filter(|&n| n <= MAX_BYTES);
     let declared = declared.ok_or(NiftiError::Header("more voxels than are read"))?;
-    // Grows with what is there, not with what is declared.
-    let mut bytes = Vec::with_capacity(declared.min(1 << 20) as usize);
-    source.take(declared).read_to_end(&mut bytes)?;
+    // Grows with what is there, not with what is declared, and in few steps: while it grows it stands twice.
+    let mut bytes = Vec::new();
+    for upto in [declared / 64, declared / 8, declared] {
+        let more = upto - bytes.len() as u64;
+        bytes.reserve_exact(more as usize);
+        if source.by_ref().take(more).read_to_end(&mut bytes)? < more as usize {
+            break;
+        }
+    }
     if (bytes.len() as u64) < declared {
         return Err(NiftiError::Truncated { declared, found: bytes.len() as u64 });
     }
