@@ -26,6 +26,7 @@ pub mod catalog;
 pub mod config;
 pub mod dicom;
 pub mod format;
+pub mod ocr;
 pub mod source;
 
 // Core: pure, deterministic, no IO, no clock.

@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gantry::deid::table::{self, ProfileOption};
-use gantry::deid::{Context, Deidentifier, Outcome, Pixels, Profile, Reason, Secret};
+use gantry::deid::{Context, Deidentifier, Outcome, Profile, Reason, Secret};
 use gantry::dicom::{DataSet, Element, ReadOptions, Syntax, Value, codec, is_pixel_data, read, write};
-use gantry::model::{Tag, Vr, tags};
+use gantry::model::{Tag, Vetting, Vr, tags};
 
 fn deidentifier() -> Deidentifier {
     Deidentifier::new(Profile::default(), &Secret::new([42; 32])).unwrap()
 }
 
 fn trusted() -> Context<'static> {
-    Context { pixels: Pixels::Trusted, ..Context::default() }
+    Context { vetting: &Vetting::Trusted, ..Context::default() }
 }
 
 /// Regular files of the development set.

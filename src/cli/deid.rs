@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{Exit, Failure, Global, Output};
-use crate::deid::{Action, Deidentifier, Pixels, Profile, ProfileError, ProfileOption, Secret};
+use crate::deid::{Action, Deidentifier, Profile, ProfileError, ProfileOption, Secret};
 use crate::dicom;
 use crate::engine::tools::deid::{self, DeidError, Options, Summary};
-use crate::model::Tag;
+use crate::model::{Tag, Vetting};
 
 const HELP: &str = "\
 The default profile is the basic profile of PS3.15 annex E with clean descriptors, structured content and graphics,
@@ -118,7 +118,7 @@ pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> 
         input,
         output,
         map: args.map.as_deref(),
-        pixels: if args.trust_pixels { Pixels::Trusted } else { Pixels::Unchecked },
+        vetting: if args.trust_pixels { &Vetting::Trusted } else { &Vetting::None },
         site: &args.site,
     };
     if let Some(other) = &args.diff {

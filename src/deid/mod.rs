@@ -7,6 +7,7 @@ mod explain;
 mod identity;
 mod keys;
 mod known;
+mod mark;
 mod matcher;
 mod pixels;
 mod plan;
@@ -26,7 +27,7 @@ pub use explain::Explained;
 pub use identity::Kind;
 pub use keys::{Secret, SecretError};
 pub use known::{Known, Named, Nobody};
-pub use pixels::Pixels;
+pub use pixels::{PixelRule, SearchError};
 pub use profile::{Lint, Override, Profile, ProfileError};
 pub use record::{Action, ActionEntry, Mask, Reason, Record};
 pub use table::ProfileOption;
@@ -35,28 +36,29 @@ pub use vault::{Recipient, VaultEntry, VaultError, VaultKey};
 use explain::Trace;
 use identity::Identity;
 use keys::Keys;
-use pixels::{Look, Need, Seen};
+use pixels::{Look, Need, Rules, Search};
 use plan::Plans;
 use scrub::Scrub;
 use text::Cleaner;
 
-use crate::dicom::{self, Charset, DataSet, Element, File, ReadError, ReadOptions, Syntax};
-use crate::model::{Tag, Vr, tags};
+use crate::dicom::{self, Charset, DataSet, File, ReadError, ReadOptions, Syntax};
+use crate::model::{Drawing, Vetting, tags};
+use crate::ocr::Tesseract;
 
 /// What is known about a source file beside its bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The site that sent it: who issued the Patient ID where the file does not say.
     pub site: &'a str,
-    /// Whether pixels were looked at.
-    pub pixels: Pixels,
+    /// What a person has said of its pixels.
+    pub vetting: &'a Vetting,
     /// Who is known from other instances of the study.
     pub known: &'a dyn Known,
 }
 
 impl Default for Context<'_> {
     fn default() -> Self {
-        Self { site: "", pixels: Pixels::default(), known: &Nobody }
+        Self { site: "", vetting: &Vetting::None, known: &Nobody }
     }
 }
 
@@ -120,6 +122,7 @@ pub struct Deidentifier {
     plans: Plans,
     keys: Keys,
     options: Vec<&'static str>,
+    ocr: Option<Tesseract>,
 }
 
 /// A refusal on the way.
@@ -133,11 +136,12 @@ impl Deidentifier {
     /// De-identification by this profile, with pseudonyms from this secret.
     ///
     /// # Errors
-    /// None today; profiles are checked when they are read.
+    /// [`ProfileError::Tesseract`]: the profile asks for it, and it is not installed.
     pub fn new(profile: Profile, secret: &Secret) -> Result<Self, ProfileError> {
         let plans = Plans::new(&profile);
         let options = profile.options.iter().map(|o| o.name()).collect();
-        Ok(Self { profile, plans, keys: Keys::new(secret), options })
+        let ocr = profile.ocr.then(Tesseract::find).transpose().map_err(|_| ProfileError::Tesseract)?;
+        Ok(Self { profile, plans, keys: Keys::new(secret), options, ocr })
     }
 
     /// The profile.
@@ -198,6 +202,15 @@ impl Deidentifier {
         Ok(rows)
     }
 
+    /// What the profile would mask of an instance's pixels, for a person to decide, and how many frames there are.
+    ///
+    /// # Errors
+    /// In words that hold nothing from the file: it cannot be read, or its pixels cannot be searched.
+    pub fn suggest(&self, source: &[u8]) -> Result<(Drawing, u32), String> {
+        let file = self.read(source).map_err(|refusal| refusal.detail)?;
+        self.search().suggest(&file.dataset, &file.syntax.uid).map_err(|e| e.to_string())
+    }
+
     fn attempt(&self, source: &[u8], context: &Context<'_>) -> Result<(Vec<u8>, Facts, Record), Refusal> {
         let mut file = self.read(source)?;
         if let Some(tag) = verify::not_a_number(&file.dataset) {
@@ -219,7 +232,7 @@ impl Deidentifier {
             if file.syntax.is_native() { Syntax::EXPLICIT_LE.to_string() } else { file.syntax.uid.clone() };
         let sop_class = set.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
         let pixels_cleared = pixels::cleared(set);
-        let look = self.look(set, &file.syntax.uid, pixels_cleared.as_deref(), context.pixels);
+        let look = self.look(set, &file.syntax.uid, pixels_cleared.as_deref(), context.vetting);
         let face = pixels::face_recognisable(set);
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
         let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class.clone());
@@ -235,7 +248,7 @@ impl Deidentifier {
         let mut syntax = syntax;
         if let (Look::Text(seen), Some(image_type)) = (&look, derived) {
             syntax.clone_from(&seen.masked.syntax);
-            put_masked(seen, image_type, &mut clean, &mut before, &mut scrub);
+            mark::put_masked(seen, image_type, &mut clean, &mut before, &mut scrub);
         }
         self.mark(&mut clean, &mut scrub, matches!(look, Look::Text(_)));
         let mut record = self.record(scrub.actions.into_keys().collect());
@@ -273,21 +286,34 @@ impl Deidentifier {
         Ok((bytes, facts, record))
     }
 
-    /// Looks for text in the pixels, unless they are trusted.
-    fn look<'s>(&self, set: &DataSet<'s>, syntax: &str, cleared: Option<&[u8]>, pixels: Pixels) -> Look<'s> {
-        match pixels {
-            Pixels::Trusted => Look::Clear,
-            Pixels::Unchecked if self.profile.search_pixels => pixels::look(set, syntax, cleared),
-            Pixels::Unchecked if pixels::need(set) == Need::Must => Look::Blind(
+    /// What is done with the pixels.
+    fn look<'s>(
+        &self,
+        set: &DataSet<'s>,
+        syntax: &str,
+        cleared: Option<&[u8]>,
+        vetting: &Vetting,
+    ) -> Look<'s> {
+        let search = self.search();
+        match vetting {
+            Vetting::Trusted => Look::Clear,
+            Vetting::Masked(drawing) => pixels::drawn(set, syntax, cleared, drawing),
+            Vetting::None if self.profile.search_pixels => search.look(set, syntax, cleared),
+            Vetting::None if search.need(set) == Need::Must => Look::Blind(
                 "its pixels may carry burned-in text and the profile does not have them searched".into(),
             ),
-            Pixels::Unchecked => Look::Clear,
+            Vetting::None => Look::Clear,
         }
+    }
+
+    fn search(&self) -> Search<'_> {
+        let rules = Rules { own: &self.profile.masks, built_in: self.profile.maker_masks };
+        Search { rules, ocr: self.ocr.as_ref(), review: self.profile.review_masks }
     }
 
     /// What becomes of the pixels, in words.
     fn why_pixels(&self, set: &DataSet<'_>) -> &'static str {
-        match (pixels::need(set), self.profile.search_pixels) {
+        match (self.search().need(set), self.profile.search_pixels) {
             (Need::No, _) => "pixels of this kind carry no burned-in text; kept as they are",
             (_, true) => "searched for burned-in text, which is masked (search_pixels)",
             (Need::Must, false) => {
@@ -370,69 +396,10 @@ impl Deidentifier {
             verified: false,
         }
     }
-
-    /// Says in the data set what was done (PS3.15 section E.1.1, PS3.3 C.12.1 and C.7.1.1).
-    fn mark(&self, set: &mut DataSet<'_>, scrub: &mut Scrub<'_>, masked: bool) {
-        let mut put = |set: &mut DataSet<'_>, element: Element<'static>| {
-            *scrub.actions.entry(ActionEntry { tag: element.tag, action: Action::Added }).or_default() += 1;
-            set.put(element);
-        };
-        if set.get(tags::PATIENT_ID).is_none_or(Element::is_empty) {
-            put(set, Element::text(tags::PATIENT_ID, Vr::LO, &scrub.subject.pseudonym()));
-        }
-        put(set, Element::text(tags::PATIENT_IDENTITY_REMOVED, Vr::CS, "YES"));
-        let method = concat!("Gantry ", env!("CARGO_PKG_VERSION"), ", PS3.15 annex E basic profile");
-        let weight = if scrub.weight_kept { "\\Patient's Weight kept for SUV" } else { "" };
-        put(set, Element::text(tags::DEIDENTIFICATION_METHOD, Vr::LO, &format!("{method}{weight}")));
-        let mut codes = vec![code_item("113100", "Basic Application Confidentiality Profile")];
-        if masked {
-            codes.push(code_item("113101", "Clean Pixel Data Option"));
-        }
-        for option in ProfileOption::ALL {
-            let implied = option == ProfileOption::RetainSafePrivate && scrub.private_kept;
-            if self.profile.has(option) || implied {
-                let (value, meaning) = option.code();
-                codes.push(code_item(value, meaning));
-            }
-        }
-        put(set, Element::sequence(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE, codes));
-        let longitudinal = match self.plans.dates {
-            Some(true) => "MODIFIED",
-            Some(false) => "UNMODIFIED",
-            None => "REMOVED",
-        };
-        put(set, Element::text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, Vr::CS, longitudinal));
-        if scrub.beyond_ascii {
-            drop_charsets(set);
-            set.put(Element::text(tags::SPECIFIC_CHARACTER_SET, Vr::CS, "ISO_IR 192"));
-        }
-    }
 }
 
 /// A note for the ledger: a rendering may show a face.
 const FACE: &str = "face_recognisable";
-
-/// Puts masked pixels and what describes them in place.
-fn put_masked(
-    seen: &Seen<'_>,
-    image_type: Vec<u8>,
-    set: &mut DataSet<'_>,
-    before: &mut verify::Image<'_>,
-    scrub: &mut Scrub<'_>,
-) {
-    set.remove(tags::EXTENDED_OFFSET_TABLE);
-    set.remove(tags::EXTENDED_OFFSET_TABLE_LENGTHS);
-    before.put(seen.masked.element.clone());
-    let says_no = Element::text(tags::BURNED_IN_ANNOTATION, Vr::CS, "NO");
-    let image_type = Element::new(tags::IMAGE_TYPE, Vr::CS, image_type);
-    let mut header = vec![seen.masked.element.clone(), says_no, image_type, pixels::derivation()];
-    header.extend(seen.masked.header.iter().cloned());
-    for element in header {
-        before.put(element.clone());
-        *scrub.actions.entry(ActionEntry { tag: element.tag, action: Action::Added }).or_default() += 1;
-        set.put(element);
-    }
-}
 
 fn outcome_of(refusal: Refusal) -> Outcome {
     let Refusal { reason, detail, record } = refusal;
@@ -442,24 +409,6 @@ fn outcome_of(refusal: Refusal) -> Outcome {
     } else {
         Outcome::Quarantined { reason, detail, record }
     }
-}
-
-/// Items inherit the character set of the whole.
-fn drop_charsets(set: &mut DataSet<'_>) {
-    set.remove(tags::SPECIFIC_CHARACTER_SET);
-    for element in set.elements_mut() {
-        if let dicom::Value::Items(items) = &mut element.value {
-            items.iter_mut().for_each(drop_charsets);
-        }
-    }
-}
-
-fn code_item(value: &'static str, meaning: &'static str) -> DataSet<'static> {
-    DataSet::from_elements(vec![
-        Element::text(Tag::new(0x0008, 0x0100), Vr::SH, value),
-        Element::text(Tag::new(0x0008, 0x0102), Vr::SH, "DCM"),
-        Element::text(Tag::new(0x0008, 0x0104), Vr::LO, meaning),
-    ])
 }
 
 fn facts(

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::pixels::PixelRule;
 use super::table::{self, ProfileOption};
 use crate::dicom;
 use crate::model::Tag;
@@ -29,6 +30,12 @@ pub enum ProfileError {
     /// An option is named that does not exist.
     #[error("\"{0}\" is no option; options are the ten of PS3.15 annex E, such as retain_uids")]
     Option(String),
+    /// A rule for masks that would mask every picture, or none.
+    #[error("the mask \"{0}\" needs a condition and areas (or outside_regions = true)")]
+    Mask(String),
+    /// The profile asks for a program that is not there.
+    #[error("the profile asks for Tesseract (ocr = true), which is not installed")]
+    Tesseract,
 }
 
 /// What a project wants done with one attribute, instead of what the table says.
@@ -66,6 +73,14 @@ pub struct Profile {
     pub keep_pet_weight: bool,
     /// Pixels that may carry burned-in text are searched for it, and masked; otherwise they go to quarantine.
     pub search_pixels: bool,
+    /// What is masked by rule, beside what the built-in rules say.
+    pub masks: Vec<PixelRule>,
+    /// The built-in rules of where scanners burn text in are followed.
+    pub maker_masks: bool,
+    /// Every picture with masks waits in quarantine until a person has confirmed them.
+    pub review_masks: bool,
+    /// Tesseract reads the pixels, too.
+    pub ocr: bool,
 }
 
 impl Default for Profile {
@@ -85,6 +100,10 @@ impl Default for Profile {
             keep_weekday: false,
             keep_pet_weight: true,
             search_pixels: true,
+            masks: Vec::new(),
+            maker_masks: true,
+            review_masks: false,
+            ocr: false,
         }
     }
 }
@@ -106,6 +125,11 @@ struct Written {
     keep_weekday: Option<bool>,
     keep_pet_weight: Option<bool>,
     search_pixels: Option<bool>,
+    #[serde(default, rename = "mask")]
+    masks: Vec<PixelRule>,
+    maker_masks: Option<bool>,
+    review_masks: Option<bool>,
+    ocr: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -178,6 +202,13 @@ impl Profile {
         profile.keep_weekday = own.keep_weekday.unwrap_or(profile.keep_weekday);
         profile.keep_pet_weight = own.keep_pet_weight.unwrap_or(profile.keep_pet_weight);
         profile.search_pixels = own.search_pixels.unwrap_or(profile.search_pixels);
+        if let Some(idle) = own.masks.iter().find(|m| m.is_unconditional() || m.is_idle()) {
+            return Err(ProfileError::Mask(idle.name.clone()));
+        }
+        profile.masks.extend(own.masks.iter().cloned());
+        profile.maker_masks = own.maker_masks.unwrap_or(profile.maker_masks);
+        profile.review_masks = own.review_masks.unwrap_or(profile.review_masks);
+        profile.ocr = own.ocr.unwrap_or(profile.ocr);
         Ok(profile)
     }
 
@@ -220,6 +251,18 @@ impl Profile {
             ) {
                 say("weakened", format!("{} keeps values that the basic profile takes away", option.name()));
             }
+        }
+        if !self.search_pixels {
+            say(
+                "weakened",
+                "pixels of radiographs and photographs are not searched for burned-in text".into(),
+            );
+            if self.ocr || !self.masks.is_empty() {
+                say("conflict", "ocr and mask do nothing while search_pixels is false".into());
+            }
+        }
+        if !self.maker_masks {
+            say("weakened", "where scanners are known to burn in names is not masked by rule".into());
         }
         let rows = table::rows();
         for (tag, what) in &self.attributes {

@@ -1,5 +1,6 @@
 //! Words of the trade as types: tags, value representations, identifiers, safe text.
 
+mod area;
 mod event;
 mod finding;
 pub mod geometry;
@@ -11,6 +12,7 @@ pub mod tags;
 pub mod text;
 mod vr;
 
+pub use area::{Area, Drawing, DrawnMask, Vetting};
 pub use event::{Event, What};
 pub use finding::{Finding, Severity};
 pub use header::{Common, Frame, Header, Interner, Mosaic, PixelFormat, SpacingSource};

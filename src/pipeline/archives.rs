@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::catalog::NewFile;
+use crate::model::Vetting;
 use crate::source::{Found, Item, items};
 
 /// A member of an archive on its way.
@@ -71,7 +72,7 @@ impl Delivery {
             reason: if self.stored.load(Ordering::Relaxed) { ALL_STORED.into() } else { String::new() },
             detail: String::new(),
             site: self.found.site.clone(),
-            trusted: self.found.trusted,
+            trusted: self.found.vetting == Vetting::Trusted,
             at_ms: now,
             day: day.into(),
             kept: false,

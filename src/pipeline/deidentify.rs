@@ -6,11 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::catalog::{LedgerLine, NewInstance};
 use crate::config::Deid;
-use crate::deid::{
-    Action, Context, Deidentifier, Facts, Outcome, Pixels, Profile, ProfileOption, Record, Secret,
-};
+use crate::deid::{Action, Context, Deidentifier, Facts, Outcome, Profile, ProfileOption, Record, Secret};
 use crate::dicom::{Charset, DataSet, Element, ReadOptions, Value, keyword, read};
-use crate::model::{Tag, Vr, text};
+use crate::model::{Drawing, Tag, Vetting, Vr, text};
 
 /// Ledger lines that are remembered, for the next instance with the same.
 const RECENT_LINES: usize = 8;
@@ -110,8 +108,8 @@ impl Deidentify {
     }
 
     /// Judges one source file. A defect in the judging quarantines the file: nothing that was not verified is stored.
-    pub fn judge(&self, source: &[u8], site: &str, trusted: bool) -> Verdict {
-        let context = context(site, trusted);
+    pub fn judge(&self, source: &[u8], site: &str, vetting: &Vetting) -> Verdict {
+        let context = Context { site, vetting, ..Context::default() };
         match catch_unwind(AssertUnwindSafe(|| self.engine.process(source, &context))) {
             Ok(Outcome::Written { bytes, facts, record }) => {
                 let instance = instance(*facts, site, self.line(*record));
@@ -130,6 +128,15 @@ impl Deidentify {
         }
     }
 
+    /// What the search for burned-in text would mask, and how many frames there are.
+    ///
+    /// # Errors
+    /// In words that hold nothing from the file.
+    pub fn suggest(&self, source: &[u8]) -> Result<(Drawing, u32), String> {
+        catch_unwind(AssertUnwindSafe(|| self.engine.suggest(source)))
+            .unwrap_or_else(|_| Err("a defect in the search for burned-in text".into()))
+    }
+
     /// The attributes of a file, in order, with what the profile does with each.
     pub fn explain(&self, source: &[u8]) -> Vec<Attribute> {
         let explained = catch_unwind(AssertUnwindSafe(|| self.engine.explain(source, false)));
@@ -146,10 +153,6 @@ impl Deidentify {
         }
         rows
     }
-}
-
-fn context(site: &str, trusted: bool) -> Context<'_> {
-    Context { site, pixels: if trusted { Pixels::Trusted } else { Pixels::Unchecked }, ..Context::default() }
 }
 
 fn instance(facts: Facts, site: &str, record: LedgerLine) -> NewInstance {

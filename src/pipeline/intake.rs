@@ -21,7 +21,7 @@ use super::{Shared, Tally, day_of, now_ms};
 use crate::audit;
 use crate::blob::Staged;
 use crate::catalog::{CatalogError, NewFile, NewInstance};
-use crate::model::What;
+use crate::model::{Vetting, What};
 use crate::source::{Found, Item};
 
 /// Files of a batch, at most; its transaction stays within 50 ms.
@@ -160,7 +160,7 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, End) {
         Ok(_) => {}
         Err(error) => return (sha256, End::Failed(error.to_string())),
     }
-    let end = match shared.deid.judge(&source, &found.site, found.trusted) {
+    let end = match shared.deid.judge(&source, &found.site, &found.vetting) {
         Verdict::Stored(made) => match stage(shared, &source, &made, &found.site) {
             Ok(staged) => {
                 let mut instance = made.instance;
@@ -351,7 +351,7 @@ fn file_row(dealt: &Dealt, now: i64, day: &str) -> Option<NewFile> {
         reason: reason.into(),
         detail: detail.into(),
         site: dealt.found.site.clone(),
-        trusted: dealt.found.trusted,
+        trusted: dealt.found.vetting == Vetting::Trusted,
         at_ms: now,
         day: day.into(),
         kept: status == "quarantined",

@@ -11,6 +11,8 @@ pub use watch_folder::{Mode, WatchFolder, WatchState};
 
 use std::path::PathBuf;
 
+use crate::model::Vetting;
+
 /// How a file was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
@@ -35,8 +37,8 @@ pub struct Found {
     pub mtime_ns: i64,
     /// The site whose data it is.
     pub site: String,
-    /// The sender vouches that no image carries burned-in text.
-    pub trusted: bool,
+    /// What somebody has said of its pixels.
+    pub vetting: Vetting,
     /// How it was found.
     pub by: By,
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::{By, Entry, Found, walk};
+use crate::model::Vetting;
 
 /// How often waiting files are looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -236,7 +237,7 @@ impl WatchFolder {
             bytes: file.bytes,
             mtime_ns: file.mtime_ns,
             site: self.site.clone(),
-            trusted: self.trusted,
+            vetting: if self.trusted { Vetting::Trusted } else { Vetting::None },
             by: file.by,
         }
     }

@@ -12,7 +12,25 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use detect::{Candidate, Detector};
+use detect::{Candidate, Detector, Expect};
+
+/// What the detector needs of the crate that it is part of.
+mod model {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Area {
+        pub x: u32,
+        pub y: u32,
+        pub width: u32,
+        pub height: u32,
+    }
+
+    impl Area {
+        pub fn shared(&self, other: &Self) -> u64 {
+            let side = |a: u32, b: u32, c: u32, d: u32| u64::from((a + b).min(c + d).saturating_sub(a.max(c)));
+            side(self.x, self.width, other.x, other.width) * side(self.y, self.height, other.y, other.height)
+        }
+    }
+}
 
 /// A line of writing of a frame.
 struct Laid {
@@ -144,7 +162,7 @@ fn judge(path: &str, misses: Option<&str>) {
     let start = Instant::now();
     let found = each(&all, |detector, frame| {
         let start = Instant::now();
-        let areas = detector.find(&frame.pixels, frame.width);
+        let areas = detector.find(&frame.pixels, frame.width, &Expect::default());
         (areas, start.elapsed().as_secs_f64())
     });
     let pixels: usize = all.iter().map(|f| f.pixels.len()).sum();

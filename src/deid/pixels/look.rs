@@ -1,26 +1,30 @@
 //! What becomes of an instance's pixels: left alone, masked, or kept back for a person.
 
-use super::detect::{Area, Detector};
+use rayon::prelude::*;
+
+use super::detect::{Detector, Expect};
 use super::grey::{Palette, Window, picture, windowed};
 use super::mask::{self, Masked, Origin};
+use super::rules::{Rules, regions};
 use super::{Need, need, says_burned_in};
 use crate::deid::record::Mask;
 use crate::dicom::codec::{Frame, FrameReader, PixelError};
 use crate::dicom::{DataSet, Element};
 use crate::model::pixels::{PixelLayout, SampleKind};
-use crate::model::{Tag, tags};
-use rayon::prelude::*;
+use crate::model::{Area, Drawing, DrawnMask, Tag, Vr, tags};
+use crate::ocr::{OcrError, Tesseract};
 
 /// Writing in one of so many frames stands in all of them.
 const EVERYWHERE: usize = 5;
 /// Frames that one thread searches after each other.
 const STRETCH: usize = 8;
-const REGIONS: Tag = Tag::new(0x0018, 0x6011);
-/// Sides of a region of an ultrasound picture: smallest column and row, largest column and row.
-const SIDES: [Tag; 4] =
-    [Tag::new(0x0018, 0x6018), Tag::new(0x0018, 0x601A), Tag::new(0x0018, 0x601C), Tag::new(0x0018, 0x601E)];
+/// Places of writing that are followed from frame to frame.
+const MOST_PLACES: usize = 4096;
 const DETECTOR: &str = "text found by the detector";
 const REGION: &str = "text found by the detector, outside the ultrasound regions";
+const HEADER: &str = "text found by the detector, where the header says that there is some";
+const OCR: &str = "text read by Tesseract";
+const PERSON: &str = "masked by a person";
 
 /// What was seen in the pixels.
 #[derive(Debug)]
@@ -53,158 +57,281 @@ impl Seen<'_> {
     }
 }
 
-/// Looks at the pixels of a data set whose pixels are in this transfer syntax; `cleared` are its native pixels without
-/// what hid in unused bits.
-pub fn look<'a>(set: &DataSet<'a>, syntax: &str, cleared: Option<&[u8]>) -> Look<'a> {
-    let need = need(set);
-    if need == Need::No {
-        return Look::Clear;
+/// Why pixels could not be searched.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// They cannot be decoded or encoded.
+    #[error(transparent)]
+    Pixels(#[from] PixelError),
+    /// The second reader did not answer.
+    #[error(transparent)]
+    Ocr(#[from] OcrError),
+}
+
+/// An area and why it is masked.
+#[derive(Debug, Clone)]
+struct Found {
+    area: Area,
+    why: String,
+}
+
+/// How pixels are searched.
+#[derive(Debug, Clone, Copy)]
+pub struct Search<'s> {
+    /// Where scanners burn text in.
+    pub rules: Rules<'s>,
+    /// Another reader of text, where the profile wants one.
+    pub ocr: Option<&'s Tesseract>,
+    /// A person confirms every mask.
+    pub review: bool,
+}
+
+impl Search<'_> {
+    /// Looks at the pixels of a data set whose pixels are in this transfer syntax; `cleared` are its native pixels
+    /// without what hid in unused bits.
+    pub fn look<'a>(&self, set: &DataSet<'a>, syntax: &str, cleared: Option<&[u8]>) -> Look<'a> {
+        let need = self.need(set);
+        if need == Need::No {
+            return Look::Clear;
+        }
+        match self.search(set, syntax, cleared) {
+            Ok(look) => look,
+            Err(SearchError::Pixels(_)) if need == Need::Search => Look::Clear,
+            Err(error) => Look::Blind(format!(
+                "its pixels may carry burned-in text and nothing could look at them: {error}"
+            )),
+        }
     }
-    match search(set, syntax, cleared) {
-        Ok(look) => look,
-        Err(_) if need == Need::Search => Look::Clear,
-        Err(error) => Look::Blind(format!(
-            "its pixels may carry burned-in text and nothing could look at them: {error}"
-        )),
+
+    /// Whether pixels are looked at: also where the header denies text and a rule knows better.
+    pub fn need(&self, set: &DataSet<'_>) -> Need {
+        match need(set) {
+            Need::No if !self.rules.of(set).is_empty() && super::has_pixels(set) => Need::Search,
+            need => need,
+        }
+    }
+
+    /// What would be masked, for a person to decide, and of how many frames: an area that stands in all is said once.
+    ///
+    /// # Errors
+    /// The pixels cannot be decoded.
+    pub fn suggest(&self, set: &DataSet<'_>, syntax: &str) -> Result<(Drawing, u32), SearchError> {
+        let origin = Origin::of(set, syntax)?;
+        let frames = self.find(set, &origin)?;
+        let mut masks: Vec<DrawnMask> = Vec::new();
+        for (frame, found) in (1..).zip(&frames) {
+            for Found { area, .. } in found {
+                let everywhere = frames.iter().all(|f| f.iter().any(|f| f.area == *area));
+                let mask = DrawnMask { frame: (!everywhere).then_some(frame), area: *area };
+                if !masks.contains(&mask) {
+                    masks.push(mask);
+                }
+            }
+        }
+        let PixelLayout { columns, rows, frames, .. } = origin.layout;
+        Ok((Drawing { columns, rows, masks }, frames))
+    }
+
+    fn search<'a>(
+        &self,
+        set: &DataSet<'a>,
+        syntax: &str,
+        cleared: Option<&[u8]>,
+    ) -> Result<Look<'a>, SearchError> {
+        let origin = Origin::clean(set, syntax, cleared)?;
+        if origin.layout.kind != SampleKind::Integer {
+            return Ok(Look::Clear);
+        }
+        let frames = self.find(set, &origin)?;
+        if frames.iter().all(Vec::is_empty) {
+            return Ok(if says_burned_in(set) {
+                Look::Doubt("its header says that text is burned in, and none was found".into())
+            } else {
+                Look::Clear
+            });
+        }
+        if self.review {
+            let count = frames.iter().map(Vec::len).sum::<usize>();
+            return Ok(Look::Doubt(format!(
+                "{count} areas of its frames would be masked; the profile has a person confirm that"
+            )));
+        }
+        Ok(masked(set, origin, frames)?)
+    }
+
+    /// What is to be masked of every frame.
+    fn find(&self, set: &DataSet<'_>, origin: &Origin<'_>) -> Result<Vec<Vec<Found>>, SearchError> {
+        let layout = &origin.layout;
+        let regions = regions(set);
+        let ruled: Vec<Found> = self
+            .rules
+            .of(set)
+            .into_iter()
+            .flat_map(|rule| {
+                let areas = rule.areas_in(layout.columns, layout.rows, &regions).into_iter();
+                areas.map(|area| Found { area, why: format!("rule {}", rule.name) })
+            })
+            .collect();
+        let expect = Expect { everywhere: says_burned_in(set), outside: &regions };
+        // Searched in true colours, whatever the samples are masked in.
+        let shown = origin.shown(set)?;
+        let sight = Sight { palette: Palette::of(set), window: Window::of(set), expect, ocr: self.ocr };
+        let frames = everywhere(sight.frames(&shown.open()?)?);
+        Ok(frames
+            .into_iter()
+            .map(|found| {
+                let beyond = found.into_iter().filter(|f| !ruled.iter().any(|r| r.area.contains(&f.area)));
+                ruled.iter().cloned().chain(beyond).collect()
+            })
+            .collect())
     }
 }
 
-fn search<'a>(set: &DataSet<'a>, syntax: &str, cleared: Option<&[u8]>) -> Result<Look<'a>, PixelError> {
-    let mut origin = Origin::of(set, syntax)?;
-    if let Some(bytes) = cleared {
-        origin.set_native(bytes.to_vec());
-    }
-    if origin.layout.kind != SampleKind::Integer {
-        return Ok(Look::Clear);
-    }
-    // Searched in true colours, whatever the samples are masked in.
-    let shown = origin.shown(set)?;
-    let areas = everywhere(writing(&shown.open()?, Palette::of(set).as_ref(), Window::of(set))?);
-    if areas.iter().all(Vec::is_empty) {
-        return Ok(if says_burned_in(set) {
-            Look::Doubt("its header says that text is burned in, and none was found".into())
-        } else {
-            Look::Clear
-        });
-    }
-    let regions = regions(set);
-    let why = |area: &Area| {
-        let outside = !regions.is_empty() && regions.iter().all(|r| apart(r, area));
-        if outside { REGION } else { DETECTOR }
+/// Masks what a person drew, and nothing else.
+pub fn drawn<'a>(set: &DataSet<'a>, syntax: &str, cleared: Option<&[u8]>, drawing: &Drawing) -> Look<'a> {
+    let draw = || {
+        let origin = Origin::clean(set, syntax, cleared)?;
+        let layout = &origin.layout;
+        if (layout.columns, layout.rows) != (drawing.columns, drawing.rows) {
+            return Ok(Look::Doubt("its masks were drawn on another matrix".into()));
+        }
+        let frames: Vec<Vec<Found>> = (1..=layout.frames)
+            .map(|frame| {
+                let here = drawing.masks.iter().filter(|m| m.frame.is_none_or(|f| f == frame));
+                let areas = here.filter_map(|m| m.area.within(layout.columns, layout.rows));
+                areas.map(|area| Found { area, why: PERSON.into() }).collect()
+            })
+            .collect();
+        if frames.iter().all(Vec::is_empty) || layout.kind != SampleKind::Integer {
+            return Ok(Look::Doubt(
+                "the masks lie nowhere in its frames, or its pixels are no integers".into(),
+            ));
+        }
+        masked(set, origin, frames)
     };
-    let masks = (1..).zip(&areas).flat_map(|(frame, areas)| {
-        areas.iter().map(move |a| (frame, a)).map(|(frame, a)| Mask {
+    draw().unwrap_or_else(|error: PixelError| Look::Blind(format!("its pixels cannot be masked: {error}")))
+}
+
+fn masked<'a>(
+    set: &DataSet<'a>,
+    origin: Origin<'a>,
+    frames: Vec<Vec<Found>>,
+) -> Result<Look<'a>, PixelError> {
+    let masks = (1..).zip(&frames).flat_map(|(frame, found)| {
+        found.iter().map(move |Found { area, why }| Mask {
             frame,
-            x: a.x,
-            y: a.y,
-            width: a.width,
-            height: a.height,
-            why: why(a).into(),
+            x: area.x,
+            y: area.y,
+            width: area.width,
+            height: area.height,
+            why: why.clone(),
         })
     });
     let masks = masks.collect();
+    let areas: Vec<Vec<Area>> = frames.iter().map(|f| f.iter().map(|f| f.area).collect()).collect();
     let masked = mask::apply(&origin, set, &areas)?;
     Ok(Look::Text(Box::new(Seen { masked, masks, origin, areas })))
 }
 
-/// The writing of every frame.
-fn writing(
-    reader: &FrameReader<'_>,
-    palette: Option<&Palette>,
+/// How frames are looked at.
+struct Sight<'s> {
+    palette: Option<Palette>,
     window: Option<Window>,
-) -> Result<Vec<Vec<Area>>, PixelError> {
-    let frames: Vec<u32> = (0..reader.declared()).collect();
-    // Frames beside each other are often the same: a stretch of them is searched by one thread.
-    let stretches = frames.par_chunks(STRETCH).map_init(Detector::default, |detector, stretch| {
-        let mut found: Vec<Vec<Area>> = Vec::with_capacity(stretch.len());
-        let mut before: Option<Frame> = None;
-        for &index in stretch {
-            let frame = reader.decode_frame(index)?;
-            let same = before.as_ref().is_some_and(|b| b.samples == frame.samples);
-            let areas = match found.last() {
-                Some(last) if same => last.clone(),
-                _ => search_frame(detector, &frame, reader.layout(), palette, window),
-            };
-            found.push(areas);
-            before = Some(frame);
-        }
-        Ok(found)
-    });
-    Ok(stretches.collect::<Result<Vec<_>, PixelError>>()?.concat())
+    expect: Expect<'s>,
+    ocr: Option<&'s Tesseract>,
 }
 
-/// The writing of a frame, in all of its range and as its window shows it.
-fn search_frame(
-    detector: &mut Detector,
-    frame: &Frame,
-    layout: &PixelLayout,
-    palette: Option<&Palette>,
-    window: Option<Window>,
-) -> Vec<Area> {
-    let columns = frame.columns as usize;
-    let mut areas = detector.find(&picture(frame, layout, palette), columns);
-    if let Some(shown) = window.and_then(|w| windowed(frame, layout, w)) {
-        let more = detector.find(&shown, columns);
-        areas.extend(more.into_iter().filter(|a| !areas.iter().any(|b| contains(b, a))).collect::<Vec<_>>());
+impl Sight<'_> {
+    /// The writing of every frame.
+    fn frames(&self, reader: &FrameReader<'_>) -> Result<Vec<Vec<Found>>, SearchError> {
+        let frames: Vec<u32> = (0..reader.declared()).collect();
+        // Frames beside each other are often the same: a stretch of them is searched by one thread.
+        let stretches = frames.par_chunks(STRETCH).map_init(Detector::default, |detector, stretch| {
+            let mut found: Vec<Vec<Found>> = Vec::with_capacity(stretch.len());
+            let mut before: Option<Frame> = None;
+            for &index in stretch {
+                let frame = reader.decode_frame(index)?;
+                let same = before.as_ref().is_some_and(|b| b.samples == frame.samples);
+                let areas = match found.last() {
+                    Some(last) if same => last.clone(),
+                    _ => self.frame(detector, &frame, reader.layout())?,
+                };
+                found.push(areas);
+                before = Some(frame);
+            }
+            Ok(found)
+        });
+        Ok(stretches.collect::<Result<Vec<_>, SearchError>>()?.concat())
     }
-    areas
+
+    /// The writing of a frame, in all of its range and as its window shows it.
+    fn frame(
+        &self,
+        detector: &mut Detector,
+        frame: &Frame,
+        layout: &PixelLayout,
+    ) -> Result<Vec<Found>, SearchError> {
+        let columns = frame.columns as usize;
+        let whole = picture(frame, layout, self.palette.as_ref());
+        let mut areas = detector.find(&whole, columns, &self.expect);
+        if let Some(shown) = self.window.and_then(|w| windowed(frame, layout, w)) {
+            let more = detector.find(&shown, columns, &self.expect);
+            let beyond: Vec<Area> =
+                more.into_iter().filter(|a| !areas.iter().any(|b| b.contains(a))).collect();
+            areas.extend(beyond);
+        }
+        let mut found: Vec<Found> =
+            areas.into_iter().map(|area| Found { area, why: self.why(&area).into() }).collect();
+        if let Some(ocr) = self.ocr {
+            let words = ocr.words(&whole, columns)?;
+            let beyond = words.into_iter().filter(|w| !found.iter().any(|f| f.area.contains(w)));
+            found.extend(beyond.map(|area| Found { area, why: OCR.into() }).collect::<Vec<_>>());
+        }
+        Ok(found)
+    }
+
+    fn why(&self, area: &Area) -> &'static str {
+        let regions = self.expect.outside;
+        if !regions.is_empty() && regions.iter().all(|r| r.shared(area) == 0) {
+            REGION
+        } else if self.expect.everywhere {
+            HEADER
+        } else {
+            DETECTOR
+        }
+    }
 }
 
 /// What stands in many frames is masked in all: writing of a screen stays where it is, and a frame in which anatomy
 /// passes below it hides it from the detector, not from a person.
-fn everywhere(mut per_frame: Vec<Vec<Area>>) -> Vec<Vec<Area>> {
-    let frames = per_frame.len();
-    if frames < 2 {
-        return per_frame;
+fn everywhere(mut frames: Vec<Vec<Found>>) -> Vec<Vec<Found>> {
+    if frames.len() < 2 {
+        return frames;
     }
-    let mut seen: Vec<(Area, usize)> = Vec::new();
-    for area in per_frame.iter().flatten() {
-        match seen.iter_mut().find(|(a, _)| alike(a, area)) {
+    let mut seen: Vec<(Found, usize)> = Vec::new();
+    for found in frames.iter().flatten() {
+        let full = seen.len() >= MOST_PLACES;
+        match seen.iter_mut().find(|(f, _)| f.area.is_like(&found.area)) {
             Some((kept, count)) => {
                 *count += 1;
-                if kept.width * kept.height < area.width * area.height {
-                    *kept = *area;
+                if kept.area.pixels() < found.area.pixels() {
+                    *kept = found.clone();
                 }
             }
-            None => seen.push((*area, 1)),
+            // Where a cine shows ever new places, none of them stands.
+            None if full => {}
+            None => seen.push((found.clone(), 1)),
         }
     }
-    seen.retain(|(_, count)| count * EVERYWHERE >= frames);
-    for areas in &mut per_frame {
-        for (area, _) in &seen {
-            if !areas.iter().any(|a| contains(a, area)) {
-                areas.push(*area);
+    seen.retain(|(_, count)| count * EVERYWHERE >= frames.len());
+    for frame in &mut frames {
+        for (found, _) in &seen {
+            if !frame.iter().any(|f| f.area.contains(&found.area)) {
+                frame.push(found.clone());
             }
         }
     }
-    per_frame
-}
-
-/// Two areas that share more than half of both.
-fn alike(a: &Area, b: &Area) -> bool {
-    let width = (a.x + a.width).min(b.x + b.width).saturating_sub(a.x.max(b.x));
-    let height = (a.y + a.height).min(b.y + b.height).saturating_sub(a.y.max(b.y));
-    2 * width * height > (a.width * a.height).max(b.width * b.height)
-}
-
-fn contains(a: &Area, b: &Area) -> bool {
-    a.x <= b.x && a.y <= b.y && a.x + a.width >= b.x + b.width && a.y + a.height >= b.y + b.height
-}
-
-/// The regions of an ultrasound picture (PS3.3 C.8.5.5): left, top, right, bottom.
-fn regions(set: &DataSet<'_>) -> Vec<[u32; 4]> {
-    let side = |item: &DataSet<'_>, tag| item.number(tag).map(|v| v.max(0.0) as u32);
-    set.items(REGIONS)
-        .iter()
-        .filter_map(|item| {
-            let [left, top, right, bottom] = SIDES.map(|tag| side(item, tag));
-            Some([left?, top?, right?, bottom?])
-        })
-        .collect()
-}
-
-fn apart([left, top, right, bottom]: &[u32; 4], area: &Area) -> bool {
-    area.x > *right || area.y > *bottom || area.x + area.width <= *left || area.y + area.height <= *top
+    frames
 }
 
 /// What the header says of an instance whose pixels were masked (PS3.3 C.7.6.1.1.2: pixels that were changed are
@@ -221,5 +348,5 @@ pub fn derived(set: &DataSet<'_>) -> Vec<u8> {
 
 /// An element that describes what was done to the pixels.
 pub fn derivation() -> Element<'static> {
-    Element::text(Tag::new(0x0008, 0x2111), crate::model::Vr::ST, "Burned-in text masked")
+    Element::text(Tag::new(0x0008, 0x2111), Vr::ST, "Burned-in text masked")
 }

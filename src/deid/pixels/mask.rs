@@ -1,11 +1,12 @@
 //! Masks: areas of frames filled with what is background there, everything else as it was.
 
+use std::ops::Range;
+
 use crate::dicom::codec::{self, FrameReader, PixelError, PixelSource, RLE_LOSSLESS};
 use crate::dicom::{DataSet, Element, Fragments, Syntax, Value};
 use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
-use crate::model::{Tag, Vr, tags};
+use crate::model::{Area, Tag, Vr, tags};
 
-use super::detect::Area;
 use super::grey::Palette;
 
 const PIXEL_PADDING_VALUE: Tag = Tag::new(0x0028, 0x0120);
@@ -43,11 +44,16 @@ impl<'a> Origin<'a> {
         Ok(Self { layout, syntax, value, extended })
     }
 
-    /// Puts other native bytes in place.
-    pub fn set_native(&mut self, bytes: Vec<u8>) {
-        if let Value::Bytes(value) = &mut self.value {
-            *value = bytes.into();
+    /// The same, with native bytes `cleared` of what hid in unused bits.
+    ///
+    /// # Errors
+    /// As [`codec::layout`].
+    pub fn clean(set: &DataSet<'a>, syntax: &str, cleared: Option<&[u8]>) -> Result<Self, PixelError> {
+        let mut origin = Self::of(set, syntax)?;
+        if let (Value::Bytes(value), Some(bytes)) = (&mut origin.value, cleared) {
+            *value = bytes.to_vec().into();
         }
+        Ok(origin)
     }
 
     /// The same as it is shown: luminance and chroma are turned into colours.
@@ -112,7 +118,9 @@ pub fn apply(origin: &Origin<'_>, set: &DataSet<'_>, areas: &[Vec<Area>]) -> Res
     let stays = origin.syntax == RLE_LOSSLESS && !is_subsampled(&origin.layout);
     let syntax = if stays { RLE_LOSSLESS } else { Syntax::EXPLICIT_LE };
     let photometric = written_photometric(origin, set);
-    let fill = fill_of(set, &layout, &photometric);
+    let mut fill = fill_of(set, &layout, &photometric);
+    // A header may name three colours where there is one sample.
+    fill.resize(layout.samples_per_pixel.max(1).into(), 0.0);
     let written = PixelLayout { planar: false, ..layout.clone() };
     let mut fragments: Vec<std::borrow::Cow<'static, [u8]>> = Vec::new();
     let mut native = Vec::new();
@@ -120,7 +128,7 @@ pub fn apply(origin: &Origin<'_>, set: &DataSet<'_>, areas: &[Vec<Area>]) -> Res
     for (index, areas) in (0..).zip(areas) {
         let mut samples = reader.decode_frame(index)?.samples;
         for area in areas {
-            fill_area(&mut samples, &layout, *area, &fill);
+            fill_area(&mut samples, &layout, area, &fill);
         }
         let bytes = codec::encode(&written, syntax, &samples)?;
         if stays {
@@ -210,31 +218,37 @@ fn fill_of(set: &DataSet<'_>, layout: &PixelLayout, photometric: &str) -> Vec<f6
     }
 }
 
-fn fill_area(samples: &mut Samples, layout: &PixelLayout, area: Area, fill: &[f64]) {
-    let per = usize::from(layout.samples_per_pixel);
-    let columns = layout.columns as usize;
-    for y in area.y..(area.y + area.height).min(layout.rows) {
-        let start = (y as usize * columns + area.x as usize) * per;
-        let end = start + (area.width.min(layout.columns - area.x.min(layout.columns))) as usize * per;
-        macro_rules! fill_row {
-            ($values:expr, $type:ty) => {
-                if let Some(row) = $values.get_mut(start..end) {
-                    for (i, v) in row.iter_mut().enumerate() {
-                        *v = fill[i % per] as $type;
-                    }
+/// Where the rows of an area lie among the samples of a frame.
+fn rows_of(area: &Area, layout: &PixelLayout) -> impl Iterator<Item = Range<usize>> {
+    let (columns, per) = (layout.columns as usize, usize::from(layout.samples_per_pixel.max(1)));
+    let inside = area.within(layout.columns, layout.rows);
+    inside.into_iter().flat_map(move |a| {
+        (a.y..a.bottom()).map(move |y| {
+            let row = y as usize * columns;
+            (row + a.x as usize) * per..(row + a.right() as usize) * per
+        })
+    })
+}
+
+fn fill_area(samples: &mut Samples, layout: &PixelLayout, area: &Area, fill: &[f64]) {
+    macro_rules! fill_rows {
+        ($values:expr, $type:ty) => {
+            for row in rows_of(area, layout) {
+                for pixel in $values.get_mut(row).unwrap_or_default().chunks_exact_mut(fill.len()) {
+                    pixel.iter_mut().zip(fill).for_each(|(v, f)| *v = *f as $type);
                 }
-            };
-        }
-        match samples {
-            Samples::U8(v) => fill_row!(v, u8),
-            Samples::I8(v) => fill_row!(v, i8),
-            Samples::U16(v) => fill_row!(v, u16),
-            Samples::I16(v) => fill_row!(v, i16),
-            Samples::U32(v) => fill_row!(v, u32),
-            Samples::I32(v) => fill_row!(v, i32),
-            Samples::F32(v) => fill_row!(v, f32),
-            Samples::F64(v) => fill_row!(v, f64),
-        }
+            }
+        };
+    }
+    match samples {
+        Samples::U8(v) => fill_rows!(v, u8),
+        Samples::I8(v) => fill_rows!(v, i8),
+        Samples::U16(v) => fill_rows!(v, u16),
+        Samples::I16(v) => fill_rows!(v, i16),
+        Samples::U32(v) => fill_rows!(v, u32),
+        Samples::I32(v) => fill_rows!(v, i32),
+        Samples::F32(v) => fill_rows!(v, f32),
+        Samples::F64(v) => fill_rows!(v, f64),
     }
 }
 
@@ -255,26 +269,19 @@ pub fn agrees(
     if before.declared() != after.declared() || before.declared() as usize != areas.len() {
         return Ok(false);
     }
-    let (columns, per) =
-        (before.layout().columns as usize, usize::from(before.layout().samples_per_pixel.max(1)));
+    let layout = before.layout();
     for (index, areas) in (0..).zip(areas) {
-        let (old, new) = (before.decode_frame(index)?.samples, after.decode_frame(index)?.samples);
-        if old.len() != new.len() {
-            return Ok(false);
-        }
-        let mut masked = vec![false; old.len() / per];
-        for area in areas {
-            for y in area.y..area.y + area.height {
-                let start = y as usize * columns + area.x as usize;
-                masked.iter_mut().skip(start).take(area.width as usize).for_each(|m| *m = true);
-            }
-        }
-        let right = |i: usize| {
-            if masked[i / per] { new.get(i) == fill.get(i % per).copied() } else { new.get(i) == old.get(i) }
-        };
-        if !(0..old.len()).all(right) {
+        // What should be there: the frame as it was, filled once more.
+        let mut expected = before.decode_frame(index)?.samples;
+        areas.iter().for_each(|area| fill_area(&mut expected, layout, area, fill));
+        if !same(&expected, &after.decode_frame(index)?.samples) {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Whether two frames hold the same values, whatever types they are kept in.
+fn same(a: &Samples, b: &Samples) -> bool {
+    a == b || a.len() == b.len() && (0..a.len()).all(|i| a.get(i) == b.get(i))
 }

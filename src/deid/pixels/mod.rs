@@ -4,21 +4,13 @@ mod detect;
 mod grey;
 mod look;
 mod mask;
+mod rules;
 
-pub use look::{Look, Seen, derivation, derived, look};
+pub use look::{Look, Search, SearchError, Seen, derivation, derived, drawn};
+pub use rules::{PixelRule, Rules};
 
 use crate::dicom::{DataSet, is_pixel_data};
 use crate::model::{Tag, tags};
-
-/// Whether somebody has looked at the pixels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Pixels {
-    /// Nobody has: they are searched for text, which is masked.
-    #[default]
-    Unchecked,
-    /// They are known to carry none, or a person has passed them.
-    Trusted,
-}
 
 /// Whether pixels must be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +37,14 @@ pub fn says_burned_in(set: &DataSet<'_>) -> bool {
     set.ascii(tags::BURNED_IN_ANNOTATION).is_some_and(|v| v.eq_ignore_ascii_case("YES"))
 }
 
+/// Whether there are pixels at all.
+pub fn has_pixels(set: &DataSet<'_>) -> bool {
+    set.elements().iter().rev().any(|e| is_pixel_data(e.tag))
+}
+
 /// Whether the pixels may carry burned-in text, by what the header says.
 pub fn need(set: &DataSet<'_>) -> Need {
-    if !set.elements().iter().rev().any(|e| is_pixel_data(e.tag)) {
+    if !has_pixels(set) {
         return Need::No;
     }
     if set.ascii(tags::BURNED_IN_ANNOTATION).is_some_and(|v| v.eq_ignore_ascii_case("NO")) {

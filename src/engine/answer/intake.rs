@@ -6,7 +6,7 @@ use crate::catalog::{Choice, FileRecord, GroupRecord};
 use crate::config::Inbox;
 use crate::engine::query::{
     AttributeRow, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup, IntakeGroups,
-    IntakeStatus, Rows, SourceView,
+    IntakeMasks, IntakeMasksView, IntakeStatus, Rows, SourceView,
 };
 use crate::engine::{EngineError, Session};
 use crate::pipeline::{Attribute, explain_reason, now_ms};
@@ -94,6 +94,15 @@ pub fn detail(session: &Session, query: &IntakeDetail) -> Result<IntakeDetailVie
         has_picture: attributes.iter().any(|a| a.keyword == "PixelData"),
         attributes: attributes.into_iter().map(|a| attribute(a, query.reveal)).collect(),
     })
+}
+
+pub fn masks(session: &Session, query: &IntakeMasks) -> Result<IntakeMasksView, EngineError> {
+    let shared = &session.engine.shared;
+    let missing = || EngineError::NotFound { what: "quarantined file".into(), id: query.id.to_string() };
+    let record = shared.map.file(query.id)?.filter(|record| record.file.kept).ok_or_else(missing)?;
+    let bytes = std::fs::read(shared.quarantined(&record.file.sha256)).map_err(|_| missing())?;
+    let (drawing, frames) = shared.deid.suggest(&bytes).map_err(|why| EngineError::Invalid { why })?;
+    Ok(IntakeMasksView { drawing, frames })
 }
 
 fn attribute(a: Attribute, reveal: bool) -> AttributeRow {

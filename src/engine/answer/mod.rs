@@ -33,6 +33,7 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::IntakeGroups(q) => wire(intake::groups(session, &q)?),
         Query::IntakeFiles(q) => wire(intake::files(session, &q)?),
         Query::IntakeDetail(q) => wire(intake::detail(session, &q)?),
+        Query::IntakeMasks(q) => wire(intake::masks(session, &q)?),
         Query::Facets(q) => wire(catalog::facets(session, &q)?),
         Query::SeriesPage(q) => wire(catalog::page(session, &q)?),
         Query::SeriesDetail(q) => wire(catalog::detail(session, &q.series_uid)?),

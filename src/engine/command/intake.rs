@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Drawing;
+
 /// Watches one more folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddInbox {
@@ -76,6 +78,16 @@ pub struct RetryIntake {
 pub struct ReleaseIntake {
     /// Which.
     pub choice: IntakeChoice,
+}
+
+/// A person has looked at the pixels, drawn what must be masked, and passes quarantined files on: each is masked as drawn and
+/// not otherwise. A file of another matrix stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaskIntake {
+    /// Which.
+    pub choice: IntakeChoice,
+    /// What was drawn.
+    pub drawing: Drawing,
 }
 
 /// Discards the kept copies of quarantined files; the record stays.

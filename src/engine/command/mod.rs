@@ -40,6 +40,7 @@ commands! {
     Ingest => IngestOutcome,
     RetryIntake => Moved,
     ReleaseIntake => Moved,
+    MaskIntake => Moved,
     DiscardIntake => Moved,
     RetryJobs => Moved,
     ClaimTask => (),

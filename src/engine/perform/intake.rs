@@ -9,9 +9,9 @@ use serde_json::json;
 use crate::catalog::{FileRecord, NewFile};
 use crate::config::{After, Edit, Inbox, Pixels};
 use crate::engine::answer::choice_of;
-use crate::engine::command::{AddInbox, Ingest, IngestOutcome, IntakeChoice, Moved, RemoveInbox};
+use crate::engine::command::{AddInbox, Ingest, IngestOutcome, IntakeChoice, MaskIntake, Moved, RemoveInbox};
 use crate::engine::{Engine, EngineError, Session};
-use crate::model::What;
+use crate::model::{Vetting, What};
 use crate::pipeline::{Counts, Tally, now_ms};
 use crate::source::{By, Entry, Found, walk};
 
@@ -134,7 +134,8 @@ fn hand_in_tree(session: &Session, path: &Path, site: &str, tally: &Arc<Tally>) 
         walk(path, &mut |entry| match entry {
             Entry::File(path, bytes, mtime_ns) => {
                 let (inbox, site) = (String::new(), site.to_string());
-                let found = Found { inbox, path, bytes, mtime_ns, site, trusted: false, by: By::Person };
+                let found =
+                    Found { inbox, path, bytes, mtime_ns, site, vetting: Vetting::None, by: By::Person };
                 intake.hand_in(found, tally)
             }
             Entry::Refused(_) | Entry::Unreadable(_) => true,
@@ -145,19 +146,27 @@ fn hand_in_tree(session: &Session, path: &Path, site: &str, tally: &Arc<Tally>) 
 
 /// Processes quarantined copies again; rejected files are looked at again where they still lie.
 pub fn retry(session: &Session, choice: &IntakeChoice) -> Result<Moved, EngineError> {
-    again(session, choice, "intake.retry", None)
+    again(session, choice, "intake.retry", &Vetting::None)
 }
 
 /// A person has looked: the pixels of these quarantined files are trusted.
 pub fn release(session: &Session, choice: &IntakeChoice) -> Result<Moved, EngineError> {
-    again(session, choice, "intake.release", Some(true))
+    again(session, choice, "intake.release", &Vetting::Trusted)
+}
+
+/// A person has looked and drawn what must be masked.
+pub fn mask(session: &Session, command: MaskIntake) -> Result<Moved, EngineError> {
+    if command.drawing.masks.is_empty() {
+        return Err(EngineError::Invalid { why: "there is no mask; release passes pictures without".into() });
+    }
+    again(session, &command.choice, "intake.mask", &Vetting::Masked(Arc::new(command.drawing)))
 }
 
 fn again(
     session: &Session,
     choice: &IntakeChoice,
     action: &str,
-    trust: Option<bool>,
+    vetting: &Vetting,
 ) -> Result<Moved, EngineError> {
     let shared = &session.engine.shared;
     let (mut moved, mut refused) = (0, std::collections::BTreeMap::<String, u64>::new());
@@ -168,13 +177,17 @@ fn again(
         let copy = shared.quarantined(&file.sha256);
         let (path, is_copy) = if file.kept && copy.is_file() {
             (copy, true)
-        } else if trust.is_none() && file.status == "rejected" && Path::new(&file.path).is_file() {
+        } else if *vetting == Vetting::None && file.status == "rejected" && Path::new(&file.path).is_file() {
             (PathBuf::from(&file.path), false)
         } else {
             *refused.entry("no copy is kept and the file is gone".into()).or_default() += 1;
             continue;
         };
-        match take_again(session, file, &path, trust.unwrap_or(file.trusted), &tally) {
+        let vetting = match vetting {
+            Vetting::None if file.trusted => Vetting::Trusted,
+            given => given.clone(),
+        };
+        match take_again(session, file, &path, vetting, &tally) {
             Some(row) => {
                 if row.status == "deidentified" || row.status == "duplicate" {
                     moved += 1;
@@ -196,13 +209,13 @@ fn take_again(
     session: &Session,
     file: &NewFile,
     path: &Path,
-    trusted: bool,
+    vetting: Vetting,
     tally: &Arc<Tally>,
 ) -> Option<NewFile> {
     let inbox = format!("{}\u{1f}again", file.inbox);
     let (bytes, mtime_ns, site) = (file.bytes, file.mtime_ns, file.site.clone());
     let found =
-        Found { inbox: inbox.clone(), path: path.into(), bytes, mtime_ns, site, trusted, by: By::Person };
+        Found { inbox: inbox.clone(), path: path.into(), bytes, mtime_ns, site, vetting, by: By::Person };
     session.engine.with_intake(|intake| intake.hand_in(found, tally))?;
     while tally.open() > 0 {
         tally.wait(Duration::from_millis(200));

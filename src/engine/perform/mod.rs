@@ -23,6 +23,7 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::RemoveInbox(c) => wire(intake::remove_inbox(session, &c)?),
         Command::Ingest(c) => wire(intake::ingest(session, &c)?),
         Command::RetryIntake(c) => wire(intake::retry(session, &c.choice)?),
+        Command::MaskIntake(c) => wire(intake::mask(session, c)?),
         Command::ReleaseIntake(c) => wire(intake::release(session, &c.choice)?),
         Command::DiscardIntake(c) => wire(intake::discard(session, &c.choice)?),
         Command::RetryJobs(c) => wire(intake::retry_jobs(session, &c.jobs)?),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Page;
+use crate::model::Drawing;
 
 /// Every inbox and other source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +134,22 @@ pub struct IntakeDetailView {
     pub attributes: Vec<AttributeRow>,
     /// A copy is kept and holds pixel data that can be looked at.
     pub has_picture: bool,
+}
+
+/// What would be masked of a quarantined file's pixels: where a person begins to draw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntakeMasks {
+    /// The file.
+    pub id: i64,
+}
+
+/// Masks of a quarantined file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntakeMasksView {
+    /// What the search for burned-in text would mask.
+    pub drawing: Drawing,
+    /// How many frames the file has.
+    pub frames: u32,
 }
 
 /// One attribute of a quarantined file.

@@ -68,6 +68,7 @@ queries! {
     IntakeGroups => Vec<IntakeGroup>,
     IntakeFiles => Rows<IntakeFile>,
     IntakeDetail => IntakeDetailView,
+    IntakeMasks => IntakeMasksView,
     Facets => Vec<Facet>,
     SeriesPage => Rows<SeriesRow>,
     SeriesDetail => SeriesView,

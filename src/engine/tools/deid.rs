@@ -14,8 +14,8 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::deid::{Context, Deidentifier, Outcome, Pixels, Reason, Record};
-use crate::model::text;
+use crate::deid::{Context, Deidentifier, Outcome, Reason, Record};
+use crate::model::{Vetting, text};
 use crate::source::archive::MemberError;
 use crate::source::{Item, Unreadable};
 pub use compare::{Comparison, Difference, compare};
@@ -33,8 +33,8 @@ pub struct Options<'a> {
     pub output: Option<&'a Path>,
     /// The private crosswalk.
     pub map: Option<&'a Path>,
-    /// Whether pixels are known to carry no text.
-    pub pixels: Pixels,
+    /// What somebody has said of their pixels.
+    pub vetting: &'a Vetting,
     /// The site that the files come from.
     pub site: &'a str,
 }
@@ -100,7 +100,7 @@ pub fn run(
         if batch.is_empty() {
             break;
         }
-        let context = Context { site: options.site, pixels: options.pixels, known: &known };
+        let context = Context { site: options.site, vetting: options.vetting, known: &known };
         let outcomes: Vec<Outcome> = batch.par_iter().map(|item| one(deidentifier, item, &context)).collect();
         let named: Vec<Option<String>> = outcomes.iter().map(|o| names.of(o)).collect();
         if let Some(output) = &places.output {

@@ -2,19 +2,20 @@
 
 /// Clips boxes (left, top, right, bottom) to a picture, drops those that others cover and joins those that lie close.
 pub fn cover(boxes: &mut Vec<[u32; 4]>, width: usize, height: usize) {
-    let (width, height) = (width as u32, height as u32);
+    let (right, bottom) = (width as u32, height as u32);
     for b in boxes.iter_mut() {
-        *b = [b[0].min(width), b[1].min(height), b[2].min(width), b[3].min(height)];
+        *b = [b[0].min(right), b[1].min(bottom), b[2].min(right), b[3].min(bottom)];
     }
     boxes.retain(|b| b[0] < b[2] && b[1] < b[3]);
     boxes.sort_unstable_by_key(|b| (std::cmp::Reverse(area(b)), *b));
     boxes.dedup();
     // The largest first: a box whose every pixel is covered already adds nothing.
-    let mut covered = vec![false; (width * height) as usize];
+    let mut covered = vec![false; width * height];
     boxes.retain(|b| {
         let mut adds = false;
-        for y in b[1]..b[3] {
-            let row = &mut covered[(y * width + b[0]) as usize..(y * width + b[2]) as usize];
+        let [left, top, right, bottom] = b.map(|v| v as usize);
+        for y in top..bottom {
+            let row = &mut covered[y * width + left..y * width + right];
             adds |= row.iter().any(|c| !c);
             row.fill(true);
         }

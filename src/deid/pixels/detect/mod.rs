@@ -13,6 +13,8 @@ use blobs::{Blob, Blobs};
 use hat::Hat;
 use line::{Ground, Line};
 
+use crate::model::Area;
+
 /// Contrasts, of 255, above which strokes are looked for.
 const LEVELS: [u8; 6] = [9, 15, 25, 42, 70, 115];
 /// One pixel in so many may be above a contrast; where it is more, noise is left out tile by tile.
@@ -23,6 +25,8 @@ const TILE: usize = 32;
 const NOISE: usize = 20;
 /// Log odds from which a line is writing.
 const SURE: f32 = 1.6;
+/// The same where writing is to be expected.
+const LIKELY: f32 = 0.5;
 /// Log odds from which a line is writing beside other writing that looks the same.
 const BESIDE: f32 = -2.5;
 /// Log odds from which a line is writing where other writing ends or begins.
@@ -38,19 +42,6 @@ const OVERLAP: usize = 128;
 /// Pixels of the picture that one of the smallest is, at most.
 const LARGEST_SCALE: usize = 8;
 
-/// A box of writing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Area {
-    /// Left edge.
-    pub x: u32,
-    /// Upper edge.
-    pub y: u32,
-    /// Width.
-    pub width: u32,
-    /// Height.
-    pub height: u32,
-}
-
 /// Finds writing, picture after picture with the same buffers.
 #[derive(Debug, Default)]
 pub struct Detector {
@@ -59,6 +50,24 @@ pub struct Detector {
     /// Contrast of what is brighter than its ground, and of what is darker.
     contrast: [Vec<u8>; 2],
     thin: Vec<u8>,
+}
+
+/// Where writing is to be expected, so that less evidence is enough.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Expect<'a> {
+    /// Everywhere: the header says that text is burned in.
+    pub everywhere: bool,
+    /// Outside these regions of a screen, where there are any: what is beside the picture itself.
+    pub outside: &'a [Area],
+}
+
+impl Expect<'_> {
+    /// Log odds from which a line with these bounds in the whole picture is writing.
+    fn least(&self, [left, top, right, bottom]: [u32; 4]) -> f32 {
+        let line = Area { x: left, y: top, width: right - left, height: bottom - top };
+        let beside = !self.outside.is_empty() && self.outside.iter().all(|r| r.shared(&line) == 0);
+        if self.everywhere || beside { LIKELY } else { SURE }
+    }
 }
 
 /// A line and how it was found.
@@ -193,7 +202,7 @@ impl Detector {
 
     /// Finds writing in a picture of 8-bit greys, `width` pixels a row. Large pictures are searched band by band, so
     /// that memory stays bounded.
-    pub fn find(&mut self, picture: &[u8], width: usize) -> Vec<Area> {
+    pub fn find(&mut self, picture: &[u8], width: usize, expect: &Expect<'_>) -> Vec<Area> {
         let height = picture.len() / width.max(1);
         let rows = (BAND / width.max(1)).max(4 * OVERLAP);
         let mut boxes = Vec::new();
@@ -203,10 +212,11 @@ impl Detector {
             let mut found = Vec::new();
             let sights = self.sights(&picture[first * width..last * width], width);
             let marks = marks_in(&sights);
-            for (scale, sight) in &sights {
-                take(sight, *scale, &marks, &mut found);
-            }
             let down = first as u32;
+            let least = |[a, b, c, d]: [u32; 4]| expect.least([a, b + down, c, d + down]);
+            for (scale, sight) in &sights {
+                take(sight, *scale, &marks, &least, &mut found);
+            }
             boxes.extend(found.into_iter().map(|b| [b[0], b[1] + down, b[2], b[3] + down]));
             first = if last == height { height } else { last - OVERLAP };
         }
@@ -256,13 +266,19 @@ impl Candidate {
 }
 
 /// The boxes of the lines that are writing, in pixels of the whole picture.
-fn take(sight: &Sight, scale: u32, marks: &[[u32; 4]], boxes: &mut Vec<[u32; 4]>) {
+fn take(
+    sight: &Sight,
+    scale: u32,
+    marks: &[[u32; 4]],
+    least: &dyn Fn([u32; 4]) -> f32,
+    boxes: &mut Vec<[u32; 4]>,
+) {
     let is_mark = |c: &Candidate| marks.iter().any(|m| within(c.whole(scale), *m));
     let mut open: Vec<&Candidate> =
         sight.candidates.iter().filter(|c| c.score >= GOES_ON && !is_mark(c)).collect();
     let mut taken: Vec<&Candidate> = Vec::new();
     // First what is sure, then what is like it or goes on from it, as far as that leads.
-    let mut fresh: Vec<&Candidate> = open.extract_if(.., |c| c.score >= SURE).collect();
+    let mut fresh: Vec<&Candidate> = open.extract_if(.., |c| c.score >= least(c.whole(scale))).collect();
     let sure = fresh.clone();
     fresh.extend(open.extract_if(.., |c| c.score >= BESIDE && sure.iter().any(|s| looks_like(c, s))));
     while !fresh.is_empty() {
@@ -318,8 +334,8 @@ fn same_place(a: &Line, b: &Line) -> bool {
     let (a, b) = (a.bounds, b.bounds);
     let width = a[2].min(b[2]).saturating_sub(a[0].max(b[0]));
     let height = a[3].min(b[3]).saturating_sub(a[1].max(b[1]));
-    let area = |r: [u32; 4]| (r[2] - r[0]) * (r[3] - r[1]);
-    2 * width * height > area(a).max(area(b))
+    let area = |r: [u32; 4]| u64::from(r[2] - r[0]) * u64::from(r[3] - r[1]);
+    2 * u64::from(width) * u64::from(height) > area(a).max(area(b))
 }
 
 /// Whether a box reaches nowhere beyond another.

@@ -52,7 +52,7 @@ pub fn compare(
     let names = |d| StudyNames::gather(d, Walk::new(&input));
     let (our_names, their_names) = (names(ours)?, names(theirs)?);
     let fates = |d: &Deidentifier, known: &StudyNames, item: &Item| {
-        fates_of(&one(d, item, &Context { site: options.site, pixels: options.pixels, known }))
+        fates_of(&one(d, item, &Context { site: options.site, vetting: options.vetting, known }))
     };
     let mut comparison = Comparison::default();
     let mut found: BTreeMap<(Tag, BTreeSet<Action>, BTreeSet<Action>), u64> = BTreeMap::new();
