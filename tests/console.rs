@@ -8,6 +8,8 @@ mod common;
 mod frames;
 #[path = "console/labels.rs"]
 mod labels;
+#[path = "console/masks.rs"]
+mod masks;
 #[path = "console/measures.rs"]
 mod measures;
 #[path = "console/protocols.rs"]

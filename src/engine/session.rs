@@ -64,7 +64,7 @@ impl Engine {
             .map_err(|e| OpenError::Rules(e.to_string()))?;
         let qc =
             answer::load_qc(workspace.root(), &config.qc).map_err(|e| OpenError::Rules(e.to_string()))?;
-        let deid = Deidentify::new(&config.deid, secret).map_err(OpenError::Profile)?;
+        let deid = Deidentify::new(workspace.root(), &config.deid, secret).map_err(OpenError::Profile)?;
         let places = (workspace.root().to_path_buf(), workspace.quarantine());
         let shared = Arc::new(Shared::new((catalog, map, store), deid, places, config));
         shared.set_rules(rules);

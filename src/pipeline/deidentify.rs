@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use crate::catalog::{LedgerLine, NewInstance};
@@ -73,8 +74,16 @@ impl Deidentify {
     ///
     /// # Errors
     /// The profile or an option is not known, in words for who wrote the configuration.
-    pub fn new(config: &Deid, secret: [u8; 32]) -> Result<Self, String> {
-        let mut profile = Profile::built_in(&config.profile).map_err(|e| e.to_string())?;
+    pub fn new(root: &Path, config: &Deid, secret: [u8; 32]) -> Result<Self, String> {
+        let mut profile = match &config.profiles {
+            None => Profile::built_in(&config.profile),
+            Some(file) => {
+                let document = std::fs::read_to_string(root.join(file))
+                    .map_err(|e| format!("{}, which deid.profiles names: {}", file.display(), e.kind()))?;
+                Profile::from_toml(&document, &config.profile)
+            }
+        }
+        .map_err(|e| e.to_string())?;
         for name in &config.options {
             let option =
                 ProfileOption::from_name(name).ok_or_else(|| format!("no option is called {name:?}"))?;

@@ -83,6 +83,11 @@ impl Driver {
         }
     }
 
+    pub fn input(&mut self, event: Event) {
+        let orders = self.app.update(Signal::Input(event), &slice);
+        self.carry_out(orders);
+    }
+
     pub fn press(&mut self, keys: &str) -> &mut Self {
         for key in keys.split_whitespace() {
             let code = match key {
@@ -93,9 +98,7 @@ impl Driver {
                 "space" => KeyCode::Char(' '),
                 key => KeyCode::Char(key.chars().next().unwrap()),
             };
-            let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
-            let orders = self.app.update(Signal::Input(event), &slice);
-            self.carry_out(orders);
+            self.input(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
         }
         self
     }
@@ -142,11 +145,12 @@ fn compare(name: &str, text: &str) {
     assert!(expected == text, "{name} differs\n--- expected\n{expected}\n--- drawn\n{text}");
 }
 
-const SCREENS: [(&str, &str); 19] = [
+const SCREENS: [(&str, &str); 20] = [
     ("overview", ""),
     ("ingest", "2"),
     ("ingest-file", "2 enter"),
     ("ingest-confirm", "2 R"),
+    ("ingest-masks", "2 enter m n"),
     ("catalog", "3"),
     ("catalog-filter", "3 /  m o d"),
     ("queue", "4"),

@@ -2,10 +2,11 @@
 
 use std::sync::Mutex;
 
+use gantry::dicom::{self, DataSet, Element, Syntax};
 use gantry::engine::command::*;
 use gantry::engine::query::*;
 use gantry::engine::{Client, EngineError};
-use gantry::model::Event;
+use gantry::model::{Area, Drawing, DrawnMask, Event, Vr, tags};
 use serde_json::{Value, json};
 
 use super::measures;
@@ -335,6 +336,14 @@ impl Stub {
                 }],
                 has_picture: false,
             }),
+            Query::IntakeMasks(_) => value(&IntakeMasksView {
+                drawing: Drawing {
+                    columns: 64,
+                    rows: 48,
+                    masks: vec![DrawnMask { frame: None, area: Area { x: 4, y: 3, width: 24, height: 6 } }],
+                },
+                frames: 3,
+            }),
             Query::Facets(_) => value(&vec![
                 Facet {
                     name: "modality".into(),
@@ -387,7 +396,10 @@ impl Stub {
                 self.decided.lock().unwrap().retain(|id| *id != undo.task);
                 Ok(Value::Null)
             }
-            Command::RetryIntake(_) | Command::ReleaseIntake(_) | Command::DiscardIntake(_) => {
+            Command::RetryIntake(_)
+            | Command::ReleaseIntake(_)
+            | Command::MaskIntake(_)
+            | Command::DiscardIntake(_) => {
                 Ok(serde_json::to_value(Moved { moved: 12, refused: vec![(2, "no longer there".into())] })
                     .unwrap())
             }
@@ -429,6 +441,32 @@ impl Client for Stub {
     }
 
     fn quarantined(&self, id: i64) -> Result<Vec<u8>, EngineError> {
-        Err(EngineError::NotFound { what: "file".into(), id: id.to_string() })
+        if id < 0 {
+            return Err(EngineError::NotFound { what: "file".into(), id: id.to_string() });
+        }
+        Ok(cine())
     }
+}
+
+/// Three frames with a bright bar where a name would stand.
+fn cine() -> Vec<u8> {
+    let number = |tag, v: u16| Element::new(tag, Vr::US, v.to_le_bytes().to_vec());
+    let bright = |x: usize, y: usize| (6..26).contains(&x) && (4..8).contains(&y) && x % 3 != 0;
+    let pixel = |at: usize| if bright(at % 64, at / 64 % 48) { 250 } else { (at / 64 % 48) as u8 };
+    let set = DataSet::from_elements(vec![
+        Element::text(tags::SOP_CLASS_UID, Vr::UI, "1.2.840.10008.5.1.4.1.1.3.1"),
+        Element::text(tags::SOP_INSTANCE_UID, Vr::UI, "1.2.3"),
+        Element::text(tags::MODALITY, Vr::CS, "US"),
+        number(tags::SAMPLES_PER_PIXEL, 1),
+        Element::text(tags::PHOTOMETRIC_INTERPRETATION, Vr::CS, "MONOCHROME2"),
+        Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, "3"),
+        number(tags::ROWS, 48),
+        number(tags::COLUMNS, 64),
+        number(tags::BITS_ALLOCATED, 8),
+        number(tags::BITS_STORED, 8),
+        number(tags::HIGH_BIT, 7),
+        number(tags::PIXEL_REPRESENTATION, 0),
+        Element::new(tags::PIXEL_DATA, Vr::OB, (0..3 * 64 * 48).map(pixel).collect::<Vec<u8>>()),
+    ]);
+    dicom::write(&set, Syntax::EXPLICIT_LE)
 }

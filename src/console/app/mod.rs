@@ -126,7 +126,7 @@ impl App {
 
     /// Every action there is: for the check of configured keys.
     pub fn actions() -> Vec<Action> {
-        let own = screen::all().into_iter().flat_map(|screen| screen.actions().to_vec());
+        let own = screen::all().into_iter().flat_map(|screen| screen.tables().concat());
         own.chain(COMMON.iter().copied()).chain(SCREENS.iter().copied()).collect()
     }
 

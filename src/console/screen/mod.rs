@@ -56,6 +56,10 @@ pub trait Screen {
     }
     /// What its keys do, the most useful first.
     fn actions(&self) -> &'static [Action];
+    /// Every table of keys that it has, now or at other times.
+    fn tables(&self) -> Vec<&'static [Action]> {
+        vec![self.actions()]
+    }
     /// Why an action cannot be done now, in a person's words.
     fn refuses(&self, action: &str) -> Option<String> {
         let _ = action;

@@ -199,7 +199,8 @@ fn again(
             None => *refused.entry("the workspace is shutting down".into()).or_default() += 1,
         }
     }
-    audit(session, action, choice, moved, chosen.len() as u64)?;
+    let masks = if let Vetting::Masked(drawing) = vetting { Some(drawing.masks.len()) } else { None };
+    audit(session, action, choice, (moved, chosen.len() as u64), masks)?;
     shared.bus.tell(What::Intake { files: chosen.len() as u64 });
     Ok(Moved { moved, refused: refused.into_iter().map(|(why, n)| (n, why)).collect() })
 }
@@ -253,7 +254,7 @@ pub fn discard(session: &Session, choice: &IntakeChoice) -> Result<Moved, Engine
         }
         moved += 1;
     }
-    audit(session, "intake.discard", choice, moved, chosen.len() as u64)?;
+    audit(session, "intake.discard", choice, (moved, chosen.len() as u64), None)?;
     shared.bus.tell(What::Intake { files: moved });
     let refused = (refused > 0).then(|| (refused, "not in quarantine".to_string()));
     Ok(Moved { moved, refused: refused.into_iter().collect() })
@@ -303,14 +304,17 @@ fn audit(
     session: &Session,
     action: &str,
     choice: &IntakeChoice,
-    moved: u64,
-    of: u64,
+    (moved, of): (u64, u64),
+    masks: Option<usize>,
 ) -> Result<(), EngineError> {
     let groups: Vec<String> = match choice {
         IntakeChoice::Groups(keys) => keys.iter().map(|k| k.replace('\u{1f}', " · ")).collect(),
         IntakeChoice::Files(_) => Vec::new(),
     };
-    let detail = json!({ "moved": moved, "of": of, "groups": groups });
+    let mut detail = json!({ "moved": moved, "of": of, "groups": groups });
+    if let Some(masks) = masks {
+        detail["masks"] = masks.into();
+    }
     session
         .engine
         .shared

@@ -21,5 +21,5 @@ mod view;
 
 pub use crate::format::ratings::instant;
 pub use overlay::Laid;
-pub use picture::{PictureError, frame_count, picture, picture_of};
+pub use picture::{PictureError, frame_count, picture, picture_of, stored_frame};
 pub use view::{ViewError, Viewed, view};

@@ -51,11 +51,24 @@ pub fn picture(bytes: &[u8], frame: u32) -> Result<Slice, PictureError> {
 /// # Errors
 /// [`PictureError`]
 pub fn picture_of(file: &File<'_>, frame: u32) -> Result<Slice, PictureError> {
+    match mosaic_of(file) {
+        Some(mosaic) => tile(whole(file, 0)?, mosaic, frame).ok_or(PictureError::NoImage),
+        None => whole(file, frame),
+    }
+}
+
+/// Decodes frame `frame` (from 0) of a DICOM file as it is stored: a mosaic is one frame.
+///
+/// # Errors
+/// [`PictureError`]
+pub fn stored_frame(bytes: &[u8], frame: u32) -> Result<Slice, PictureError> {
+    whole(&read(bytes, ReadOptions::default())?, frame)
+}
+
+fn whole(file: &File<'_>, stored: u32) -> Result<Slice, PictureError> {
     let dataset = &file.dataset;
     let reader = codec::open(file)?;
     let layout = reader.layout().clone();
-    let mosaic = mosaic_of(file);
-    let stored = if mosaic.is_some() { 0 } else { frame };
     let decoded = reader.decode_frame(stored)?;
     let groups = Groups::new(dataset, stored);
     let pixels = match (&layout.photometric, decoded.samples_per_pixel) {
@@ -64,11 +77,7 @@ pub fn picture_of(file: &File<'_>, frame: u32) -> Result<Slice, PictureError> {
         (_, 1) => Pixels::Grey(modality_values(&groups, &decoded.samples)),
         _ => return Err(PictureError::NoImage),
     };
-    let whole = slice(dataset, &groups, &layout, pixels);
-    match mosaic {
-        Some(mosaic) => tile(whole, mosaic, frame).ok_or(PictureError::NoImage),
-        None => Ok(whole),
-    }
+    Ok(slice(dataset, &groups, &layout, pixels))
 }
 
 fn mosaic_of(file: &File<'_>) -> Option<Mosaic> {

@@ -1,16 +1,140 @@
 //! What the ingest screen has the engine do: retry, release, discard, look, write the list of refusals.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Answer;
-use crate::console::screen::{Effect, Task, act};
+use super::masks::Masking;
+use super::{Answer, Ingest};
+use crate::console::screen::{Context, Dialog, Effect, Effects, Task, act};
 use crate::console::widget::{csv_line, words};
-use crate::engine::command::{DiscardIntake, IntakeChoice, Moved, ReleaseIntake, RetryIntake};
+use crate::engine::command::{
+    AddInbox, DiscardIntake, IntakeChoice, MaskIntake, Moved, ReleaseIntake, RemoveInbox, RetryIntake,
+};
 use crate::engine::query::{IntakeFiles, IntakeGroup, IntakeGroups, IntakeStatus, Page, Severity};
 use crate::engine::{Client, tools};
 
 /// Files in a list of refusals at most.
 const CSV_ROWS: u64 = 1_000_000;
+
+impl Ingest {
+    pub(super) fn start(&mut self, name: &'static str) -> Effects {
+        let Some((choice, count)) = self.choice() else { return Vec::new() };
+        let files = words::plural(count, "file");
+        let question = match name {
+            "release" => {
+                format!("Pass {files} on: somebody has looked at every picture and none shows a name?")
+            }
+            "discard" => format!("Discard the kept copies of {files}? The record stays; the copies do not."),
+            _ => return vec![command(name, choice)],
+        };
+        self.pending = Some((name, choice));
+        vec![Effect::Dialog(Dialog::Confirm { tag: "confirm", text: question })]
+    }
+
+    /// Asks before what was drawn is used.
+    fn ask_pass(&mut self) -> Effects {
+        let Some(masking) = &self.masking else { return Vec::new() };
+        let Some(drawing) = masking.drawing() else { return Vec::new() };
+        let files = words::plural(masking.count, "file");
+        let text = if drawing.masks.is_empty() {
+            format!("Pass {files} on without a mask: somebody has looked and nothing shows a name?")
+        } else {
+            let areas = words::plural(drawing.masks.len() as u64, "area");
+            format!("Mask {areas} in {files} as drawn, and pass them on? Nothing else is searched or masked.")
+        };
+        vec![Effect::Dialog(Dialog::Confirm { tag: "mask", text })]
+    }
+
+    /// What was drawn is used.
+    fn pass(&mut self) -> Effects {
+        let Some(masking) = self.masking.take() else { return Vec::new() };
+        let Some(drawing) = masking.drawing() else { return Vec::new() };
+        let choice = masking.choice;
+        if drawing.masks.is_empty() {
+            return vec![command("release", choice)];
+        }
+        vec![act(MaskIntake { choice, drawing }, |outcome| Answer::Moved("masked and passed", outcome))]
+    }
+
+    /// Opens the selected file's picture to draw masks on.
+    pub(super) fn begin_masks(&mut self, context: &Context<'_>) -> Effects {
+        let Some(file) = self.files.get(self.file_list.selected) else { return Vec::new() };
+        let id = file.id;
+        let Some((choice, count)) = self.choice() else { return Vec::new() };
+        let (masking, effects) = Masking::begin(id, choice, count, context);
+        self.masking = Some(masking);
+        effects
+    }
+
+    /// What a key does while masks are drawn.
+    pub(super) fn mask_action(&mut self, name: &str, context: &Context<'_>) -> Effects {
+        match name {
+            "mask.pass" => self.ask_pass(),
+            "app.back" => {
+                self.masking = None;
+                Vec::new()
+            }
+            name => self.masking.as_mut().and_then(|m| m.action(name, context)).unwrap_or_default(),
+        }
+    }
+
+    /// Words that the filter understands, as far as they occur.
+    pub(super) fn offers(&self) -> Vec<String> {
+        let groups = self.groups.value.iter().flatten();
+        let words = groups.flat_map(|group| {
+            let status = serde_json::to_value(group.status).ok();
+            let status = status.as_ref().and_then(|name| name.as_str()).map(|name| format!("status:{name}"));
+            let own = [format!("reason:{}", group.reason), format!("site:{}", group.site)];
+            status.into_iter().chain(own)
+        });
+        words.collect::<BTreeSet<String>>().into_iter().collect()
+    }
+
+    pub(super) fn dialog(&mut self, tag: &str, text: String, context: &Context<'_>) -> Effects {
+        match tag {
+            "confirm" => {
+                self.pending.take().map(|(name, choice)| command(name, choice)).into_iter().collect()
+            }
+            "mask" => self.pass(),
+            "filter" => {
+                self.filter = text;
+                self.group_list.reset();
+                self.refresh(context)
+            }
+            "csv" if !text.is_empty() => vec![write_csv(self.filter.clone(), text)],
+            "add.path" if !text.is_empty() => {
+                let name = text.trim_end_matches('/').rsplit('/').next().unwrap_or("inbox").to_string();
+                self.adding = vec![text];
+                vec![input("add.site", "the site whose data it brings", &name)]
+            }
+            "add.site" if !text.is_empty() => {
+                let Some(path) = self.adding.pop() else { return Vec::new() };
+                let said = format!("{path} is watched");
+                let name = text.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+                vec![act(AddInbox { name, path, site: text }, move |outcome| Answer::Done(said, outcome))]
+            }
+            "remove" => match self.source() {
+                Some(source) => {
+                    let name = source.name.clone();
+                    let said = format!("{name} is not watched any more");
+                    vec![act(RemoveInbox { name }, move |outcome| Answer::Done(said, outcome))]
+                }
+                None => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+}
+
+pub(super) fn input(tag: &'static str, title: &str, text: &str) -> Effect {
+    Effect::Dialog(Dialog::Input {
+        tag,
+        title: title.into(),
+        text: text.into(),
+        complete: false,
+        offers: Vec::new(),
+    })
+}
 
 /// Acts on what was chosen.
 pub(super) fn command(name: &'static str, choice: IntakeChoice) -> Effect {

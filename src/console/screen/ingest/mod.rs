@@ -2,25 +2,26 @@
 
 mod acts;
 mod draw;
+mod masks;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 
-use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask};
+use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask};
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, Pages, words};
 use crate::engine::EngineError;
-use crate::engine::command::{AddInbox, IntakeChoice, Moved, RemoveInbox};
+use crate::engine::command::{IntakeChoice, Moved};
 use crate::engine::query::{
-    Door, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup, IntakeGroups, IntakeStatus,
-    Page, Rows, Severity, SourceView, Sources,
+    Door, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup, IntakeGroups,
+    IntakeMasksView, IntakeStatus, Page, Rows, Severity, SourceView, Sources,
 };
 use crate::render::Slice;
-use acts::{command, look, report, write_csv};
+use acts::{input, look, report};
+use masks::{FrameSeen, Masking};
 
 const ACTIONS: &[Action] = &[
     action(
@@ -31,6 +32,7 @@ const ACTIONS: &[Action] = &[
     ),
     action("ingest.retry", &["r"], "retry", "process the marked groups or files again"),
     action("ingest.release", &["R"], "release", "you looked at the pixels: pass quarantined files on"),
+    action("ingest.masks", &["m"], "masks", "look at the picture, draw what must be masked, and pass it on"),
     action("ingest.discard", &["d"], "discard", "discard the kept copies of quarantined files"),
     action("list.mark", &["space"], "mark", "mark or unmark the line"),
     action("list.mark_all", &["*"], "", "mark or unmark all that is shown"),
@@ -54,6 +56,8 @@ enum Answer {
     Files(Page, Result<Rows<IntakeFile>, EngineError>),
     Detail(Result<IntakeDetailView, EngineError>),
     Picture(i64, Result<Arc<Slice>, String>),
+    Masks(i64, Result<IntakeMasksView, EngineError>),
+    Frame(FrameSeen),
     Moved(&'static str, Result<Moved, EngineError>),
     Done(String, Result<(), EngineError>),
     Written(Result<(String, u64), String>),
@@ -86,6 +90,7 @@ pub struct Ingest {
     scroll: u16,
     pending: Option<(&'static str, IntakeChoice)>,
     adding: Vec<String>,
+    masking: Option<Masking>,
 }
 
 impl Ingest {
@@ -169,20 +174,6 @@ impl Ingest {
         Some((IntakeChoice::Groups(chosen.into_iter().map(|group| group.key.clone()).collect()), count))
     }
 
-    fn start(&mut self, name: &'static str) -> Effects {
-        let Some((choice, count)) = self.choice() else { return Vec::new() };
-        let files = words::plural(count, "file");
-        let question = match name {
-            "release" => {
-                format!("Pass {files} on: somebody has looked at every picture and none shows a name?")
-            }
-            "discard" => format!("Discard the kept copies of {files}? The record stays; the copies do not."),
-            _ => return vec![command(name, choice)],
-        };
-        self.pending = Some((name, choice));
-        vec![Effect::Dialog(Dialog::Confirm { tag: "confirm", text: question })]
-    }
-
     fn open(&mut self, context: &Context<'_>) -> Effects {
         match self.pane {
             Pane::Groups => {
@@ -224,7 +215,11 @@ impl Ingest {
     }
 
     fn action(&mut self, name: &'static str, context: &Context<'_>) -> Effects {
+        if self.masking.is_some() {
+            return self.mask_action(name, context);
+        }
         match name {
+            "ingest.masks" => self.begin_masks(context),
             "ingest.open" | "list.open" | "list.right" => self.open(context),
             "list.left" if self.pane == Pane::Files => self.back(context),
             "app.back" => self.back(context),
@@ -278,16 +273,8 @@ impl Ingest {
         }
     }
 
-    /// Words that the filter understands, as far as they occur.
-    fn offers(&self) -> Vec<String> {
-        let groups = self.groups.value.iter().flatten();
-        let words = groups.flat_map(|group| {
-            let status = serde_json::to_value(group.status).ok();
-            let status = status.as_ref().and_then(|name| name.as_str()).map(|name| format!("status:{name}"));
-            let own = [format!("reason:{}", group.reason), format!("site:{}", group.site)];
-            status.into_iter().chain(own)
-        });
-        words.collect::<BTreeSet<String>>().into_iter().collect()
+    fn is_quarantined(&self) -> bool {
+        self.opened.as_ref().is_some_and(|group| group.status == IntakeStatus::Quarantined)
     }
 
     fn toggle_reveal(&mut self, context: &Context<'_>) -> Effects {
@@ -295,40 +282,6 @@ impl Ingest {
         self.reveal = !self.reveal;
         self.detail.wait(context.now_ms);
         vec![ask("detail", IntakeDetail { id, reveal: self.reveal }, Answer::Detail)]
-    }
-
-    fn dialog(&mut self, tag: &str, text: String, context: &Context<'_>) -> Effects {
-        match tag {
-            "confirm" => {
-                self.pending.take().map(|(name, choice)| command(name, choice)).into_iter().collect()
-            }
-            "filter" => {
-                self.filter = text;
-                self.group_list.reset();
-                self.refresh(context)
-            }
-            "csv" if !text.is_empty() => vec![write_csv(self.filter.clone(), text)],
-            "add.path" if !text.is_empty() => {
-                let name = text.trim_end_matches('/').rsplit('/').next().unwrap_or("inbox").to_string();
-                self.adding = vec![text];
-                vec![input("add.site", "the site whose data it brings", &name)]
-            }
-            "add.site" if !text.is_empty() => {
-                let Some(path) = self.adding.pop() else { return Vec::new() };
-                let said = format!("{path} is watched");
-                let name = text.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-                vec![act(AddInbox { name, path, site: text }, move |outcome| Answer::Done(said, outcome))]
-            }
-            "remove" => match self.source() {
-                Some(source) => {
-                    let name = source.name.clone();
-                    let said = format!("{name} is not watched any more");
-                    vec![act(RemoveInbox { name }, move |outcome| Answer::Done(said, outcome))]
-                }
-                None => Vec::new(),
-            },
-            _ => Vec::new(),
-        }
     }
 
     fn answer(&mut self, answer: Answer, context: &Context<'_>) -> Effects {
@@ -365,6 +318,18 @@ impl Ingest {
                 self.picture = Some((id, picture));
                 Vec::new()
             }
+            Answer::Masks(id, answer) => {
+                if let Some(masking) = &mut self.masking {
+                    masking.answer(id, answer);
+                }
+                Vec::new()
+            }
+            Answer::Frame(seen) => {
+                if let Some(masking) = &mut self.masking {
+                    masking.seen(seen);
+                }
+                Vec::new()
+            }
             Answer::Moved(word, Ok(moved)) => {
                 let list = self.list();
                 list.marks.clear();
@@ -388,16 +353,6 @@ impl Ingest {
     }
 }
 
-fn input(tag: &'static str, title: &str, text: &str) -> Effect {
-    Effect::Dialog(Dialog::Input {
-        tag,
-        title: title.into(),
-        text: text.into(),
-        complete: false,
-        offers: Vec::new(),
-    })
-}
-
 impl Screen for Ingest {
     fn name(&self) -> &'static str {
         "ingest"
@@ -419,7 +374,15 @@ impl Screen for Ingest {
     }
 
     fn actions(&self) -> &'static [Action] {
-        ACTIONS
+        if self.masking.is_some() { masks::ACTIONS } else { ACTIONS }
+    }
+
+    fn tables(&self) -> Vec<&'static [Action]> {
+        vec![ACTIONS, masks::ACTIONS]
+    }
+
+    fn holds_work(&self) -> bool {
+        self.masking.is_some()
     }
 
     fn refuses(&self, action: &str) -> Option<String> {
@@ -436,6 +399,10 @@ impl Screen for Ingest {
                 (action != "ingest.retry" && !kept)
                     .then(|| "only quarantined files can be released or discarded".into())
             }
+            "ingest.masks" if self.pane != Pane::Files => {
+                Some("open the group and choose a file first".into())
+            }
+            "ingest.masks" if !self.is_quarantined() => Some("only quarantined files can be masked".into()),
             "ingest.reveal" if self.pane != Pane::Files => Some("open a file first".into()),
             "ingest.remove" if self.pane != Pane::Sources => Some("choose a source first".into()),
             _ => None,
@@ -443,6 +410,9 @@ impl Screen for Ingest {
     }
 
     fn note(&self) -> Option<String> {
+        if let Some(masking) = &self.masking {
+            return Some(masking.note());
+        }
         let marked = if self.pane == Pane::Files { &self.file_list } else { &self.group_list }.marks.len();
         if marked > 0 {
             return Some(format!("{marked} marked"));
@@ -469,6 +439,12 @@ impl Screen for Ingest {
                 Ok(answer) => self.answer(*answer, context),
                 Err(_) => Vec::new(),
             },
+            Message::Mouse(kind, x, y) if self.masking.is_some() => {
+                if let Some(masking) = &mut self.masking {
+                    masking.mouse(kind, x, y, context);
+                }
+                Vec::new()
+            }
             Message::Mouse(MouseEventKind::ScrollDown, ..) => self.action("list.down", context),
             Message::Mouse(MouseEventKind::ScrollUp, ..) => self.action("list.up", context),
             Message::Mouse(MouseEventKind::Down(_), x, y) => {
@@ -494,6 +470,9 @@ impl Screen for Ingest {
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, area: Rect, context: &Context<'_>) {
-        self.draw_all(canvas, area, context);
+        match &self.masking {
+            Some(masking) => masking.draw(canvas, area, context),
+            None => self.draw_all(canvas, area, context),
+        }
     }
 }

@@ -1,0 +1,80 @@
+//! Masks by hand: keys and mouse in, one command out.
+
+use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use gantry::engine::command::{Command, IntakeChoice, MaskIntake};
+use gantry::model::{Area, DrawnMask};
+
+use super::frames::Driver;
+use super::stub::Stub;
+
+fn masked(driver: &Driver) -> Vec<MaskIntake> {
+    let acts = driver.stub.acts.lock().unwrap();
+    acts.iter()
+        .filter_map(|act| match act {
+            Command::MaskIntake(mask) => Some(mask.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn area(x: u32, y: u32, width: u32, height: u32) -> Area {
+    Area { x, y, width, height }
+}
+
+#[test]
+fn what_was_proposed_is_moved_sized_added_to_and_used_on_what_was_marked() {
+    let mut driver = Driver::new(Stub::default(), (80, 24));
+    // Two files marked; the step at one pixel; the mask to the right, wider; a second one, in this frame alone.
+    driver.press("2 enter space j space m s s l l L . n t h enter");
+    assert!(driver.text().contains("Mask 2 areas in 2 files as drawn"), "{}", driver.text());
+    assert!(masked(&driver).is_empty(), "nothing before the answer");
+    driver.press("y");
+    let [mask] = &masked(&driver)[..] else { panic!("one command") };
+    assert_eq!(mask.choice, IntakeChoice::Files(vec![0, 1]));
+    assert_eq!((mask.drawing.columns, mask.drawing.rows), (64, 48));
+    let [first, second] = mask.drawing.masks[..] else { panic!("{:?}", mask.drawing) };
+    assert_eq!(first, DrawnMask { frame: None, area: area(6, 3, 25, 6) });
+    assert_eq!((second.frame, second.area.width, second.area.height), (Some(2), 16, 3));
+    assert!(driver.text().contains("masked and passed"), "{}", driver.text());
+}
+
+#[test]
+fn a_mask_never_leaves_the_picture_and_esc_leaves_all_as_it_was() {
+    let mut driver = Driver::new(Stub::default(), (200, 60));
+    driver.press("2 enter m l l l l l l l l l L L L L J J J J j j j j j enter y");
+    let [mask] = &masked(&driver)[..] else { panic!("one command") };
+    let Area { x, y, width, height } = mask.drawing.masks[0].area;
+    assert!(x + width <= 64 && y + height <= 48 && width > 0 && height > 0, "{:?}", mask.drawing);
+    let mut driver = Driver::new(Stub::default(), (200, 60));
+    driver.press("2 enter m x n n esc");
+    assert!(masked(&driver).is_empty());
+    assert!(driver.text().contains("pixels unchecked"), "{}", driver.text());
+}
+
+#[test]
+fn without_a_mask_the_picture_is_released_as_a_person_says() {
+    let mut driver = Driver::new(Stub::default(), (80, 24));
+    driver.press("2 enter m x enter");
+    assert!(driver.text().contains("without a mask"), "{}", driver.text());
+    driver.press("y");
+    let acts = driver.stub.acts.lock().unwrap();
+    assert!(matches!(&acts[..], [Command::ReleaseIntake(_)]), "{acts:?}");
+}
+
+#[test]
+fn the_mouse_draws() {
+    let mut driver = Driver::new(Stub::default(), (80, 24));
+    driver.press("2 enter m x");
+    driver.text();
+    let event =
+        |kind, column, row| Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
+    let button = MouseButton::Left;
+    driver.input(event(MouseEventKind::Down(button), 20, 8));
+    driver.input(event(MouseEventKind::Drag(button), 24, 9));
+    driver.input(event(MouseEventKind::Drag(button), 30, 11));
+    driver.input(event(MouseEventKind::Up(button), 30, 11));
+    driver.press("enter y");
+    let [mask] = &masked(&driver)[..] else { panic!("one command") };
+    let [one] = mask.drawing.masks[..] else { panic!("{:?}", mask.drawing) };
+    assert!(one.area.width > 8 && one.area.height > 4 && one.area.width < 40, "{:?}", one.area);
+}

@@ -1,0 +1,317 @@
+//! Masks by rule, by Tesseract and by a person: each where it should be, nothing else changed, and the ledger says why.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+#[path = "burned_in/compose.rs"]
+#[allow(dead_code, clippy::pedantic)]
+mod compose;
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use compose::{Look, Picture, Random, lay, scene};
+use gantry::config::Workspace;
+use gantry::deid::{Context, Deidentifier, Mask, Outcome, Profile, ProfileError, Reason, Secret};
+use gantry::dicom::{self, DataSet, Element, ReadOptions, Syntax, codec};
+use gantry::engine::command::{Ingest, IngestOutcome, IntakeChoice, MaskIntake, Moved};
+use gantry::engine::query::{IntakeFiles, IntakeGroups, IntakeMasks, Page, VerifyTrail};
+use gantry::engine::{Client, Engine, EngineError};
+use gantry::model::{Area, Drawing, DrawnMask, Tag, Vetting, Vr, tags};
+
+const WIDTH: usize = 320;
+const HEIGHT: usize = 240;
+const FRAMES: usize = 3;
+
+/// A cine without writing; its header says that there is some.
+fn cine(number: usize, width: usize, more: Vec<Element<'static>>) -> Vec<u8> {
+    let frame = |i| scene(Look::Ultrasound, width, HEIGHT, &[], &mut Random((number * 10 + i) as u64)).pixels;
+    instance(number, width, (0..FRAMES).flat_map(frame).collect(), more)
+}
+
+/// A frame with writing.
+fn written(number: usize) -> Vec<u8> {
+    let packed = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/burned_in.z")).unwrap();
+    let mut bytes = Vec::new();
+    flate2::read::ZlibDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
+    let large = |s: &compose::Strip| !s.mark && s.size >= 16;
+    let strips: Vec<_> = compose::strips(&bytes).into_iter().filter(large).collect();
+    let mut random = Random(5);
+    let mut picture = Picture { width: WIDTH, height: HEIGHT, pixels: vec![0; WIDTH * HEIGHT] };
+    lay(&mut picture, &strips, 2, &mut random);
+    let frames = picture.pixels.repeat(FRAMES);
+    instance(number, WIDTH, frames, Vec::new())
+}
+
+fn instance(number: usize, width: usize, pixels: Vec<u8>, more: Vec<Element<'static>>) -> Vec<u8> {
+    let value = |tag, v: usize| Element::new(tag, Vr::US, (v as u16).to_le_bytes().to_vec());
+    let uid = |n: usize| format!("1.3.6.1.4.1.99999.8.{n}.{number}");
+    let mut set = DataSet::from_elements(vec![
+        Element::text(tags::SOP_CLASS_UID, Vr::UI, "1.2.840.10008.5.1.4.1.1.3.1"),
+        Element::text(tags::SOP_INSTANCE_UID, Vr::UI, &uid(1)),
+        Element::text(tags::STUDY_INSTANCE_UID, Vr::UI, &uid(2)),
+        Element::text(tags::SERIES_INSTANCE_UID, Vr::UI, &uid(3)),
+        Element::text(tags::PATIENT_ID, Vr::LO, "P1"),
+        Element::text(tags::MODALITY, Vr::CS, "US"),
+        Element::text(tags::MANUFACTURER, Vr::LO, "Acme Sound"),
+        value(tags::SAMPLES_PER_PIXEL, 1),
+        Element::text(tags::PHOTOMETRIC_INTERPRETATION, Vr::CS, "MONOCHROME2"),
+        Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, &FRAMES.to_string()),
+        value(tags::ROWS, HEIGHT),
+        value(tags::COLUMNS, width),
+        value(tags::BITS_ALLOCATED, 8),
+        value(tags::BITS_STORED, 8),
+        value(tags::HIGH_BIT, 7),
+        value(tags::PIXEL_REPRESENTATION, 0),
+        Element::new(tags::PIXEL_DATA, Vr::OB, pixels),
+    ]);
+    more.into_iter().for_each(|element| set.put(element));
+    dicom::write(&set, Syntax::EXPLICIT_LE)
+}
+
+fn says_burned_in() -> Vec<Element<'static>> {
+    vec![Element::text(tags::BURNED_IN_ANNOTATION, Vr::CS, "YES")]
+}
+
+fn frames(bytes: &[u8]) -> Vec<Vec<f64>> {
+    let file = dicom::read(bytes, ReadOptions::default()).unwrap();
+    let reader = codec::open(&file).unwrap();
+    let frame = |index| {
+        let mut values = Vec::new();
+        reader.decode_frame(index).unwrap().samples.each(|v| values.push(v));
+        values
+    };
+    (0..FRAMES as u32).map(frame).collect()
+}
+
+/// Inside the areas of each frame there is nothing, outside everything.
+fn assert_masked(source: &[u8], output: &[u8], width: usize, areas: impl Fn(u32) -> Vec<Area>) {
+    let before = frames(source);
+    for (frame, (old, new)) in (1..).zip(before.iter().zip(frames(output))) {
+        for (at, (old, new)) in old.iter().zip(new).enumerate() {
+            let pixel = Area { x: (at % width) as u32, y: (at / width) as u32, width: 1, height: 1 };
+            let expected = if areas(frame).iter().any(|a| a.contains(&pixel)) { 0.0 } else { *old };
+            assert_eq!(new, expected, "frame {frame}, {pixel:?}");
+        }
+    }
+}
+
+fn profile(toml: &str) -> Result<Profile, ProfileError> {
+    Profile::from_toml(toml, "site")
+}
+
+fn deidentify(profile: Profile, source: &[u8], vetting: &Vetting) -> Outcome {
+    let deidentifier = Deidentifier::new(profile, &Secret::new([7; 32])).unwrap();
+    deidentifier.process(source, &Context { vetting, ..Context::default() })
+}
+
+fn written_with_masks(outcome: Outcome) -> (Vec<u8>, Vec<Mask>) {
+    match outcome {
+        Outcome::Written { bytes, record, .. } => {
+            assert!(record.verified);
+            (bytes, record.masks)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_rule_masks_what_it_is_for_and_says_its_name() {
+    let rule = "[[profile.site.mask]]\nname = \"acme\"\nmanufacturer = \"ACME\"\nrows = 240\nareas = [[0, 0, 4000, 20]]\n";
+    let source = cine(1, WIDTH, Vec::new());
+    let (bytes, masks) = written_with_masks(deidentify(profile(rule).unwrap(), &source, &Vetting::None));
+    let band = Area { x: 0, y: 0, width: WIDTH as u32, height: 20 };
+    assert_masked(&source, &bytes, WIDTH, |_| vec![band]);
+    assert!(masks.len() == FRAMES && masks.iter().all(|m| m.why == "rule acme"), "{masks:?}");
+    // Another matrix, and the same scanner, which the rule is not for.
+    let rule = rule.replace("240", "480");
+    let (_, masks) = written_with_masks(deidentify(profile(&rule).unwrap(), &source, &Vetting::None));
+    assert!(masks.is_empty(), "{masks:?}");
+    for idle in ["name = \"all\"\nareas = [[0, 0, 9, 9]]", "name = \"none\"\nmanufacturer = \"ACME\""] {
+        let error = profile(&format!("[[profile.site.mask]]\n{idle}\n")).unwrap_err();
+        assert!(matches!(error, ProfileError::Mask(_)), "{error}");
+    }
+}
+
+#[test]
+fn the_rules_that_come_along_are_followed_also_where_the_header_denies_writing() {
+    let more = vec![
+        Element::text(tags::BURNED_IN_ANNOTATION, Vr::CS, "NO"),
+        Element::text(tags::MANUFACTURER, Vr::LO, "SIEMENS"),
+        Element::text(tags::MANUFACTURER_MODEL_NAME, Vr::LO, "ACUSON S2000"),
+        Element::new(tags::ROWS, Vr::US, 768u16.to_le_bytes().to_vec()),
+        Element::new(tags::COLUMNS, Vr::US, 1024u16.to_le_bytes().to_vec()),
+        Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, "1"),
+        Element::new(tags::PIXEL_DATA, Vr::OB, vec![90; 768 * 1024]),
+    ];
+    let source = instance(2, WIDTH, Vec::new(), more);
+    let (_, masks) = written_with_masks(deidentify(Profile::default(), &source, &Vetting::None));
+    let [mask] = &*masks else { panic!("{masks:?}") };
+    assert_eq!((mask.x, mask.y, mask.width, mask.height), (0, 0, 1024, 60));
+    assert_eq!(mask.why, "rule us-siemens-s2000");
+    let without = Profile { maker_masks: false, ..Profile::default() };
+    assert!(without.lint().iter().any(|l| l.code == "weakened"));
+    let (_, masks) = written_with_masks(deidentify(without, &source, &Vetting::None));
+    assert!(masks.is_empty(), "{masks:?}");
+}
+
+#[test]
+fn all_but_the_ultrasound_regions_can_be_masked() {
+    let side = |tag: u16, v: u32| Element::new(Tag::new(0x0018, tag), Vr::UL, v.to_le_bytes().to_vec());
+    let region = DataSet::from_elements(vec![
+        side(0x6018, 40),
+        side(0x601A, 30),
+        side(0x601C, 239),
+        side(0x601E, 199),
+    ]);
+    let source = cine(3, WIDTH, vec![Element::sequence(Tag::new(0x0018, 0x6011), vec![region])]);
+    let rule = "[[profile.site.mask]]\nname = \"beside\"\nmodality = [\"US\"]\noutside_regions = true\n";
+    let (bytes, masks) = written_with_masks(deidentify(profile(rule).unwrap(), &source, &Vetting::None));
+    let area = |x, y, width, height| Area { x, y, width, height };
+    let around = [area(0, 0, 320, 30), area(0, 30, 40, 170), area(240, 30, 80, 170), area(0, 200, 320, 40)];
+    assert_masked(&source, &bytes, WIDTH, |_| around.to_vec());
+    assert!(masks.iter().all(|m| m.why == "rule beside"));
+}
+
+#[test]
+fn tesseract_reads_where_the_profile_wants_it() {
+    if common::peer("tesseract").is_none() {
+        return;
+    }
+    let source = written(4);
+    let own = |ocr| {
+        let profile = profile(&format!("[profile.site]\nocr = {ocr}\n")).unwrap();
+        written_with_masks(deidentify(profile, &source, &Vetting::None)).1
+    };
+    let (without, with) = (own(false), own(true));
+    assert!(!without.is_empty() && with.len() >= without.len());
+    // What it reads that the detector finds as well is said once; what it reads alone has its name.
+    assert!(without.iter().all(|m| with.contains(m)));
+    // A word that the detector is kept from: a person's masks are final, so that nothing else looks.
+    let suggest = |ocr: bool| {
+        let profile = Profile { ocr, maker_masks: false, ..Profile::default() };
+        Deidentifier::new(profile, &Secret::new([7; 32])).unwrap().suggest(&source).unwrap().0.masks.len()
+    };
+    assert!(suggest(true) >= suggest(false));
+}
+
+#[test]
+fn a_person_can_be_made_to_confirm_every_mask() {
+    let source = written(5);
+    let reviewed = profile("[profile.site]\nreview_masks = true\n").unwrap();
+    let outcome = deidentify(reviewed.clone(), &source, &Vetting::None);
+    let Outcome::Quarantined { reason: Reason::PixelsDoubtful, detail, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(detail.contains("confirm"), "{detail}");
+    let deidentifier = Deidentifier::new(reviewed.clone(), &Secret::new([7; 32])).unwrap();
+    let (drawing, count) = deidentifier.suggest(&source).unwrap();
+    assert_eq!((count, drawing.columns, drawing.rows), (FRAMES as u32, WIDTH as u32, HEIGHT as u32));
+    assert!(!drawing.masks.is_empty() && drawing.masks.iter().all(|m| m.frame.is_none()), "{drawing:?}");
+    let areas: Vec<Area> = drawing.masks.iter().map(|m| m.area).collect();
+    let (bytes, masks) =
+        written_with_masks(deidentify(reviewed, &source, &Vetting::Masked(Arc::new(drawing))));
+    assert_masked(&source, &bytes, WIDTH, |_| areas.clone());
+    assert!(masks.iter().all(|m| m.why == "masked by a person"));
+    // Without a look at what is written, nothing would be found wanting: the search alone gives the same.
+    let (automatic, _) = written_with_masks(deidentify(Profile::default(), &source, &Vetting::None));
+    assert_eq!(frames(&automatic), frames(&bytes));
+}
+
+struct Workplace {
+    dir: tempfile::TempDir,
+    engine: Arc<Engine>,
+}
+
+impl Workplace {
+    fn new(files: &[Vec<u8>]) -> (Self, IngestOutcome) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("in")).unwrap();
+        for (n, bytes) in files.iter().enumerate() {
+            std::fs::write(dir.path().join(format!("in/{n}.dcm")), bytes).unwrap();
+        }
+        let workspace = Workspace::init(&dir.path().join("w")).unwrap();
+        let config = std::fs::read_to_string(workspace.config_file()).unwrap();
+        let config = config.replace("[deid]", "[deid]\nprofile = \"site\"\nprofiles = \"deid.toml\"");
+        std::fs::write(workspace.config_file(), config).unwrap();
+        std::fs::write(dir.path().join("w/deid.toml"), "[profile.site]\nallow_words = [\"zorblax\"]\n")
+            .unwrap();
+        let engine = Engine::open(workspace).unwrap();
+        let workplace = Self { dir, engine };
+        let path = workplace.dir.path().join("in").to_str().unwrap().to_string();
+        let session = workplace.engine.session("amira", false);
+        let outcome = (&session as &dyn Client).act(Ingest { paths: vec![path], site: "A".into() }).unwrap();
+        (workplace, outcome)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&dyn Client) -> T) -> T {
+        act(&self.engine.session("amira", false))
+    }
+
+    /// Files in quarantine.
+    fn waiting(&self) -> Vec<i64> {
+        let groups = self.with(|c| c.ask(IntakeGroups { filter: "status:quarantined".into() })).unwrap();
+        let files = groups.iter().flat_map(|group| {
+            let page = Page { offset: 0, limit: 100 };
+            self.with(|c| c.ask(IntakeFiles { group: group.key.clone(), page })).unwrap().rows
+        });
+        files.map(|file| file.id).collect()
+    }
+
+    fn mask(&self, files: Vec<i64>, drawing: Drawing) -> Result<Moved, EngineError> {
+        self.with(|c| c.act(MaskIntake { choice: IntakeChoice::Files(files), drawing }))
+    }
+}
+
+fn stored(root: &Path, found: &mut Vec<Vec<u8>>) {
+    for entry in std::fs::read_dir(root).unwrap().flatten() {
+        if entry.path().is_dir() {
+            stored(&entry.path(), found);
+        } else {
+            found.push(std::fs::read(entry.path()).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_person_masks_what_was_kept_back_and_the_ledger_and_the_trail_say_so() {
+    let sources =
+        [cine(1, WIDTH, says_burned_in()), cine(2, WIDTH, says_burned_in()), cine(3, 300, says_burned_in())];
+    let (place, outcome) = Workplace::new(&sources);
+    assert_eq!((outcome.received, outcome.quarantined), (3, 3));
+    let waiting = place.waiting();
+    let proposed = place.with(|c| c.ask(IntakeMasks { id: waiting[0] })).unwrap();
+    assert_eq!((proposed.frames, proposed.drawing.masks.len()), (3, 0));
+    let empty = place.mask(waiting.clone(), proposed.drawing);
+    assert!(matches!(empty, Err(EngineError::Invalid { .. })), "{empty:?}");
+    let everywhere = Area { x: 10, y: 5, width: 100, height: 12 };
+    let once = Area { x: 300, y: 230, width: 500, height: 500 };
+    let masks = vec![DrawnMask { frame: None, area: everywhere }, DrawnMask { frame: Some(2), area: once }];
+    let drawing = Drawing { columns: WIDTH as u32, rows: HEIGHT as u32, masks };
+    let moved = place.mask(waiting, drawing).unwrap();
+    // The third has another matrix: what was drawn does not fit it.
+    assert_eq!(moved.moved, 2, "{moved:?}");
+    assert_eq!(moved.refused, [(1, "still quarantined: pixels_doubtful".to_string())]);
+    assert_eq!(place.waiting().len(), 1);
+    let mut blobs = Vec::new();
+    stored(&place.dir.path().join("w/store"), &mut blobs);
+    assert_eq!(blobs.len(), 2);
+    for source in &sources[..2] {
+        let first = frames(source)[0][5 * WIDTH];
+        let blob = blobs.iter().find(|b| frames(b)[0][5 * WIDTH] == first && frames(b)[2] != frames(b)[1]);
+        let areas = |frame| if frame == 2 { vec![everywhere, once] } else { vec![everywhere] };
+        let fits = blobs
+            .iter()
+            .filter(|b| frames(b)[1][20 * WIDTH..40 * WIDTH] == frames(source)[1][20 * WIDTH..40 * WIDTH]);
+        let fits: Vec<_> = fits.collect();
+        assert!(blob.is_some() && fits.len() == 1);
+        assert_masked(source, fits[0], WIDTH, areas);
+    }
+    let catalog = rusqlite::Connection::open(place.dir.path().join("w/catalog.sqlite")).unwrap();
+    let text = |sql: &str| catalog.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    assert!(text("SELECT detail FROM trail WHERE action = 'intake.mask'").contains("\"masks\":2"));
+    assert!(place.with(|c| c.ask(VerifyTrail {})).unwrap().broken.is_none());
+    let mut kept = Vec::new();
+    stored(&place.dir.path().join("w/landing/quarantine"), &mut kept);
+    assert_eq!(kept.len(), 1, "copies go when nothing needs them");
+}
