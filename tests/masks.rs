@@ -315,3 +315,64 @@ fn a_person_masks_what_was_kept_back_and_the_ledger_and_the_trail_say_so() {
     stored(&place.dir.path().join("w/landing/quarantine"), &mut kept);
     assert_eq!(kept.len(), 1, "copies go when nothing needs them");
 }
+
+/// A thin slice of a head, its nose towards the upper edge.
+fn head(orientation: &str) -> Vec<u8> {
+    let side = 128;
+    let value = |x: f64, y: f64| -> u16 {
+        let nose = (x - 64.0).abs() < 4.0 && (8.0..24.0).contains(&y);
+        if (x - 64.0).hypot(y - 64.0) < 44.0 || nose { 1050 } else { 20 }
+    };
+    let pixels = (0..side * side).flat_map(|at| value((at % side) as f64, (at / side) as f64).to_le_bytes());
+    let number = |tag, v: u16| Element::new(tag, Vr::US, v.to_le_bytes().to_vec());
+    let more = vec![
+        Element::text(tags::SOP_CLASS_UID, Vr::UI, "1.2.840.10008.5.1.4.1.1.2"),
+        Element::text(tags::MODALITY, Vr::CS, "CT"),
+        Element::text(Tag::new(0x0018, 0x0015), Vr::CS, "HEAD"),
+        Element::text(tags::SLICE_THICKNESS, Vr::DS, "1"),
+        Element::text(tags::IMAGE_ORIENTATION_PATIENT, Vr::DS, orientation),
+        Element::text(tags::PIXEL_SPACING, Vr::DS, "2\\2"),
+        Element::text(tags::RESCALE_INTERCEPT, Vr::DS, "-1024"),
+        Element::text(tags::RESCALE_SLOPE, Vr::DS, "1"),
+        Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, "1"),
+        number(tags::ROWS, side as u16),
+        number(tags::COLUMNS, side as u16),
+        number(tags::BITS_ALLOCATED, 16),
+        number(tags::BITS_STORED, 12),
+        number(tags::HIGH_BIT, 11),
+        Element::new(tags::PIXEL_DATA, Vr::OW, pixels.collect::<Vec<u8>>()),
+    ];
+    instance(9, WIDTH, Vec::new(), more)
+}
+
+#[test]
+fn faces_are_blurred_where_the_profile_wants_it_and_what_cannot_be_is_kept_back() {
+    let blurring = profile("[profile.site]\nblur_faces = true\n").unwrap();
+    let source = head("1\\0\\0\\0\\1\\0");
+    for vetting in [Vetting::None, Vetting::Trusted] {
+        let (bytes, masks) = written_with_masks(deidentify(blurring.clone(), &source, &vetting));
+        let [mask] = &*masks else { panic!("{masks:?}") };
+        assert_eq!((&*mask.why, mask.frame), ("face blurred", 1));
+        let file = dicom::read(&bytes, ReadOptions::default()).unwrap();
+        assert_eq!(file.dataset.ascii(Tag::new(0x0028, 0x0302)), Some("NO"));
+        assert_eq!(file.dataset.ascii(tags::BURNED_IN_ANNOTATION), None, "nobody looked for text");
+        assert!(file.dataset.ascii_values(tags::IMAGE_TYPE).eq(["DERIVED", "PRIMARY"]));
+        let codes = file.dataset.items(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE);
+        assert!(codes.iter().any(|c| c.ascii(Tag::new(0x0008, 0x0100)) == Some("113102")));
+        let pixels = |bytes: &[u8]| {
+            let file = dicom::read(bytes, ReadOptions::default()).unwrap();
+            let mut values = Vec::new();
+            codec::open(&file).unwrap().decode_frame(0).unwrap().samples.each(|v| values.push(v));
+            values
+        };
+        let (before, after) = (pixels(&source), pixels(&bytes));
+        assert!(before[12 * 128 + 64] > 724.0 && after[12 * 128 + 64] < 724.0, "the tip of the nose");
+        assert_eq!(before[66 * 128..], after[66 * 128..], "the back");
+    }
+    let coronal = deidentify(blurring, &head("1\\0\\0\\0\\0\\-1"), &Vetting::None);
+    assert!(matches!(coronal, Outcome::Quarantined { reason: Reason::PixelsDoubtful, .. }), "{coronal:?}");
+    let Outcome::Written { record, .. } = deidentify(Profile::default(), &source, &Vetting::None) else {
+        panic!()
+    };
+    assert_eq!(record.notes, ["face_recognisable"]);
+}

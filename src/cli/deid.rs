@@ -22,6 +22,16 @@ and modified dates. Another is a table [profile.NAME] of the file that --config 
   allow_words = [\"zorblax\"]
   keep_weekday = true
   search_pixels = true     (false: pixels that usually carry burned-in text go to quarantine)
+  review_masks = false     (true: every picture with masks waits for a person)
+  maker_masks = true       (rules that come along: where scanners are known to write names)
+  ocr = false              (true: Tesseract reads the pixels, too)
+  blur_faces = false       (true: in thin slices of heads)
+  keep_pet_weight = true
+  [[profile.trial.mask]]   (a rule of your own; of name, modality, manufacturer, model, rows, columns, image_type,
+  name = \"room 3\"          series_description, burned_in as many as it needs)
+  manufacturer = \"Acme\"
+  rows = 768
+  areas = [[0, 0, 1024, 60]]     (left, top, width, height; or outside_regions = true)
 
 Examples:
   gantry deid IN OUT --secret-file secret --map map.jsonl

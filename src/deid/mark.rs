@@ -9,7 +9,7 @@ use crate::model::{Tag, Vr, tags};
 
 impl Deidentifier {
     /// Says in the data set what was done (PS3.15 section E.1.1, PS3.3 C.12.1 and C.7.1.1).
-    pub(super) fn mark(&self, set: &mut DataSet<'_>, scrub: &mut Scrub<'_>, masked: bool) {
+    pub(super) fn mark(&self, set: &mut DataSet<'_>, scrub: &mut Scrub<'_>, (masked, blurred): (bool, bool)) {
         let mut put = |set: &mut DataSet<'_>, element: Element<'static>| {
             *scrub.actions.entry(ActionEntry { tag: element.tag, action: Action::Added }).or_default() += 1;
             set.put(element);
@@ -24,6 +24,9 @@ impl Deidentifier {
         let mut codes = vec![code_item("113100", "Basic Application Confidentiality Profile")];
         if masked {
             codes.push(code_item("113101", "Clean Pixel Data Option"));
+        }
+        if blurred {
+            codes.push(code_item("113102", "Clean Recognizable Visual Features Option"));
         }
         for option in ProfileOption::ALL {
             let implied = option == ProfileOption::RetainSafePrivate && scrub.private_kept;
@@ -57,9 +60,14 @@ pub(super) fn put_masked(
     set.remove(tags::EXTENDED_OFFSET_TABLE);
     set.remove(tags::EXTENDED_OFFSET_TABLE_LENGTHS);
     before.put(seen.masked.element.clone());
-    let says_no = Element::text(tags::BURNED_IN_ANNOTATION, Vr::CS, "NO");
     let image_type = Element::new(tags::IMAGE_TYPE, Vr::CS, image_type);
-    let mut header = vec![seen.masked.element.clone(), says_no, image_type, pixels::derivation()];
+    let mut header = vec![seen.masked.element.clone(), image_type, pixels::derivation(seen)];
+    let denied = [
+        (seen.has_masks(), tags::BURNED_IN_ANNOTATION),
+        (seen.has_blurred(), pixels::RECOGNIZABLE_VISUAL_FEATURES),
+    ];
+    let denied = denied.into_iter().filter(|(changed, _)| *changed);
+    header.extend(denied.map(|(_, tag)| Element::text(tag, Vr::CS, "NO")));
     header.extend(seen.masked.header.iter().cloned());
     for element in header {
         before.put(element.clone());

@@ -232,12 +232,12 @@ impl Deidentifier {
             if file.syntax.is_native() { Syntax::EXPLICIT_LE.to_string() } else { file.syntax.uid.clone() };
         let sop_class = set.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
         let pixels_cleared = pixels::cleared(set);
-        let look = self.look(set, &file.syntax.uid, pixels_cleared.as_deref(), context.vetting);
+        let look = self.search().look(set, &file.syntax.uid, pixels_cleared.as_deref(), context.vetting);
         let face = pixels::face_recognisable(set);
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
         let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class.clone());
         let mut before = verify::Image::of(set);
-        let derived = matches!(look, Look::Text(_)).then(|| pixels::derived(set));
+        let derived = matches!(look, Look::Changed(_)).then(|| pixels::derived(set));
         let mut clean = scrub.data_set(file.dataset, &Charset::default());
         if let Some(bytes) = pixels_cleared
             && let Some(element) = clean.get_mut(tags::PIXEL_DATA)
@@ -246,18 +246,22 @@ impl Deidentifier {
             element.value = dicom::Value::Bytes(bytes.into());
         }
         let mut syntax = syntax;
-        if let (Look::Text(seen), Some(image_type)) = (&look, derived) {
+        if let (Look::Changed(seen), Some(image_type)) = (&look, derived) {
             syntax.clone_from(&seen.masked.syntax);
             mark::put_masked(seen, image_type, &mut clean, &mut before, &mut scrub);
         }
-        self.mark(&mut clean, &mut scrub, matches!(look, Look::Text(_)));
+        let changed = match &look {
+            Look::Changed(seen) => (seen.has_masks(), seen.has_blurred()),
+            _ => (false, false),
+        };
+        self.mark(&mut clean, &mut scrub, changed);
         let mut record = self.record(scrub.actions.into_keys().collect());
-        if face {
+        if face && !changed.1 {
             record.notes.push(FACE.into());
         }
         match &look {
             Look::Clear => {}
-            Look::Text(seen) => {
+            Look::Changed(seen) => {
                 record.masks.clone_from(&seen.masks);
                 record.notes.extend(seen.masked.note.clone());
             }
@@ -274,7 +278,7 @@ impl Deidentifier {
             let detail = problem.to_string();
             return Err(Refusal { reason: Reason::CannotBeMadeSafe, detail, record });
         }
-        if let Look::Text(seen) = &look {
+        if let Look::Changed(seen) = &look {
             let output = dicom::read(&bytes, ReadOptions::default());
             if !output.is_ok_and(|o| seen.agrees(&o.dataset, &o.syntax.uid)) {
                 let detail =
@@ -286,29 +290,15 @@ impl Deidentifier {
         Ok((bytes, facts, record))
     }
 
-    /// What is done with the pixels.
-    fn look<'s>(
-        &self,
-        set: &DataSet<'s>,
-        syntax: &str,
-        cleared: Option<&[u8]>,
-        vetting: &Vetting,
-    ) -> Look<'s> {
-        let search = self.search();
-        match vetting {
-            Vetting::Trusted => Look::Clear,
-            Vetting::Masked(drawing) => pixels::drawn(set, syntax, cleared, drawing),
-            Vetting::None if self.profile.search_pixels => search.look(set, syntax, cleared),
-            Vetting::None if search.need(set) == Need::Must => Look::Blind(
-                "its pixels may carry burned-in text and the profile does not have them searched".into(),
-            ),
-            Vetting::None => Look::Clear,
-        }
-    }
-
     fn search(&self) -> Search<'_> {
         let rules = Rules { own: &self.profile.masks, built_in: self.profile.maker_masks };
-        Search { rules, ocr: self.ocr.as_ref(), review: self.profile.review_masks }
+        Search {
+            on: self.profile.search_pixels,
+            rules,
+            ocr: self.ocr.as_ref(),
+            review: self.profile.review_masks,
+            faces: self.profile.blur_faces,
+        }
     }
 
     /// What becomes of the pixels, in words.

@@ -81,6 +81,8 @@ pub struct Profile {
     pub review_masks: bool,
     /// Tesseract reads the pixels, too.
     pub ocr: bool,
+    /// Faces in thin slices of heads (CT, MR) are blurred; what cannot be blurred goes to quarantine.
+    pub blur_faces: bool,
 }
 
 impl Default for Profile {
@@ -104,6 +106,7 @@ impl Default for Profile {
             maker_masks: true,
             review_masks: false,
             ocr: false,
+            blur_faces: false,
         }
     }
 }
@@ -130,6 +133,7 @@ struct Written {
     maker_masks: Option<bool>,
     review_masks: Option<bool>,
     ocr: Option<bool>,
+    blur_faces: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -209,6 +213,7 @@ impl Profile {
         profile.maker_masks = own.maker_masks.unwrap_or(profile.maker_masks);
         profile.review_masks = own.review_masks.unwrap_or(profile.review_masks);
         profile.ocr = own.ocr.unwrap_or(profile.ocr);
+        profile.blur_faces = own.blur_faces.unwrap_or(profile.blur_faces);
         Ok(profile)
     }
 

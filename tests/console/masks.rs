@@ -25,7 +25,7 @@ fn area(x: u32, y: u32, width: u32, height: u32) -> Area {
 fn what_was_proposed_is_moved_sized_added_to_and_used_on_what_was_marked() {
     let mut driver = Driver::new(Stub::default(), (80, 24));
     // Two files marked; the step at one pixel; the mask to the right, wider; a second one, in this frame alone.
-    driver.press("2 enter space j space m s s l l L . n t h enter");
+    driver.press("2 enter space space m s s l l L . n t h enter");
     assert!(driver.text().contains("Mask 2 areas in 2 files as drawn"), "{}", driver.text());
     assert!(masked(&driver).is_empty(), "nothing before the answer");
     driver.press("y");

@@ -3,15 +3,16 @@
 use rayon::prelude::*;
 
 use super::detect::{Detector, Expect};
+use super::face::Blur;
 use super::grey::{Palette, Window, picture, windowed};
-use super::mask::{self, Masked, Origin};
+use super::mask::{self, Change, Masked, Origin};
 use super::rules::{Rules, regions};
 use super::{Need, need, says_burned_in};
 use crate::deid::record::Mask;
 use crate::dicom::codec::{Frame, FrameReader, PixelError};
 use crate::dicom::{DataSet, Element};
 use crate::model::pixels::{PixelLayout, SampleKind};
-use crate::model::{Area, Drawing, DrawnMask, Tag, Vr, tags};
+use crate::model::{Area, Drawing, DrawnMask, Tag, Vetting, Vr, tags};
 use crate::ocr::{OcrError, Tesseract};
 
 /// Writing in one of so many frames stands in all of them.
@@ -25,21 +26,22 @@ const REGION: &str = "text found by the detector, outside the ultrasound regions
 const HEADER: &str = "text found by the detector, where the header says that there is some";
 const OCR: &str = "text read by Tesseract";
 const PERSON: &str = "masked by a person";
+const FACE: &str = "face blurred";
 
 /// What was seen in the pixels.
 #[derive(Debug)]
 pub enum Look<'a> {
     /// Nothing that must go, or nothing that needed a look.
     Clear,
-    /// Text, which is masked.
-    Text(Box<Seen<'a>>),
+    /// Text or a face, which cannot be seen any more.
+    Changed(Box<Seen<'a>>),
     /// Nothing could look: why, in words that hold nothing from the file.
     Blind(String),
     /// There may be text and there may be none: why.
     Doubt(String),
 }
 
-/// Text that was found and masked.
+/// Pixels that were changed.
 #[derive(Debug)]
 pub struct Seen<'a> {
     /// The pixel data with masks and its header.
@@ -47,13 +49,23 @@ pub struct Seen<'a> {
     /// The areas, for the ledger.
     pub masks: Vec<Mask>,
     origin: Origin<'a>,
-    areas: Vec<Vec<Area>>,
+    change: Change,
 }
 
 impl Seen<'_> {
     /// Whether an output's pixels are those of the source but for the masks.
     pub fn agrees(&self, output: &DataSet<'_>, syntax: &str) -> bool {
-        mask::agrees(&self.origin, output, syntax, &self.areas, &self.masked.fill).unwrap_or(false)
+        mask::agrees(&self.origin, output, syntax, &self.change, &self.masked.fill).unwrap_or(false)
+    }
+
+    /// Whether text was masked.
+    pub fn has_masks(&self) -> bool {
+        self.change.areas.iter().any(|areas| !areas.is_empty())
+    }
+
+    /// Whether a face was blurred.
+    pub fn has_blurred(&self) -> bool {
+        self.masked.blurred.iter().any(Option::is_some)
     }
 }
 
@@ -78,28 +90,56 @@ struct Found {
 /// How pixels are searched.
 #[derive(Debug, Clone, Copy)]
 pub struct Search<'s> {
+    /// Whether they are searched at all.
+    pub on: bool,
     /// Where scanners burn text in.
     pub rules: Rules<'s>,
     /// Another reader of text, where the profile wants one.
     pub ocr: Option<&'s Tesseract>,
     /// A person confirms every mask.
     pub review: bool,
+    /// Faces are blurred.
+    pub faces: bool,
 }
 
 impl Search<'_> {
     /// Looks at the pixels of a data set whose pixels are in this transfer syntax; `cleared` are its native pixels
     /// without what hid in unused bits.
-    pub fn look<'a>(&self, set: &DataSet<'a>, syntax: &str, cleared: Option<&[u8]>) -> Look<'a> {
+    pub fn look<'a>(
+        &self,
+        set: &DataSet<'a>,
+        syntax: &str,
+        cleared: Option<&[u8]>,
+        vetting: &Vetting,
+    ) -> Look<'a> {
         let need = self.need(set);
-        if need == Need::No {
+        let face = self.faces && super::face_recognisable(set) && super::has_pixels(set);
+        let searched = *vetting == Vetting::None && need != Need::No;
+        if searched && !self.on && need == Need::Must {
+            let why = "its pixels may carry burned-in text and the profile does not have them searched";
+            return Look::Blind(why.into());
+        }
+        if !face && !matches!(vetting, Vetting::Masked(_)) && !(searched && self.on) {
             return Look::Clear;
         }
-        match self.search(set, syntax, cleared) {
+        let look = || {
+            let origin = Origin::clean(set, syntax, cleared)?;
+            match vetting {
+                Vetting::Masked(drawing) => match drawn(&origin.layout, drawing) {
+                    Ok(frames) => self.change(set, origin, frames, face),
+                    Err(why) => Ok(Look::Doubt(why.into())),
+                },
+                Vetting::None if searched && self.on => self.search(set, origin, face),
+                _ => self.change(set, origin, Vec::new(), face),
+            }
+        };
+        match look() {
             Ok(look) => look,
-            Err(SearchError::Pixels(_)) if need == Need::Search => Look::Clear,
-            Err(error) => Look::Blind(format!(
-                "its pixels may carry burned-in text and nothing could look at them: {error}"
-            )),
+            // Such pictures rarely carry text.
+            Err(SearchError::Pixels(_)) if need == Need::Search && *vetting == Vetting::None && !face => {
+                Look::Clear
+            }
+            Err(error) => Look::Blind(format!("nothing could look at its pixels, or change them: {error}")),
         }
     }
 
@@ -132,31 +172,56 @@ impl Search<'_> {
         Ok((Drawing { columns, rows, masks }, frames))
     }
 
-    fn search<'a>(
-        &self,
-        set: &DataSet<'a>,
-        syntax: &str,
-        cleared: Option<&[u8]>,
-    ) -> Result<Look<'a>, SearchError> {
-        let origin = Origin::clean(set, syntax, cleared)?;
+    fn search<'a>(&self, set: &DataSet<'a>, origin: Origin<'a>, face: bool) -> Result<Look<'a>, SearchError> {
         if origin.layout.kind != SampleKind::Integer {
-            return Ok(Look::Clear);
+            return self.change(set, origin, Vec::new(), face);
         }
         let frames = self.find(set, &origin)?;
-        if frames.iter().all(Vec::is_empty) {
-            return Ok(if says_burned_in(set) {
-                Look::Doubt("its header says that text is burned in, and none was found".into())
-            } else {
-                Look::Clear
-            });
+        let count = frames.iter().map(Vec::len).sum::<usize>();
+        if count == 0 && says_burned_in(set) {
+            return Ok(Look::Doubt("its header says that text is burned in, and none was found".into()));
         }
-        if self.review {
-            let count = frames.iter().map(Vec::len).sum::<usize>();
+        if count > 0 && self.review {
             return Ok(Look::Doubt(format!(
                 "{count} areas of its frames would be masked; the profile has a person confirm that"
             )));
         }
-        Ok(masked(set, origin, frames)?)
+        self.change(set, origin, frames, face)
+    }
+
+    /// Masks what was found or drawn, and blurs the face.
+    fn change<'a>(
+        &self,
+        set: &DataSet<'a>,
+        origin: Origin<'a>,
+        frames: Vec<Vec<Found>>,
+        face: bool,
+    ) -> Result<Look<'a>, SearchError> {
+        let blur = match face.then(|| Blur::of(set)).transpose() {
+            Ok(blur) => blur,
+            Err(why) => return Ok(Look::Doubt(format!("its face should be blurred: {why}"))),
+        };
+        if blur.is_some() && !Blur::fits(&origin.layout) {
+            return Ok(Look::Doubt("its face should be blurred, and its pixels are no greys".into()));
+        }
+        if blur.is_none() && frames.iter().all(Vec::is_empty) {
+            return Ok(Look::Clear);
+        }
+        let mut areas: Vec<Vec<Area>> =
+            frames.iter().map(|found| found.iter().map(|f| f.area).collect()).collect();
+        areas.resize(origin.layout.frames as usize, Vec::new());
+        let change = Change { areas, blur };
+        let masked = mask::apply(&origin, set, &change)?;
+        let faces = (1..).zip(&masked.blurred).filter_map(|(frame, area)| Some((frame, (*area)?, FACE)));
+        let texts = (1..)
+            .zip(&frames)
+            .flat_map(|(frame, found)| found.iter().map(move |Found { area, why }| (frame, *area, &**why)));
+        let masks: Vec<Mask> =
+            faces.chain(texts).map(|(frame, area, why)| mask_of(frame, &area, why)).collect();
+        if masks.is_empty() {
+            return Ok(Look::Clear);
+        }
+        Ok(Look::Changed(Box::new(Seen { masked, masks, origin, change })))
     }
 
     /// What is to be masked of every frame.
@@ -187,50 +252,26 @@ impl Search<'_> {
     }
 }
 
-/// Masks what a person drew, and nothing else.
-pub fn drawn<'a>(set: &DataSet<'a>, syntax: &str, cleared: Option<&[u8]>, drawing: &Drawing) -> Look<'a> {
-    let draw = || {
-        let origin = Origin::clean(set, syntax, cleared)?;
-        let layout = &origin.layout;
-        if (layout.columns, layout.rows) != (drawing.columns, drawing.rows) {
-            return Ok(Look::Doubt("its masks were drawn on another matrix".into()));
-        }
-        let frames: Vec<Vec<Found>> = (1..=layout.frames)
-            .map(|frame| {
-                let here = drawing.masks.iter().filter(|m| m.frame.is_none_or(|f| f == frame));
-                let areas = here.filter_map(|m| m.area.within(layout.columns, layout.rows));
-                areas.map(|area| Found { area, why: PERSON.into() }).collect()
-            })
-            .collect();
-        if frames.iter().all(Vec::is_empty) || layout.kind != SampleKind::Integer {
-            return Ok(Look::Doubt(
-                "the masks lie nowhere in its frames, or its pixels are no integers".into(),
-            ));
-        }
-        masked(set, origin, frames)
-    };
-    draw().unwrap_or_else(|error: PixelError| Look::Blind(format!("its pixels cannot be masked: {error}")))
+/// What a person drew, frame by frame.
+fn drawn(layout: &PixelLayout, drawing: &Drawing) -> Result<Vec<Vec<Found>>, &'static str> {
+    if (layout.columns, layout.rows) != (drawing.columns, drawing.rows) {
+        return Err("its masks were drawn on another matrix");
+    }
+    let frames: Vec<Vec<Found>> = (1..=layout.frames)
+        .map(|frame| {
+            let here = drawing.masks.iter().filter(|m| m.frame.is_none_or(|f| f == frame));
+            let areas = here.filter_map(|m| m.area.within(layout.columns, layout.rows));
+            areas.map(|area| Found { area, why: PERSON.into() }).collect()
+        })
+        .collect();
+    if frames.iter().all(Vec::is_empty) || layout.kind != SampleKind::Integer {
+        return Err("its masks lie nowhere in its frames, or its pixels are no integers");
+    }
+    Ok(frames)
 }
 
-fn masked<'a>(
-    set: &DataSet<'a>,
-    origin: Origin<'a>,
-    frames: Vec<Vec<Found>>,
-) -> Result<Look<'a>, PixelError> {
-    let masks = (1..).zip(&frames).flat_map(|(frame, found)| {
-        found.iter().map(move |Found { area, why }| Mask {
-            frame,
-            x: area.x,
-            y: area.y,
-            width: area.width,
-            height: area.height,
-            why: why.clone(),
-        })
-    });
-    let masks = masks.collect();
-    let areas: Vec<Vec<Area>> = frames.iter().map(|f| f.iter().map(|f| f.area).collect()).collect();
-    let masked = mask::apply(&origin, set, &areas)?;
-    Ok(Look::Text(Box::new(Seen { masked, masks, origin, areas })))
+fn mask_of(frame: u32, &Area { x, y, width, height }: &Area, why: &str) -> Mask {
+    Mask { frame, x, y, width, height, why: why.into() }
 }
 
 /// How frames are looked at.
@@ -346,7 +387,12 @@ pub fn derived(set: &DataSet<'_>) -> Vec<u8> {
     text
 }
 
-/// An element that describes what was done to the pixels.
-pub fn derivation() -> Element<'static> {
-    Element::text(Tag::new(0x0008, 0x2111), Vr::ST, "Burned-in text masked")
+/// What was done to the pixels, for a reader of the header.
+pub fn derivation(seen: &Seen<'_>) -> Element<'static> {
+    let text = match (seen.has_masks(), seen.has_blurred()) {
+        (true, true) => "Burned-in text masked, face blurred",
+        (false, true) => "Face blurred",
+        _ => "Burned-in text masked",
+    };
+    Element::text(Tag::new(0x0008, 0x2111), Vr::ST, text)
 }

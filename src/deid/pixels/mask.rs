@@ -7,6 +7,7 @@ use crate::dicom::{DataSet, Element, Fragments, Syntax, Value};
 use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
 use crate::model::{Area, Tag, Vr, tags};
 
+use super::face::Blur;
 use super::grey::Palette;
 
 const PIXEL_PADDING_VALUE: Tag = Tag::new(0x0028, 0x0120);
@@ -104,15 +105,36 @@ pub struct Masked {
     pub header: Vec<Element<'static>>,
     /// What a masked pixel is.
     pub fill: Vec<f64>,
+    /// Where the face of each frame was blurred.
+    pub blurred: Vec<Option<Area>>,
     /// The encoding is another one, and why.
     pub note: Option<String>,
 }
 
-/// Fills the areas of each frame. `areas` has as many entries as there are frames.
+/// What is changed of the pixels.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// What is filled of each frame: as many entries as there are frames.
+    pub areas: Vec<Vec<Area>>,
+    /// How faces are blurred.
+    pub blur: Option<Blur>,
+}
+
+impl Change {
+    /// Changes the samples of a frame; where its face was blurred.
+    fn apply(&self, index: u32, samples: &mut Samples, layout: &PixelLayout, fill: &[f64]) -> Option<Area> {
+        let blurred = self.blur.as_ref().and_then(|blur| blur.apply(samples, layout));
+        let areas = self.areas.get(index as usize);
+        areas.into_iter().flatten().for_each(|area| fill_area(samples, layout, area, fill));
+        blurred
+    }
+}
+
+/// Changes every frame.
 ///
 /// # Errors
 /// A frame cannot be decoded or encoded.
-pub fn apply(origin: &Origin<'_>, set: &DataSet<'_>, areas: &[Vec<Area>]) -> Result<Masked, PixelError> {
+pub fn apply(origin: &Origin<'_>, set: &DataSet<'_>, change: &Change) -> Result<Masked, PixelError> {
     let reader = origin.open()?;
     let layout = reader.layout().clone();
     let stays = origin.syntax == RLE_LOSSLESS && !is_subsampled(&origin.layout);
@@ -125,11 +147,10 @@ pub fn apply(origin: &Origin<'_>, set: &DataSet<'_>, areas: &[Vec<Area>]) -> Res
     let mut fragments: Vec<std::borrow::Cow<'static, [u8]>> = Vec::new();
     let mut native = Vec::new();
     let mut bits = Vec::new();
-    for (index, areas) in (0..).zip(areas) {
+    let mut blurred = Vec::new();
+    for index in 0..reader.declared() {
         let mut samples = reader.decode_frame(index)?.samples;
-        for area in areas {
-            fill_area(&mut samples, &layout, area, &fill);
-        }
+        blurred.push(change.apply(index, &mut samples, &layout, &fill));
         let bytes = codec::encode(&written, syntax, &samples)?;
         if stays {
             fragments.push(bytes.into());
@@ -159,6 +180,7 @@ pub fn apply(origin: &Origin<'_>, set: &DataSet<'_>, areas: &[Vec<Area>]) -> Res
         syntax: syntax.into(),
         header: header(set, &layout, &photometric, came),
         fill,
+        blurred,
         note,
     })
 }
@@ -252,8 +274,8 @@ fn fill_area(samples: &mut Samples, layout: &PixelLayout, area: &Area, fill: &[f
     }
 }
 
-/// Whether the pixels of an output are those of the origin, but for the masks, which are filled: decoded frame by
-/// frame from what was written.
+/// Whether the pixels of an output are those of the origin, but for what was to be changed: decoded frame by frame from
+/// what was written.
 ///
 /// # Errors
 /// The output cannot be decoded.
@@ -261,19 +283,19 @@ pub fn agrees(
     origin: &Origin<'_>,
     output: &DataSet<'_>,
     syntax: &str,
-    areas: &[Vec<Area>],
+    change: &Change,
     fill: &[f64],
 ) -> Result<bool, PixelError> {
     let written = Origin::of(output, syntax)?;
     let (before, after) = (origin.open()?, written.open()?);
-    if before.declared() != after.declared() || before.declared() as usize != areas.len() {
+    if before.declared() != after.declared() || before.declared() as usize != change.areas.len() {
         return Ok(false);
     }
     let layout = before.layout();
-    for (index, areas) in (0..).zip(areas) {
-        // What should be there: the frame as it was, filled once more.
+    for index in 0..before.declared() {
+        // What should be there: the frame as it was, changed once more.
         let mut expected = before.decode_frame(index)?.samples;
-        areas.iter().for_each(|area| fill_area(&mut expected, layout, area, fill));
+        change.apply(index, &mut expected, layout, fill);
         if !same(&expected, &after.decode_frame(index)?.samples) {
             return Ok(false);
         }

@@ -1,12 +1,13 @@
 //! Pixels: which may carry text, and what hides in the bits that no pixel uses.
 
 mod detect;
+mod face;
 mod grey;
 mod look;
 mod mask;
 mod rules;
 
-pub use look::{Look, Search, SearchError, Seen, derivation, derived, drawn};
+pub use look::{Look, Search, SearchError, Seen, derivation, derived};
 pub use rules::{PixelRule, Rules};
 
 use crate::dicom::{DataSet, is_pixel_data};
@@ -30,7 +31,8 @@ const SOMETIMES: [&str; 7] = ["CR", "DX", "MG", "IO", "PX", "OT", "XC"];
 const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
 /// Words of Image Type that name a picture of a screen.
 const SCREENS: [&str; 3] = ["SCREEN SAVE", "SCREENSHOT", "SCREEN_SAVE"];
-const RECOGNIZABLE_VISUAL_FEATURES: Tag = Tag::new(0x0028, 0x0302);
+/// Recognizable Visual Features (PS3.3 C.7.6.1).
+pub const RECOGNIZABLE_VISUAL_FEATURES: Tag = Tag::new(0x0028, 0x0302);
 
 /// Whether the header says that text is burned in.
 pub fn says_burned_in(set: &DataSet<'_>) -> bool {
