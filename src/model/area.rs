@@ -42,7 +42,7 @@ impl Area {
 
     /// Whether two share more than half of both.
     pub fn is_like(&self, other: &Self) -> bool {
-        2 * self.shared(other) > self.pixels().max(other.pixels())
+        self.shared(other) > self.pixels().max(other.pixels()) / 2
     }
 
     /// Whether the other one reaches nowhere beyond this one.

@@ -60,22 +60,19 @@ impl PixelRule {
         self.areas.is_empty() && !self.outside_regions
     }
 
-    /// Whether a data set is of those it is for.
-    pub fn is_for(&self, set: &DataSet<'_>) -> bool {
-        let value = |tag| set.ascii(tag).unwrap_or_default();
-        let holds = |wanted: &str, tag| wanted.is_empty() || folded(value(tag)).contains(&folded(wanted));
-        let is = |wanted: Option<u32>, tag| {
-            wanted.is_none_or(|n| set.integer(tag).is_some_and(|v| u32::try_from(v) == Ok(n)))
+    /// Whether it is for pictures of this kind.
+    fn is_for(&self, kind: &Kind<'_>) -> bool {
+        let is = |wanted: Option<u32>, found: Option<i32>| {
+            wanted.is_none_or(|wanted| found.is_some_and(|v| u32::try_from(v) == Ok(wanted)))
         };
-        is(self.rows, tags::ROWS)
-            && is(self.columns, tags::COLUMNS)
-            && (self.modality.is_empty() || self.modality.iter().any(|m| m == value(tags::MODALITY)))
-            && has_words(value(tags::MANUFACTURER), &self.manufacturer)
-            && (self.model.is_empty() || self.model.iter().any(|m| holds(m, tags::MANUFACTURER_MODEL_NAME)))
-            && (self.image_type.is_empty()
-                || set.ascii_values(tags::IMAGE_TYPE).any(|v| folded(v).contains(&folded(&self.image_type))))
-            && holds(&self.series_description, tags::SERIES_DESCRIPTION)
-            && (!self.burned_in || super::says_burned_in(set))
+        is(self.rows, kind.rows)
+            && is(self.columns, kind.columns)
+            && (self.modality.is_empty() || self.modality.iter().any(|m| m == kind.modality))
+            && (!self.burned_in || kind.burned_in)
+            && has_words(&kind.manufacturer, &self.manufacturer)
+            && (self.model.is_empty() || self.model.iter().any(|m| kind.model.contains(&folded(m))))
+            && kind.image_type.contains(&folded(&self.image_type))
+            && kind.series_description.contains(&folded(&self.series_description))
     }
 
     /// What it masks of a picture with these ultrasound regions.
@@ -89,17 +86,48 @@ impl PixelRule {
     }
 }
 
+/// What rules ask of a data set, read once.
+#[derive(Debug)]
+struct Kind<'a> {
+    modality: &'a str,
+    manufacturer: Vec<String>,
+    model: String,
+    rows: Option<i32>,
+    columns: Option<i32>,
+    /// The values, apart from each other.
+    image_type: String,
+    series_description: String,
+    burned_in: bool,
+}
+
+impl<'a> Kind<'a> {
+    fn of(set: &'a DataSet<'_>) -> Self {
+        let value = |tag| set.ascii(tag).unwrap_or_default();
+        Self {
+            modality: value(tags::MODALITY),
+            manufacturer: words(value(tags::MANUFACTURER)),
+            model: folded(value(tags::MANUFACTURER_MODEL_NAME)),
+            rows: set.integer(tags::ROWS),
+            columns: set.integer(tags::COLUMNS),
+            image_type: set.ascii_values(tags::IMAGE_TYPE).map(folded).collect::<Vec<_>>().join("\n"),
+            series_description: folded(value(tags::SERIES_DESCRIPTION)),
+            burned_in: super::says_burned_in(set),
+        }
+    }
+}
+
 /// Upper-case letters and digits alone: makers write one name in many ways.
 fn folded(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
 }
 
+fn words(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(folded).collect()
+}
+
 /// Whether whole words of a text are the wanted ones: GE is no part of an IMAGE.
-fn has_words(text: &str, wanted: &str) -> bool {
-    let words = |text: &str| -> Vec<String> {
-        text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(folded).collect()
-    };
-    let (text, wanted) = (words(text), words(wanted));
+fn has_words(text: &[String], wanted: &str) -> bool {
+    let wanted = words(wanted);
     wanted.is_empty() || text.windows(wanted.len()).any(|w| w == wanted)
 }
 
@@ -127,7 +155,8 @@ impl<'r> Rules<'r> {
     /// Those that a data set is for.
     pub fn of(self, set: &DataSet<'_>) -> Vec<&'r PixelRule> {
         let built_in: &'static [PixelRule] = if self.built_in { &BUILT_IN } else { &[] };
-        self.own.iter().chain(built_in).filter(|r| r.is_for(set)).collect()
+        let kind = Kind::of(set);
+        self.own.iter().chain(built_in).filter(|r| r.is_for(&kind)).collect()
     }
 }
 
@@ -209,7 +238,8 @@ mod tests {
             series_description: "dose report".into(),
             ..PixelRule::default()
         };
-        assert!(rule.is_for(&set));
+        let kind = Kind::of(&set);
+        assert!(rule.is_for(&kind));
         let others = [
             PixelRule { modality: vec!["CT".into()], ..rule.clone() },
             PixelRule { manufacturer: "Philips".into(), ..rule.clone() },
@@ -221,7 +251,7 @@ mod tests {
             PixelRule { series_description: "scout".into(), ..rule.clone() },
             PixelRule { burned_in: true, ..rule.clone() },
         ];
-        assert!(others.iter().all(|r| !r.is_for(&set)));
+        assert!(others.iter().all(|r| !r.is_for(&kind)));
     }
 
     #[test]
