@@ -180,6 +180,13 @@ impl Samples {
         }
     }
 
+    /// Puts a value in place of sample `index`, if there is one: the nearest that its kind holds towards zero.
+    pub fn set(&mut self, index: usize, value: f64) {
+        each_kind!(self, v => if let Some(sample) = v.get_mut(index) {
+            *sample = value as _;
+        });
+    }
+
     /// Calls `sink` with every sample as a double (exact for every kind), from first to last.
     pub fn each(&self, mut sink: impl FnMut(f64)) {
         match self {

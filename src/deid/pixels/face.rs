@@ -204,22 +204,8 @@ fn put(samples: &mut Samples, layout: &PixelLayout, layer: &[bool], smooth: &[f3
     let bits = layout.significant_bits().clamp(1, 32);
     let high = 2f64.powi(bits as i32 - i32::from(layout.signed)) - 1.0;
     let low = if layout.signed { -high - 1.0 } else { 0.0 };
-    let value = |at: usize| f64::from(smooth[at]).round().clamp(low, high);
-    macro_rules! put_values {
-        ($values:expr, $type:ty) => {
-            for (at, v) in $values.iter_mut().enumerate().filter(|(at, _)| layer[*at]) {
-                *v = value(at) as $type;
-            }
-        };
-    }
-    match samples {
-        Samples::U8(v) => put_values!(v, u8),
-        Samples::I8(v) => put_values!(v, i8),
-        Samples::U16(v) => put_values!(v, u16),
-        Samples::I16(v) => put_values!(v, i16),
-        Samples::U32(v) => put_values!(v, u32),
-        Samples::I32(v) => put_values!(v, i32),
-        Samples::F32(_) | Samples::F64(_) => {}
+    for at in (0..layer.len()).filter(|at| layer[*at]) {
+        samples.set(at, f64::from(smooth[at]).round().clamp(low, high));
     }
 }
 

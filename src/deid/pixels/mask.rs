@@ -253,24 +253,8 @@ fn rows_of(area: &Area, layout: &PixelLayout) -> impl Iterator<Item = Range<usiz
 }
 
 fn fill_area(samples: &mut Samples, layout: &PixelLayout, area: &Area, fill: &[f64]) {
-    macro_rules! fill_rows {
-        ($values:expr, $type:ty) => {
-            for row in rows_of(area, layout) {
-                for pixel in $values.get_mut(row).unwrap_or_default().chunks_exact_mut(fill.len()) {
-                    pixel.iter_mut().zip(fill).for_each(|(v, f)| *v = *f as $type);
-                }
-            }
-        };
-    }
-    match samples {
-        Samples::U8(v) => fill_rows!(v, u8),
-        Samples::I8(v) => fill_rows!(v, i8),
-        Samples::U16(v) => fill_rows!(v, u16),
-        Samples::I16(v) => fill_rows!(v, i16),
-        Samples::U32(v) => fill_rows!(v, u32),
-        Samples::I32(v) => fill_rows!(v, i32),
-        Samples::F32(v) => fill_rows!(v, f32),
-        Samples::F64(v) => fill_rows!(v, f64),
+    for row in rows_of(area, layout) {
+        row.zip(fill.iter().cycle()).for_each(|(at, value)| samples.set(at, *value));
     }
 }
 
