@@ -76,6 +76,7 @@ impl Catalog {
             include_str!("migrations/0001_catalog.sql"),
             include_str!("migrations/0002_reads.sql"),
             include_str!("migrations/0003_search.sql"),
+            include_str!("migrations/0004_known.sql"),
         ];
         let writer = open_writer(path, &migrations)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
