@@ -97,8 +97,12 @@ impl Site {
     /// Where the name is said: in stored instances, and in tables of the catalog, whatever they hold.
     fn said(&self) -> Vec<String> {
         let says = |bytes: &[u8]| bytes.to_ascii_lowercase().windows(NAME.len()).any(|w| w == NAME);
-        let mut said: Vec<String> =
-            self.store().iter().filter(|(_, bytes)| says(bytes)).map(|(p, _)| format!("{p:?}")).collect();
+        let mut said: Vec<String> = self
+            .store()
+            .iter()
+            .filter(|(_, bytes)| says(bytes))
+            .map(|(p, _)| p.display().to_string())
+            .collect();
         let catalog = rusqlite::Connection::open(self.workspace().catalog()).unwrap();
         let mut tables = catalog.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").unwrap();
         let tables: Vec<String> = tables.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
