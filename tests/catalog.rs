@@ -398,6 +398,7 @@ fn series_are_compared_across_studies() {
         syntax: "1.2".into(),
         scanner: Some("P1".into()),
         record: LedgerLine::new("{}"),
+        known: 0,
     };
     let stats = |fingerprint: &str, noise: f64| StatsRecord {
         kind: "CT P1".into(),

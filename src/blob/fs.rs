@@ -113,6 +113,17 @@ impl FsStore {
         })
     }
 
+    /// Removes a blob that no row names any more; that it is gone already does no harm.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn remove(&self, name: &str) -> Result<(), BlobError> {
+        match fs::remove_file(self.locate(name)?) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes drafts, and blobs that no row names: what a crash left. Returns how many.
     ///
     /// # Errors

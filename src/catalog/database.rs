@@ -76,6 +76,7 @@ impl Catalog {
             include_str!("migrations/0001_catalog.sql"),
             include_str!("migrations/0002_reads.sql"),
             include_str!("migrations/0003_search.sql"),
+            include_str!("migrations/0004_known.sql"),
         ];
         let writer = open_writer(path, &migrations)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
@@ -192,6 +193,16 @@ impl Catalog {
         }
     }
 
+    /// Moves the write-ahead log into the database and empties it: what pages held before stands in neither any more.
+    /// Pages that somebody still reads stay until the next time.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn fold_log(&self) -> Result<(), CatalogError> {
+        let writer = self.machine_turn();
+        Ok(writer.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    }
+
     /// Writes a consistent copy of the whole database to `to`, while it is in use.
     ///
     /// # Errors
@@ -248,6 +259,8 @@ pub(super) fn open_writer(path: &Path, migrations: &[&str]) -> Result<Connection
     keep_plans(&writer)?;
     writer.pragma_update(None, "journal_mode", "WAL")?;
     writer.pragma_update(None, "synchronous", "FULL")?;
+    // What is deleted is overwritten: a name that was cleaned away must not lie in a page that is free.
+    writer.pragma_update(None, "secure_delete", "ON")?;
     writer.pragma_update(None, "cache_size", -12_000)?;
     writer.set_prepared_statement_cache_capacity(128);
     let version: usize =

@@ -37,6 +37,8 @@ pub struct NewInstance {
     pub scanner: Option<String>,
     /// What de-identification did.
     pub record: LedgerLine,
+    /// The generation of what its study names under which its text was cleaned.
+    pub known: i64,
 }
 
 /// What de-identification did to an instance, as JSON, with its hash. Instances of a series mostly share it.
@@ -88,8 +90,8 @@ impl Tx<'_> {
             .tx
             .prepare_cached(
                 "INSERT INTO instance (sop_uid, source_hash, blob, bytes, series_uid, study_uid, subject, site, \
-                 sop_class, modality, syntax, stored_ms, record, scanner) VALUES \
-                 (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14) \
+                 sop_class, modality, syntax, stored_ms, record, scanner, known) VALUES \
+                 (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15) \
                  ON CONFLICT DO NOTHING",
             )?
             .execute(params![
@@ -106,13 +108,14 @@ impl Tx<'_> {
                 new.syntax,
                 now_ms,
                 record,
-                new.scanner
+                new.scanner,
+                new.known
             ])?;
         Ok(changed == 1)
     }
 
     /// The row of a ledger line; equal lines share one.
-    fn record(&self, line: &LedgerLine) -> Result<i64, CatalogError> {
+    pub(super) fn record(&self, line: &LedgerLine) -> Result<i64, CatalogError> {
         let mut find = self.tx.prepare_cached("SELECT id FROM record WHERE hash = ?1")?;
         if let Some(id) = find.query_map([line.hash], |row| row.get(0))?.next().transpose()? {
             return Ok(id);

@@ -1,17 +1,25 @@
-//! Who and what the instances of a study name, study by study, for as long as one run needs it.
+//! Who and what the instances of a study name, study by study: for as long as one run needs it, or for as long as the
+//! workspace lasts.
 //!
-//! It identifies: the database is SQLite's private temporary one, which stays in memory while it is small and spills
-//! into a file without a name, gone with the connection; and every study and value in it is sealed with a key that
-//! never leaves the process, so that nothing readable ever lies on a disk. No input, however large, takes more memory
-//! than the cache.
+//! It identifies, so every study and value in it is sealed and nothing readable ever lies on a disk. What one run needs
+//! is in SQLite's private temporary database, which stays in memory while it is small and spills into a file without a
+//! name, gone with the connection; its key never leaves the process. What a workspace needs is a file on the landing
+//! side; its key is derived from the workspace's secret. No input, however large, takes more memory than the cache.
+//!
+//! In a workspace each study has a generation, which rises when an instance names something new. An instance whose text
+//! was cleaned under an earlier generation than that of its study has to be cleaned again. A study is *owed* from the
+//! moment something was learned until whoever commits has looked which of its instances that concerns.
 
 use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::Mutex;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::CatalogError;
-use super::database::lock;
+use super::database::{lock, open_writer};
 use crate::seal::Seal;
 
 /// Pages kept in memory, in KiB.
@@ -28,7 +36,32 @@ pub struct KnownIdentifiers {
     seal: Sealed,
 }
 
+/// What a study of a workspace names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StudyKnown {
+    /// Rises with every instance that names something new; 0 where nothing was ever named.
+    pub generation: i64,
+    /// Kinds and values, in order.
+    pub values: Vec<(u8, String)>,
+    /// Something was learned, and nobody has looked yet which instances it concerns.
+    pub owed: bool,
+}
+
 impl KnownIdentifiers {
+    /// The database of a workspace, made where it is missing; only its owner may read it. `secret` is the workspace's.
+    ///
+    /// What is learned survives a killed process at once, and a power cut once the file system was flushed, as the
+    /// intake does before it commits.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is of a later version.
+    pub fn open(path: &Path, secret: &[u8; 32]) -> Result<Self, CatalogError> {
+        OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let connection = open_writer(path, &[include_str!("migrations/0001_known.sql")])?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        Ok(Self { connection: Mutex::new(connection), seal: Sealed::of_secret(secret) })
+    }
+
     /// An empty database that lives as long as this value.
     ///
     /// # Errors
@@ -71,9 +104,124 @@ impl KnownIdentifiers {
     /// # Errors
     /// SQLite refuses.
     pub fn of(&self, study: &str) -> Result<Vec<(u8, String)>, CatalogError> {
-        let study = self.seal.name(study);
+        self.values(&lock(&self.connection), &self.seal.name(study))
+    }
+
+    /// What a study of the workspace names.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn study(&self, study: &str) -> Result<StudyKnown, CatalogError> {
+        self.standing(&lock(&self.connection), &self.seal.name(study))
+    }
+
+    /// Adds what an instance of the workspace names, and says what its study names then. Something new makes the
+    /// generation rise and the study owed. `floor` is asked for a study that is not known yet: the latest generation
+    /// that any instance has, for this file may have been lost and generations must never come again.
+    ///
+    /// # Errors
+    /// SQLite refuses; nothing was learned then.
+    pub fn learn(
+        &self,
+        study: &str,
+        values: &[(u8, &str)],
+        floor: impl FnOnce() -> Result<i64, CatalogError>,
+    ) -> Result<StudyKnown, CatalogError> {
+        let name = self.seal.name(study);
+        let mut connection = lock(&self.connection);
+        let tx = connection.transaction()?;
+        if self.add(&tx, &name, values)? {
+            let before: Option<i64> = tx
+                .prepare_cached("SELECT generation FROM study WHERE study = ?1")?
+                .query_row([name], |row| row.get(0))
+                .optional()?;
+            let generation = before.map_or_else(floor, Ok)?.saturating_add(1);
+            tx.prepare_cached("INSERT OR REPLACE INTO study (study, generation, owed) VALUES (?1, ?2, ?3)")?
+                .execute(params![name, generation, study])?;
+        }
+        let standing = self.standing(&tx, &name)?;
+        tx.commit()?;
+        Ok(standing)
+    }
+
+    /// Whether any of the values is new. A kind that is full takes no more.
+    fn add(
+        &self,
+        tx: &Transaction<'_>,
+        study: &[u8; NONCE],
+        values: &[(u8, &str)],
+    ) -> Result<bool, CatalogError> {
+        let mut count = tx.prepare_cached("SELECT count(*) FROM known WHERE study = ?1 AND kind = ?2")?;
+        let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO known VALUES (?1, ?2, ?3)")?;
+        let mut room = std::collections::BTreeMap::<u8, usize>::new();
+        let mut new = false;
+        for (kind, value) in values {
+            let left = match room.get(kind) {
+                Some(left) => *left,
+                None => {
+                    let there: i64 = count.query_row(params![study, kind], |row| row.get(0))?;
+                    MOST_VALUES.saturating_sub(there as usize)
+                }
+            };
+            let added = left > 0 && insert.execute(params![study, kind, self.seal.close(study, value)])? == 1;
+            room.insert(*kind, left - usize::from(added));
+            new |= added;
+        }
+        Ok(new)
+    }
+
+    fn standing(&self, connection: &Connection, study: &[u8; NONCE]) -> Result<StudyKnown, CatalogError> {
+        let row: Option<(i64, bool)> = connection
+            .prepare_cached("SELECT generation, owed IS NOT NULL FROM study WHERE study = ?1")?
+            .query_row([study], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((generation, owed)) = row else { return Ok(StudyKnown::default()) };
+        Ok(StudyKnown { generation, values: self.values(connection, study)?, owed })
+    }
+
+    /// Somebody has looked which instances of a study are behind this generation, and asked for what follows.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn settle(&self, study: &str, generation: i64) -> Result<(), CatalogError> {
+        lock(&self.connection)
+            .prepare_cached("UPDATE study SET owed = NULL WHERE study = ?1 AND generation = ?2")?
+            .execute(params![self.seal.name(study), generation])?;
+        Ok(())
+    }
+
+    /// Studies of which something was learned and nobody has looked which instances it concerns, with their
+    /// generations: a kill came between.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn owed(&self) -> Result<Vec<(String, i64)>, CatalogError> {
         let connection = lock(&self.connection);
-        let mut kinds = connection.prepare_cached("SELECT DISTINCT kind FROM known WHERE study = ?1")?;
+        let mut owed =
+            connection.prepare_cached("SELECT owed, generation FROM study WHERE owed IS NOT NULL")?;
+        Ok(owed.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Writes a consistent copy of the whole database to `to`, which only its owner may read.
+    ///
+    /// # Errors
+    /// The copy cannot be written.
+    pub fn backup(&self, to: &Path) -> Result<(), CatalogError> {
+        OpenOptions::new().create(true).append(true).mode(0o600).open(to)?;
+        let mut copy = Connection::open(to)?;
+        let connection = lock(&self.connection);
+        let backup = rusqlite::backup::Backup::new(&connection, &mut copy)?;
+        backup.run_to_completion(1_000, std::time::Duration::ZERO, None)?;
+        Ok(())
+    }
+
+    fn values(
+        &self,
+        connection: &Connection,
+        study: &[u8; NONCE],
+    ) -> Result<Vec<(u8, String)>, CatalogError> {
+        let mut kinds =
+            connection.prepare_cached("SELECT DISTINCT kind FROM known WHERE study = ?1 ORDER BY kind")?;
         let kinds: Vec<u8> = kinds.query_map([study], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let mut of_kind =
             connection.prepare_cached("SELECT value FROM known WHERE study = ?1 AND kind = ?2")?;
@@ -109,6 +257,21 @@ impl Sealed {
             Ok::<_, CatalogError>(Seal::new(key))
         };
         Ok(Self { names: seal()?, values: seal()? })
+    }
+
+    /// Keys that nothing but this secret gives, and that are used for nothing else.
+    fn of_secret(secret: &[u8; 32]) -> Self {
+        let mut key = [0; 64];
+        key[..32].copy_from_slice(secret);
+        let root = Seal::new(key);
+        let derive = |purpose: &[u8]| {
+            let half = |which: &[u8]| root.hash(&[b"gantry/known/1", purpose, which]);
+            let mut key = [0; 64];
+            key[..32].copy_from_slice(&half(b"a"));
+            key[32..].copy_from_slice(&half(b"b"));
+            Seal::new(key)
+        };
+        Self { names: derive(b"names"), values: derive(b"values") }
     }
 
     /// What stands for a study.
@@ -166,5 +329,49 @@ mod tests {
             assert!(!bytes.windows(4).any(|w| long.as_bytes().windows(4).any(|l| l == w)));
         }
         assert_eq!(known.of("1.2.840.99").unwrap(), [(0, long.to_string())]);
+    }
+
+    #[test]
+    fn a_workspace_keeps_what_it_learned_sealed_and_counts_generations() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("known.sqlite");
+        let open = || KnownIdentifiers::open(&path, &[7; 32]).unwrap();
+        let known = open();
+        assert_eq!(known.study("2.25.1").unwrap(), StudyKnown::default());
+        let first = known.learn("2.25.1", &[(0, "Wetherquill^Lucasta")], || Ok(41)).unwrap();
+        assert_eq!((first.generation, first.owed), (42, true), "after what any instance has");
+        assert_eq!(known.learn("2.25.1", &[(0, "Wetherquill^Lucasta")], || Ok(99)).unwrap(), first);
+        drop(known);
+        // A kill came before anybody looked: it is still owed.
+        let known = open();
+        assert_eq!(known.owed().unwrap(), [("2.25.1".to_string(), 42)]);
+        let second = known.learn("2.25.1", &[(1, "MRN-7719")], || Ok(99)).unwrap();
+        assert_eq!((second.generation, second.values.len()), (43, 2));
+        known.settle("2.25.1", 42).unwrap();
+        assert_eq!(known.owed().unwrap().len(), 1, "an earlier generation settles nothing");
+        known.settle("2.25.1", 43).unwrap();
+        assert!(known.owed().unwrap().is_empty() && !known.study("2.25.1").unwrap().owed);
+        for entry in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+            let bytes = std::fs::read(entry.path()).unwrap();
+            assert!(!bytes.windows(5).any(|w| w == b"ether" || w == b"-7719"), "{entry:?}");
+        }
+        // Under another secret nothing of it is found.
+        drop(known);
+        let other = KnownIdentifiers::open(&path, &[8; 32]).unwrap();
+        assert_eq!(other.study("2.25.1").unwrap(), StudyKnown::default());
+    }
+
+    #[test]
+    fn a_study_that_names_beyond_measure_is_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let known = KnownIdentifiers::open(&folder.path().join("known.sqlite"), &[7; 32]).unwrap();
+        let numbers: Vec<String> = (0..=MOST_VALUES).map(|n| format!("number {n}")).collect();
+        let values: Vec<(u8, &str)> = numbers.iter().map(|n| (1, &**n)).collect();
+        let full = known.learn("2.25.1", &values, || Ok(0)).unwrap();
+        assert_eq!((full.generation, full.values.len()), (1, MOST_VALUES));
+        assert_eq!(known.learn("2.25.1", &[(1, "one more")], || Ok(0)).unwrap(), full);
+        assert_eq!(known.learn("2.25.1", &[(0, "Roe^Jane")], || Ok(0)).unwrap().generation, 2);
     }
 }

@@ -2,9 +2,10 @@
 //! their audit entries go through one [`Tx`].
 //!
 //! SQLite in WAL mode: one writer (a person's command goes before machine work), any number of readers. The intake
-//! map of the landing side is a database of its own ([`IntakeMap`]), so that no path that carries a name is ever
-//! beside de-identified data.
+//! map of the landing side is a database of its own ([`IntakeMap`]), and so is what studies name
+//! ([`KnownIdentifiers`]), so that nothing that carries a name is ever beside de-identified data.
 
+mod behind;
 mod database;
 mod facets;
 mod fields;
@@ -23,6 +24,7 @@ mod studies;
 mod tasks;
 mod trail;
 
+pub use behind::{Behind, Replacement};
 pub use database::{Catalog, CatalogError, Reader, Tx};
 pub use fields::{FIELDS, Field, Order, SortField};
 pub use filter::{Filter, FilterError};
@@ -31,7 +33,7 @@ use index::Index;
 pub use instances::{InstanceRecord, LedgerLine, NewInstance};
 pub use intake::{Choice, FileRecord, GroupRecord, IntakeMap, NewFile};
 pub use jobs::{Job, MAX_ATTEMPTS, Parked};
-pub use known::KnownIdentifiers;
+pub use known::{KnownIdentifiers, StudyKnown};
 pub use pulse::{Pulse, SLOT_MS};
 pub use reads::{ItemKey, NewRead, Put, Rated, ReadRecord, SeriesFacts, WhichReads};
 pub use saved::SavedSearch;

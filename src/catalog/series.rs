@@ -180,7 +180,7 @@ impl Tx<'_> {
     }
 
     /// The texts that words are looked for in, as they are stored.
-    fn phrases_of(&self, uid: &str) -> Result<[Option<String>; 8], CatalogError> {
+    pub(super) fn phrases_of(&self, uid: &str) -> Result<[Option<String>; 8], CatalogError> {
         let sql = format!("SELECT {} FROM series WHERE uid = ?1", WORDS.join(", "));
         let stored = self.tx.prepare_cached(&sql)?.query_row([uid], |row| {
             let mut texts = [const { None }; 8];
@@ -193,7 +193,7 @@ impl Tx<'_> {
     }
 
     /// Counts texts that come and go; one that no column holds any more is forgotten.
-    fn swap_phrases(
+    pub(super) fn swap_phrases(
         &self,
         before: &[Option<String>; 8],
         now: &[Option<String>; 8],

@@ -208,6 +208,11 @@ impl Workspace {
         self.landing().join("intake.sqlite")
     }
 
+    /// What the instances of each study name, sealed.
+    pub fn known(&self) -> PathBuf {
+        self.landing().join("known.sqlite")
+    }
+
     /// Copies of quarantined files.
     pub fn quarantine(&self) -> PathBuf {
         self.landing().join("quarantine")

@@ -1,6 +1,7 @@
 //! De-identification after PS3.15 annex E: what identifies is taken away or replaced, what research needs stays, and
 //! the result is read back and searched before anybody sees it.
 
+mod again;
 mod binary;
 mod date;
 mod explain;
@@ -23,6 +24,7 @@ mod vault;
 mod verify;
 mod words;
 
+pub use again::{CleanedAgain, Uncleaned};
 pub use explain::Explained;
 pub use identity::Kind;
 pub use keys::{Secret, SecretError};

@@ -1,11 +1,11 @@
 //! What the ledger says of one instance: classes of actions, never a value, never a source path.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::Tag;
 
 /// What became of an attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Left as it was.
@@ -29,7 +29,7 @@ pub enum Action {
 }
 
 /// An attribute (at any depth) and what became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ActionEntry {
     /// The tag.
     pub tag: Tag,
@@ -38,7 +38,7 @@ pub struct ActionEntry {
 }
 
 /// A region of a frame that was blanked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mask {
     /// The frame, from 1.
     pub frame: u32,
@@ -67,7 +67,8 @@ pub struct Record {
     pub actions: Vec<ActionEntry>,
     /// Regions that were blanked.
     pub masks: Vec<Mask>,
-    /// What else should be known: a face that may be recognised, another encoding of masked pixels.
+    /// What else should be known: a face that may be recognised, another encoding of masked
+    /// pixels, names that were taken out later.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// The output was read back by an independent reader and nothing that identifies was found in it.

@@ -54,9 +54,11 @@ pub struct Scrub<'s> {
 
 /// Where an element stands.
 #[derive(Clone, Copy)]
-struct Place<'p> {
-    parent: Option<Tag>,
-    charset: &'p Charset,
+pub struct Place<'p> {
+    /// The sequence around it.
+    pub parent: Option<Tag>,
+    /// The character set that holds there.
+    pub charset: &'p Charset,
 }
 
 impl<'s> Scrub<'s> {
@@ -346,7 +348,7 @@ impl<'s> Scrub<'s> {
     }
 
     /// Text, also text that is a number, holds no identifier.
-    fn is_clean_code(&self, element: &Element<'_>) -> bool {
+    pub fn is_clean_code(&self, element: &Element<'_>) -> bool {
         match element.bytes() {
             Some(bytes) if bytes.is_ascii() => {
                 !bytes.iter().all(|&b| b == 0 || b.is_ascii_graphic() || b == b' ')
@@ -372,7 +374,8 @@ impl<'s> Scrub<'s> {
         (Some(Element::sequence(tag, cleaned)), action)
     }
 
-    fn text<'a>(&mut self, element: Element<'a>, how: Strictness, place: Place<'_>) -> Fate<'a> {
+    /// A text as far as it does not identify.
+    pub fn text<'a>(&mut self, element: Element<'a>, how: Strictness, place: Place<'_>) -> Fate<'a> {
         let Some(bytes) = element.bytes() else { return (None, Action::Removed) };
         let (tag, vr) = (element.tag, element.vr);
         let text = place.charset.decode(bytes, vr);
@@ -419,7 +422,8 @@ impl<'s> Scrub<'s> {
         Element::text(tag, vr, text.chars().take(limit).collect::<String>().trim_end())
     }
 
-    fn coded_string<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+    /// A coded string whose values do not identify.
+    pub fn coded_string<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
         let Some(bytes) = element.bytes() else { return (None, Action::Removed) };
         let text = place.charset.decode(bytes, Vr::CS);
         if text.is_ascii() && self.cleaner.is_clean(&text) {
@@ -453,20 +457,8 @@ impl<'s> Scrub<'s> {
     /// Every UID replaced by its keyed hash; those of the standard stay.
     fn uids<'a>(&self, element: &Element<'_>) -> Element<'a> {
         let bytes = element.bytes().unwrap_or_default();
-        let text = String::from_utf8_lossy(bytes);
-        let mut out = String::with_capacity(48);
-        for (i, value) in text.split('\\').enumerate() {
-            if i > 0 {
-                out.push('\\');
-            }
-            let value = value.trim_matches([' ', '\0']);
-            if uid::is_standard(value) {
-                out.push_str(value);
-            } else if !value.is_empty() {
-                out.push_str(&self.keys.uid(value));
-            }
-        }
-        Element::text(element.tag, Vr::UI, &out)
+        let replaced = uid::replaced(&String::from_utf8_lossy(bytes), self.keys);
+        Element::text(element.tag, Vr::UI, &replaced)
     }
 
     fn pseudonym<'a>(&self, element: &Element<'_>) -> Element<'a> {

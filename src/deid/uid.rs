@@ -1,5 +1,6 @@
 //! Which UIDs stay what they are: those of the standard, and those that name a class rather than a thing.
 
+use super::keys::Keys;
 use crate::model::Tag;
 
 /// The root of the standard's own UIDs. None of them is longer than this.
@@ -14,6 +15,23 @@ pub fn is_standard(uid: &str) -> bool {
 /// Whether a text can be a UID: digits and dots, at most 64 characters.
 pub fn is_valid(uid: &str) -> bool {
     !uid.is_empty() && uid.len() <= 64 && uid.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
+/// UIDs, each replaced by its keyed hash; those of the standard stay.
+pub fn replaced(uids: &str, keys: &Keys) -> String {
+    let mut out = String::with_capacity(48);
+    for (i, value) in uids.split('\\').enumerate() {
+        if i > 0 {
+            out.push('\\');
+        }
+        let value = value.trim_matches([' ', '\0']);
+        if is_standard(value) {
+            out.push_str(value);
+        } else if !value.is_empty() {
+            out.push_str(&keys.uid(value));
+        }
+    }
+    out
 }
 
 /// Whether an attribute names a class, a syntax, a coding scheme or a context group, also where a maker defined it.

@@ -12,10 +12,10 @@ use super::live::LiveReads;
 use super::query::Query;
 use super::{Client, EngineError, answer, perform};
 use crate::blob::{BlobError, FsStore};
-use crate::catalog::{Catalog, CatalogError, IntakeMap};
+use crate::catalog::{Catalog, CatalogError, IntakeMap, KnownIdentifiers};
 use crate::config::{Lock, Workspace, WorkspaceError};
 use crate::model::Event;
-use crate::pipeline::{Counts, Deidentify, Intake, Shared, Supervisor, Tally, Watchers, watch};
+use crate::pipeline::{Counts, Deidentify, Intake, Shared, Supervisor, Tally, Watchers, take_up, watch};
 use crate::source::{Mode, WatchState};
 
 /// An open workspace with its pipeline. Dropping it stops watching, finishes what is in hand and gives the lock up.
@@ -54,6 +54,7 @@ impl Engine {
         let secret = workspace.secret()?;
         let catalog = Catalog::open(&workspace.catalog())?;
         let map = IntakeMap::open(&workspace.intake())?;
+        let known = KnownIdentifiers::open(&workspace.known(), &secret)?;
         let store = FsStore::open(&workspace.store())?;
         if lock.was_unclean {
             let swept = store.sweep(&catalog.read().blobs()?)?;
@@ -66,9 +67,10 @@ impl Engine {
             answer::load_qc(workspace.root(), &config.qc).map_err(|e| OpenError::Rules(e.to_string()))?;
         let deid = Deidentify::new(workspace.root(), &config.deid, secret).map_err(OpenError::Profile)?;
         let places = (workspace.root().to_path_buf(), workspace.quarantine());
-        let shared = Arc::new(Shared::new((catalog, map, store), deid, places, config));
+        let shared = Arc::new(Shared::new((catalog, map, known, store), deid, places, config));
         shared.set_rules(rules);
         shared.set_qc(qc);
+        take_up(&shared)?;
         let pipeline =
             Pipeline { intake: Arc::new(Intake::start(&shared)), supervisor: Supervisor::start(&shared) };
         Ok(Arc::new(Self {

@@ -5,9 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use super::known::Names;
 use crate::catalog::{LedgerLine, NewInstance};
 use crate::config::Deid;
-use crate::deid::{Action, Context, Deidentifier, Facts, Outcome, Profile, ProfileOption, Record, Secret};
+use crate::deid::{
+    Action, CleanedAgain, Context, Deidentifier, Facts, Kind, Outcome, Profile, ProfileOption, Record,
+    Secret, Uncleaned,
+};
 use crate::dicom::{Charset, DataSet, Element, ReadOptions, Value, keyword, read};
 use crate::model::{Drawing, Tag, Vetting, Vr, text};
 
@@ -116,12 +120,34 @@ impl Deidentify {
         self.engine.pseudonym("item", original)
     }
 
-    /// Judges one source file. A defect in the judging quarantines the file: nothing that was not verified is stored.
-    pub fn judge(&self, source: &[u8], site: &str, vetting: &Vetting) -> Verdict {
-        let context = Context { site, vetting, ..Context::default() };
+    /// Whom and what a source file names, with the remapped UID of its study; `None` where it is no DICOM or belongs
+    /// to no study. A file that is damaged further on is read as far as it goes.
+    pub fn named(&self, source: &[u8]) -> Option<(String, Vec<(Kind, String)>)> {
+        let look = || {
+            let file = read(source, ReadOptions { header_only: true, partial: false }).ok()?;
+            let named = self.engine.named(&file.dataset)?;
+            Some((self.engine.study_uid(&named), named.identifiers))
+        };
+        catch_unwind(AssertUnwindSafe(look)).ok().flatten()
+    }
+
+    /// Cleans a stored file of what its study names; `None` where nothing changes.
+    ///
+    /// # Errors
+    /// It holds something that no cleaning reaches, or cannot be read.
+    pub fn clean_again(&self, stored: &[u8], names: &Names) -> Result<Option<CleanedAgain>, Uncleaned> {
+        catch_unwind(AssertUnwindSafe(|| self.engine.clean_again(stored, &names.identifiers)))
+            .unwrap_or_else(|_| Err(Uncleaned::defect()))
+    }
+
+    /// Judges one source file, whose study names `names`. A defect in the judging quarantines the file: nothing that was
+    /// not verified is stored.
+    pub fn judge(&self, source: &[u8], site: &str, vetting: &Vetting, names: &Names) -> Verdict {
+        let context = Context { site, vetting, known: names };
         match catch_unwind(AssertUnwindSafe(|| self.engine.process(source, &context))) {
             Ok(Outcome::Written { bytes, facts, record }) => {
-                let instance = instance(*facts, site, self.line(*record));
+                let mut instance = instance(*facts, site, self.line(*record));
+                instance.known = names.generation;
                 Verdict::Stored(Box::new(Made { bytes, instance }))
             }
             Ok(Outcome::Quarantined { reason, detail, .. }) => {
@@ -179,6 +205,7 @@ fn instance(facts: Facts, site: &str, record: LedgerLine) -> NewInstance {
         syntax: facts.syntax,
         scanner: facts.scanner,
         record,
+        known: 0,
     }
 }
 

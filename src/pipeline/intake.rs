@@ -7,7 +7,7 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,11 @@ use sha2::{Digest, Sha256};
 
 use super::archives::{Delivery, Ended, Member};
 use super::deidentify::{Made, Verdict};
+use super::known::{Latest, Learned, Names};
 use super::{Shared, Tally, day_of, now_ms};
 use crate::audit;
 use crate::blob::Staged;
-use crate::catalog::{CatalogError, NewFile, NewInstance};
+use crate::catalog::{CatalogError, LedgerLine, NewFile, NewInstance};
 use crate::model::{Vetting, What};
 use crate::source::{Found, Item};
 
@@ -57,6 +58,8 @@ struct Dealt {
     delivery: Option<Arc<Delivery>>,
     tally: Arc<Tally>,
     sha256: String,
+    /// What it has taught of its study, whatever its end.
+    learned: Option<Learned>,
     end: End,
 }
 
@@ -139,45 +142,60 @@ fn work(shared: &Shared, queue: &Receiver<Work>, out: &Sender<Dealt>) {
             Some(member) => (member.item, Some(member.delivery)),
             None => (Item::File(found.path.clone()), None),
         };
-        let (sha256, end) = deal(shared, &found, &item);
-        if out.send(Dealt { found, delivery, tally, sha256, end }).is_err() {
+        let (sha256, learned, end) = deal(shared, &found, &item);
+        if out.send(Dealt { found, delivery, tally, sha256, learned, end }).is_err() {
             return;
         }
     }
 }
 
-/// Reads, hashes and de-identifies one file.
-fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, End) {
+/// Reads, hashes and de-identifies one file. What it names is learned first, also of what was stored before this was
+/// done and of what ends in quarantine.
+fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>, End) {
     let source = match item.read() {
         Ok(source) => source,
         Err(error) => {
-            return (String::new(), End::Rejected { reason: error.code().into(), detail: error.to_string() });
+            let end = End::Rejected { reason: error.code().into(), detail: error.to_string() };
+            return (String::new(), None, end);
         }
     };
     let sha256 = crate::blob::name_of(&source);
-    match shared.catalog.read().series_of_source(&sha256) {
-        Ok(series) if !series.is_empty() => return (sha256, End::Duplicate { series }),
-        Ok(_) => {}
-        Err(error) => return (sha256, End::Failed(error.to_string())),
+    let named = shared.deid.named(&source);
+    let learned = named.map(|(study_uid, named)| shared.known.learn(study_uid, &named, &shared.catalog));
+    match learned.transpose() {
+        Ok(learned) => {
+            let names = learned.as_ref().map(|l| l.names.clone()).unwrap_or_default();
+            let end = end(shared, found, &source, &sha256, &names);
+            (sha256, learned, end)
+        }
+        Err(error) => (sha256, None, End::Failed(error.to_string())),
     }
-    let end = match shared.deid.judge(&source, &found.site, &found.vetting) {
-        Verdict::Stored(made) => match stage(shared, &source, &made, &found.site) {
+}
+
+/// How a file ends whose study names `names`.
+fn end(shared: &Shared, found: &Found, source: &[u8], sha256: &str, names: &Names) -> End {
+    match shared.catalog.read().series_of_source(sha256) {
+        Ok(series) if !series.is_empty() => return End::Duplicate { series },
+        Ok(_) => {}
+        Err(error) => return End::Failed(error.to_string()),
+    }
+    match shared.deid.judge(source, &found.site, &found.vetting, names) {
+        Verdict::Stored(made) => match stage(shared, source, &made, &found.site) {
             Ok(staged) => {
                 let mut instance = made.instance;
-                instance.source_hash.clone_from(&sha256);
+                instance.source_hash = sha256.to_string();
                 instance.blob.clone_from(&staged.name);
                 instance.bytes = staged.bytes;
                 End::Stored { staged, instance: Box::new(instance) }
             }
             Err(why) => End::Failed(why),
         },
-        Verdict::Quarantined { reason, detail } => match keep(shared, &sha256, &source) {
+        Verdict::Quarantined { reason, detail } => match keep(shared, sha256, source) {
             Ok(()) => End::Quarantined { reason, detail },
             Err(error) => End::Failed(format!("quarantine: {}", error.kind())),
         },
         Verdict::Rejected { reason, detail } => End::Rejected { reason, detail },
-    };
-    (sha256, end)
+    }
 }
 
 /// Keeps who the subject is, where that is wanted, and the bytes, not yet in their place.
@@ -224,9 +242,7 @@ fn commit_batches(shared: &Shared, dealt: &Receiver<Dealt>) {
 /// Blobs, then rows, then the landing side's map, then the counts.
 fn commit(shared: &Shared, mut batch: Vec<Dealt>) {
     let now = now_ms();
-    if let Err(why) =
-        flush(shared, &mut batch).and_then(|()| rows(shared, &mut batch, now).map_err(|e| e.to_string()))
-    {
+    if let Err(why) = record(shared, &mut batch, now) {
         for dealt in &mut batch {
             dealt.end = End::Failed(why.clone());
         }
@@ -268,9 +284,21 @@ fn commit(shared: &Shared, mut batch: Vec<Dealt>) {
     shared.bus.tell(What::Intake { files: batch.len() as u64 });
 }
 
-/// Puts the batch's blobs in place and flushes them, with the quarantined copies, in one call.
-fn flush(shared: &Shared, batch: &mut [Dealt]) -> Result<(), String> {
-    let kept = batch.iter().any(|d| matches!(d.end, End::Quarantined { .. }));
+/// Blobs and rows of a batch; no blob of it is taken away before its row is there.
+fn record(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), String> {
+    let said = |error: CatalogError| error.to_string();
+    let latest = Latest::of(shared, batch.iter().filter_map(|d| d.learned.as_ref())).map_err(said)?;
+    let placing = shared.placing.lock().unwrap_or_else(PoisonError::into_inner);
+    flush(shared, batch, latest.is_owed())?;
+    rows(shared, batch, &latest, now).map_err(said)?;
+    drop(placing);
+    latest.settle(shared);
+    Ok(())
+}
+
+/// Puts the batch's blobs in place and flushes them, with the quarantined copies and what was learned, in one call.
+fn flush(shared: &Shared, batch: &mut [Dealt], learned: bool) -> Result<(), String> {
+    let kept = learned || batch.iter().any(|d| matches!(d.end, End::Quarantined { .. }));
     let staged = batch.iter_mut().filter_map(|d| match &mut d.end {
         End::Stored { staged, .. } => Some(staged),
         _ => None,
@@ -279,7 +307,7 @@ fn flush(shared: &Shared, batch: &mut [Dealt]) -> Result<(), String> {
 }
 
 /// The rows of a batch, the jobs that follow from it and its audit event.
-fn rows(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), CatalogError> {
+fn rows(shared: &Shared, batch: &mut [Dealt], latest: &Latest, now: i64) -> Result<(), CatalogError> {
     let quiet = shared.config().ingest.series_quiet_ms as i64;
     let (first, doubled) = shared.catalog.write(|tx| {
         let (mut leaves, mut doubled) = (Vec::new(), Vec::new());
@@ -289,7 +317,7 @@ fn rows(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), CatalogErr
         for (i, dealt) in batch.iter().enumerate() {
             match &dealt.end {
                 End::Stored { instance, .. } if tx.put_instance(instance, now)? => {
-                    leaves.push(leaf(instance));
+                    leaves.push(leaf(&instance.blob, &instance.record));
                     series.insert((&*instance.series_uid, &*dealt.found.inbox));
                 }
                 End::Stored { .. } => doubled.push(i),
@@ -302,6 +330,7 @@ fn rows(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), CatalogErr
         for (inbox, n) in received {
             tx.count("received", inbox, n, now)?;
         }
+        latest.want(tx, now + quiet, now)?;
         for (uid, _) in &series {
             tx.want("assemble", uid, now + quiet, now)?;
         }
@@ -326,10 +355,10 @@ fn rows(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), CatalogErr
 }
 
 /// Binds the stored bytes and what de-identification says it did to them into the trail.
-fn leaf(instance: &NewInstance) -> audit::Hash {
+pub(super) fn leaf(blob: &str, record: &LedgerLine) -> audit::Hash {
     let mut hash = Sha256::new();
-    hash.update(instance.blob.as_bytes());
-    hash.update(instance.record.hash());
+    hash.update(blob.as_bytes());
+    hash.update(record.hash());
     hash.finalize().into()
 }
 

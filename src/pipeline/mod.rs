@@ -5,17 +5,21 @@
 //! Found ─▶ intake: read, hash, de-identify (workers) ─▶ flush blobs, one transaction (committer)
 //!                                                          │ wants
 //!                                                          ▼
-//!                                    assemble ─▶ check ─▶ route        (supervisor, leased jobs)
+//!                          (clean ─▶) assemble ─▶ check ─▶ route        (supervisor, leased jobs)
 //! ```
+//!
+//! `clean` is for a study of which something is stored and that has named something new since.
 
 mod after;
 mod archives;
 mod assemble;
 mod bus;
 mod check;
+mod clean;
 mod clock;
 mod deidentify;
 pub mod intake;
+mod known;
 mod route;
 mod shared;
 mod stage;
@@ -28,9 +32,11 @@ mod watchers;
 pub use after::settle_sources;
 pub use assemble::Loaded;
 pub use bus::Bus;
+pub use clean::STAGE as CLEAN;
 pub use clock::{day_of, now_ms};
 pub use deidentify::{Attribute, Deidentify, Verdict, explain_reason};
 pub use intake::Intake;
+pub use known::take_up;
 pub use shared::Shared;
 pub use stage::{Stage, StageError, stages};
 pub use supervisor::Supervisor;

@@ -1,14 +1,15 @@
 //! What every stage needs: the services of one open workspace.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::Bus;
 use super::assemble::Recent;
 use super::deidentify::Deidentify;
+use super::known::StudyNames;
 use super::vault::Vault;
 use crate::blob::FsStore;
-use crate::catalog::{Catalog, IntakeMap};
+use crate::catalog::{Catalog, IntakeMap, KnownIdentifiers};
 use crate::config::Config;
 use crate::harmonise::Rules;
 use crate::qc::Settings;
@@ -19,6 +20,8 @@ pub struct Shared {
     pub catalog: Catalog,
     /// The landing side's map.
     pub map: IntakeMap,
+    /// What the studies name; on the landing side.
+    pub known: StudyNames,
     /// Stored instances.
     pub store: FsStore,
     /// De-identification.
@@ -33,6 +36,10 @@ pub struct Shared {
     pub recent: Recent,
     /// Tells everyone who is attached what changed.
     pub bus: Bus,
+    /// Held from the moment blobs are put in place until rows name them, and while one that no row names goes.
+    pub placing: Mutex<()>,
+    /// Held shared by whoever replaces stored instances, alone by whoever needs every one of them to stay.
+    pub store_stays: RwLock<()>,
     config: RwLock<Arc<Config>>,
     rules: RwLock<Arc<Rules>>,
     qc: RwLock<Arc<Settings>>,
@@ -41,7 +48,7 @@ pub struct Shared {
 impl Shared {
     /// Puts the services together.
     pub fn new(
-        (catalog, map, store): (Catalog, IntakeMap, FsStore),
+        (catalog, map, known, store): (Catalog, IntakeMap, KnownIdentifiers, FsStore),
         deid: Deidentify,
         (root, quarantine): (PathBuf, PathBuf),
         config: Config,
@@ -49,6 +56,7 @@ impl Shared {
         Self {
             catalog,
             map,
+            known: StudyNames::new(known),
             store,
             deid,
             vault: Vault::at(quarantine.with_file_name("vault")),
@@ -56,6 +64,8 @@ impl Shared {
             root,
             recent: Recent::default(),
             bus: Bus::default(),
+            placing: Mutex::default(),
+            store_stays: RwLock::default(),
             config: RwLock::new(Arc::new(config)),
             rules: RwLock::default(),
             qc: RwLock::default(),

@@ -4,6 +4,7 @@
 use super::Shared;
 use super::assemble::Assemble;
 use super::check::Check;
+use super::clean::Clean;
 use super::route::Route;
 use super::study::CompareStudy;
 use crate::blob::BlobError;
@@ -37,6 +38,14 @@ pub enum StageError {
     /// A stored value.
     #[error("a stored value cannot be written: {0}")]
     Json(#[from] serde_json::Error),
+    /// Stored instances from which what their study names could not be taken.
+    #[error("{count} stored instances hold what another of their study names and cannot be cleaned: {why}")]
+    Uncleaned {
+        /// How many.
+        count: u64,
+        /// Why the last could not, without values.
+        why: String,
+    },
     /// A stage that this version does not have.
     #[error("no stage is called {0}")]
     Unknown(String),
@@ -47,5 +56,5 @@ pub enum StageError {
 
 /// Every stage, in order.
 pub fn stages() -> &'static [&'static dyn Stage] {
-    &[&Assemble, &Check, &CompareStudy, &Route]
+    &[&Clean, &Assemble, &Check, &CompareStudy, &Route]
 }

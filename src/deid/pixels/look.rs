@@ -387,12 +387,23 @@ pub fn derived(set: &DataSet<'_>) -> Vec<u8> {
     text
 }
 
+const DERIVATION_DESCRIPTION: Tag = Tag::new(0x0008, 0x2111);
+/// What was done to the pixels: text alone, a face alone, both.
+const DERIVATIONS: [&str; 3] =
+    ["Burned-in text masked", "Face blurred", "Burned-in text masked, face blurred"];
+
 /// What was done to the pixels, for a reader of the header.
 pub fn derivation(seen: &Seen<'_>) -> Element<'static> {
     let text = match (seen.has_masks(), seen.has_blurred()) {
-        (true, true) => "Burned-in text masked, face blurred",
-        (false, true) => "Face blurred",
-        _ => "Burned-in text masked",
+        (_, false) => DERIVATIONS[0],
+        (false, true) => DERIVATIONS[1],
+        (true, true) => DERIVATIONS[2],
     };
-    Element::text(Tag::new(0x0008, 0x2111), Vr::ST, text)
+    Element::text(DERIVATION_DESCRIPTION, Vr::ST, text)
+}
+
+/// Whether an element is what [`derivation`] writes.
+pub fn is_derivation(element: &Element<'_>) -> bool {
+    element.tag == DERIVATION_DESCRIPTION
+        && DERIVATIONS.iter().any(|text| *element == Element::text(DERIVATION_DESCRIPTION, Vr::ST, text))
 }

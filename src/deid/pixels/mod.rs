@@ -7,7 +7,7 @@ mod look;
 mod mask;
 mod rules;
 
-pub use look::{Look, Search, SearchError, Seen, derivation, derived};
+pub use look::{Look, Search, SearchError, Seen, derivation, derived, is_derivation};
 pub use rules::{PixelRule, Rules};
 
 use crate::dicom::{DataSet, is_pixel_data};

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::PoisonError;
 
 use serde_json::json;
 
@@ -40,6 +41,7 @@ pub fn backup(session: &Session, command: &Backup) -> Result<BackupOutcome, Engi
 /// The catalog first: every blob that it names is in the store by then, and stays.
 fn copy(session: &Session, to: &Path, landing: bool) -> Result<BackupOutcome, EngineError> {
     let (workspace, shared) = (&session.engine.workspace, &session.engine.shared);
+    let _still = shared.store_stays.write().unwrap_or_else(PoisonError::into_inner);
     fs::create_dir_all(to.join("store")).map_err(refused)?;
     shared.catalog.backup(&to.join("catalog.sqlite"))?;
     let mut outcome = BackupOutcome::default();
@@ -63,6 +65,7 @@ fn copy(session: &Session, to: &Path, landing: bool) -> Result<BackupOutcome, En
     private_folder(&to.join("landing/received"))?;
     if landing {
         shared.map.backup(&to.join("landing/intake.sqlite"))?;
+        shared.known.backup(&to.join("landing/known.sqlite"))?;
         for entry in fs::read_dir(workspace.quarantine()).map_err(refused)?.flatten() {
             fs::copy(entry.path(), to.join("landing/quarantine").join(entry.file_name())).map_err(refused)?;
         }

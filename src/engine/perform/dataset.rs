@@ -10,13 +10,15 @@ use crate::dataset::export::{About, BeginError, Dataset, Exporter, Item, formats
 use crate::engine::command::{Export, ExportOutcome};
 use crate::engine::{EngineError, Session};
 use crate::model::Finding;
-use crate::pipeline::{Loaded, now_ms};
+use crate::pipeline::{CLEAN, Loaded, now_ms};
 use crate::qc;
 use crate::series::{Instance, Stack};
 use crate::volume::{self, Standard, Transform, Volume, VolumeError};
 
 /// Series looked up at a time.
 const AT_ONCE: u32 = 500;
+/// Why a series stays here.
+const TO_BE_CLEANED: &str = "to be cleaned of what another instance of its study names (job clean)";
 /// Without a query, what was accepted goes out.
 const ACCEPTED: &str = "state:accepted";
 
@@ -67,6 +69,10 @@ fn one(
     outcome: &mut ExportOutcome,
 ) -> Result<(), EngineError> {
     let shared = &session.engine.shared;
+    if shared.catalog.read().has_job(CLEAN, &record.study_uid)? {
+        outcome.left_out.push((record.uid.clone(), TO_BE_CLEANED.into()));
+        return Ok(());
+    }
     let instances = shared.catalog.read().instances(&record.uid)?;
     let loaded = Loaded::read(shared, &instances).map_err(|e| EngineError::Storage { why: e.to_string() })?;
     let findings = qc::run(&qc::Input::of(&loaded.series), |_| true);

@@ -1,0 +1,173 @@
+//! Clean: the stored instances of a study that were judged before it named what it names now.
+//!
+//! Nothing changes in most of them. Where something does, the new bytes are in place and flushed before the catalog
+//! names them, and the old ones go when it no longer does: a kill leaves the one or the other.
+
+use std::collections::BTreeSet;
+use std::sync::{PoisonError, TryLockError};
+
+use serde_json::json;
+
+use super::intake::leaf;
+use super::known::Names;
+use super::stage::{Stage, StageError};
+use super::{Shared, now_ms};
+use crate::audit;
+use crate::blob::{BlobError, Staged};
+use crate::catalog::{Behind, CatalogError, Job, LedgerLine, Replacement, Tx};
+use crate::model::What;
+
+/// Its name.
+pub const STAGE: &str = "clean";
+
+/// Cleans a study again.
+pub struct Clean;
+
+/// Instances of one transaction.
+const AT_ONCE: u32 = 64;
+/// Bytes of them, beyond which no further one is taken up.
+const BYTES_AT_ONCE: u64 = 256 << 20;
+/// Before the next look, where the store must stay as it is.
+const WAIT_MS: i64 = 1_000;
+
+/// What became of some instances.
+#[derive(Default)]
+struct Done {
+    /// Hold nothing that has to go.
+    clean: Vec<i64>,
+    /// Were cleaned: new bytes, what to write of them, what they were.
+    again: Vec<(Staged, Replacement, Behind)>,
+    /// How many could not be, and why the last could not.
+    failed: Option<(u64, String)>,
+}
+
+impl Stage for Clean {
+    fn name(&self) -> &'static str {
+        STAGE
+    }
+
+    fn run(&self, shared: &Shared, job: &Job) -> Result<(), StageError> {
+        let _still = match shared.store_stays.try_read() {
+            Ok(still) => still,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                let now = now_ms();
+                return Ok(shared.catalog.write_derived(|tx| {
+                    tx.want(STAGE, &job.object, now + WAIT_MS, now)?;
+                    tx.finish(job)
+                })?);
+            }
+        };
+        let names = shared.known.of(&job.object)?;
+        let (mut after, mut failed) = (0, None);
+        loop {
+            let behind = shared.catalog.read().behind(&job.object, names.generation, after, AT_ONCE)?;
+            if behind.is_empty() {
+                break;
+            }
+            let (done, last) = clean(shared, &names, behind)?;
+            after = last;
+            if let Some((count, why)) = &done.failed {
+                let (before, _) = failed.take().unwrap_or_default();
+                failed = Some((before + count, why.clone()));
+            }
+            commit(shared, &job.object, names.generation, done)?;
+        }
+        if let Some((count, why)) = failed {
+            return Err(StageError::Uncleaned { count, why });
+        }
+        Ok(shared.catalog.write_derived(|tx| tx.finish(job))?)
+    }
+}
+
+/// Cleans instances, as many as go into one transaction; also the row of the last.
+fn clean(shared: &Shared, names: &Names, behind: Vec<Behind>) -> Result<(Done, i64), StageError> {
+    let (mut done, mut bytes, mut last) = (Done::default(), 0, 0);
+    for instance in behind {
+        if bytes > BYTES_AT_ONCE {
+            break;
+        }
+        bytes += instance.bytes;
+        last = instance.id;
+        match one(shared, names, &instance) {
+            Ok(None) => done.clean.push(instance.id),
+            Ok(Some((staged, new))) => done.again.push((staged, new, instance)),
+            Err(StageError::Uncleaned { count, why }) => {
+                let (before, _) = done.failed.take().unwrap_or_default();
+                done.failed = Some((before + count, why));
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok((done, last))
+}
+
+/// One instance; `None` where nothing changes.
+fn one(
+    shared: &Shared,
+    names: &Names,
+    instance: &Behind,
+) -> Result<Option<(Staged, Replacement)>, StageError> {
+    let uncleaned = |why: String| StageError::Uncleaned { count: 1, why };
+    let stored = match shared.store.read(&instance.blob) {
+        Ok(stored) => stored,
+        Err(error @ BlobError::Io(_)) => return Err(error.into()),
+        Err(error) => return Err(uncleaned(error.to_string())),
+    };
+    let cleaned = shared.deid.clean_again(&stored, names).map_err(|error| uncleaned(error.to_string()))?;
+    let Some(cleaned) = cleaned else { return Ok(None) };
+    let line =
+        cleaned.amend(&instance.ledger).ok_or_else(|| uncleaned("its ledger line cannot be read".into()))?;
+    let staged = shared.store.stage(&cleaned.bytes)?;
+    let (blob, record) = (staged.name.clone(), LedgerLine::new(&line));
+    let new = Replacement { id: instance.id, blob, bytes: staged.bytes, record };
+    Ok(Some((staged, new)))
+}
+
+/// New blobs, then rows, then the old blobs go.
+fn commit(shared: &Shared, study_uid: &str, generation: i64, mut done: Done) -> Result<(), StageError> {
+    let placing = shared.placing.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.store.settle(done.again.iter_mut().map(|(staged, ..)| staged), false)?;
+    let series: BTreeSet<&str> = done.again.iter().map(|(.., was)| &*was.series_uid).collect();
+    let leaves: Vec<audit::Hash> =
+        done.again.iter().map(|(_, new, _)| leaf(&new.blob, &new.record)).collect();
+    let now = now_ms();
+    let write = |tx: &Tx<'_>| -> Result<(), CatalogError> {
+        tx.keep_up(&done.clean, generation)?;
+        for (_, new, was) in &done.again {
+            tx.replace_blob(new)?;
+            tx.keep_up(&[was.id], generation)?;
+        }
+        if series.is_empty() {
+            return Ok(());
+        }
+        for uid in &series {
+            // What is shown of it in words is gone at once, and comes back cleaned.
+            tx.forget_words(uid)?;
+            tx.want("assemble", uid, now, now)?;
+        }
+        tx.purge_words()?;
+        let detail = json!({
+            "cleaned": done.again.len(), "unchanged": done.clean.len(), "series": series.len(),
+            "failed": done.failed.as_ref().map_or(0, |f| f.0),
+            "merkle_root": hex::encode(audit::merkle_root(&leaves)),
+        });
+        tx.audit(now, "gantry", "study.clean", study_uid, &detail)?;
+        Ok(())
+    };
+    // Flushed: the old blobs go, and a power cut must not bring back rows that name them.
+    shared.catalog.write(write)?;
+    if !series.is_empty() {
+        shared.catalog.fold_log()?;
+    }
+    for (.., was) in &done.again {
+        if !shared.catalog.read().names_blob(&was.blob)? {
+            shared.store.remove(&was.blob)?;
+        }
+    }
+    drop(placing);
+    for uid in series {
+        shared.bus.tell(What::Series { series_uid: uid.to_string() });
+    }
+    Ok(())
+}
