@@ -178,6 +178,9 @@ fn summary_text(summary: &Summary) -> String {
     for (reason, count) in &summary.reasons {
         let _ = writeln!(text, "  {count:>8} {reason}");
     }
+    for (why, count) in &summary.mask_reasons {
+        let _ = writeln!(text, "  {count:>8} areas masked: {why}");
+    }
     let actions: Vec<String> =
         summary.actions.iter().map(|(a, n)| format!("{n} {}", name_of(*a).replace('_', " "))).collect();
     if !actions.is_empty() {

@@ -34,6 +34,8 @@ pub struct Summary {
     pub actions: BTreeMap<Action, u64>,
     /// Regions of frames that were blanked.
     pub masks: u64,
+    /// The same by reason.
+    pub mask_reasons: BTreeMap<String, u64>,
     /// Folders that could not be read.
     #[serde(skip)]
     pub unreadable_folders: u64,
@@ -74,6 +76,9 @@ impl Summary {
             Outcome::Written { record, .. } => {
                 self.written += 1;
                 self.masks += record.masks.len() as u64;
+                for mask in &record.masks {
+                    *self.mask_reasons.entry(mask.why.clone()).or_default() += 1;
+                }
                 for entry in &record.actions {
                     *self.actions.entry(entry.action).or_default() += 1;
                     *self.attributes.entry((entry.tag, entry.action)).or_default() += 1;
