@@ -199,7 +199,7 @@ impl Deidentifier {
         scrub.data_set(file.dataset, &Charset::default());
         let mut rows = scrub.trace.map(|trace| trace.rows).unwrap_or_default();
         if let Some(row) = rows.iter_mut().find(|r| r.depth == 0 && r.tag == tags::PIXEL_DATA) {
-            row.why = pixels.into();
+            row.why = pixels;
         }
         Ok(rows)
     }
@@ -304,15 +304,23 @@ impl Deidentifier {
     }
 
     /// What becomes of the pixels, in words.
-    fn why_pixels(&self, set: &DataSet<'_>) -> &'static str {
-        match (self.search().need(set), self.profile.search_pixels) {
+    fn why_pixels(&self, set: &DataSet<'_>) -> String {
+        let search = self.search();
+        let text = match (search.need(set), search.on) {
             (Need::No, _) => "pixels of this kind carry no burned-in text; kept as they are",
             (_, true) => "searched for burned-in text, which is masked (search_pixels)",
             (Need::Must, false) => {
                 "may carry burned-in text and is not searched (search_pixels = false): quarantined"
             }
             (Need::Search, false) => "kept as they are, not searched (search_pixels = false)",
+        };
+        let rules: Vec<&str> = search.rules.of(set).into_iter().map(|rule| &*rule.name).collect();
+        let face = search.faces && pixels::face_recognisable(set);
+        let mut why = text.to_string();
+        if !rules.is_empty() {
+            why += &format!("; masked by rule: {}", rules.join(", "));
         }
+        why + if face { "; the face is blurred (blur_faces)" } else { "" }
     }
 
     fn read<'b>(&self, source: &'b [u8]) -> Result<File<'b>, Refusal> {

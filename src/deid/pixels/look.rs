@@ -143,10 +143,10 @@ impl Search<'_> {
         }
     }
 
-    /// Whether pixels are looked at: also where the header denies text and a rule knows better.
+    /// Whether pixels are looked at: what a rule is for must be, whatever the header says.
     pub fn need(&self, set: &DataSet<'_>) -> Need {
         match need(set) {
-            Need::No if !self.rules.of(set).is_empty() && super::has_pixels(set) => Need::Search,
+            Need::No | Need::Search if super::has_pixels(set) && !self.rules.of(set).is_empty() => Need::Must,
             need => need,
         }
     }
