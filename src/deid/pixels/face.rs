@@ -45,6 +45,9 @@ impl Blur {
                 set.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).and_then(|shared| shared.item(group));
             item.map_or_else(|| set.numbers(tag), |item| item.numbers(tag))
         };
+        if set.ascii_values(tags::IMAGE_TYPE).any(|v| v == "MOSAIC") {
+            return Err("the slices of a mosaic stand in one picture");
+        }
         let orientation = shared(tags::PLANE_ORIENTATION_SEQUENCE, tags::IMAGE_ORIENTATION_PATIENT);
         let Ok([_, row_y, _, _, column_y, _]) = <[f64; 6]>::try_from(orientation) else {
             return Err("the orientation of its slices is not known");
@@ -296,6 +299,9 @@ mod tests {
         assert!(Blur::of(&header("1\\0\\0\\0\\0\\-1")).is_err(), "a coronal slice faces the face");
         assert!(Blur::of(&header("0\\1\\0\\0\\0\\-1")).is_ok(), "a sagittal one shows its profile");
         assert!(Blur::of(&header("1\\0")).is_err());
+        let mut mosaic = header("1\\0\\0\\0\\1\\0");
+        mosaic.put(Element::text(tags::IMAGE_TYPE, Vr::CS, "ORIGINAL\\PRIMARY\\M\\MOSAIC"));
+        assert!(Blur::of(&mosaic).is_err());
         let mut air = Samples::U16(vec![20; SIDE * SIDE]);
         assert_eq!(turned.apply(&mut air, &layout()), None);
     }
