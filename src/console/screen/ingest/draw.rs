@@ -115,7 +115,8 @@ impl Ingest {
 
     fn draw_files(&self, canvas: &mut Canvas<'_>, area: Rect, context: &Context<'_>) {
         let title = self.opened.as_ref().map_or(String::new(), |group| {
-            format!("{} × {} · {}", words::count(group.count), group.reason.replace('_', " "), group.site)
+            let count = self.files.total().unwrap_or(group.count);
+            format!("{} × {} · {}", words::count(count), group.reason.replace('_', " "), group.site)
         });
         let inner = canvas.pane(area, &title, self.pane == Pane::Files);
         if self.files.total().is_none_or(|total| total == 0) {
