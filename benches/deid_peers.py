@@ -38,7 +38,7 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("gantry")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--python", nargs="*", default=[])
+    parser.add_argument("--python", nargs="*", action="extend", default=[])
     args = parser.parse_args()
     pythons = dict(p.split("=", 1) for p in args.python)
     files = sum(len(files) for _, _, files in os.walk(args.folder))

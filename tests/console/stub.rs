@@ -451,7 +451,7 @@ impl Client for Stub {
 /// Three frames with a bright bar where a name would stand.
 fn cine() -> Vec<u8> {
     let number = |tag, v: u16| Element::new(tag, Vr::US, v.to_le_bytes().to_vec());
-    let bright = |x: usize, y: usize| (6..26).contains(&x) && (4..8).contains(&y) && x % 3 != 0;
+    let bright = |x: usize, y: usize| (6..26).contains(&x) && (4..8).contains(&y) && !x.is_multiple_of(3);
     let pixel = |at: usize| if bright(at % 64, at / 64 % 48) { 250 } else { (at / 64 % 48) as u8 };
     let set = DataSet::from_elements(vec![
         Element::text(tags::SOP_CLASS_UID, Vr::UI, "1.2.840.10008.5.1.4.1.1.3.1"),

@@ -67,7 +67,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("corpus", type=pathlib.Path)
     parser.add_argument("gantry")
-    parser.add_argument("--python", nargs="*", default=[])
+    parser.add_argument("--python", nargs="*", action="extend", default=[])
     args = parser.parse_args()
     pythons = dict(p.split("=", 1) for p in args.python)
     key = json.load(open(args.corpus / "key.json"))

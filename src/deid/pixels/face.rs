@@ -121,7 +121,7 @@ impl Blur {
         };
         let head = (0..air.len()).filter(|at| !air[*at]).map(along);
         let (back, front) = head.fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(v), b.max(v)));
-        let middle = (back + front) / 2.0;
+        let middle = f64::midpoint(back, front);
         (0..air.len()).map(|at| along(at) > middle).collect()
     }
 

@@ -119,7 +119,12 @@ impl Search<'_> {
             let why = "its pixels may carry burned-in text and the profile does not have them searched";
             return Look::Blind(why.into());
         }
-        if !face && !matches!(vetting, Vetting::Masked(_)) && !(searched && self.on) {
+        let is_left_alone = match vetting {
+            Vetting::Masked(_) => false,
+            Vetting::None if searched && self.on => false,
+            _ => !face,
+        };
+        if is_left_alone {
             return Look::Clear;
         }
         let look = || {

@@ -168,7 +168,7 @@ impl Masking {
         self.proposed.value.as_ref().map_or(1, |view| view.frames.max(1))
     }
 
-    fn to_frame(&mut self, by: i64) -> Effects {
+    fn turn_to(&mut self, by: i64) -> Effects {
         let frame = (i64::from(self.frame) + by).clamp(1, i64::from(self.frames())) as u32;
         if frame == self.frame {
             return Vec::new();
@@ -211,12 +211,12 @@ impl Masking {
             "mask.again" => self.start_over(),
             "pane.next" => self.select(1),
             "pane.previous" => self.select(-1),
-            "mask.next_frame" => return Some(self.to_frame(1)),
-            "mask.previous_frame" => return Some(self.to_frame(-1)),
-            "list.page_down" => return Some(self.to_frame(PAGE)),
-            "list.page_up" => return Some(self.to_frame(-PAGE)),
-            "list.first" => return Some(self.to_frame(i64::MIN / 2)),
-            "list.last" => return Some(self.to_frame(i64::MAX / 2)),
+            "mask.next_frame" => return Some(self.turn_to(1)),
+            "mask.previous_frame" => return Some(self.turn_to(-1)),
+            "list.page_down" => return Some(self.turn_to(PAGE)),
+            "list.page_up" => return Some(self.turn_to(-PAGE)),
+            "list.first" => return Some(self.turn_to(i64::MIN / 2)),
+            "list.last" => return Some(self.turn_to(i64::MAX / 2)),
             "screen.refresh" => {
                 self.proposed.wait(context.now_ms);
                 let id = self.id;
