@@ -342,6 +342,28 @@ fn head(orientation: &str) -> Vec<u8> {
 }
 
 #[test]
+fn frames_that_are_declared_and_not_there_are_kept_back_and_cost_nothing() {
+    let frames = Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, "2147483647");
+    let source = cine(7, WIDTH, vec![frames.clone()]);
+    let area = Area { x: 0, y: 0, width: 10, height: 10 };
+    let masks = vec![DrawnMask { frame: None, area }];
+    let drawing = Drawing { columns: WIDTH as u32, rows: HEIGHT as u32, masks };
+    for vetting in [Vetting::None, Vetting::Masked(Arc::new(drawing))] {
+        let outcome = deidentify(Profile::default(), &source, &vetting);
+        assert!(
+            matches!(outcome, Outcome::Quarantined { reason: Reason::PixelsUnchecked, .. }),
+            "{outcome:?}"
+        );
+    }
+    let blurring = profile("[profile.site]\nblur_faces = true\n").unwrap();
+    let mut set =
+        dicom::read(&head("1\\0\\0\\0\\1\\0"), ReadOptions::default()).unwrap().dataset.into_owned();
+    set.put(frames);
+    let outcome = deidentify(blurring, &dicom::write(&set, Syntax::EXPLICIT_LE), &Vetting::Trusted);
+    assert!(matches!(outcome, Outcome::Quarantined { .. }), "{outcome:?}");
+}
+
+#[test]
 fn faces_are_blurred_where_the_profile_wants_it_and_what_cannot_be_is_kept_back() {
     let blurring = profile("[profile.site]\nblur_faces = true\n").unwrap();
     let source = head("1\\0\\0\\0\\1\\0");

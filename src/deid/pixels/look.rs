@@ -129,6 +129,8 @@ impl Search<'_> {
         }
         let look = || {
             let origin = Origin::clean(set, syntax, cleared)?;
+            // Nothing is made ready for frames that are declared and not there.
+            drop(origin.open()?);
             match vetting {
                 Vetting::Masked(drawing) => match drawn(&origin.layout, drawing) {
                     Ok(frames) => self.change(set, origin, frames, face),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::dicom::codec::{self, FrameReader, PixelError, PixelSource, RLE_LOSSLESS};
+use crate::dicom::codec::{self, FrameReader, Note, PixelError, PixelSource, RLE_LOSSLESS};
 use crate::dicom::{DataSet, Element, Fragments, Syntax, Value};
 use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
 use crate::model::{Area, Tag, Vr, tags};
@@ -65,10 +65,10 @@ impl<'a> Origin<'a> {
         Ok(Self { layout: codec::layout(set)?, ..self.clone() })
     }
 
-    /// Opens it.
+    /// Opens it. Every frame that is declared is there.
     ///
     /// # Errors
-    /// As [`codec::frames`].
+    /// As [`codec::frames`]; there are fewer frames than declared.
     pub fn open(&self) -> Result<FrameReader<'_>, PixelError> {
         let source = match &self.value {
             Value::Bytes(bytes) => PixelSource::Native(bytes),
@@ -79,7 +79,15 @@ impl<'a> Origin<'a> {
             },
             Value::Items(_) | Value::Unread(_) => return Err(PixelError::NoPixels),
         };
-        codec::frames(&self.layout, &self.syntax, source)
+        let reader = codec::frames(&self.layout, &self.syntax, source)?;
+        let fewer = reader.notes().iter().find_map(|note| match note {
+            Note::FewerFrames { found, declared } => Some((u64::from(*found), u64::from(*declared))),
+            _ => None,
+        });
+        match fewer {
+            Some((found, expected)) => Err(PixelError::Truncated { found, expected, unit: "frames" }),
+            None => Ok(reader),
+        }
     }
 }
 
