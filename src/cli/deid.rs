@@ -22,7 +22,7 @@ and modified dates. Another is a table [profile.NAME] of the file that --config 
   allow_words = [\"zorblax\"]
   keep_weekday = true
   search_pixels = true     (false: pixels that usually carry burned-in text go to quarantine)
-  review_masks = false     (true: every picture with masks waits for a person)
+  review_masks = \"never\"   (doubtful: where something may be writing; always: every mask waits for a person)
   maker_masks = true       (rules that come along: where scanners are known to write names)
   ocr = false              (true: Tesseract reads the pixels, too)
   blur_faces = false       (true: in thin slices of heads)

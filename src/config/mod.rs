@@ -134,9 +134,8 @@ pub struct Ingest {
 pub struct Deid {
     /// The profile's name.
     pub profile: String,
-    /// The file that profiles beside the built-in ones are in; relative to the workspace.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub profiles: Option<PathBuf>,
+    /// The file that profiles beside the built-in ones are in; relative to the workspace. Empty: there is none.
+    pub profiles: String,
     /// Options of PS3.15 annex E beside those that the profile has.
     pub options: Vec<String>,
 }
@@ -249,7 +248,7 @@ impl Default for Ingest {
 
 impl Default for Deid {
     fn default() -> Self {
-        Self { profile: "default".into(), profiles: None, options: Vec::new() }
+        Self { profile: "default".into(), profiles: String::new(), options: Vec::new() }
     }
 }
 

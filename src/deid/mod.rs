@@ -30,7 +30,7 @@ pub use identity::Kind;
 pub use keys::{Secret, SecretError};
 pub use known::{Known, Named, Nobody};
 pub use pixels::{PixelRule, SearchError};
-pub use profile::{Lint, Override, Profile, ProfileError};
+pub use profile::{Lint, Override, Profile, ProfileError, ReviewMasks};
 pub use record::{Action, ActionEntry, Mask, Reason, Record};
 pub use table::ProfileOption;
 pub use vault::{Recipient, VaultEntry, VaultError, VaultKey};

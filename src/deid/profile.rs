@@ -56,6 +56,19 @@ pub enum Override {
     Clean,
 }
 
+/// Which pictures wait in quarantine until a person has looked at the masks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewMasks {
+    /// None, but for those that say that text is burned in where none is found.
+    #[default]
+    Never,
+    /// Those in which something may be writing that is not sure enough to be masked.
+    Doubtful,
+    /// Those too that have any mask.
+    Always,
+}
+
 /// A profile, complete: nothing is inherited any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Profile {
@@ -77,8 +90,8 @@ pub struct Profile {
     pub masks: Vec<PixelRule>,
     /// The built-in rules of where scanners burn text in are followed.
     pub maker_masks: bool,
-    /// Every picture with masks waits in quarantine until a person has confirmed them.
-    pub review_masks: bool,
+    /// Which pictures wait for a person.
+    pub review_masks: ReviewMasks,
     /// Tesseract reads the pixels, too.
     pub ocr: bool,
     /// Faces in thin slices of heads (CT, MR) are blurred; what cannot be blurred goes to quarantine.
@@ -104,7 +117,7 @@ impl Default for Profile {
             search_pixels: true,
             masks: Vec::new(),
             maker_masks: true,
-            review_masks: false,
+            review_masks: ReviewMasks::Never,
             ocr: false,
             blur_faces: false,
         }
@@ -131,7 +144,7 @@ struct Written {
     #[serde(default, rename = "mask")]
     masks: Vec<PixelRule>,
     maker_masks: Option<bool>,
-    review_masks: Option<bool>,
+    review_masks: Option<ReviewMasks>,
     ocr: Option<bool>,
     blur_faces: Option<bool>,
 }

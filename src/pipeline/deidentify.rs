@@ -79,13 +79,12 @@ impl Deidentify {
     /// # Errors
     /// The profile or an option is not known, in words for who wrote the configuration.
     pub fn new(root: &Path, config: &Deid, secret: [u8; 32]) -> Result<Self, String> {
-        let mut profile = match &config.profiles {
-            None => Profile::built_in(&config.profile),
-            Some(file) => {
-                let document = std::fs::read_to_string(root.join(file))
-                    .map_err(|e| format!("{}, which deid.profiles names: {}", file.display(), e.kind()))?;
-                Profile::from_toml(&document, &config.profile)
-            }
+        let mut profile = if config.profiles.is_empty() {
+            Profile::built_in(&config.profile)
+        } else {
+            let document = std::fs::read_to_string(root.join(&config.profiles))
+                .map_err(|e| format!("{}, which deid.profiles names: {}", config.profiles, e.kind()))?;
+            Profile::from_toml(&document, &config.profile)
         }
         .map_err(|e| e.to_string())?;
         for name in &config.options {

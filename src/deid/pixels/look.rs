@@ -8,6 +8,7 @@ use super::grey::{Palette, Window, picture, windowed};
 use super::mask::{self, Change, Masked, Origin};
 use super::rules::{Rules, regions};
 use super::{Need, need, says_burned_in};
+use crate::deid::profile::ReviewMasks;
 use crate::deid::record::Mask;
 use crate::dicom::codec::{Frame, FrameReader, PixelError};
 use crate::dicom::{DataSet, Element};
@@ -96,8 +97,8 @@ pub struct Search<'s> {
     pub rules: Rules<'s>,
     /// Another reader of text, where the profile wants one.
     pub ocr: Option<&'s Tesseract>,
-    /// A person confirms every mask.
-    pub review: bool,
+    /// Which pictures wait for a person.
+    pub review: ReviewMasks,
     /// Faces are blurred.
     pub faces: bool,
 }
@@ -164,7 +165,9 @@ impl Search<'_> {
     /// The pixels cannot be decoded.
     pub fn suggest(&self, set: &DataSet<'_>, syntax: &str) -> Result<(Drawing, u32), SearchError> {
         let origin = Origin::of(set, syntax)?;
-        let frames = self.find(set, &origin)?;
+        let mut frames = self.find(set, &origin, false)?;
+        let doubtful = self.doubtful(set, &origin, &frames)?;
+        frames.iter_mut().zip(doubtful).for_each(|(sure, doubtful)| sure.extend(doubtful));
         let mut masks: Vec<DrawnMask> = Vec::new();
         for (frame, found) in (1..).zip(&frames) {
             for Found { area, .. } in found {
@@ -183,12 +186,22 @@ impl Search<'_> {
         if origin.layout.kind != SampleKind::Integer {
             return self.change(set, origin, Vec::new(), face);
         }
-        let frames = self.find(set, &origin)?;
+        let frames = self.find(set, &origin, false)?;
         let count = frames.iter().map(Vec::len).sum::<usize>();
         if count == 0 && says_burned_in(set) {
             return Ok(Look::Doubt("its header says that text is burned in, and none was found".into()));
         }
-        if count > 0 && self.review {
+        if self.review != ReviewMasks::Never {
+            let likely = self.find(set, &origin, true)?;
+            let doubtful =
+                frames.iter().zip(&likely).map(|(sure, likely)| beyond(sure, likely)).sum::<usize>();
+            if doubtful > 0 {
+                return Ok(Look::Doubt(format!(
+                    "{doubtful} areas of its frames may be writing, and may be none"
+                )));
+            }
+        }
+        if count > 0 && self.review == ReviewMasks::Always {
             return Ok(Look::Doubt(format!(
                 "{count} areas of its frames would be masked; the profile has a person confirm that"
             )));
@@ -231,8 +244,34 @@ impl Search<'_> {
         Ok(Look::Changed(Box::new(Seen { masked, masks, origin, change })))
     }
 
-    /// What is to be masked of every frame.
-    fn find(&self, set: &DataSet<'_>, origin: &Origin<'_>) -> Result<Vec<Vec<Found>>, SearchError> {
+    /// What may be writing beside what is sure, where a person looks at it.
+    fn doubtful(
+        &self,
+        set: &DataSet<'_>,
+        origin: &Origin<'_>,
+        sure: &[Vec<Found>],
+    ) -> Result<Vec<Vec<Found>>, SearchError> {
+        if self.review == ReviewMasks::Never {
+            return Ok(Vec::new());
+        }
+        let likely = self.find(set, origin, true)?.into_iter();
+        // Half of its pixels or more are in nothing that is sure.
+        let is_new = |sure: &[Found], area: &Area| {
+            sure.iter().map(|s| s.area.shared(area)).sum::<u64>() <= area.pixels() / 2
+        };
+        Ok(likely
+            .zip(sure)
+            .map(|(likely, sure)| likely.into_iter().filter(|l| is_new(sure, &l.area)).collect())
+            .collect())
+    }
+
+    /// What is to be masked of every frame; with what is no more than `likely` to be writing, if asked.
+    fn find(
+        &self,
+        set: &DataSet<'_>,
+        origin: &Origin<'_>,
+        likely: bool,
+    ) -> Result<Vec<Vec<Found>>, SearchError> {
         let layout = &origin.layout;
         let regions = regions(set);
         let ruled: Vec<Found> = self
@@ -244,10 +283,12 @@ impl Search<'_> {
                 areas.map(|area| Found { area, why: format!("rule {}", rule.name) })
             })
             .collect();
-        let expect = Expect { everywhere: says_burned_in(set), outside: &regions };
+        let says = says_burned_in(set);
+        let expect = Expect { everywhere: says || likely, outside: &regions };
         // Searched in true colours, whatever the samples are masked in.
         let shown = origin.shown(set)?;
-        let sight = Sight { palette: Palette::of(set), window: Window::of(set), expect, ocr: self.ocr };
+        let (palette, window, ocr) = (Palette::of(set), Window::of(set), self.ocr.filter(|_| !likely));
+        let sight = Sight { palette, window, expect, says, ocr };
         let frames = everywhere(sight.frames(&shown.open()?)?);
         Ok(frames
             .into_iter()
@@ -286,6 +327,8 @@ struct Sight<'s> {
     palette: Option<Palette>,
     window: Option<Window>,
     expect: Expect<'s>,
+    /// The header says that text is burned in.
+    says: bool,
     ocr: Option<&'s Tesseract>,
 }
 
@@ -342,7 +385,7 @@ impl Sight<'_> {
         let regions = self.expect.outside;
         if !regions.is_empty() && regions.iter().all(|r| r.shared(area) == 0) {
             REGION
-        } else if self.expect.everywhere {
+        } else if self.says {
             HEADER
         } else {
             DETECTOR
