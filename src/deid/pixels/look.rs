@@ -1,5 +1,7 @@
 //! What becomes of an instance's pixels: left alone, masked, or kept back for a person.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
 use super::detect::{Detector, Expect};
@@ -168,16 +170,16 @@ impl Search<'_> {
         let mut frames = self.find(set, &origin, false)?;
         let doubtful = self.doubtful(set, &origin, &frames)?;
         frames.iter_mut().zip(doubtful).for_each(|(sure, doubtful)| sure.extend(doubtful));
-        let mut masks: Vec<DrawnMask> = Vec::new();
-        for (frame, found) in (1..).zip(&frames) {
-            for Found { area, .. } in found {
-                let everywhere = frames.iter().all(|f| f.iter().any(|f| f.area == *area));
-                let mask = DrawnMask { frame: (!everywhere).then_some(frame), area: *area };
-                if !masks.contains(&mask) {
-                    masks.push(mask);
-                }
-            }
-        }
+        let areas: Vec<BTreeSet<Area>> =
+            frames.iter().map(|found| found.iter().map(|f| f.area).collect()).collect();
+        let mut standing = areas.first().cloned().unwrap_or_default();
+        areas.iter().for_each(|here| standing.retain(|area| here.contains(area)));
+        let in_all = standing.iter().map(|area| DrawnMask { frame: None, area: *area });
+        let in_one = (1..).zip(&areas).flat_map(|(frame, here)| {
+            let alone = here.difference(&standing);
+            alone.map(move |area| DrawnMask { frame: Some(frame), area: *area })
+        });
+        let masks = in_all.chain(in_one).collect();
         let PixelLayout { columns, rows, frames, .. } = origin.layout;
         Ok((Drawing { columns, rows, masks }, frames))
     }
@@ -191,15 +193,11 @@ impl Search<'_> {
         if count == 0 && says_burned_in(set) {
             return Ok(Look::Doubt("its header says that text is burned in, and none was found".into()));
         }
-        if self.review != ReviewMasks::Never {
-            let likely = self.find(set, &origin, true)?;
-            let doubtful =
-                frames.iter().zip(&likely).map(|(sure, likely)| beyond(sure, likely)).sum::<usize>();
-            if doubtful > 0 {
-                return Ok(Look::Doubt(format!(
-                    "{doubtful} areas of its frames may be writing, and may be none"
-                )));
-            }
+        let doubtful = self.doubtful(set, &origin, &frames)?.iter().map(Vec::len).sum::<usize>();
+        if doubtful > 0 {
+            return Ok(Look::Doubt(format!(
+                "{doubtful} areas of its frames may be writing, and may be none"
+            )));
         }
         if count > 0 && self.review == ReviewMasks::Always {
             return Ok(Look::Doubt(format!(
