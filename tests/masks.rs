@@ -374,7 +374,7 @@ fn head(orientation: &str) -> Vec<u8> {
 
 #[test]
 fn frames_that_are_declared_and_not_there_are_kept_back_and_cost_nothing() {
-    let frames = Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, "2147483647");
+    let frames = Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, "60000");
     let source = cine(7, WIDTH, vec![frames.clone()]);
     let area = Area { x: 0, y: 0, width: 10, height: 10 };
     let masks = vec![DrawnMask { frame: None, area }];
