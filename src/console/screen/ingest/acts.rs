@@ -34,7 +34,10 @@ impl Ingest {
     /// Asks before what was drawn is used.
     fn ask_pass(&mut self) -> Effects {
         let Some(masking) = &self.masking else { return Vec::new() };
-        let Some(drawing) = masking.drawing() else { return Vec::new() };
+        let Some(drawing) = masking.drawing() else {
+            let why = "there is no picture to draw on; Esc goes back";
+            return vec![Effect::Say(Severity::Warning, why.into())];
+        };
         let files = words::plural(masking.count, "file");
         let text = if drawing.masks.is_empty() {
             format!("Pass {files} on without a mask: somebody has looked and nothing shows a name?")

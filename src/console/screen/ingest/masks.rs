@@ -286,10 +286,8 @@ impl Masking {
             MouseEventKind::Down(_) => {
                 let pixel = Area { x: column, y: row, width: 1, height: 1 };
                 let hit = self.here().find(|at| self.masks[*at].area.contains(&pixel));
-                match hit {
-                    Some(at) => self.selected = at,
-                    None => self.drag = Some(Drag { x: column, y: row, mask: None }),
-                }
+                self.drag = hit.is_none().then_some(Drag { x: column, y: row, mask: None });
+                self.selected = hit.unwrap_or(self.selected);
             }
             MouseEventKind::Drag(_) | MouseEventKind::Up(_) => {
                 let Some(Drag { x, y, mask }) = self.drag else { return };

@@ -427,7 +427,7 @@ impl Screen for Ingest {
             Message::Enter(door) => {
                 if let Some(Door { filter, .. }) = door {
                     self.filter = filter;
-                    (self.pane, self.opened) = (Pane::Groups, None);
+                    (self.pane, self.opened, self.masking) = (Pane::Groups, None, None);
                     self.group_list.reset();
                 }
                 self.refresh(context)
