@@ -50,18 +50,18 @@ impl Deidentifier {
 }
 
 /// Puts masked pixels and what describes them in place.
-pub(super) fn put_masked(
-    seen: &Seen<'_>,
+pub(super) fn put_masked<'s>(
+    seen: &'s Seen<'_>,
     image_type: Vec<u8>,
-    set: &mut DataSet<'_>,
-    before: &mut verify::Image<'_>,
+    set: &mut DataSet<'s>,
+    before: &mut verify::Image<'s>,
     scrub: &mut Scrub<'_>,
 ) {
     set.remove(tags::EXTENDED_OFFSET_TABLE);
     set.remove(tags::EXTENDED_OFFSET_TABLE_LENGTHS);
-    before.put(seen.masked.element.clone());
     let image_type = Element::new(tags::IMAGE_TYPE, Vr::CS, image_type);
-    let mut header = vec![seen.masked.element.clone(), image_type, pixels::derivation(seen)];
+    // Borrowed: of a long cine the pixels are most of the memory.
+    let mut header = vec![seen.masked.element.borrowed(), image_type, pixels::derivation(seen)];
     let denied = [
         (seen.has_masks(), tags::BURNED_IN_ANNOTATION),
         (seen.has_blurred(), pixels::RECOGNIZABLE_VISUAL_FEATURES),

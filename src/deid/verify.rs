@@ -101,7 +101,7 @@ impl<'a> Image<'a> {
 
     /// Puts the value that an element was given on purpose in place of what it was; elements that need not stay the
     /// same do not count.
-    pub fn put(&mut self, element: dicom::Element<'static>) {
+    pub fn put(&mut self, element: dicom::Element<'a>) {
         let tag = element.tag;
         if let Some((_, value)) = self.pixels.iter_mut().find(|(t, _)| *t == tag) {
             *value = element.value;

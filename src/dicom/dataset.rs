@@ -249,6 +249,19 @@ impl<'a> Element<'a> {
         }
     }
 
+    /// The same element with the bytes of this one; items are copied.
+    pub fn borrowed(&self) -> Element<'_> {
+        let value = match &self.value {
+            Value::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Value::Fragments(f) => Value::Fragments(Fragments {
+                offsets: Cow::Borrowed(&f.offsets),
+                fragments: f.fragments.iter().map(|f| Cow::Borrowed(&**f)).collect(),
+            }),
+            other => other.clone(),
+        };
+        Element { tag: self.tag, vr: self.vr, value }
+    }
+
     /// The same element with every byte its own.
     pub fn into_owned(self) -> Element<'static> {
         let value = match self.value {

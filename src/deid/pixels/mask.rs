@@ -165,6 +165,10 @@ pub fn apply(origin: &Origin<'_>, set: &DataSet<'_>, change: &Change) -> Result<
         } else if layout.bits_allocated == 1 {
             samples.each(|v| bits.push(v as u8));
         } else {
+            if index == 0 && matches!(origin.value, Value::Bytes(_)) {
+                // As much as there was: growing would take half as much again.
+                native.reserve_exact(bytes.len().saturating_mul(reader.declared() as usize));
+            }
             native.extend_from_slice(&bytes);
         }
     }
