@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use gantry::config::{Config, Edit, Inbox, Workspace, WorkspaceError, effective};
+use gantry::engine::tools::rules::check_config;
 
 fn cases(kind: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(kind);
@@ -116,4 +117,21 @@ fn a_workspace_is_private_where_it_must_be() {
 
     std::fs::set_permissions(root.join("secret"), std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(workspace.secret().unwrap_err().to_string().contains("chmod 600"));
+}
+
+#[test]
+fn a_profile_that_cannot_be_used_is_found_by_the_check() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |deid: &str| {
+        let path = dir.path().join("gantry.toml");
+        std::fs::write(&path, format!("[deid]\n{deid}\n")).unwrap();
+        check_config(dir.path(), &Config::load(&path).unwrap()).map_err(|e| e.to_string())
+    };
+    assert!(check("profile = \"basic\"").is_ok());
+    for wrong in ["profile = \"site\"", "profiles = \"deid.toml\"", "options = [\"keep_all\"]"] {
+        let why = check(wrong).unwrap_err();
+        assert!(why.starts_with("[deid] "), "{why}");
+    }
+    std::fs::write(dir.path().join("deid.toml"), "[profile.site]\nreview_masks = \"always\"\n").unwrap();
+    assert!(check("profile = \"site\"\nprofiles = \"deid.toml\"").is_ok());
 }

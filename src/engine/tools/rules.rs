@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::harmonise::{RuleError, Rules, TARGETS};
+use crate::pipeline::Deidentify;
 use crate::qc::Settings;
 use crate::qc::protocol::Protocol;
 
@@ -65,7 +66,7 @@ pub fn protocols(files: &[PathBuf]) -> Result<Vec<Protocol>, CheckError> {
     parsed.map_err(CheckError::Rules)
 }
 
-/// What a configuration says of checks, protocols and rules beyond its own syntax; files are relative to `beside`.
+/// What a configuration says of profiles, checks, protocols and rules beyond its own syntax; files are relative to `beside`.
 ///
 /// # Errors
 /// The first thing that is wrong.
@@ -74,6 +75,9 @@ pub fn check_config(beside: &Path, config: &Config) -> Result<(), CheckError> {
     check(&placed(&config.harmonise.rules))?;
     let protocols = protocols(&placed(&config.qc.protocols))?;
     Settings::new(&config.qc, protocols).map_err(|why| CheckError::Rules(format!("[qc] {why}")))?;
+    // The secret does not matter to whether the profile can be used.
+    Deidentify::new(beside, &config.deid, [0; 32])
+        .map_err(|why| CheckError::Rules(format!("[deid] {why}")))?;
     Ok(())
 }
 
