@@ -123,7 +123,10 @@ impl Deidentify {
     /// to no study. A file that is damaged further on is read as far as it goes.
     pub fn named(&self, source: &[u8]) -> Option<(String, Vec<(Kind, String)>)> {
         let look = || {
-            let file = read(source, ReadOptions { header_only: true, partial: false }).ok()?;
+            // All of it: elements may stand behind the pixels.
+            let file = read(source, ReadOptions::default())
+                .or_else(|_| read(source, ReadOptions { header_only: true, partial: false }))
+                .ok()?;
             let named = self.engine.named(&file.dataset)?;
             Some((self.engine.study_uid(&named), named.identifiers))
         };

@@ -45,6 +45,10 @@ impl Blur {
                 set.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).and_then(|shared| shared.item(group));
             item.map_or_else(|| set.numbers(tag), |item| item.numbers(tag))
         };
+        let ct = set.ascii(tags::MODALITY) == Some("CT");
+        if ct && set.number(tags::RESCALE_INTERCEPT).is_none() {
+            return Err("its values are not known in Hounsfield units");
+        }
         if set.ascii_values(tags::IMAGE_TYPE).any(|v| v == "MOSAIC") {
             return Err("the slices of a mosaic stand in one picture");
         }
@@ -64,7 +68,7 @@ impl Blur {
         }
         let number = |tag, absent| set.number(tag).filter(|v| v.is_finite()).unwrap_or(absent) as f32;
         Ok(Self {
-            ct: set.ascii(tags::MODALITY) == Some("CT"),
+            ct,
             slope: number(tags::RESCALE_SLOPE, 1.0),
             intercept: number(tags::RESCALE_INTERCEPT, 0.0),
             spacing_mm,

@@ -24,6 +24,9 @@ impl Palette {
     pub fn of(set: &DataSet<'_>) -> Option<Self> {
         let descriptor = set.numbers(Tag::new(0x0028, 0x1101));
         let (&entries, &first) = (descriptor.first()?, descriptor.get(1)?);
+        if !(0.0..65536.0).contains(&entries) {
+            return None;
+        }
         let count = if entries == 0.0 { 65536 } else { entries as usize };
         let wide = descriptor.get(2) == Some(&16.0);
         let mut sums = vec![0.0; count];

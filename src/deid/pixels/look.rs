@@ -27,6 +27,7 @@ const MOST_PLACES: usize = 4096;
 const DETECTOR: &str = "text found by the detector";
 const REGION: &str = "text found by the detector, outside the ultrasound regions";
 const HEADER: &str = "text found by the detector, where the header says that there is some";
+const RULE: &str = "rule ";
 const OCR: &str = "text read by Tesseract";
 const PERSON: &str = "masked by a person";
 const FACE: &str = "face blurred";
@@ -190,7 +191,9 @@ impl Search<'_> {
         }
         let frames = self.find(set, &origin, false)?;
         let count = frames.iter().map(Vec::len).sum::<usize>();
-        if count == 0 && says_burned_in(set) {
+        // A rule masks a place; whether that was the writing that the header speaks of, it cannot say.
+        let is_read = frames.iter().flatten().any(|found| !found.why.starts_with(RULE));
+        if !is_read && says_burned_in(set) {
             return Ok(Look::Doubt("its header says that text is burned in, and none was found".into()));
         }
         let doubtful = self.doubtful(set, &origin, &frames)?.iter().map(Vec::len).sum::<usize>();
@@ -229,7 +232,10 @@ impl Search<'_> {
             frames.iter().map(|found| found.iter().map(|f| f.area).collect()).collect();
         areas.resize(origin.layout.frames as usize, Vec::new());
         let change = Change { areas, blur };
-        let masked = mask::apply(&origin, set, &change)?;
+        let masked = match mask::apply(&origin, set, &change) {
+            Ok(masked) => masked,
+            Err(error) => return Ok(Look::Blind(format!("its pixels cannot be masked: {error}"))),
+        };
         let faces = (1..).zip(&masked.blurred).filter_map(|(frame, area)| Some((frame, (*area)?, FACE)));
         let texts = (1..)
             .zip(&frames)
@@ -278,7 +284,7 @@ impl Search<'_> {
             .into_iter()
             .flat_map(|rule| {
                 let areas = rule.areas_in(layout.columns, layout.rows, &regions).into_iter();
-                areas.map(|area| Found { area, why: format!("rule {}", rule.name) })
+                areas.map(|area| Found { area, why: format!("{RULE}{}", rule.name) })
             })
             .collect();
         let says = says_burned_in(set);

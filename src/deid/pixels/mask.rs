@@ -10,6 +10,8 @@ use crate::model::{Area, Tag, Vr, tags};
 use super::face::Blur;
 use super::grey::Palette;
 
+/// Frames that are looked at.
+const MOST_FRAMES: u32 = 1 << 20;
 const PIXEL_PADDING_VALUE: Tag = Tag::new(0x0028, 0x0120);
 
 /// Pixel data as it came, with all that is needed to decode it.
@@ -79,6 +81,9 @@ impl<'a> Origin<'a> {
             },
             Value::Items(_) | Value::Unread(_) => return Err(PixelError::NoPixels),
         };
+        if self.layout.frames > MOST_FRAMES {
+            return Err(PixelError::Layout("more frames than any cine has"));
+        }
         let reader = codec::frames(&self.layout, &self.syntax, source)?;
         let fewer = reader.notes().iter().find_map(|note| match note {
             Note::FewerFrames { found, declared } => Some((u64::from(*found), u64::from(*declared))),

@@ -61,23 +61,31 @@ impl Ingest {
 
     /// Opens the selected file's picture to draw masks on.
     pub(super) fn begin_masks(&mut self, context: &Context<'_>) -> Effects {
-        let Some(file) = self.files.get(self.file_list.selected) else { return Vec::new() };
-        let id = file.id;
-        let Some((choice, count)) = self.choice() else { return Vec::new() };
-        let (masking, effects) = Masking::begin(id, choice, count, context);
+        // The files as they are now, each by itself: what comes later was seen by nobody.
+        let marked = self.file_list.marks.iter().filter_map(|at| self.files.get(*at));
+        let mut files: Vec<i64> = marked.map(|file| file.id).collect();
+        let here = self.files.get(self.file_list.selected).map(|file| file.id);
+        if files.is_empty() {
+            files.extend(here);
+        }
+        // The picture that is shown is one of those that the masks are for.
+        let shown = here.filter(|id| files.contains(id)).or(files.first().copied());
+        let Some(id) = shown else { return Vec::new() };
+        let count = files.len() as u64;
+        let (masking, effects) = Masking::begin(id, IntakeChoice::Files(files), count, context);
         self.masking = Some(masking);
         effects
     }
 
     /// What a key does while masks are drawn.
-    pub(super) fn mask_action(&mut self, name: &str, context: &Context<'_>) -> Effects {
+    pub(super) fn mask_action(&mut self, name: &str) -> Effects {
         match name {
             "mask.pass" => self.ask_pass(),
             "app.back" => {
                 self.masking = None;
                 Vec::new()
             }
-            name => self.masking.as_mut().and_then(|m| m.action(name, context)).unwrap_or_default(),
+            name => self.masking.as_mut().and_then(|m| m.action(name)).unwrap_or_default(),
         }
     }
 

@@ -173,7 +173,8 @@ impl Masking {
         if frame == self.frame {
             return Vec::new();
         }
-        self.frame = frame;
+        // The frame before must not be taken for this one.
+        (self.frame, self.picture) = (frame, None);
         vec![self.look()]
     }
 
@@ -184,7 +185,7 @@ impl Masking {
     }
 
     /// What the keys of the editor do; `None` where the key is none of them.
-    pub fn action(&mut self, name: &str, context: &Context<'_>) -> Option<Effects> {
+    pub fn action(&mut self, name: &str) -> Option<Effects> {
         let step = i64::from(STEPS[self.step]);
         match name {
             "list.left" => self.change(|a| shift(&mut a.x, -step)),
@@ -217,11 +218,6 @@ impl Masking {
             "list.page_up" => return Some(self.turn_to(-PAGE)),
             "list.first" => return Some(self.turn_to(i64::MIN / 2)),
             "list.last" => return Some(self.turn_to(i64::MAX / 2)),
-            "screen.refresh" => {
-                self.proposed.wait(context.now_ms);
-                let id = self.id;
-                return Some(vec![ask("masks", IntakeMasks { id }, move |answer| Answer::Masks(id, answer))]);
-            }
             _ => return None,
         }
         self.follow();
@@ -281,7 +277,12 @@ impl Masking {
 
     /// A press selects the mask below it or begins a new one; a drag draws it.
     pub fn mouse(&mut self, kind: MouseEventKind, x: u16, y: u16, context: &Context<'_>) {
-        let Some((column, row)) = self.under(x, y, &context.graphics) else { return };
+        let Some((column, row)) = self.under(x, y, &context.graphics) else {
+            if !matches!(kind, MouseEventKind::Drag(_)) {
+                self.drag = None;
+            }
+            return;
+        };
         match kind {
             MouseEventKind::Down(_) => {
                 let pixel = Area { x: column, y: row, width: 1, height: 1 };
@@ -400,7 +401,8 @@ impl Masking {
         let drawn: Vec<(Area, bool)> =
             self.here().map(|at| (self.masks[at].area, at == self.selected)).collect();
         let mut hasher = DefaultHasher::new();
-        (self.id, self.frame, self.preset, self.preview, self.zoom.to_bits(), &drawn).hash(&mut hasher);
+        (self.id, self.frame, self.preset, self.preview, &drawn).hash(&mut hasher);
+        [view.zoom, view.center.0, view.center.1].map(f64::to_bits).hash(&mut hasher);
         let slice = Arc::clone(slice);
         let painter = Arc::new(move |target: &Target| {
             let mask = labelled(slice.columns, slice.rows, &drawn);

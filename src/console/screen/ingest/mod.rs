@@ -216,7 +216,7 @@ impl Ingest {
 
     fn action(&mut self, name: &'static str, context: &Context<'_>) -> Effects {
         if self.masking.is_some() {
-            return self.mask_action(name, context);
+            return self.mask_action(name);
         }
         match name {
             "ingest.masks" => self.begin_masks(context),
