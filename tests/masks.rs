@@ -181,21 +181,65 @@ fn tesseract_reads_where_the_profile_wants_it() {
     if common::peer("tesseract").is_none() {
         return;
     }
-    let source = written(4);
-    let own = |ocr| {
-        let profile = profile(&format!("[profile.site]\nocr = {ocr}\n")).unwrap();
-        written_with_masks(deidentify(profile, &source, &Vetting::None)).1
+    // The first letters of a word: too few for the detector.
+    let mut read = 0;
+    for (number, strip) in strips().into_iter().filter(|s| s.size >= 24).take(24).enumerate() {
+        let (cover, width) = (&strip.cover, (2 * usize::from(strip.size)).min(strip.cover.width));
+        let mut pixels = vec![0; WIDTH * HEIGHT];
+        for y in 0..cover.height.min(HEIGHT - 80) {
+            let row = &cover.pixels[y * cover.width..][..width];
+            pixels[(y + 80) * WIDTH + 60..][..width].copy_from_slice(row);
+        }
+        let source = instance(number, WIDTH, pixels.repeat(FRAMES), Vec::new());
+        let masks = |ocr| {
+            let profile = profile(&format!("[profile.site]\nocr = {ocr}\n")).unwrap();
+            written_with_masks(deidentify(profile, &source, &Vetting::None)).1
+        };
+        let (without, with) = (masks(false), masks(true));
+        assert!(without.iter().all(|m| with.contains(m)), "what the detector finds stays");
+        let word = Area { x: 60, y: 80, width: width as u32, height: cover.height as u32 };
+        for mask in with.iter().filter(|m| m.why == "text read by Tesseract") {
+            let area = Area { x: mask.x, y: mask.y, width: mask.width, height: mask.height };
+            assert!(area.shared(&word) > 0, "{mask:?}");
+        }
+        read += usize::from(without.is_empty() && !with.is_empty());
+    }
+    assert!(read > 0, "Tesseract reads what the detector does not look for");
+}
+
+#[test]
+fn a_rule_is_no_answer_to_a_header_that_says_that_there_is_writing() {
+    let rule = "[[profile.site.mask]]\nname = \"acme\"\nmanufacturer = \"ACME\"\nareas = [[0, 0, 9, 9]]\n";
+    let says = cine(6, WIDTH, says_burned_in());
+    let outcome = deidentify(profile(rule).unwrap(), &says, &Vetting::None);
+    assert!(matches!(outcome, Outcome::Quarantined { reason: Reason::PixelsDoubtful, .. }), "{outcome:?}");
+}
+
+#[test]
+fn what_can_be_seen_in_part_alone_is_kept_back_and_what_cannot_be_seen_is_not() {
+    let photograph = |frames: Vec<Vec<u8>>| {
+        let fragments = frames.into_iter().map(Into::into).collect();
+        let value = dicom::Value::Fragments(dicom::Fragments { offsets: Vec::new().into(), fragments });
+        let pixels = Element { value, ..Element::new(tags::PIXEL_DATA, Vr::OB, Vec::new()) };
+        let class = Element::text(tags::SOP_CLASS_UID, Vr::UI, "1.2.840.10008.5.1.4.1.1.77.1.4.1");
+        let modality = Element::text(tags::MODALITY, Vr::CS, "XC");
+        let plain = cine(8, WIDTH, vec![class, modality]);
+        let mut set = dicom::read(&plain, ReadOptions::default()).unwrap().dataset.into_owned();
+        set.put(pixels);
+        dicom::write(&set, codec::RLE_LOSSLESS)
     };
-    let (without, with) = (own(false), own(true));
-    assert!(!without.is_empty() && with.len() >= without.len());
-    // What it reads that the detector finds as well is said once; what it reads alone has its name.
-    assert!(without.iter().all(|m| with.contains(m)));
-    // A word that the detector is kept from: a person's masks are final, so that nothing else looks.
-    let suggest = |ocr: bool| {
-        let profile = Profile { ocr, maker_masks: false, ..Profile::default() };
-        Deidentifier::new(profile, &Secret::new([7; 32])).unwrap().suggest(&source).unwrap().0.masks.len()
-    };
-    assert!(suggest(true) >= suggest(false));
+    let file = written(8);
+    let file = dicom::read(&file, ReadOptions::default()).unwrap();
+    let reader = codec::open(&file).unwrap();
+    let whole = reader.decode_frame(0).unwrap().samples;
+    let whole = codec::encode(reader.layout(), codec::RLE_LOSSLESS, &whole).unwrap();
+    // A frame that says that it has no segment.
+    let broken = vec![0; 64];
+    let of = |frames| deidentify(Profile::default(), &photograph(frames), &Vetting::None);
+    let part = of(vec![broken.clone(), whole, broken.clone()]);
+    assert!(matches!(part, Outcome::Quarantined { reason: Reason::PixelsUnchecked, .. }), "{part:?}");
+    let nothing = of(vec![broken.clone(), broken.clone(), broken]);
+    assert!(!matches!(nothing, Outcome::Quarantined { reason: Reason::PixelsUnchecked, .. }), "{nothing:?}");
 }
 
 #[test]
@@ -418,6 +462,30 @@ fn faces_are_blurred_where_the_profile_wants_it_and_what_cannot_be_is_kept_back(
         assert!(before[12 * 128 + 64] > 724.0 && after[12 * 128 + 64] < 724.0, "the tip of the nose");
         assert_eq!(before[66 * 128..], after[66 * 128..], "the back");
     }
+    // The same, told by functional groups; then by groups that do not agree.
+    let group = |tag, element| Element::sequence(tag, vec![DataSet::from_elements(vec![element])]);
+    let enhanced = |orientations: [&str; 2]| {
+        let mut set = dicom::read(&source, ReadOptions::default()).unwrap().dataset.into_owned();
+        for tag in [Tag::new(0x0018, 0x0015), tags::SLICE_THICKNESS, tags::IMAGE_ORIENTATION_PATIENT] {
+            set.remove(tag);
+        }
+        let meaning = Element::text(Tag::new(0x0008, 0x0104), Vr::LO, "Brain");
+        let shared = DataSet::from_elements(vec![
+            group(tags::PIXEL_MEASURES_SEQUENCE, Element::text(tags::SLICE_THICKNESS, Vr::DS, "1")),
+            group(Tag::new(0x0020, 0x9071), group(Tag::new(0x0008, 0x2218), meaning)),
+        ]);
+        let frames = orientations.map(|text| {
+            let orientation = Element::text(tags::IMAGE_ORIENTATION_PATIENT, Vr::DS, text);
+            DataSet::from_elements(vec![group(tags::PLANE_ORIENTATION_SEQUENCE, orientation)])
+        });
+        set.put(Element::sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared]));
+        set.put(Element::sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frames.to_vec()));
+        deidentify(blurring.clone(), &dicom::write(&set, Syntax::EXPLICIT_LE), &Vetting::None)
+    };
+    let axial = "1\\0\\0\\0\\1\\0";
+    assert_eq!(written_with_masks(enhanced([axial, axial])).1.len(), 1);
+    let mixed = enhanced([axial, "0\\1\\0\\0\\0\\-1"]);
+    assert!(matches!(mixed, Outcome::Quarantined { reason: Reason::PixelsDoubtful, .. }), "{mixed:?}");
     let coronal = deidentify(blurring, &head("1\\0\\0\\0\\0\\-1"), &Vetting::None);
     assert!(matches!(coronal, Outcome::Quarantined { reason: Reason::PixelsDoubtful, .. }), "{coronal:?}");
     let Outcome::Written { record, .. } = deidentify(Profile::default(), &source, &Vetting::None) else {

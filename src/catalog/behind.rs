@@ -1,6 +1,6 @@
 //! Instances whose text was cleaned before their study named what it names now, and what takes their place.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{CatalogError, LedgerLine, Reader, Tx};
 
@@ -38,10 +38,7 @@ impl Tx<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn is_behind(&self, study_uid: &str, generation: i64) -> Result<bool, CatalogError> {
-        Ok(self
-            .tx
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM instance WHERE study_uid = ?1 AND known < ?2)")?
-            .query_row(params![study_uid, generation], |row| row.get(0))?)
+        is_behind(&self.tx, study_uid, generation)
     }
 
     /// Instances hold, as they are, nothing that their study names at this generation.
@@ -106,7 +103,21 @@ impl Tx<'_> {
     }
 }
 
+fn is_behind(connection: &Connection, study_uid: &str, generation: i64) -> Result<bool, CatalogError> {
+    Ok(connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM instance WHERE study_uid = ?1 AND known < ?2)")?
+        .query_row(params![study_uid, generation], |row| row.get(0))?)
+}
+
 impl Reader<'_> {
+    /// Whether an instance of the study was cleaned under an earlier generation of what its study names.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn is_behind(&self, study_uid: &str, generation: i64) -> Result<bool, CatalogError> {
+        is_behind(self.connection(), study_uid, generation)
+    }
+
     /// Instances of the study that are behind this generation, after a row number.
     ///
     /// # Errors

@@ -276,7 +276,11 @@ impl Profile {
                 "pixels of radiographs and photographs are not searched for burned-in text".into(),
             );
             if self.ocr || !self.masks.is_empty() {
-                say("conflict", "ocr and mask do nothing while search_pixels is false".into());
+                say(
+                    "conflict",
+                    "while search_pixels is false, ocr does nothing and what a mask is for is quarantined"
+                        .into(),
+                );
             }
         }
         if !self.maker_masks {

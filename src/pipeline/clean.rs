@@ -157,17 +157,25 @@ fn commit(shared: &Shared, study_uid: &str, generation: i64, mut done: Done) -> 
     };
     // Flushed: the old blobs go, and a power cut must not bring back rows that name them.
     shared.catalog.write(write)?;
-    if !series.is_empty() {
-        shared.catalog.fold_log()?;
-    }
-    for (.., was) in &done.again {
-        if !shared.catalog.read().names_blob(&was.blob)? {
-            shared.store.remove(&was.blob)?;
-        }
-    }
+    forget(shared, &done.again);
     drop(placing);
     for uid in series {
         shared.bus.tell(What::Series { series_uid: uid.to_string() });
     }
     Ok(())
+}
+
+/// Takes away what stood there before. One failure must not keep the others from going; what is left is logged, for the
+/// rows name it no more, and swept as any blob without a row.
+fn forget(shared: &Shared, again: &[(Staged, Replacement, Behind)]) {
+    let gone = |was: &Behind| -> Result<(), StageError> {
+        if !shared.catalog.read().names_blob(&was.blob)? {
+            shared.store.remove(&was.blob)?;
+        }
+        Ok(())
+    };
+    let log = (!again.is_empty()).then(|| shared.catalog.fold_log().map_err(StageError::from));
+    for failed in log.into_iter().chain(again.iter().map(|(.., was)| gone(was))).filter_map(Result::err) {
+        tracing::error!("what was cleaned away still stands somewhere: {failed}");
+    }
 }

@@ -294,7 +294,7 @@ pub fn explain_reason(code: &str) -> &str {
         "pixels_unchecked" => {
             "its pixels may carry burned-in text and could not be searched: somebody must look"
         }
-        "pixels_doubtful" => "its pixels may carry burned-in text, or none: somebody must look",
+        "pixels_doubtful" => "its pixels may show a name or a face, or none: somebody must look",
         "cannot_be_made_safe" => "it could not be made safe",
         other => other,
     }

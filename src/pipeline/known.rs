@@ -81,6 +81,18 @@ impl StudyNames {
         self.at_hand.lock().unwrap_or_else(PoisonError::into_inner).of(&self.all, study_uid)
     }
 
+    /// Whether what a study names has been looked for in all that is stored of it.
+    ///
+    /// # Errors
+    /// The landing side or the catalog cannot be read.
+    pub fn is_clean(&self, study_uid: &str, catalog: &Catalog) -> Result<bool, CatalogError> {
+        let names = self.of(study_uid)?;
+        let reader = catalog.read();
+        Ok(!names.owed
+            && !reader.is_behind(study_uid, names.generation)?
+            && !reader.has_job(super::clean::STAGE, study_uid)?)
+    }
+
     /// Adds what an instance names, and says what its study names then. The usual instance names nothing new: that
     /// costs neither a query nor a write.
     ///

@@ -1,7 +1,8 @@
 //! Masks by hand: keys and mouse in, one command out.
 
-use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{Event, KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use gantry::engine::command::{Command, IntakeChoice, MaskIntake};
+use gantry::engine::query::Query;
 use gantry::model::{Area, DrawnMask};
 
 use super::frames::Driver;
@@ -28,6 +29,18 @@ fn what_was_proposed_is_moved_sized_added_to_and_used_on_what_was_marked() {
     driver.press("2 enter space space m s s l l L . n t h enter");
     assert!(driver.text().contains("Mask 2 areas in 2 files as drawn"), "{}", driver.text());
     assert!(masked(&driver).is_empty(), "nothing before the answer");
+    // The cursor has gone on to the third; what is seen is one of those that are masked.
+    let opened = |q: &Query| matches!(q, Query::IntakeMasks(masks) if [0, 1].contains(&masks.id));
+    let asked = driver
+        .stub
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|q| matches!(q, Query::IntakeMasks(_)))
+        .cloned()
+        .collect::<Vec<_>>();
+    assert!(asked.len() == 1 && asked.iter().all(opened), "{asked:?}");
     driver.press("y");
     let [mask] = &masked(&driver)[..] else { panic!("one command") };
     assert_eq!(mask.choice, IntakeChoice::Files(vec![0, 1]));
@@ -49,6 +62,15 @@ fn a_mask_never_leaves_the_picture_and_esc_leaves_all_as_it_was() {
     driver.press("2 enter m x n n esc");
     assert!(masked(&driver).is_empty());
     assert!(driver.text().contains("pixels unchecked"), "{}", driver.text());
+}
+
+#[test]
+fn what_is_drawn_stays_when_the_screen_is_refreshed() {
+    let mut driver = Driver::new(Stub::default(), (80, 24));
+    driver.press("2 enter m n n");
+    let drawn = driver.text();
+    driver.changed(gantry::model::What::Intake { files: 1 }).input(Event::Key(KeyCode::F(5).into()));
+    assert_eq!(driver.text(), drawn);
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn judge(path: &str, misses: Option<&str>) {
     let start = Instant::now();
     let found = each(&all, |detector, frame| {
         let start = Instant::now();
-        let areas = detector.find(&frame.pixels, frame.width, &Expect::default());
+        let areas = detector.find(&frame.pixels, frame.width, &Expect::default()).sure;
         (areas, start.elapsed().as_secs_f64())
     });
     let pixels: usize = all.iter().map(|f| f.pixels.len()).sum();

@@ -160,7 +160,7 @@ impl App {
         let text = if runs_here {
             "The pipeline runs in this console and has work in hand; it goes on at the next start. Leave?"
         } else {
-            "The case is not decided; it goes back to the queue. Leave?"
+            "What is begun here (a case, a drawing) is not finished, and would be undone. Leave?"
         };
         let dialog = Dialog::Confirm { tag: "app.quit", text: text.into() };
         self.overlay = Overlay::Dialog(Box::new(OpenDialog::new(dialog)), None);

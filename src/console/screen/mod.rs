@@ -192,6 +192,17 @@ pub enum Dialog {
     },
 }
 
+/// Asks the user for a line of text; `text` stands there at first.
+pub fn input(tag: &'static str, title: &str, text: &str) -> Effect {
+    Effect::Dialog(Dialog::Input {
+        tag,
+        title: title.into(),
+        text: text.into(),
+        complete: false,
+        offers: Vec::new(),
+    })
+}
+
 /// Asks a question whose answer comes back as what `wrap` makes of it.
 pub fn ask<Q: Question, M: Any + Send>(
     slot: &'static str,

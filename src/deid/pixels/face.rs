@@ -3,9 +3,10 @@
 //! filtered, the rest stays bit for bit). Slice by slice, for instances come alone; slices that face the face cut through
 //! it in ways that no single one can hide, and are refused.
 
+use super::{grouped, groups};
 use crate::dicom::DataSet;
 use crate::model::pixels::{PixelLayout, SampleKind, Samples};
-use crate::model::{Area, Tag, tags};
+use crate::model::{Area, tags};
 
 /// How deep below the skin pixels are smoothed: scalp and bone, hardly any brain.
 const DEPTH_MM: f32 = 10.0;
@@ -15,6 +16,8 @@ const ABOVE_MM: f32 = 6.0;
 const REACH_MM: f64 = 6.0;
 /// Part of the direction to the front that lies in the plane of a slice; where it is less, the slice faces the face.
 const IN_PLANE: f64 = 0.7;
+/// Cosines of directions that are the same differ by less.
+const ALIKE: f64 = 1e-3;
 /// Skin is denser than this.
 const SKIN_HU: f32 = -300.0;
 /// Skin is brighter than this part of what is brightest in a slice of MR.
@@ -40,33 +43,26 @@ impl Blur {
     /// # Errors
     /// Why a face could not be hidden, in words that hold nothing from the file.
     pub fn of(set: &DataSet<'_>) -> Result<Self, &'static str> {
-        let shared = |group: Tag, tag| {
-            let item =
-                set.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).and_then(|shared| shared.item(group));
-            item.map_or_else(|| set.numbers(tag), |item| item.numbers(tag))
-        };
         let ct = set.ascii(tags::MODALITY) == Some("CT");
-        if ct && set.number(tags::RESCALE_INTERCEPT).is_none() {
+        let transformation = tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE;
+        let rescale = |tag| grouped(set, transformation, tag).and_then(|e| e.number());
+        if ct && rescale(tags::RESCALE_INTERCEPT).is_none() {
             return Err("its values are not known in Hounsfield units");
         }
         if set.ascii_values(tags::IMAGE_TYPE).any(|v| v == "MOSAIC") {
             return Err("the slices of a mosaic stand in one picture");
         }
-        let orientation = shared(tags::PLANE_ORIENTATION_SEQUENCE, tags::IMAGE_ORIENTATION_PATIENT);
-        let Ok([_, row_y, _, _, column_y, _]) = <[f64; 6]>::try_from(orientation) else {
-            return Err("the orientation of its slices is not known");
-        };
-        let spacing = shared(tags::PIXEL_MEASURES_SEQUENCE, tags::PIXEL_SPACING);
-        let spacing_mm = <[f64; 2]>::try_from(spacing).map_err(|_| "the size of its pixels is not known")?;
-        if !spacing_mm.iter().all(|mm| (0.05..=20.0).contains(mm)) {
-            return Err("the size of its pixels is not known");
-        }
+        let [_, row_y, _, _, column_y, _] = orientation(set)?;
+        let spacing = grouped(set, tags::PIXEL_MEASURES_SEQUENCE, tags::PIXEL_SPACING);
+        let spacing_mm = spacing.and_then(|e| <[f64; 2]>::try_from(e.numbers()).ok());
+        let in_range = |mm: &[f64; 2]| mm.iter().all(|mm| (0.05..=20.0).contains(mm));
+        let spacing_mm = spacing_mm.filter(in_range).ok_or("the size of its pixels is not known")?;
         // Of the patient's axes the second goes to the back (PS3.3 C.7.6.2.1.1).
         let front = [-row_y, -column_y];
         if front[0].hypot(front[1]) < IN_PLANE {
             return Err("its slices face the face: no single one can be blurred");
         }
-        let number = |tag, absent| set.number(tag).filter(|v| v.is_finite()).unwrap_or(absent) as f32;
+        let number = |tag, absent| rescale(tag).unwrap_or(absent) as f32;
         Ok(Self {
             ct,
             slope: number(tags::RESCALE_SLOPE, 1.0),
@@ -171,6 +167,20 @@ impl Blur {
             }
         }
         values
+    }
+}
+
+/// Image Orientation (Patient), which all frames share.
+fn orientation(set: &DataSet<'_>) -> Result<[f64; 6], &'static str> {
+    let tag = tags::IMAGE_ORIENTATION_PATIENT;
+    let own = groups(set).filter_map(|g| g.item(tags::PLANE_ORIENTATION_SEQUENCE)).filter_map(|i| i.get(tag));
+    let mut all = set.get(tag).into_iter().chain(own).map(|e| <[f64; 6]>::try_from(e.numbers()));
+    let Some(Ok(first)) = all.next() else { return Err("the orientation of its slices is not known") };
+    let alike = |other: [f64; 6]| other.iter().zip(first).all(|(a, b)| (a - b).abs() < ALIKE);
+    if all.all(|other| other.is_ok_and(alike)) {
+        Ok(first)
+    } else {
+        Err("its slices lie in several directions")
     }
 }
 

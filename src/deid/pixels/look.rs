@@ -2,34 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use rayon::prelude::*;
-
-use super::detect::{Detector, Expect};
+use super::detect::Expect;
 use super::face::Blur;
-use super::grey::{Palette, Window, picture, windowed};
+use super::find::{Finder, Found, Why};
+use super::grey::{Palette, Window};
 use super::mask::{self, Change, Masked, Origin};
-use super::rules::{Rules, regions};
+use super::rules::{PixelRule, Rules, regions};
 use super::{Need, need, says_burned_in};
 use crate::deid::profile::ReviewMasks;
 use crate::deid::record::Mask;
-use crate::dicom::codec::{Frame, FrameReader, PixelError};
+use crate::dicom::codec::PixelError;
 use crate::dicom::{DataSet, Element};
 use crate::model::pixels::{PixelLayout, SampleKind};
 use crate::model::{Area, Drawing, DrawnMask, Tag, Vetting, Vr, tags};
 use crate::ocr::{OcrError, Tesseract};
 
-/// Writing in one of so many frames stands in all of them.
-const EVERYWHERE: usize = 5;
-/// Frames that one thread searches after each other.
-const STRETCH: usize = 8;
-/// Places of writing that are followed from frame to frame.
-const MOST_PLACES: usize = 4096;
-const DETECTOR: &str = "text found by the detector";
-const REGION: &str = "text found by the detector, outside the ultrasound regions";
-const HEADER: &str = "text found by the detector, where the header says that there is some";
-const RULE: &str = "rule ";
-const OCR: &str = "text read by Tesseract";
-const PERSON: &str = "masked by a person";
 const FACE: &str = "face blurred";
 
 /// What was seen in the pixels.
@@ -82,13 +69,6 @@ pub enum SearchError {
     /// The second reader did not answer.
     #[error(transparent)]
     Ocr(#[from] OcrError),
-}
-
-/// An area and why it is masked.
-#[derive(Debug, Clone)]
-struct Found {
-    area: Area,
-    why: String,
 }
 
 /// How pixels are searched.
@@ -146,8 +126,13 @@ impl Search<'_> {
         };
         match look() {
             Ok(look) => look,
-            // Such pictures rarely carry text.
-            Err(SearchError::Pixels(_)) if need == Need::Search && *vetting == Vetting::None && !face => {
+            // Such pictures rarely carry text. One that can be seen in part was not searched in all.
+            Err(SearchError::Pixels(_))
+                if need == Need::Search
+                    && *vetting == Vetting::None
+                    && !face
+                    && !Origin::of(set, syntax).is_ok_and(|origin| origin.shows_anything()) =>
+            {
                 Look::Clear
             }
             Err(error) => Look::Blind(format!("nothing could look at its pixels, or change them: {error}")),
@@ -162,15 +147,21 @@ impl Search<'_> {
         }
     }
 
+    /// Without the second reader: where that fails, a person still sees what the detector finds.
+    fn alone(&self) -> Self {
+        Self { ocr: None, ..*self }
+    }
+
     /// What would be masked, for a person to decide, and of how many frames: an area that stands in all is said once.
     ///
     /// # Errors
     /// The pixels cannot be decoded.
     pub fn suggest(&self, set: &DataSet<'_>, syntax: &str) -> Result<(Drawing, u32), SearchError> {
         let origin = Origin::of(set, syntax)?;
-        let mut frames = self.find(set, &origin, false)?;
-        let doubtful = self.doubtful(set, &origin, &frames)?;
-        frames.iter_mut().zip(doubtful).for_each(|(sure, doubtful)| sure.extend(doubtful));
+        let frames = match self.find(set, &origin) {
+            Err(SearchError::Ocr(_)) => self.alone().find(set, &origin)?,
+            found => found?,
+        };
         let areas: Vec<BTreeSet<Area>> =
             frames.iter().map(|found| found.iter().map(|f| f.area).collect()).collect();
         let mut standing = areas.first().cloned().unwrap_or_default();
@@ -189,19 +180,19 @@ impl Search<'_> {
         if origin.layout.kind != SampleKind::Integer {
             return self.change(set, origin, Vec::new(), face);
         }
-        let frames = self.find(set, &origin, false)?;
-        let count = frames.iter().map(Vec::len).sum::<usize>();
-        // A rule masks a place; whether that was the writing that the header speaks of, it cannot say.
-        let is_read = frames.iter().flatten().any(|found| !found.why.starts_with(RULE));
-        if !is_read && says_burned_in(set) {
-            return Ok(Look::Doubt("its header says that text is burned in, and none was found".into()));
-        }
-        let doubtful = self.doubtful(set, &origin, &frames)?.iter().map(Vec::len).sum::<usize>();
+        let frames = self.find(set, &origin)?;
+        let count = |which: fn(&Why) -> bool| frames.iter().flatten().filter(|f| which(&f.why)).count();
+        let doubtful = count(|why| *why == Why::Doubtful);
         if doubtful > 0 {
             return Ok(Look::Doubt(format!(
                 "{doubtful} areas of its frames may be writing, and may be none"
             )));
         }
+        // A rule masks a place; whether that was the writing that the header speaks of, it cannot say.
+        if says_burned_in(set) && count(|why| !matches!(why, Why::Rule(_))) == 0 {
+            return Ok(Look::Doubt("its header says that text is burned in, and none was found".into()));
+        }
+        let count = count(|_| true);
         if count > 0 && self.review == ReviewMasks::Always {
             return Ok(Look::Doubt(format!(
                 "{count} areas of its frames would be masked; the profile has a person confirm that"
@@ -236,71 +227,42 @@ impl Search<'_> {
             Ok(masked) => masked,
             Err(error) => return Ok(Look::Blind(format!("its pixels cannot be masked: {error}"))),
         };
-        let faces = (1..).zip(&masked.blurred).filter_map(|(frame, area)| Some((frame, (*area)?, FACE)));
-        let texts = (1..)
-            .zip(&frames)
-            .flat_map(|(frame, found)| found.iter().map(move |Found { area, why }| (frame, *area, &**why)));
-        let masks: Vec<Mask> =
-            faces.chain(texts).map(|(frame, area, why)| mask_of(frame, &area, why)).collect();
+        let faces =
+            (1..).zip(&masked.blurred).filter_map(|(frame, area)| Some(mask_of(frame, &(*area)?, FACE)));
+        let texts = (1..).zip(&frames).flat_map(|(frame, found)| {
+            found.iter().map(move |Found { area, why }| mask_of(frame, area, &why.to_string()))
+        });
+        let masks: Vec<Mask> = faces.chain(texts).collect();
         if masks.is_empty() {
             return Ok(Look::Clear);
         }
         Ok(Look::Changed(Box::new(Seen { masked, masks, origin, change })))
     }
 
-    /// What may be writing beside what is sure, where a person looks at it.
-    fn doubtful(
-        &self,
-        set: &DataSet<'_>,
-        origin: &Origin<'_>,
-        sure: &[Vec<Found>],
-    ) -> Result<Vec<Vec<Found>>, SearchError> {
-        if self.review == ReviewMasks::Never {
-            return Ok(Vec::new());
-        }
-        let likely = self.find(set, origin, true)?.into_iter();
-        // Half of its pixels or more are in nothing that is sure.
-        let is_new = |sure: &[Found], area: &Area| {
-            sure.iter().map(|s| s.area.shared(area)).sum::<u64>() <= area.pixels() / 2
-        };
-        Ok(likely
-            .zip(sure)
-            .map(|(likely, sure)| likely.into_iter().filter(|l| is_new(sure, &l.area)).collect())
-            .collect())
-    }
-
-    /// What is to be masked of every frame; with what is no more than `likely` to be writing, if asked.
-    fn find(
-        &self,
-        set: &DataSet<'_>,
-        origin: &Origin<'_>,
-        likely: bool,
-    ) -> Result<Vec<Vec<Found>>, SearchError> {
+    /// What is to be masked of every frame; what is doubtful only where a person looks at it.
+    fn find(&self, set: &DataSet<'_>, origin: &Origin<'_>) -> Result<Vec<Vec<Found>>, SearchError> {
         let layout = &origin.layout;
         let regions = regions(set);
-        let ruled: Vec<Found> = self
-            .rules
-            .of(set)
-            .into_iter()
-            .flat_map(|rule| {
-                let areas = rule.areas_in(layout.columns, layout.rows, &regions).into_iter();
-                areas.map(|area| Found { area, why: format!("{RULE}{}", rule.name) })
-            })
-            .collect();
-        let says = says_burned_in(set);
-        let expect = Expect { everywhere: says || likely, outside: &regions };
+        let of_rule = |rule: &PixelRule| {
+            let why = Why::Rule(rule.name.clone());
+            let areas = rule.areas_in(layout.columns, layout.rows, &regions).into_iter();
+            areas.map(|area| Found { area, why: why.clone() }).collect::<Vec<_>>()
+        };
+        let ruled: Vec<Found> = self.rules.of(set).into_iter().flat_map(of_rule).collect();
+        let expect = Expect {
+            doubts: self.review != ReviewMasks::Never,
+            everywhere: says_burned_in(set),
+            outside: &regions,
+        };
         // Searched in true colours, whatever the samples are masked in.
         let shown = origin.shown(set)?;
-        let (palette, window, ocr) = (Palette::of(set), Window::of(set), self.ocr.filter(|_| !likely));
-        let sight = Sight { palette, window, expect, says, ocr };
-        let frames = everywhere(sight.frames(&shown.open()?)?);
-        Ok(frames
-            .into_iter()
-            .map(|found| {
-                let beyond = found.into_iter().filter(|f| !ruled.iter().any(|r| r.area.contains(&f.area)));
-                ruled.iter().cloned().chain(beyond).collect()
-            })
-            .collect())
+        let finder = Finder { palette: Palette::of(set), window: Window::of(set), expect, ocr: self.ocr };
+        let mut frames = finder.frames(&shown.open()?)?;
+        for found in &mut frames {
+            found.retain(|f| !ruled.iter().any(|r| r.area.contains(&f.area)));
+            found.splice(0..0, ruled.iter().cloned());
+        }
+        Ok(frames)
     }
 }
 
@@ -313,7 +275,7 @@ fn drawn(layout: &PixelLayout, drawing: &Drawing) -> Result<Vec<Vec<Found>>, &'s
         .map(|frame| {
             let here = drawing.masks.iter().filter(|m| m.frame.is_none_or(|f| f == frame));
             let areas = here.filter_map(|m| m.area.within(layout.columns, layout.rows));
-            areas.map(|area| Found { area, why: PERSON.into() }).collect()
+            areas.map(|area| Found { area, why: Why::Person }).collect()
         })
         .collect();
     if frames.iter().all(Vec::is_empty) || layout.kind != SampleKind::Integer {
@@ -324,109 +286,6 @@ fn drawn(layout: &PixelLayout, drawing: &Drawing) -> Result<Vec<Vec<Found>>, &'s
 
 fn mask_of(frame: u32, &Area { x, y, width, height }: &Area, why: &str) -> Mask {
     Mask { frame, x, y, width, height, why: why.into() }
-}
-
-/// How frames are looked at.
-struct Sight<'s> {
-    palette: Option<Palette>,
-    window: Option<Window>,
-    expect: Expect<'s>,
-    /// The header says that text is burned in.
-    says: bool,
-    ocr: Option<&'s Tesseract>,
-}
-
-impl Sight<'_> {
-    /// The writing of every frame.
-    fn frames(&self, reader: &FrameReader<'_>) -> Result<Vec<Vec<Found>>, SearchError> {
-        let frames: Vec<u32> = (0..reader.declared()).collect();
-        // Frames beside each other are often the same: a stretch of them is searched by one thread.
-        let stretches = frames.par_chunks(STRETCH).map_init(Detector::default, |detector, stretch| {
-            let mut found: Vec<Vec<Found>> = Vec::with_capacity(stretch.len());
-            let mut before: Option<Frame> = None;
-            for &index in stretch {
-                let frame = reader.decode_frame(index)?;
-                let same = before.as_ref().is_some_and(|b| b.samples == frame.samples);
-                let areas = match found.last() {
-                    Some(last) if same => last.clone(),
-                    _ => self.frame(detector, &frame, reader.layout())?,
-                };
-                found.push(areas);
-                before = Some(frame);
-            }
-            Ok(found)
-        });
-        Ok(stretches.collect::<Result<Vec<_>, SearchError>>()?.concat())
-    }
-
-    /// The writing of a frame, in all of its range and as its window shows it.
-    fn frame(
-        &self,
-        detector: &mut Detector,
-        frame: &Frame,
-        layout: &PixelLayout,
-    ) -> Result<Vec<Found>, SearchError> {
-        let columns = frame.columns as usize;
-        let whole = picture(frame, layout, self.palette.as_ref());
-        let mut areas = detector.find(&whole, columns, &self.expect);
-        if let Some(shown) = self.window.and_then(|w| windowed(frame, layout, w)) {
-            let more = detector.find(&shown, columns, &self.expect);
-            let beyond: Vec<Area> =
-                more.into_iter().filter(|a| !areas.iter().any(|b| b.contains(a))).collect();
-            areas.extend(beyond);
-        }
-        let mut found: Vec<Found> =
-            areas.into_iter().map(|area| Found { area, why: self.why(&area).into() }).collect();
-        if let Some(ocr) = self.ocr {
-            let words = ocr.words(&whole, columns)?;
-            let beyond = words.into_iter().filter(|w| !found.iter().any(|f| f.area.contains(w)));
-            found.extend(beyond.map(|area| Found { area, why: OCR.into() }).collect::<Vec<_>>());
-        }
-        Ok(found)
-    }
-
-    fn why(&self, area: &Area) -> &'static str {
-        let regions = self.expect.outside;
-        if !regions.is_empty() && regions.iter().all(|r| r.shared(area) == 0) {
-            REGION
-        } else if self.says {
-            HEADER
-        } else {
-            DETECTOR
-        }
-    }
-}
-
-/// What stands in many frames is masked in all: writing of a screen stays where it is, and a frame in which anatomy
-/// passes below it hides it from the detector, not from a person.
-fn everywhere(mut frames: Vec<Vec<Found>>) -> Vec<Vec<Found>> {
-    if frames.len() < 2 {
-        return frames;
-    }
-    let mut seen: Vec<(Found, usize)> = Vec::new();
-    for found in frames.iter().flatten() {
-        let full = seen.len() >= MOST_PLACES;
-        match seen.iter_mut().find(|(f, _)| f.area.is_like(&found.area)) {
-            Some((kept, count)) => {
-                *count += 1;
-                if kept.area.pixels() < found.area.pixels() {
-                    *kept = found.clone();
-                }
-            }
-            // Where a cine shows ever new places, none of them stands.
-            None if full => {}
-            None => seen.push((found.clone(), 1)),
-        }
-    }
-    seen.retain(|(_, count)| count * EVERYWHERE >= frames.len());
-    for frame in &mut frames {
-        for (found, _) in &seen {
-            if !frame.iter().any(|f| f.area.contains(&found.area)) {
-                frame.push(found.clone());
-            }
-        }
-    }
-    frames
 }
 
 /// What the header says of an instance whose pixels were masked (PS3.3 C.7.6.1.1.2: pixels that were changed are

@@ -72,6 +72,27 @@ impl<'a> Origin<'a> {
     /// # Errors
     /// As [`codec::frames`]; there are fewer frames than declared.
     pub fn open(&self) -> Result<FrameReader<'_>, PixelError> {
+        let reader = self.reader()?;
+        let fewer = reader.notes().iter().find_map(|note| match note {
+            Note::FewerFrames { found, declared } => Some((u64::from(*found), u64::from(*declared))),
+            _ => None,
+        });
+        match fewer {
+            Some((found, expected)) => Err(PixelError::Truncated { found, expected, unit: "frames" }),
+            None => Ok(reader),
+        }
+    }
+
+    /// Whether any frame can be decoded, or there are more than are tried: what nothing shows, nobody reads.
+    pub fn shows_anything(&self) -> bool {
+        let too_many = self.layout.frames > MOST_FRAMES;
+        too_many
+            || self
+                .reader()
+                .is_ok_and(|reader| (0..reader.declared()).any(|i| reader.decode_frame(i).is_ok()))
+    }
+
+    fn reader(&self) -> Result<FrameReader<'_>, PixelError> {
         let source = match &self.value {
             Value::Bytes(bytes) => PixelSource::Native(bytes),
             Value::Fragments(f) => PixelSource::Encapsulated {
@@ -84,15 +105,7 @@ impl<'a> Origin<'a> {
         if self.layout.frames > MOST_FRAMES {
             return Err(PixelError::Layout("more frames than any cine has"));
         }
-        let reader = codec::frames(&self.layout, &self.syntax, source)?;
-        let fewer = reader.notes().iter().find_map(|note| match note {
-            Note::FewerFrames { found, declared } => Some((u64::from(*found), u64::from(*declared))),
-            _ => None,
-        });
-        match fewer {
-            Some((found, expected)) => Err(PixelError::Truncated { found, expected, unit: "frames" }),
-            None => Ok(reader),
-        }
+        codec::frames(&self.layout, &self.syntax, source)
     }
 }
 

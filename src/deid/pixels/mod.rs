@@ -2,6 +2,7 @@
 
 mod detect;
 mod face;
+mod find;
 mod grey;
 mod look;
 mod mask;
@@ -10,7 +11,7 @@ mod rules;
 pub use look::{Look, Search, SearchError, Seen, derivation, derived, is_derivation};
 pub use rules::{PixelRule, Rules};
 
-use crate::dicom::{DataSet, is_pixel_data};
+use crate::dicom::{DataSet, Element, is_pixel_data};
 use crate::model::{Tag, tags};
 
 /// Whether pixels must be looked at.
@@ -75,11 +76,37 @@ pub fn face_recognisable(set: &DataSet<'_>) -> bool {
     {
         return false;
     }
-    let thin = set.number(tags::SLICE_THICKNESS).is_some_and(|mm| mm > 0.0 && mm <= THIN_MM);
-    let part = set.ascii(tags::BODY_PART_EXAMINED).unwrap_or_default().to_ascii_uppercase();
-    thin && HEAD.iter().any(|word| part.contains(word))
+    let thickness = grouped(set, tags::PIXEL_MEASURES_SEQUENCE, tags::SLICE_THICKNESS);
+    let thin = thickness.and_then(|e| e.number()).is_some_and(|mm| mm > 0.0 && mm <= THIN_MM);
+    thin && is_head(set)
 }
 
+/// Whether a body part or an anatomic region, of the whole or of a frame, is one that a face belongs to.
+fn is_head(set: &DataSet<'_>) -> bool {
+    let anatomy = groups(set).filter_map(|group| group.item(FRAME_ANATOMY_SEQUENCE));
+    let regions = anatomy.chain([set]).flat_map(|holder| holder.items(ANATOMIC_REGION_SEQUENCE));
+    let named = regions.filter_map(|region| region.ascii(CODE_MEANING));
+    set.ascii(tags::BODY_PART_EXAMINED).into_iter().chain(named).any(|part| {
+        let part = part.to_ascii_uppercase();
+        HEAD.iter().any(|word| part.contains(word))
+    })
+}
+
+/// Shared functional groups, then those of each frame (PS3.3 C.7.6.16).
+fn groups<'s, 'a>(set: &'s DataSet<'a>) -> impl Iterator<Item = &'s DataSet<'a>> {
+    let shared = set.items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+    shared.iter().chain(set.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE))
+}
+
+/// An attribute of the data set, else of the first functional group that has it.
+fn grouped<'s, 'a>(set: &'s DataSet<'a>, group: Tag, tag: Tag) -> Option<&'s Element<'a>> {
+    let own = || groups(set).filter_map(|g| g.item(group)).find_map(|item| item.get(tag));
+    set.get(tag).or_else(own)
+}
+
+const FRAME_ANATOMY_SEQUENCE: Tag = Tag::new(0x0020, 0x9071);
+const ANATOMIC_REGION_SEQUENCE: Tag = Tag::new(0x0008, 0x2218);
+const CODE_MEANING: Tag = Tag::new(0x0008, 0x0104);
 /// Slices up to this thick show a face when rendered.
 const THIN_MM: f64 = 3.0;
 /// Body parts that a face belongs to.

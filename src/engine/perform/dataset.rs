@@ -10,7 +10,7 @@ use crate::dataset::export::{About, BeginError, Dataset, Exporter, Item, formats
 use crate::engine::command::{Export, ExportOutcome};
 use crate::engine::{EngineError, Session};
 use crate::model::Finding;
-use crate::pipeline::{CLEAN, Loaded, now_ms};
+use crate::pipeline::{Loaded, now_ms};
 use crate::qc;
 use crate::series::{Instance, Stack};
 use crate::volume::{self, Standard, Transform, Volume, VolumeError};
@@ -69,7 +69,7 @@ fn one(
     outcome: &mut ExportOutcome,
 ) -> Result<(), EngineError> {
     let shared = &session.engine.shared;
-    if shared.catalog.read().has_job(CLEAN, &record.study_uid)? {
+    if !shared.known.is_clean(&record.study_uid, &shared.catalog)? {
         outcome.left_out.push((record.uid.clone(), TO_BE_CLEANED.into()));
         return Ok(());
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 
-use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask, review};
+use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask, input, review};
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, csv_line, words};
@@ -233,21 +233,13 @@ impl Agreement {
             })],
             "screen.refresh" => self.ask(context),
             "screen.copy" => self.copy(),
-            "agreement.export" => vec![Effect::Dialog(Dialog::Input {
-                tag: "csv",
-                title: "write this measure's pairs and worst cases as CSV to".into(),
-                text: "agreement.csv".into(),
-                complete: false,
-                offers: Vec::new(),
-            })],
-            "agreement.import" => vec![Effect::Dialog(Dialog::Input {
-                tag: "import",
-                title: "take in the table (CSV, Parquet or JSON; columns series_uid, item, reader, value …)"
-                    .into(),
-                text: String::new(),
-                complete: false,
-                offers: Vec::new(),
-            })],
+            "agreement.export" => {
+                vec![input("csv", "write this measure's pairs and worst cases as CSV to", "agreement.csv")]
+            }
+            "agreement.import" => {
+                let columns = "columns series_uid, item, reader, value …";
+                vec![input("import", &format!("take in the table (CSV, Parquet or JSON; {columns})"), "")]
+            }
             "app.back" => self.back(context),
             name => self.step(name, context),
         }

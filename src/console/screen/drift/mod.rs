@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 
-use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask, review};
+use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask, input, review};
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, Plot, csv_line, words};
@@ -198,16 +198,6 @@ impl Drift {
             Box::new(Answer::Written(written))
         }))]
     }
-}
-
-fn input(tag: &'static str, title: &str, text: &str) -> Effect {
-    Effect::Dialog(Dialog::Input {
-        tag,
-        title: title.into(),
-        text: text.into(),
-        complete: false,
-        offers: Vec::new(),
-    })
 }
 
 /// The reads of a chart as CSV.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::masks::Masking;
 use super::{Answer, Ingest};
-use crate::console::screen::{Context, Dialog, Effect, Effects, Task, act};
+use crate::console::screen::{Context, Dialog, Effect, Effects, Task, act, input};
 use crate::console::widget::{csv_line, words};
 use crate::engine::command::{
     AddInbox, DiscardIntake, IntakeChoice, MaskIntake, Moved, ReleaseIntake, RemoveInbox, RetryIntake,
@@ -135,16 +135,6 @@ impl Ingest {
             _ => Vec::new(),
         }
     }
-}
-
-pub(super) fn input(tag: &'static str, title: &str, text: &str) -> Effect {
-    Effect::Dialog(Dialog::Input {
-        tag,
-        title: title.into(),
-        text: text.into(),
-        complete: false,
-        offers: Vec::new(),
-    })
 }
 
 /// Acts on what was chosen.

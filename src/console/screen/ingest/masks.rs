@@ -15,7 +15,7 @@ use crate::console::screen::{Context, Effect, Effects, Loadable, Task, ask, draw
 use crate::console::widget::words;
 use crate::engine::command::IntakeChoice;
 use crate::engine::query::{IntakeMasks, IntakeMasksView};
-use crate::engine::tools;
+use crate::engine::{EngineError, tools};
 use crate::model::{Area, Drawing, DrawnMask};
 use crate::render::{LabelMask, Labels, Look, Mapping, Slice, Target, View, compose};
 
@@ -118,9 +118,9 @@ impl Masking {
             place: Cell::default(),
         };
         masking.proposed.wait(context.now_ms);
+        // The answer leaves the mark in the trail; the picture is fetched when it is there.
         let question = ask("masks", IntakeMasks { id }, move |answer| Answer::Masks(id, answer));
-        let effects = vec![question, masking.look()];
-        (masking, effects)
+        (masking, vec![question])
     }
 
     /// What was drawn.
@@ -129,11 +129,13 @@ impl Masking {
         Some(Drawing { columns, rows, masks: self.masks.clone() })
     }
 
-    pub fn answer(&mut self, id: i64, answer: Result<IntakeMasksView, crate::engine::EngineError>) {
-        if id == self.id {
-            self.proposed.set(answer);
-            self.start_over();
+    pub fn answer(&mut self, id: i64, answer: Result<IntakeMasksView, EngineError>) -> Effects {
+        if id != self.id {
+            return Vec::new();
         }
+        self.proposed.set(answer);
+        self.start_over();
+        vec![self.look()]
     }
 
     pub fn seen(&mut self, seen: FrameSeen) {

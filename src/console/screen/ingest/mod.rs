@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 
-use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask};
+use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask, input};
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, Pages, words};
@@ -20,7 +20,7 @@ use crate::engine::query::{
     IntakeMasksView, IntakeStatus, Page, Rows, Severity, SourceView, Sources,
 };
 use crate::render::Slice;
-use acts::{input, look, report};
+use acts::{look, report};
 use masks::{FrameSeen, Masking};
 
 const ACTIONS: &[Action] = &[
@@ -319,10 +319,7 @@ impl Ingest {
                 Vec::new()
             }
             Answer::Masks(id, answer) => {
-                if let Some(masking) = &mut self.masking {
-                    masking.answer(id, answer);
-                }
-                Vec::new()
+                self.masking.as_mut().map(|masking| masking.answer(id, answer)).unwrap_or_default()
             }
             Answer::Frame(seen) => {
                 if let Some(masking) = &mut self.masking {

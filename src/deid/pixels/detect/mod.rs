@@ -55,6 +55,8 @@ pub struct Detector {
 /// Where writing is to be expected, so that less evidence is enough.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Expect<'a> {
+    /// What is likely to be writing and not sure is wanted as well.
+    pub doubts: bool,
     /// Everywhere: the header says that text is burned in.
     pub everywhere: bool,
     /// Outside these regions of a screen, where there are any: what is beside the picture itself.
@@ -62,12 +64,25 @@ pub struct Expect<'a> {
 }
 
 impl Expect<'_> {
+    /// Whether an area is beside every region of the screen.
+    pub fn is_outside(&self, area: &Area) -> bool {
+        !self.outside.is_empty() && self.outside.iter().all(|region| region.shared(area) == 0)
+    }
+
     /// Log odds from which a line with these bounds in the whole picture is writing.
     fn least(&self, [left, top, right, bottom]: [u32; 4]) -> f32 {
         let line = Area { x: left, y: top, width: right - left, height: bottom - top };
-        let beside = !self.outside.is_empty() && self.outside.iter().all(|r| r.shared(&line) == 0);
-        if self.everywhere || beside { LIKELY } else { SURE }
+        if self.everywhere || self.is_outside(&line) { LIKELY } else { SURE }
     }
+}
+
+/// The writing of a picture.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Writing {
+    /// Where it is.
+    pub sure: Vec<Area>,
+    /// Where it may be, and may not: half of it or more is in nothing that is sure.
+    pub doubtful: Vec<Area>,
 }
 
 /// A line and how it was found.
@@ -202,28 +217,42 @@ impl Detector {
 
     /// Finds writing in a picture of 8-bit greys, `width` pixels a row. Large pictures are searched band by band, so
     /// that memory stays bounded.
-    pub fn find(&mut self, picture: &[u8], width: usize, expect: &Expect<'_>) -> Vec<Area> {
+    pub fn find(&mut self, picture: &[u8], width: usize, expect: &Expect<'_>) -> Writing {
         let height = picture.len() / width.max(1);
         let rows = (BAND / width.max(1)).max(4 * OVERLAP);
-        let mut boxes = Vec::new();
+        let (mut boxes, mut likely) = (Vec::new(), Vec::new());
         let mut first = 0;
         while first < height {
             let last = if height - first <= rows + OVERLAP { height } else { first + rows };
-            let mut found = Vec::new();
             let sights = self.sights(&picture[first * width..last * width], width);
             let marks = marks_in(&sights);
             let down = first as u32;
             let least = |[a, b, c, d]: [u32; 4]| expect.least([a, b + down, c, d + down]);
-            for (scale, sight) in &sights {
-                take(sight, *scale, &marks, &least, &mut found);
+            let gather = |least: &dyn Fn([u32; 4]) -> f32, boxes: &mut Vec<[u32; 4]>| {
+                let mut found = Vec::new();
+                for (scale, sight) in &sights {
+                    take(sight, *scale, &marks, least, &mut found);
+                }
+                boxes.extend(found.into_iter().map(|b| [b[0], b[1] + down, b[2], b[3] + down]));
+            };
+            gather(&least, &mut boxes);
+            if expect.doubts {
+                gather(&|_| LIKELY, &mut likely);
             }
-            boxes.extend(found.into_iter().map(|b| [b[0], b[1] + down, b[2], b[3] + down]));
             first = if last == height { height } else { last - OVERLAP };
         }
-        cover::cover(&mut boxes, width, height);
-        let area = |b: [u32; 4]| Area { x: b[0], y: b[1], width: b[2] - b[0], height: b[3] - b[1] };
-        boxes.into_iter().map(area).collect()
+        let sure = areas(boxes, width, height);
+        let mut doubtful = areas(likely, width, height);
+        doubtful.retain(|a| sure.iter().map(|s| s.shared(a)).sum::<u64>() <= a.pixels() / 2);
+        Writing { sure, doubtful }
     }
+}
+
+/// Few areas that cover boxes.
+fn areas(mut boxes: Vec<[u32; 4]>, width: usize, height: usize) -> Vec<Area> {
+    cover::cover(&mut boxes, width, height);
+    let area = |b: [u32; 4]| Area { x: b[0], y: b[1], width: b[2] - b[0], height: b[3] - b[1] };
+    boxes.into_iter().map(area).collect()
 }
 
 /// A plane of contrast without the tiles that are full of noise; whether any of it is left.
