@@ -22,6 +22,7 @@ pub mod volume;
 
 // Adapters: the only places with IO.
 pub mod blob;
+pub mod bulk;
 pub mod catalog;
 pub mod config;
 pub mod dicom;

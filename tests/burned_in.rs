@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use compose::{LOOKS, Laid, Look, Picture, Random, Strip, lay, scene};
 use gantry::deid::{Context, Deidentifier, Mask, Outcome, Profile, Reason, Secret};
-use gantry::dicom::{self, DataSet, Element, ReadOptions, Syntax, codec};
+use gantry::dicom::{self, Contents, DataSet, Element, ReadOptions, Syntax, codec};
 use gantry::model::{Tag, Vr, tags};
 use rayon::prelude::*;
 
@@ -90,12 +90,12 @@ fn instance(picture: &Picture, look: Look, index: usize) -> Vec<u8> {
         number(tags::PIXEL_REPRESENTATION, 0),
         Element::new(tags::PIXEL_DATA, if negative { Vr::OW } else { Vr::OB }, pixels),
     ]);
-    dicom::write(&set, Syntax::EXPLICIT_LE)
+    dicom::write(&set, Syntax::EXPLICIT_LE).unwrap()
 }
 
 /// The masks of an instance that is written.
 fn masks(bytes: &[u8]) -> Vec<Mask> {
-    match deidentifier().process(bytes, &Context::default()) {
+    match deidentifier().process(&Contents::from(bytes), &Context::default()) {
         Outcome::Written { record, .. } => {
             assert!(record.verified);
             record.masks
@@ -211,7 +211,7 @@ fn searched(bytes: &[u8]) -> Option<Vec<u8>> {
     file.dataset.put(Element::text(tags::MODALITY, Vr::CS, "OT"));
     file.dataset.remove(tags::BURNED_IN_ANNOTATION);
     let syntax = if file.syntax.is_native() { Syntax::EXPLICIT_LE.into() } else { file.syntax.uid.clone() };
-    Some(dicom::write(&file.dataset, &syntax))
+    Some(dicom::write(&file.dataset, &syntax).unwrap())
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn pictures_without_text_are_untouched_and_those_with_text_are_not() {
     let look = |path: &PathBuf| {
         let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
         let bytes = searched(&std::fs::read(path).unwrap())?;
-        match deidentifier().process(&bytes, &Context::default()) {
+        match deidentifier().process(&Contents::from(&bytes), &Context::default()) {
             Outcome::Written { record, .. } => Some((name, record.masks.len())),
             _ => None,
         }
@@ -329,7 +329,7 @@ fn what_stands_in_many_frames_is_masked_in_all() {
     let file = instance(&whole, Look::Ultrasound, 0);
     let mut set = dicom::read(&file, ReadOptions::default()).unwrap().dataset.into_owned();
     set.put(Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, "12"));
-    let masks = masks(&dicom::write(&set, Syntax::EXPLICIT_LE));
+    let masks = masks(&dicom::write(&set, Syntax::EXPLICIT_LE).unwrap());
     for frame in 1..=12 {
         let (x, y) = (4 + name.cover.width as u32 / 2, 4 + name.cover.height as u32 / 2);
         let over = |m: &&Mask| m.x <= x && x < m.x + m.width && m.y <= y && y < m.y + m.height;
@@ -358,7 +358,11 @@ fn writing_is_found_as_the_window_shows_it() {
     set.put(Element::new(tags::PIXEL_DATA, Vr::OW, pixels));
     set.put(Element::text(tags::WINDOW_CENTER, Vr::DS, "250"));
     set.put(Element::text(tags::WINDOW_WIDTH, Vr::DS, "128"));
-    assert!(masks(&dicom::write(&set, Syntax::EXPLICIT_LE)).iter().any(|m| m.y < 50 && m.y + m.height > 45));
+    assert!(
+        masks(&dicom::write(&set, Syntax::EXPLICIT_LE).unwrap())
+            .iter()
+            .any(|m| m.y < 50 && m.y + m.height > 45)
+    );
 }
 
 #[test]
@@ -366,10 +370,12 @@ fn every_encoding_keeps_all_but_the_masks() {
     let Some(shared) = common::shared() else { return };
     for (name, _) in &WITH_TEXT[..10] {
         let source = std::fs::read(shared.join("dicom").join(name)).unwrap();
-        let Outcome::Written { bytes, record, .. } = deidentifier().process(&source, &Context::default())
+        let Outcome::Written { bytes, record, .. } =
+            deidentifier().process(&Contents::from(&source), &Context::default())
         else {
             panic!("{name} is not written")
         };
+        let bytes = bytes.into_bytes().unwrap();
         let (before, after) = (
             dicom::read(&source, ReadOptions::default()).unwrap(),
             dicom::read(&bytes, ReadOptions::default()).unwrap(),
@@ -410,17 +416,19 @@ fn what_cannot_be_searched_is_kept_back_for_the_true_reason() {
     // Fewer frames than declared.
     let mut short = set.clone();
     short.put(Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, "3"));
-    file = dicom::write(&short, Syntax::EXPLICIT_LE);
-    let outcome = deidentifier().process(&file, &Context::default());
+    file = dicom::write(&short, Syntax::EXPLICIT_LE).unwrap();
+    let outcome = deidentifier().process(&Contents::from(&file), &Context::default());
     assert!(matches!(outcome, Outcome::Quarantined { reason: Reason::PixelsUnchecked, .. }), "{outcome:?}");
     // The header says that there is text, and none is found.
     let mut says = set.clone();
     says.put(Element::text(tags::BURNED_IN_ANNOTATION, Vr::CS, "YES"));
-    let outcome = deidentifier().process(&dicom::write(&says, Syntax::EXPLICIT_LE), &Context::default());
+    let outcome = deidentifier()
+        .process(&Contents::from(&dicom::write(&says, Syntax::EXPLICIT_LE).unwrap()), &Context::default());
     assert!(matches!(outcome, Outcome::Quarantined { reason: Reason::PixelsDoubtful, .. }), "{outcome:?}");
     // A profile that does not search.
     let profile = Profile { search_pixels: false, ..Profile::default() };
     let blind = Deidentifier::new(profile, &Secret::new([7; 32])).unwrap();
-    let outcome = blind.process(&dicom::write(&set, Syntax::EXPLICIT_LE), &Context::default());
+    let outcome = blind
+        .process(&Contents::from(&dicom::write(&set, Syntax::EXPLICIT_LE).unwrap()), &Context::default());
     assert!(matches!(outcome, Outcome::Quarantined { reason: Reason::PixelsUnchecked, .. }), "{outcome:?}");
 }

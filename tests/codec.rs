@@ -114,6 +114,7 @@ fn vector(folder: &Path, entry: &Value) -> Vector {
 }
 
 fn encapsulated(fragments: Vec<&[u8]>) -> PixelSource<'_> {
+    let fragments = fragments.into_iter().map(Into::into).collect();
     PixelSource::Encapsulated { offsets: &[], extended: None, fragments }
 }
 
@@ -263,7 +264,7 @@ fn layout(samples: u16, allocated: u16, frames: u32) -> PixelLayout {
 const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 
 fn native(layout: &PixelLayout, syntax: &str, data: &[u8], index: u32) -> Samples {
-    frames(layout, syntax, PixelSource::Native(data)).unwrap().decode_frame(index).unwrap().samples
+    frames(layout, syntax, PixelSource::Native(data.into())).unwrap().decode_frame(index).unwrap().samples
 }
 
 #[test]
@@ -313,7 +314,7 @@ fn big_endian_words_are_put_right() {
     }
     bytes.extend(element(0x7FE0_0010, "OW", &data));
     let file = dicom::read(&bytes, ReadOptions::default()).unwrap();
-    let written = dicom::write(&file.dataset, EXPLICIT);
+    let written = dicom::write(&file.dataset, EXPLICIT).unwrap();
     let again = dicom::read(&written, ReadOptions::default()).unwrap();
     for file in [&file, &again] {
         let Samples::U32(found) = codec::open(file).unwrap().decode_frame(0).unwrap().samples else {
@@ -328,7 +329,7 @@ fn short_and_long_native_data_is_told_apart() {
     let reader = |bytes: usize, frames_declared: u32| {
         let data = vec![7; bytes];
         let layout = layout(1, 8, frames_declared);
-        let reader = frames(&layout, EXPLICIT, PixelSource::Native(&data)).unwrap();
+        let reader = frames(&layout, EXPLICIT, PixelSource::Native(data[..].into())).unwrap();
         let notes: Vec<_> = reader.notes().iter().map(codec::Note::code).collect();
         (notes, fingerprint(&reader).map_err(|e| e.code()))
     };

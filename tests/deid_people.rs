@@ -32,7 +32,7 @@ fn file(folder: &Path, n: u32) {
         text(tags::PATIENT_ID, Vr::LO, "MRN-7719-0043"),
         text(tags::PATIENT_SEX, Vr::CS, "F"),
     ]);
-    std::fs::write(folder.join(format!("{n}.dcm")), write(&set, Syntax::EXPLICIT_LE)).unwrap();
+    std::fs::write(folder.join(format!("{n}.dcm")), write(&set, Syntax::EXPLICIT_LE).unwrap()).unwrap();
 }
 
 struct Site {

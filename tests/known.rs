@@ -48,7 +48,7 @@ fn names() -> DataSet<'static> {
 }
 
 fn bytes(set: &DataSet<'_>) -> Vec<u8> {
-    write(set, Syntax::EXPLICIT_LE)
+    write(set, Syntax::EXPLICIT_LE).unwrap()
 }
 
 struct Site {

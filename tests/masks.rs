@@ -13,7 +13,7 @@ use std::sync::Arc;
 use compose::{Look, Picture, Random, lay, scene};
 use gantry::config::Workspace;
 use gantry::deid::{Context, Deidentifier, Mask, Outcome, Profile, ProfileError, Reason, Secret};
-use gantry::dicom::{self, DataSet, Element, ReadOptions, Syntax, codec};
+use gantry::dicom::{self, Contents, DataSet, Element, ReadOptions, Syntax, codec};
 use gantry::engine::command::{Ingest, IngestOutcome, IntakeChoice, MaskIntake, Moved};
 use gantry::engine::query::{IntakeFiles, IntakeGroups, IntakeMasks, Page, VerifyTrail};
 use gantry::engine::{Client, Engine, EngineError};
@@ -69,7 +69,7 @@ fn instance(number: usize, width: usize, pixels: Vec<u8>, more: Vec<Element<'sta
         Element::new(tags::PIXEL_DATA, Vr::OB, pixels),
     ]);
     more.into_iter().for_each(|element| set.put(element));
-    dicom::write(&set, Syntax::EXPLICIT_LE)
+    dicom::write(&set, Syntax::EXPLICIT_LE).unwrap()
 }
 
 fn says_burned_in() -> Vec<Element<'static>> {
@@ -105,14 +105,14 @@ fn profile(toml: &str) -> Result<Profile, ProfileError> {
 
 fn deidentify(profile: Profile, source: &[u8], vetting: &Vetting) -> Outcome {
     let deidentifier = Deidentifier::new(profile, &Secret::new([7; 32])).unwrap();
-    deidentifier.process(source, &Context { vetting, ..Context::default() })
+    deidentifier.process(&Contents::from(source), &Context { vetting, ..Context::default() })
 }
 
 fn written_with_masks(outcome: Outcome) -> (Vec<u8>, Vec<Mask>) {
     match outcome {
         Outcome::Written { bytes, record, .. } => {
             assert!(record.verified);
-            (bytes, record.masks)
+            (bytes.into_bytes().unwrap(), record.masks)
         }
         other => panic!("{other:?}"),
     }
@@ -226,7 +226,7 @@ fn what_can_be_seen_in_part_alone_is_kept_back_and_what_cannot_be_seen_is_not() 
         set.put(Element::text(tags::MODALITY, Vr::CS, "XC"));
         set.put(Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, "4"));
         set.put(Element::new(tags::PIXEL_DATA, Vr::OB, pixels));
-        let source = dicom::write(&set, Syntax::EXPLICIT_LE);
+        let source = dicom::write(&set, Syntax::EXPLICIT_LE).unwrap();
         deidentify(Profile::default(), &source, &Vetting::None)
     };
     let part = photograph(3 * WIDTH * HEIGHT);
@@ -245,7 +245,7 @@ fn a_person_can_be_made_to_confirm_every_mask() {
     };
     assert!(detail.contains("confirm"), "{detail}");
     let deidentifier = Deidentifier::new(reviewed.clone(), &Secret::new([7; 32])).unwrap();
-    let (drawing, count) = deidentifier.suggest(&source).unwrap();
+    let (drawing, count) = deidentifier.suggest(&Contents::from(&source)).unwrap();
     assert_eq!((count, drawing.columns, drawing.rows), (FRAMES as u32, WIDTH as u32, HEIGHT as u32));
     assert!(!drawing.masks.is_empty() && drawing.masks.iter().all(|m| m.frame.is_none()), "{drawing:?}");
     let areas: Vec<Area> = drawing.masks.iter().map(|m| m.area).collect();
@@ -277,7 +277,7 @@ fn pictures_in_which_something_may_be_writing_can_be_kept_back() {
             Outcome::Written { bytes, record, .. } => {
                 let (same, masks) =
                     written_with_masks(deidentify(Profile::default(), &source, &Vetting::None));
-                assert_eq!((bytes, record.masks), (same, masks));
+                assert_eq!((bytes.into_bytes().unwrap(), record.masks), (same, masks));
                 passed += 1;
             }
             other => panic!("{other:?}"),
@@ -427,7 +427,7 @@ fn frames_that_are_declared_and_not_there_are_kept_back_and_cost_nothing() {
     let mut set =
         dicom::read(&head("1\\0\\0\\0\\1\\0"), ReadOptions::default()).unwrap().dataset.into_owned();
     set.put(frames);
-    let outcome = deidentify(blurring, &dicom::write(&set, Syntax::EXPLICIT_LE), &Vetting::Trusted);
+    let outcome = deidentify(blurring, &dicom::write(&set, Syntax::EXPLICIT_LE).unwrap(), &Vetting::Trusted);
     assert!(matches!(outcome, Outcome::Quarantined { .. }), "{outcome:?}");
 }
 
@@ -473,7 +473,7 @@ fn faces_are_blurred_where_the_profile_wants_it_and_what_cannot_be_is_kept_back(
         });
         set.put(Element::sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared]));
         set.put(Element::sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frames.to_vec()));
-        deidentify(blurring.clone(), &dicom::write(&set, Syntax::EXPLICIT_LE), &Vetting::None)
+        deidentify(blurring.clone(), &dicom::write(&set, Syntax::EXPLICIT_LE).unwrap(), &Vetting::None)
     };
     let axial = "1\\0\\0\\0\\1\\0";
     assert_eq!(written_with_masks(enhanced([axial, axial])).1.len(), 1);

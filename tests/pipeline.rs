@@ -351,7 +351,8 @@ fn write_noisy_series(root: &Path, number: u16, noise: usize) {
             text(tags::RESCALE_INTERCEPT, Vr::DS, "-1024"),
             Element::new(tags::PIXEL_DATA, Vr::OW, pixels),
         ]);
-        fs::write(folder.join(format!("{slice}.dcm")), dicom::write(&set, Syntax::EXPLICIT_LE)).unwrap();
+        fs::write(folder.join(format!("{slice}.dcm")), dicom::write(&set, Syntax::EXPLICIT_LE).unwrap())
+            .unwrap();
     }
 }
 

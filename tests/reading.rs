@@ -54,10 +54,10 @@ fn what_is_written_reads_back_the_same() {
         let bytes = std::fs::read(root.join(path)).unwrap();
         let Ok(file) = read(&bytes, ReadOptions::default()) else { continue };
         let syntax = if file.syntax.is_native() { Syntax::EXPLICIT_LE } else { &file.syntax.uid };
-        let written = write(&file.dataset, syntax);
+        let written = write(&file.dataset, syntax).unwrap();
         let again = read(&written, ReadOptions::default()).unwrap_or_else(|e| panic!("{path}: {e}"));
         assert_eq!(again.truncated_at, None, "{path}");
-        assert_eq!(write(&again.dataset, syntax), written, "{path}");
+        assert_eq!(write(&again.dataset, syntax).unwrap(), written, "{path}");
         count += 1;
     }
     assert!(count > 900, "{count}");

@@ -5,9 +5,13 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{BlobError, name_of};
+use sha2::{Digest, Sha256};
+
+use super::{BlobError, name_of_bulk};
+use crate::bulk::{Bulk, Extent, LARGE};
 
 /// Blobs in a folder.
 #[derive(Debug)]
@@ -56,12 +60,17 @@ impl FsStore {
     ///
     /// # Errors
     /// The disk is full or cannot be written.
-    pub fn stage(&self, bytes: &[u8]) -> Result<Staged, BlobError> {
-        let name = name_of(bytes);
+    pub fn stage(&self, bytes: &Bulk<'_>) -> Result<Staged, BlobError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let draft = self.root.join("tmp").join(format!("{}-{number}", std::process::id()));
-        let staged = Staged { name, bytes: bytes.len() as u64, draft: Some(draft.clone()) };
-        File::create_new(&draft)?.write_all(bytes)?;
+        let mut staged = Staged { name: String::new(), bytes: bytes.len(), draft: Some(draft.clone()) };
+        let mut file = File::create_new(&draft)?;
+        let mut hash = Sha256::new();
+        bytes.each(|piece| {
+            hash.update(piece);
+            file.write_all(piece)
+        })?;
+        staged.name = hex::encode(hash.finalize());
         Ok(staged)
     }
 
@@ -93,9 +102,24 @@ impl FsStore {
     /// # Errors
     /// Not there, damaged, or unreadable.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, BlobError> {
-        let mut bytes = Vec::new();
-        self.open_blob(name)?.read_to_end(&mut bytes)?;
-        if name_of(&bytes) == name { Ok(bytes) } else { Err(BlobError::Damaged(name.into())) }
+        Ok(self.open_verified(name)?.into_bytes()?)
+    }
+
+    /// The same; a large one stays where it is.
+    ///
+    /// # Errors
+    /// As [`FsStore::read`].
+    pub fn open_verified(&self, name: &str) -> Result<Bulk<'static>, BlobError> {
+        let mut file = self.open_blob(name)?;
+        let length = file.metadata()?.len();
+        let bytes = if length < LARGE {
+            let mut bytes = Vec::with_capacity(length as usize + 1);
+            file.read_to_end(&mut bytes)?;
+            bytes.into()
+        } else {
+            Bulk::Stored(Extent::new(Arc::new(file), 0, length))
+        };
+        if name_of_bulk(&bytes)? == name { Ok(bytes) } else { Err(BlobError::Damaged(name.into())) }
     }
 
     /// Where a blob lies, or would: for readers that need only its header. Content is not verified.
@@ -181,11 +205,12 @@ mod tests {
     fn stores_once_verifies_and_sweeps_what_no_row_names() {
         let folder = tempfile::tempdir().unwrap();
         let store = FsStore::open(folder.path()).unwrap();
-        let mut batch = vec![store.stage(b"one").unwrap(), store.stage(b"two").unwrap()];
+        let mut batch =
+            vec![store.stage(&b"one"[..].into()).unwrap(), store.stage(&b"two"[..].into()).unwrap()];
         store.settle(&mut batch, false).unwrap();
         let (one, two) = (batch[0].name.clone(), batch[1].name.clone());
         assert_eq!(store.read(&one).unwrap(), b"one");
-        drop(store.stage(b"abandoned").unwrap());
+        drop(store.stage(&b"abandoned"[..].into()).unwrap());
         assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
 
         assert_eq!(store.sweep(&HashSet::from([one.clone()])).unwrap(), 1);

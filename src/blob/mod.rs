@@ -8,6 +8,8 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
+use crate::bulk::Bulk;
+
 /// Why a blob cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BlobError {
@@ -31,4 +33,17 @@ impl From<io::Error> for BlobError {
 /// The name of these bytes: 64 hexadecimal digits.
 pub fn name_of(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// The same of bytes that need not be in memory.
+///
+/// # Errors
+/// The file that holds them cannot be read.
+pub fn name_of_bulk(bytes: &Bulk<'_>) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    bytes.each(|piece| {
+        hash.update(piece);
+        Ok::<(), io::Error>(())
+    })?;
+    Ok(hex::encode(hash.finalize()))
 }

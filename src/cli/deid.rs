@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::{Exit, Failure, Global, Output};
 use crate::deid::{Action, Deidentifier, Profile, ProfileError, ProfileOption, Secret};
-use crate::dicom;
+use crate::dicom::{self, Contents};
 use crate::engine::tools::deid::{self, DeidError, Options, Summary};
 use crate::model::{Tag, Vetting};
+use crate::source::open_file;
 
 const HELP: &str = "\
 The default profile is the basic profile of PS3.15 annex E with clean descriptors, structured content and graphics,
@@ -307,12 +308,12 @@ fn explain(
     global: &Global,
     out: &Output,
 ) -> Result<Exit, Failure> {
-    let bytes =
-        std::fs::read(path).map_err(|e| Failure::input(format!("the file cannot be read: {}", e.kind())))?;
+    let bytes = open_file(path).map_err(|e| Failure::input(format!("the file cannot be read: {e}")))?;
+    let contents = Contents::of(bytes);
     let explained = |profile: Profile| -> Result<_, Failure> {
         let deidentifier = Deidentifier::new(profile, secret).map_err(|e| profile_failure(&e))?;
         deidentifier
-            .explain(&bytes, args.show_values)
+            .explain(&contents, args.show_values)
             .map_err(|reason| Failure::input(format!("the file is refused: {}", reason.code())))
     };
     let rows = explained(profile)?;

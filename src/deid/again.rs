@@ -17,7 +17,9 @@ use super::table::Code;
 use super::text::{Cleaner, Strictness};
 use super::values::{Fate, dummy_of, is_technical};
 use super::{Action, ActionEntry, Deidentifier, Mask, Named, pixels, uid, verify};
-use crate::dicom::{self, Charset, DataSet, Element, ReadOptions, Value};
+use super::{no_room, put_pixels, take_pixels, written};
+use crate::bulk::{Bulk, Scratch};
+use crate::dicom::{Charset, Contents, DataSet, Element, ReadOptions, Value};
 use crate::model::{Tag, Vr, tags};
 
 /// A note for the ledger: names of other instances of the study were taken out later.
@@ -29,7 +31,7 @@ const TIMEZONE_OFFSET_FROM_UTC: Tag = Tag::new(0x0008, 0x0201);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CleanedAgain {
     /// The new file.
-    pub bytes: Vec<u8>,
+    pub bytes: Bulk<'static>,
     /// What was done to which attributes.
     pub actions: Vec<ActionEntry>,
     /// Attributes that also stand where nothing was done.
@@ -97,14 +99,15 @@ impl Deidentifier {
     /// It cannot be read, or holds afterwards something that identifies where no cleaning reaches.
     pub fn clean_again(
         &self,
-        stored: &[u8],
+        stored: &Contents<'_>,
         known: &[(Kind, String)],
+        scratch: Scratch<'_>,
     ) -> Result<Option<CleanedAgain>, Uncleaned> {
-        let file =
-            dicom::read(stored, ReadOptions::default()).map_err(|error| Uncleaned(error.to_string()))?;
+        let mut file = stored.read(ReadOptions::default()).map_err(|error| Uncleaned(error.to_string()))?;
+        let pixels = take_pixels(&mut file.dataset);
         let mut identity = Identity::default();
         known.iter().for_each(|(kind, value)| identity.add(value, *kind));
-        let before = verify::Image::of(&file.dataset);
+        let before = verify::Image::of(&file.dataset, &pixels);
         let syntax = file.syntax.uid.clone();
         let sop_class = file.dataset.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
@@ -112,13 +115,16 @@ impl Deidentifier {
         let nobody = self.keys.subject("", "", "");
         let scrub = Scrub::new(&self.plans, &self.keys, nobody, 0, cleaner, sop_class);
         let mut walk = Again { scrub, actions: BTreeSet::new(), untouched: BTreeSet::new() };
-        let clean = walk.level(file.dataset, None, &Charset::default());
+        let mut clean = walk.level(file.dataset, None, &Charset::default());
+        put_pixels(&mut clean, &pixels);
         let Again { actions, untouched, .. } = walk;
         let unsafe_because = |problem: verify::Problem| Uncleaned(problem.to_string());
         if actions.is_empty() {
-            return verify::check(stored, &clean, &identity, &before).map(|()| None).map_err(unsafe_because);
+            return verify::check(stored.whole(), &clean, &identity, &before)
+                .map(|()| None)
+                .map_err(unsafe_because);
         }
-        let bytes = dicom::write(&clean, &syntax);
+        let bytes = written(&clean, &syntax, scratch).map_err(|error| Uncleaned(no_room(&error)))?;
         verify::check(&bytes, &clean, &identity, &before).map_err(unsafe_because)?;
         Ok(Some(CleanedAgain { bytes, actions: actions.into_iter().collect(), untouched }))
     }
@@ -231,12 +237,20 @@ fn trim(bytes: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use crate::deid::{Context, Outcome, Profile, Secret};
-    use crate::dicom::Syntax;
+    use crate::dicom::{self, Syntax};
 
     const KERNEL: Tag = Tag::new(0x0018, 0x1210);
 
     fn deidentifier() -> Deidentifier {
         Deidentifier::new(Profile::default(), &Secret::new([7; 32])).unwrap()
+    }
+
+    fn cleaned(
+        deidentifier: &Deidentifier,
+        stored: &[u8],
+        known: &[(Kind, String)],
+    ) -> Result<Option<CleanedAgain>, Uncleaned> {
+        deidentifier.clean_again(&Contents::from(stored), known, Scratch::default())
     }
 
     fn written(deidentifier: &Deidentifier, more: &[(Tag, Vr, &str)]) -> (Vec<u8>, String) {
@@ -257,9 +271,11 @@ mod tests {
         {
             set.put_str(*tag, *vr, text);
         }
-        let source = dicom::write(&set, Syntax::EXPLICIT_LE);
-        match deidentifier.process(&source, &Context::default()) {
-            Outcome::Written { bytes, record, .. } => (bytes, serde_json::to_string(&record).unwrap()),
+        let source = dicom::write(&set, Syntax::EXPLICIT_LE).unwrap();
+        match deidentifier.process(&Contents::from(&source), &Context::default()) {
+            Outcome::Written { bytes, record, .. } => {
+                (bytes.into_bytes().unwrap(), serde_json::to_string(&record).unwrap())
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -274,11 +290,12 @@ mod tests {
         ];
         let (stored, line) = written(&deidentifier, &more);
         let known = [(Kind::Name, "Brackenthwaite^Osbert".to_string())];
-        let again = deidentifier.clean_again(&stored, &known).unwrap().unwrap();
-        assert!(!again.bytes.to_ascii_lowercase().windows(8).any(|w| w == b"brackent"));
+        let again = cleaned(&deidentifier, &stored, &known).unwrap().unwrap();
+        let cleaned_bytes = again.bytes.all().unwrap();
+        assert!(!cleaned_bytes.to_ascii_lowercase().windows(8).any(|w| w == b"brackent"));
         let (old, new) = (
             dicom::read(&stored, ReadOptions::default()).unwrap(),
-            dicom::read(&again.bytes, ReadOptions::default()).unwrap(),
+            dicom::read(&cleaned_bytes, ReadOptions::default()).unwrap(),
         );
         let but_kernel = |set: &DataSet<'_>| -> Vec<Element<'static>> {
             set.elements().iter().filter(|e| e.tag != KERNEL).cloned().map(Element::into_owned).collect()
@@ -288,7 +305,7 @@ mod tests {
         assert!(amended.contains("cleaned_again") && amended.starts_with(r#"{"profile":"#), "{amended}");
         assert_ne!(amended.matches("kept").count(), line.matches("kept").count());
         // Once more, nothing is left to do.
-        assert_eq!(deidentifier.clean_again(&again.bytes, &known), Ok(None));
+        assert_eq!(cleaned(&deidentifier, &cleaned_bytes, &known), Ok(None));
     }
 
     #[test]
@@ -302,7 +319,7 @@ mod tests {
         ];
         let (stored, _) = written(&deidentifier, &more);
         for known in [&[][..], &[(Kind::Name, "Roe^Jane".to_string())]] {
-            assert_eq!(deidentifier.clean_again(&stored, known), Ok(None));
+            assert_eq!(cleaned(&deidentifier, &stored, known), Ok(None));
         }
     }
 
@@ -312,10 +329,10 @@ mod tests {
         let (stored, _) = written(&deidentifier, &[]);
         let mut set = dicom::read(&stored, ReadOptions::default()).unwrap().dataset.into_owned();
         set.put(Element::text(Tag::new(0x0008, 0x1010), Vr::SH, "BRACKENTHWAITE"));
-        let hidden = dicom::write(&set, Syntax::EXPLICIT_LE);
+        let hidden = dicom::write(&set, Syntax::EXPLICIT_LE).unwrap();
         let known = [(Kind::Name, "Brackenthwaite^Osbert".to_string())];
-        let refused = deidentifier.clean_again(&hidden, &known).unwrap_err().to_string();
+        let refused = cleaned(&deidentifier, &hidden, &known).unwrap_err().to_string();
         assert!(refused.contains("(0008,1010)") && !refused.to_lowercase().contains("brack"), "{refused}");
-        assert!(deidentifier.clean_again(b"no DICOM", &known).is_err());
+        assert!(cleaned(&deidentifier, b"no DICOM", &known).is_err());
     }
 }

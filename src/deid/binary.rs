@@ -1,5 +1,8 @@
 //! Binary values: which may hold what, and text where numbers should be.
 
+use std::io;
+
+use crate::bulk::{Bulk, Extent};
 use crate::model::Tag;
 
 /// Bytes that are all printable and mostly letters: a message in a place for numbers.
@@ -13,6 +16,15 @@ pub fn looks_like_text(bytes: &[u8]) -> bool {
         && distinct
         && letters * 2 > text.len()
         && text.iter().all(|&b| b.is_ascii_graphic() || matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
+}
+
+/// The same of a value that stays in a file: every piece of it is text. What cannot be read might be.
+pub fn is_text_throughout(extent: &Extent) -> bool {
+    let look = |piece: &[u8]| if looks_like_text(piece) { Ok(()) } else { Err(io::Error::other("a number")) };
+    match Bulk::Stored(extent.clone()).each(look) {
+        Ok(()) => true,
+        Err(error) => error.kind() != io::ErrorKind::Other,
+    }
 }
 
 /// Attributes of VR OB that the table does not name and that hold samples or tables, never text.

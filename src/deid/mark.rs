@@ -61,7 +61,9 @@ pub(super) fn put_masked<'s>(
     set.remove(tags::EXTENDED_OFFSET_TABLE_LENGTHS);
     let image_type = Element::new(tags::IMAGE_TYPE, Vr::CS, image_type);
     // Borrowed: of a long cine the pixels are most of the memory.
-    let mut header = vec![seen.masked.element.borrowed(), image_type, pixels::derivation(seen)];
+    let masked = &seen.masked.element;
+    let masked = Element { tag: masked.tag, vr: masked.vr, value: masked.value.borrowed() };
+    let mut header = vec![masked, image_type, pixels::derivation(seen)];
     let denied = [
         (seen.has_masks(), tags::BURNED_IN_ANNOTATION),
         (seen.has_blurred(), pixels::RECOGNIZABLE_VISUAL_FEATURES),

@@ -43,8 +43,9 @@ use plan::Plans;
 use scrub::Scrub;
 use text::Cleaner;
 
-use crate::dicom::{self, Charset, DataSet, File, ReadError, ReadOptions, Syntax};
-use crate::model::{Drawing, Vetting, tags};
+use crate::bulk::{Bulk, Scratch};
+use crate::dicom::{self, Charset, Contents, DataSet, File, ReadError, ReadOptions, Syntax, Value};
+use crate::model::{Drawing, Tag, Vetting, tags};
 use crate::ocr::Tesseract;
 
 /// What is known about a source file beside its bytes.
@@ -56,11 +57,13 @@ pub struct Context<'a> {
     pub vetting: &'a Vetting,
     /// Who is known from other instances of the study.
     pub known: &'a dyn Known,
+    /// Where what is made of large files is put aside, sealed.
+    pub scratch: Scratch<'a>,
 }
 
 impl Default for Context<'_> {
     fn default() -> Self {
-        Self { site: "", vetting: &Vetting::None, known: &Nobody }
+        Self { site: "", vetting: &Vetting::None, known: &Nobody, scratch: Scratch::default() }
     }
 }
 
@@ -90,8 +93,8 @@ pub struct Facts {
 pub enum Outcome {
     /// Made safe and verified.
     Written {
-        /// The new file.
-        bytes: Vec<u8>,
+        /// The new file; a large one is sealed and put aside.
+        bytes: Bulk<'static>,
         /// What it is.
         facts: Box<Facts>,
         /// What was done.
@@ -167,7 +170,7 @@ impl Deidentifier {
     }
 
     /// De-identifies one source file.
-    pub fn process(&self, source: &[u8], context: &Context<'_>) -> Outcome {
+    pub fn process(&self, source: &Contents<'_>, context: &Context<'_>) -> Outcome {
         match self.attempt(source, context) {
             Ok((bytes, facts, record)) => {
                 Outcome::Written { bytes, facts: Box::new(facts), record: Box::new(record) }
@@ -186,7 +189,7 @@ impl Deidentifier {
     ///
     /// # Errors
     /// The reason for which the file is refused before anything is looked at.
-    pub fn explain(&self, source: &[u8], values: bool) -> Result<Vec<Explained>, Reason> {
+    pub fn explain(&self, source: &Contents<'_>, values: bool) -> Result<Vec<Explained>, Reason> {
         let file = self.read(source).map_err(|refusal| refusal.reason)?;
         let context = Context::default();
         let identity = self.identity(&file.dataset, &context).map_err(|refusal| refusal.reason)?;
@@ -208,46 +211,36 @@ impl Deidentifier {
     ///
     /// # Errors
     /// In words that hold nothing from the file: it cannot be read, or its pixels cannot be searched.
-    pub fn suggest(&self, source: &[u8]) -> Result<(Drawing, u32), String> {
+    pub fn suggest(&self, source: &Contents<'_>) -> Result<(Drawing, u32), String> {
         let file = self.read(source).map_err(|refusal| refusal.detail)?;
-        self.search().suggest(&file.dataset, &file.syntax.uid).map_err(|e| e.to_string())
+        self.search(Scratch::default()).suggest(&file.dataset, &file.syntax.uid).map_err(|e| e.to_string())
     }
 
-    fn attempt(&self, source: &[u8], context: &Context<'_>) -> Result<(Vec<u8>, Facts, Record), Refusal> {
+    fn attempt(
+        &self,
+        source: &Contents<'_>,
+        context: &Context<'_>,
+    ) -> Result<(Bulk<'static>, Facts, Record), Refusal> {
         let mut file = self.read(source)?;
-        if let Some(tag) = verify::not_a_number(&file.dataset) {
-            let (reason, detail) =
-                (Reason::CannotBeMadeSafe, format!("{tag} should hold a number and does not"));
-            return Err(Refusal { reason, detail, record: self.record(Vec::new()) });
-        }
-        let hides = "pixels that cannot be taken apart may hide anything";
-        dicom::codec::strip(&mut file).map_err(|error| Refusal {
-            reason: Reason::CannotBeMadeSafe,
-            detail: format!("{hides}: {error}"),
-            record: self.record(Vec::new()),
-        })?;
+        self.take_apart(&mut file, context)?;
+        let pixels = take_pixels(&mut file.dataset);
         let set = &file.dataset;
         let identity = self.identity(set, context)?;
         let (subject, days_back) = self.subject(set, context);
         let scanner = self.scanner(set);
-        let syntax =
+        let mut syntax =
             if file.syntax.is_native() { Syntax::EXPLICIT_LE.to_string() } else { file.syntax.uid.clone() };
         let sop_class = set.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
-        let pixels_cleared = pixels::cleared(set);
-        let look = self.search().look(set, &file.syntax.uid, pixels_cleared.as_deref(), context.vetting);
+        let pixel_data = pixels.iter().find(|(tag, _)| *tag == tags::PIXEL_DATA).map(|(_, value)| value);
+        let search = self.search(context.scratch);
+        let look = search.look(set, pixel_data, &file.syntax.uid, context.vetting);
         let face = pixels::face_recognisable(set);
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
         let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class.clone());
-        let mut before = verify::Image::of(set);
+        let mut before = verify::Image::of(set, &pixels);
         let derived = matches!(look, Look::Changed(_)).then(|| pixels::derived(set));
         let mut clean = scrub.data_set(file.dataset, &Charset::default());
-        if let Some(bytes) = pixels_cleared
-            && let Some(element) = clean.get_mut(tags::PIXEL_DATA)
-        {
-            before.set_pixels(bytes.clone());
-            element.value = dicom::Value::Bytes(bytes.into());
-        }
-        let mut syntax = syntax;
+        put_pixels(&mut clean, &pixels);
         if let (Look::Changed(seen), Some(image_type)) = (&look, derived) {
             syntax.clone_from(&seen.masked.syntax);
             mark::put_masked(seen, image_type, &mut clean, &mut before, &mut scrub);
@@ -261,38 +254,61 @@ impl Deidentifier {
         if face && !changed.1 {
             record.notes.push(FACE.into());
         }
+        let refuse = |reason, detail: String, record| Err(Refusal { reason, detail, record });
         match &look {
             Look::Clear => {}
             Look::Changed(seen) => {
                 record.masks.clone_from(&seen.masks);
                 record.notes.extend(seen.masked.note.clone());
             }
-            Look::Blind(detail) => {
-                return Err(Refusal { reason: Reason::PixelsUnchecked, detail: detail.clone(), record });
-            }
-            Look::Doubt(detail) => {
-                return Err(Refusal { reason: Reason::PixelsDoubtful, detail: detail.clone(), record });
-            }
+            Look::Blind(detail) => return refuse(Reason::PixelsUnchecked, detail.clone(), record),
+            Look::Doubt(detail) => return refuse(Reason::PixelsDoubtful, detail.clone(), record),
         }
         let facts = facts(&clean, sop_class, subject.pseudonym(), scanner, &syntax);
-        let bytes = dicom::write(&clean, &syntax);
+        let bytes = match written(&clean, &syntax, context.scratch) {
+            Ok(bytes) => bytes,
+            Err(error) => return refuse(Reason::CannotBeMadeSafe, no_room(&error), record),
+        };
         if let Err(problem) = verify::check(&bytes, &clean, &identity, &before) {
-            let detail = problem.to_string();
-            return Err(Refusal { reason: Reason::CannotBeMadeSafe, detail, record });
+            return refuse(Reason::CannotBeMadeSafe, problem.to_string(), record);
         }
         if let Look::Changed(seen) = &look {
-            let output = dicom::read(&bytes, ReadOptions::default());
-            if !output.is_ok_and(|o| seen.agrees(&o.dataset, &o.syntax.uid)) {
+            let output = Contents::of(bytes.borrowed());
+            let read = output.read(ReadOptions::default());
+            if !read.is_ok_and(|o| seen.agrees(&o.dataset, &o.syntax.uid)) {
                 let detail =
                     "its pixels are not what they were outside the masks, or not filled inside".into();
-                return Err(Refusal { reason: Reason::CannotBeMadeSafe, detail, record });
+                return refuse(Reason::CannotBeMadeSafe, detail, record);
             }
+        }
+        if let Err(error) = source.is_unchanged() {
+            return refuse(reason_of(&error), error.to_string(), record);
         }
         record.verified = true;
         Ok((bytes, facts, record))
     }
 
-    fn search(&self) -> Search<'_> {
+    /// Takes out of the pixel data what is no pixel, streams and unused bits included.
+    fn take_apart(&self, file: &mut File<'_>, context: &Context<'_>) -> Result<(), Refusal> {
+        let refuse = |detail: String| Refusal {
+            reason: Reason::CannotBeMadeSafe,
+            detail,
+            record: self.record(Vec::new()),
+        };
+        if let Some(tag) = verify::not_a_number(&file.dataset) {
+            return Err(refuse(format!("{tag} should hold a number and does not")));
+        }
+        let hides = "pixels that cannot be taken apart may hide anything";
+        dicom::codec::strip(file, context.scratch).map_err(|error| refuse(format!("{hides}: {error}")))?;
+        let cleared = pixels::cleared(&file.dataset, context.scratch);
+        let cleared = cleared.map_err(|error| refuse(no_room(&error)))?;
+        if let (Some(cleared), Some(element)) = (cleared, file.dataset.get_mut(tags::PIXEL_DATA)) {
+            element.value = cleared.into();
+        }
+        Ok(())
+    }
+
+    fn search<'s>(&'s self, scratch: Scratch<'s>) -> Search<'s> {
         let rules = Rules { own: &self.profile.masks, built_in: self.profile.maker_masks };
         Search {
             on: self.profile.search_pixels,
@@ -300,12 +316,13 @@ impl Deidentifier {
             ocr: self.ocr.as_ref(),
             review: self.profile.review_masks,
             faces: self.profile.blur_faces,
+            scratch,
         }
     }
 
     /// What becomes of the pixels, in words.
     fn why_pixels(&self, set: &DataSet<'_>) -> String {
-        let search = self.search();
+        let search = self.search(Scratch::default());
         let text = match (search.need(set), search.on) {
             (Need::No, _) => "pixels of this kind carry no burned-in text; kept as they are",
             (_, true) => "searched for burned-in text, which is masked (search_pixels)",
@@ -323,10 +340,9 @@ impl Deidentifier {
         why + if face { "; the face is blurred (blur_faces)" } else { "" }
     }
 
-    fn read<'b>(&self, source: &'b [u8]) -> Result<File<'b>, Refusal> {
+    fn read<'b>(&self, source: &'b Contents<'_>) -> Result<File<'b>, Refusal> {
         let refuse = |reason, detail: String| Refusal { reason, detail, record: self.record(Vec::new()) };
-        let file =
-            dicom::read(source, ReadOptions::default()).map_err(|e| refuse(reason_of(&e), e.to_string()))?;
+        let file = source.read(ReadOptions::default()).map_err(|e| refuse(reason_of(&e), e.to_string()))?;
         if file.is_directory() {
             return Err(refuse(Reason::Dicomdir, "a DICOMDIR guides reading and is never passed on".into()));
         }
@@ -398,6 +414,34 @@ impl Deidentifier {
     }
 }
 
+/// Takes the pixel data out of a data set: it is not copied, whatever becomes of the rest. What stays in its place is
+/// empty.
+fn take_pixels<'a>(set: &mut DataSet<'a>) -> Vec<(Tag, Value<'a>)> {
+    let pixels = set.elements_mut().filter(|e| dicom::is_pixel_data(e.tag));
+    pixels.map(|e| (e.tag, std::mem::replace(&mut e.value, Value::Bytes((&[][..]).into())))).collect()
+}
+
+/// Puts back what [`take_pixels`] took.
+fn put_pixels<'a>(set: &mut DataSet<'a>, pixels: &'a [(Tag, Value<'_>)]) {
+    for (tag, value) in pixels {
+        if let Some(element) = set.get_mut(*tag) {
+            element.value = value.borrowed();
+        }
+    }
+}
+
+/// The output: a large one is put aside.
+fn written(set: &DataSet<'_>, syntax: &str, scratch: Scratch<'_>) -> std::io::Result<Bulk<'static>> {
+    let mut draft = scratch.draft();
+    draft.expect(1024 + dicom::size_hint(set));
+    dicom::write_to(&mut draft, set, syntax)?;
+    draft.finish()
+}
+
+fn no_room(error: &std::io::Error) -> String {
+    format!("it cannot be read again, or there is no room to put it aside: {}", error.kind())
+}
+
 /// A note for the ledger: a rendering may show a face.
 const FACE: &str = "face_recognisable";
 
@@ -441,7 +485,7 @@ fn reason_of(error: &ReadError) -> Reason {
         ReadError::TooManyElements => Reason::TooManyElements,
         ReadError::Deflate => Reason::DeflateBroken,
         ReadError::TooLarge { .. } => Reason::ExpandsTooFar,
-        ReadError::Io(_) => Reason::Unreadable,
+        ReadError::Io(_) | ReadError::Changed => Reason::Unreadable,
         ReadError::Defect => Reason::CannotBeMadeSafe,
     }
 }

@@ -290,7 +290,7 @@ impl<'s> Scrub<'s> {
             (_, Value::Fragments(_) | Value::Unread(_)) => (None, Action::Removed),
             _ if tag == tags::SPECIFIC_CHARACTER_SET => self.charset(element, place),
             _ if element.is_empty() => (Some(element), Action::Kept),
-            (_, Value::Bytes(_)) if is_pixel_data(tag) && !matches!(element.vr, Vr::UN) => {
+            (_, Value::Bytes(_) | Value::Stored(_)) if is_pixel_data(tag) && element.vr != Vr::UN => {
                 (Some(element), Action::Kept)
             }
             (Vr::UI, _) => self.unnamed_uid(element),
@@ -317,6 +317,7 @@ impl<'s> Scrub<'s> {
             (Vr::OB, _) if !binary::is_known_bulk(tag) => (None, Action::Removed),
             (Vr::UR | Vr::UN, _) => (None, Action::Removed),
             (_, Value::Bytes(bytes)) if binary::looks_like_text(bytes) => (None, Action::Removed),
+            (_, Value::Stored(extent)) if binary::is_text_throughout(extent) => (None, Action::Removed),
             _ => (Some(element), Action::Kept),
         }
     }

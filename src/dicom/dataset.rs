@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::Charset;
+use crate::bulk::{Bulk, Extent};
 use crate::model::{Tag, Vr, tags};
 
 /// A data set or a sequence item: elements in ascending order of their tags, each tag once.
@@ -34,6 +35,8 @@ pub enum Value<'a> {
     Items(Vec<DataSet<'a>>),
     /// Encapsulated pixel data.
     Fragments(Fragments<'a>),
+    /// A large value that stays in the file.
+    Stored(Extent),
     /// Pixel data that was not read ([`super::ReadOptions::header_only`]): its declared length in bytes, `None` when
     /// it is encapsulated.
     Unread(Option<u32>),
@@ -45,7 +48,7 @@ pub struct Fragments<'a> {
     /// The basic offset table as it stands, maybe empty.
     pub offsets: Cow<'a, [u8]>,
     /// The fragments.
-    pub fragments: Vec<Cow<'a, [u8]>>,
+    pub fragments: Vec<Bulk<'a>>,
 }
 
 impl<'a> DataSet<'a> {
@@ -215,11 +218,21 @@ impl<'a> Element<'a> {
         }
     }
 
+    /// The bytes, wherever they are; `None` as for [`Element::bytes`].
+    pub fn bulk(&self) -> Option<Bulk<'_>> {
+        match &self.value {
+            Value::Bytes(bytes) => Some(Bulk::Memory(Cow::Borrowed(bytes))),
+            Value::Stored(extent) => Some(Bulk::Stored(extent.clone())),
+            _ => None,
+        }
+    }
+
     /// Neither bytes nor items.
     pub fn is_empty(&self) -> bool {
         match &self.value {
             Value::Bytes(bytes) => bytes.is_empty(),
             Value::Items(items) => items.is_empty(),
+            Value::Stored(extent) => extent.is_empty(),
             Value::Fragments(_) | Value::Unread(_) => false,
         }
     }
@@ -249,31 +262,46 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// The same element with the bytes of this one; items are copied.
-    pub fn borrowed(&self) -> Element<'_> {
-        let value = match &self.value {
+    /// The same element with every byte its own.
+    pub fn into_owned(self) -> Element<'static> {
+        Element { tag: self.tag, vr: self.vr, value: self.value.into_owned() }
+    }
+}
+
+impl<'a> Value<'a> {
+    /// The same value with the bytes of this one; items are copied.
+    pub fn borrowed(&self) -> Value<'_> {
+        match self {
             Value::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
             Value::Fragments(f) => Value::Fragments(Fragments {
                 offsets: Cow::Borrowed(&f.offsets),
-                fragments: f.fragments.iter().map(|f| Cow::Borrowed(&**f)).collect(),
+                fragments: f.fragments.iter().map(Bulk::borrowed).collect(),
             }),
             other => other.clone(),
-        };
-        Element { tag: self.tag, vr: self.vr, value }
+        }
     }
 
-    /// The same element with every byte its own.
-    pub fn into_owned(self) -> Element<'static> {
-        let value = match self.value {
+    /// The same value with every byte its own.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
             Value::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
             Value::Items(items) => Value::Items(items.into_iter().map(DataSet::into_owned).collect()),
             Value::Fragments(f) => Value::Fragments(Fragments {
                 offsets: Cow::Owned(f.offsets.into_owned()),
-                fragments: f.fragments.into_iter().map(|f| Cow::Owned(f.into_owned())).collect(),
+                fragments: f.fragments.into_iter().map(Bulk::into_owned).collect(),
             }),
+            Value::Stored(extent) => Value::Stored(extent),
             Value::Unread(length) => Value::Unread(length),
-        };
-        Element { tag: self.tag, vr: self.vr, value }
+        }
+    }
+}
+
+impl<'a> From<Bulk<'a>> for Value<'a> {
+    fn from(bulk: Bulk<'a>) -> Self {
+        match bulk {
+            Bulk::Memory(bytes) => Self::Bytes(bytes),
+            Bulk::Stored(extent) => Self::Stored(extent),
+        }
     }
 }
 

@@ -63,6 +63,9 @@ pub enum ReadError {
     /// The operating system refused.
     #[error("cannot be read: {0}")]
     Io(io::ErrorKind),
+    /// Somebody wrote to the file meanwhile.
+    #[error("somebody wrote to the file while it was read")]
+    Changed,
     /// The reader failed in a way it should not have.
     #[error("the reader failed on it: a defect of Gantry")]
     Defect,
@@ -80,7 +83,7 @@ impl ReadError {
             Self::TooManyElements => "too_many_elements",
             Self::Deflate => "deflate_broken",
             Self::TooLarge { .. } => "expands_too_far",
-            Self::Io(_) => "unreadable",
+            Self::Io(_) | Self::Changed => "unreadable",
             Self::Defect => "reader_failed",
         }
     }
@@ -168,7 +171,17 @@ pub fn read(bytes: &[u8], options: ReadOptions) -> Result<File<'_>, ReadError> {
     catch_unwind(AssertUnwindSafe(|| read_unguarded(bytes, options))).unwrap_or(Err(ReadError::Defect))
 }
 
-fn read_unguarded(bytes: &[u8], options: ReadOptions) -> Result<File<'_>, ReadError> {
+/// What stands before the data set.
+pub(super) struct Beginning {
+    meta: Meta,
+    /// The transfer syntax, where the file says it.
+    pub declared: Option<String>,
+    /// Where the data set begins.
+    pub start: usize,
+}
+
+/// Reads what stands before the data set.
+pub(super) fn beginning(bytes: &[u8]) -> Result<Beginning, ReadError> {
     let (preamble, start) = if bytes.get(128..132) == Some(b"DICM") { (true, 132) } else { (false, 0) };
     let (elements, start) = meta(bytes, start)?;
     let present = !elements.elements().is_empty();
@@ -176,11 +189,29 @@ fn read_unguarded(bytes: &[u8], options: ReadOptions) -> Result<File<'_>, ReadEr
         return Err(ReadError::NotDicom);
     }
     let declared = elements.ascii(tags::TRANSFER_SYNTAX_UID).map(str::to_string);
-    let meta = Meta { preamble, present, elements };
+    Ok(Beginning { meta: Meta { preamble, present, elements }, declared, start })
+}
+
+/// The encoding of a data set that begins at `start`, as it shows itself.
+pub(super) fn encoding_at(bytes: &[u8], start: usize, declared: Option<&str>) -> Encoding {
+    let claimed = match declared {
+        Some(Syntax::IMPLICIT_LE) => Encoding { explicit: false, big_endian: false },
+        Some(Syntax::EXPLICIT_BE) => {
+            guess(&bytes[start..]).unwrap_or(Encoding { explicit: true, big_endian: true })
+        }
+        Some(_) => Encoding { explicit: true, big_endian: false },
+        None => guess(&bytes[start..]).unwrap_or(Encoding { explicit: false, big_endian: false }),
+    };
+    Parser::new(bytes, false).root_encoding(start, claimed)
+}
+
+fn read_unguarded(bytes: &[u8], options: ReadOptions) -> Result<File<'_>, ReadError> {
+    let Beginning { meta, declared, start } = beginning(bytes)?;
     match declared.as_deref() {
         Some(Syntax::DEFLATED) => {
             let inflated = inflate(&bytes[start..], options)?;
-            let file = data_set(&inflated, 0, meta, declared, options)?;
+            let encoding = encoding_at(&inflated, 0, declared.as_deref());
+            let file = data_set(&inflated, Beginning { meta, declared, start: 0 }, encoding, options)?;
             Ok(File {
                 meta: file.meta,
                 syntax: file.syntax,
@@ -188,8 +219,17 @@ fn read_unguarded(bytes: &[u8], options: ReadOptions) -> Result<File<'_>, ReadEr
                 truncated_at: file.truncated_at,
             })
         }
-        _ => data_set(bytes, start, meta, declared, options),
+        _ => {
+            let encoding = encoding_at(bytes, start, declared.as_deref());
+            data_set(bytes, Beginning { meta, declared, start }, encoding, options)
+        }
     }
+}
+
+/// Reads a file in an encoding that is known.
+pub(super) fn read_settled(bytes: &[u8], encoding: Encoding) -> Result<File<'_>, ReadError> {
+    let read = || data_set(bytes, beginning(bytes)?, encoding, ReadOptions::default());
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(ReadError::Defect))
 }
 
 /// Reads the header of a file on disk: as few bytes as it takes, pixel data never.
@@ -244,23 +284,14 @@ fn meta(bytes: &[u8], start: usize) -> Result<(DataSet<'static>, usize), ReadErr
     Ok((elements.into_owned(), end))
 }
 
-fn data_set<'a>(
-    bytes: &'a [u8],
-    start: usize,
-    meta: Meta,
-    declared: Option<String>,
+fn data_set(
+    bytes: &[u8],
+    Beginning { meta, declared, start }: Beginning,
+    encoding: Encoding,
     options: ReadOptions,
-) -> Result<File<'a>, ReadError> {
-    let encoding = match declared.as_deref() {
-        Some(Syntax::IMPLICIT_LE) => Encoding { explicit: false, big_endian: false },
-        Some(Syntax::EXPLICIT_BE) => {
-            guess(&bytes[start..]).unwrap_or(Encoding { explicit: true, big_endian: true })
-        }
-        Some(_) => Encoding { explicit: true, big_endian: false },
-        None => guess(&bytes[start..]).unwrap_or(Encoding { explicit: false, big_endian: false }),
-    };
+) -> Result<File<'_>, ReadError> {
     let mut parser = Parser::new(bytes, options.header_only);
-    let mut dataset = parser.root(start, encoding)?;
+    let mut dataset = parser.settled_root(start, encoding)?;
     if encoding.big_endian {
         turn_wide_samples(&mut dataset);
     }
@@ -287,16 +318,19 @@ fn data_set<'a>(
 
 /// Big-endian OW was swapped as 16-bit words, as its representation says; samples of 32 bits are one word each (PS3.5
 /// section 8.1.1).
-fn turn_wide_samples(set: &mut DataSet<'_>) {
+pub(super) fn turn_wide_samples(set: &mut DataSet<'_>) {
     if set.number(tags::BITS_ALLOCATED) != Some(32.0) {
         return;
     }
     if let Some(element) = set.get_mut(tags::PIXEL_DATA)
         && element.vr == crate::model::Vr::OW
-        && let super::Value::Bytes(bytes) = &mut element.value
     {
-        for sample in bytes.to_mut().as_chunks_mut::<4>().0 {
-            sample.rotate_left(2);
+        match &mut element.value {
+            super::Value::Bytes(bytes) => {
+                bytes.to_mut().as_chunks_mut::<4>().0.iter_mut().for_each(|sample| sample.rotate_left(2));
+            }
+            super::Value::Stored(extent) => *extent = extent.turned(4),
+            _ => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 mod attributes;
 mod charset;
 pub mod codec;
+mod contents;
 mod dataset;
 mod dictionary;
 mod file;
@@ -13,10 +14,11 @@ mod write;
 
 pub use attributes::attributes;
 pub use charset::Charset;
+pub use contents::Contents;
 pub use dataset::{DataSet, Element, Fragments, Value};
 pub use dictionary::{keyword, tag_of, vr_of};
 pub use file::{File, Meta, ReadError, ReadOptions, Syntax, read, with_header};
 pub use header::{Digest, header, pixel_digest};
 pub use parse::is_pixel_data;
 pub use tree::{Directory, Refusal, Tree, decoded_digest, read_tree};
-pub use write::write;
+pub use write::{size_hint, write, write_to};

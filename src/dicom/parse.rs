@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::dataset::{DataSet, Element, Fragments, Value};
 use super::dictionary;
 use super::file::ReadError;
+use crate::bulk::{Bulk, LARGE};
 use crate::model::{Tag, Vr, tags};
 
 /// Sequences may be nested this deep; real objects stay below ten.
@@ -44,6 +45,26 @@ struct Head {
     value: usize,
 }
 
+/// An element of the root.
+pub enum Step {
+    /// It ends there.
+    Ends(usize),
+    /// Its value can stay where it is.
+    Large(Large),
+}
+
+/// The head of an element whose value is large and no text.
+pub struct Large {
+    /// The tag.
+    pub tag: Tag,
+    /// The value representation.
+    pub vr: Vr,
+    /// Where the value begins.
+    pub value: usize,
+    /// Its length; `None` where it is encapsulated.
+    pub length: Option<u32>,
+}
+
 type Parsed<T> = Result<T, ReadError>;
 
 impl<'a> Parser<'a> {
@@ -55,9 +76,18 @@ impl<'a> Parser<'a> {
     /// The data set from `start` to the end of the buffer. A data set that ends in the middle of an element gives
     /// the elements before it and sets `truncated_at`.
     pub fn root(&mut self, start: usize, encoding: Encoding) -> Parsed<DataSet<'a>> {
+        self.settled_root(start, self.root_encoding(start, encoding))
+    }
+
+    /// The encoding that the root has, whatever it claims.
+    pub fn root_encoding(&self, start: usize, claimed: Encoding) -> Encoding {
+        self.settle(start, self.bytes.len(), claimed)
+    }
+
+    /// As [`Parser::root`], in an encoding that is known.
+    pub fn settled_root(&mut self, start: usize, encoding: Encoding) -> Parsed<DataSet<'a>> {
         let mut pos = start;
         let mut elements = Vec::with_capacity(96);
-        let encoding = self.settle(start, self.bytes.len(), encoding);
         while pos < self.bytes.len() && self.truncated_at.is_none() {
             match self.element(pos, self.bytes.len(), encoding, 0, signed(&elements)) {
                 Ok((element, next)) => {
@@ -91,6 +121,31 @@ impl<'a> Parser<'a> {
             return Encoding { explicit: true, ..claimed };
         }
         claimed
+    }
+
+    /// What the element at `pos` of the root is to somebody who leaves large values where they are.
+    pub fn step(&mut self, pos: usize, encoding: Encoding) -> Parsed<Step> {
+        let head = self.head(pos, self.bytes.len(), encoding)?;
+        let Head { tag, vr, value, length } = head;
+        let large = match length {
+            _ if tag.group() == 0xFFFE => false,
+            UNDEFINED => is_encapsulated(tag, vr),
+            _ => u64::from(length) >= LARGE && !holds_text_or_items(tag, vr),
+        };
+        if large {
+            return Ok(Step::Large(Large {
+                tag,
+                vr,
+                value,
+                length: (length != UNDEFINED).then_some(length),
+            }));
+        }
+        self.element(pos, self.bytes.len(), encoding, 0, false).map(|(_, next)| Step::Ends(next))
+    }
+
+    /// The head of the item or delimiter at `pos`: tag, length, and where its value begins.
+    pub fn item_at(&self, pos: usize, encoding: Encoding) -> Parsed<(Tag, u32, usize)> {
+        self.item_head(pos, self.bytes.len(), encoding)
     }
 
     fn element(
@@ -130,7 +185,7 @@ impl<'a> Parser<'a> {
         encoding: Encoding,
         depth: usize,
     ) -> Parsed<(Element<'a>, usize)> {
-        if is_pixel_data(head.tag) || matches!(vr, Vr::OB | Vr::OW) {
+        if is_encapsulated(head.tag, vr) {
             let (fragments, next) = self.fragments(head.value, end, encoding)?;
             return Ok((Element { tag: head.tag, vr: Vr::OB, value: Value::Fragments(fragments) }, next));
         }
@@ -258,7 +313,7 @@ impl<'a> Parser<'a> {
         end: usize,
         encoding: Encoding,
     ) -> Parsed<(Fragments<'a>, usize)> {
-        let mut found: Vec<Cow<'a, [u8]>> = Vec::new();
+        let mut found: Vec<Bulk<'a>> = Vec::new();
         loop {
             let Ok((tag, length, value)) = self.item_head(pos, end, encoding) else {
                 self.truncated_at = Some(end);
@@ -275,15 +330,19 @@ impl<'a> Parser<'a> {
             let stop = value + length as usize;
             if stop > end {
                 self.truncated_at = Some(end);
-                found.push(Cow::Borrowed(&self.bytes[value..end]));
+                found.push(Bulk::from(&self.bytes[value..end]));
                 pos = end;
                 break;
             }
-            found.push(Cow::Borrowed(&self.bytes[value..stop]));
+            found.push(Bulk::from(&self.bytes[value..stop]));
             pos = stop;
         }
-        let offsets = if found.is_empty() { Cow::Borrowed(&[][..]) } else { found.remove(0) };
-        Ok((Fragments { offsets, fragments: found }, pos))
+        let mut found = found.into_iter();
+        let offsets = match found.next() {
+            Some(Bulk::Memory(offsets)) => offsets,
+            _ => Cow::Borrowed(&[][..]),
+        };
+        Ok((Fragments { offsets, fragments: found.collect() }, pos))
     }
 
     fn head(&self, pos: usize, end: usize, encoding: Encoding) -> Parsed<Head> {
@@ -353,6 +412,16 @@ impl<'a> Parser<'a> {
         let bytes = [self.bytes[pos], self.bytes[pos + 1], self.bytes[pos + 2], self.bytes[pos + 3]];
         if encoding.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
     }
+}
+
+/// Whether a value of undefined length is encapsulated pixel data rather than a sequence.
+fn is_encapsulated(tag: Tag, vr: Vr) -> bool {
+    is_pixel_data(tag) || matches!(vr, Vr::OB | Vr::OW)
+}
+
+/// Values that have to be looked into, however long they are.
+fn holds_text_or_items(tag: Tag, vr: Vr) -> bool {
+    vr.is_string() || vr == Vr::SQ || vr == Vr::UN && dictionary::vr_of(tag) == Some(Vr::SQ)
 }
 
 /// Pixel Data, Float Pixel Data, Double Float Pixel Data.

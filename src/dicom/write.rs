@@ -1,7 +1,10 @@
 //! Writing: always explicit VR little endian (or the encapsulated syntax that the pixel data is in), a zero
 //! preamble, a file meta information of our own. The bytes depend on nothing but the data set.
 
+use std::io::{self, Write};
+
 use super::dataset::{DataSet, Element, Value};
+use crate::bulk::Bulk;
 use crate::model::{Tag, Vr, tags};
 
 /// Gantry as the implementation that wrote a file: a UUID-derived UID (PS3.5 annex B.2).
@@ -11,13 +14,67 @@ const UNDEFINED: [u8; 4] = [0xFF; 4];
 
 /// A whole file: preamble, file meta information, data set. `syntax_uid` must be Explicit VR Little Endian or an
 /// encapsulated transfer syntax.
-pub fn write(dataset: &DataSet<'_>, syntax_uid: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1024 + size_hint(dataset));
-    out.resize(128, 0);
-    out.extend_from_slice(b"DICM");
-    meta(&mut out, dataset, syntax_uid);
-    elements(&mut out, dataset);
-    out
+///
+/// # Errors
+/// A large value that stands in a file cannot be read.
+pub fn write(dataset: &DataSet<'_>, syntax_uid: &str) -> io::Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(1024 + size_hint(dataset) as usize);
+    write_to(&mut out, dataset, syntax_uid)?;
+    Ok(out)
+}
+
+/// The same, to wherever it goes.
+///
+/// # Errors
+/// A large value cannot be read; the file cannot be written.
+pub fn write_to(out: &mut impl Write, dataset: &DataSet<'_>, syntax_uid: &str) -> io::Result<()> {
+    let mut small = vec![0; 128];
+    small.extend_from_slice(b"DICM");
+    meta(&mut small, dataset, syntax_uid);
+    for e in written(dataset) {
+        large(&mut small, out, e)?;
+        if small.len() >= GATHERED {
+            out.write_all(&small)?;
+            small.clear();
+        }
+    }
+    out.write_all(&small)
+}
+
+/// How much is gathered before it is written.
+const GATHERED: usize = 64 << 10;
+
+/// An element of the root: what is large does not pass through memory as a whole.
+fn large(small: &mut Vec<u8>, out: &mut impl Write, e: &Element<'_>) -> io::Result<()> {
+    let mut bulk = |small: &mut Vec<u8>, bulk: &Bulk<'_>| {
+        out.write_all(small)?;
+        small.clear();
+        bulk.copy_to(out)
+    };
+    match &e.value {
+        Value::Bytes(bytes) if bytes.len() >= GATHERED => {
+            let vr = value_head(small, e.tag, e.vr, bytes.len() as u64);
+            bulk(small, &Bulk::from(&**bytes))?;
+            pad(small, bytes.len() as u64, vr.padding());
+        }
+        Value::Stored(extent) => {
+            let vr = value_head(small, e.tag, e.vr, extent.len());
+            bulk(small, &Bulk::Stored(extent.clone()))?;
+            pad(small, extent.len(), vr.padding());
+        }
+        Value::Fragments(f) => {
+            head(small, e.tag, Vr::OB, UNDEFINED);
+            let offsets = Bulk::from(&*f.offsets);
+            for fragment in std::iter::once(&offsets).chain(&f.fragments) {
+                item(small, tags::ITEM, even(fragment.len()).to_le_bytes());
+                bulk(small, fragment)?;
+                pad(small, fragment.len(), 0);
+            }
+            item(small, tags::SEQUENCE_DELIMITATION_ITEM, [0; 4]);
+        }
+        _ => element(small, e),
+    }
+    Ok(())
 }
 
 fn meta(out: &mut Vec<u8>, dataset: &DataSet<'_>, syntax_uid: &str) {
@@ -39,38 +96,38 @@ fn meta(out: &mut Vec<u8>, dataset: &DataSet<'_>, syntax_uid: &str) {
     out.extend_from_slice(&group);
 }
 
-fn elements(out: &mut Vec<u8>, dataset: &DataSet<'_>) {
-    for e in dataset.elements() {
-        // Group lengths are retired and would no longer be true.
-        if !e.tag.is_group_length() {
-            element(out, e);
-        }
-    }
+/// Group lengths are retired and would no longer be true.
+fn written<'s, 'a>(dataset: &'s DataSet<'a>) -> impl Iterator<Item = &'s Element<'a>> {
+    dataset.elements().iter().filter(|e| !e.tag.is_group_length())
 }
 
 fn element(out: &mut Vec<u8>, e: &Element<'_>) {
     match &e.value {
         Value::Bytes(bytes) => value(out, e.tag, e.vr, bytes),
         Value::Items(items) => sequence(out, e.tag, items),
-        Value::Fragments(f) => {
-            head(out, e.tag, Vr::OB, UNDEFINED);
-            for fragment in std::iter::once(&f.offsets).chain(&f.fragments) {
-                item(out, tags::ITEM, (fragment.len().next_multiple_of(2) as u32).to_le_bytes());
-                padded(out, fragment, 0);
-            }
-            item(out, tags::SEQUENCE_DELIMITATION_ITEM, [0; 4]);
-        }
-        // Pixel data that was not read cannot be written; whoever reads headers only does not write.
-        Value::Unread(_) => {}
+        // Only the root holds what is large; pixel data that was not read cannot be written, and whoever reads headers
+        // only does not write.
+        Value::Fragments(_) | Value::Stored(_) | Value::Unread(_) => {}
     }
 }
 
 fn value(out: &mut Vec<u8>, tag: Tag, vr: Vr, bytes: &[u8]) {
-    let length = bytes.len().next_multiple_of(2);
+    let vr = value_head(out, tag, vr, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+    pad(out, bytes.len() as u64, vr.padding());
+}
+
+/// The head of a value; the representation in which it is written.
+fn value_head(out: &mut Vec<u8>, tag: Tag, vr: Vr, length: u64) -> Vr {
     // A value too long for a 16-bit length is written as UN (PS3.5 section 6.2.2).
-    let vr = if !vr.has_long_length() && length > usize::from(u16::MAX) { Vr::UN } else { vr };
-    head(out, tag, vr, (length as u32).to_le_bytes());
-    padded(out, bytes, vr.padding());
+    let vr = if !vr.has_long_length() && length > u64::from(u16::MAX) { Vr::UN } else { vr };
+    head(out, tag, vr, even(length).to_le_bytes());
+    vr
+}
+
+/// A length with the byte that makes it even.
+fn even(length: u64) -> u32 {
+    length.next_multiple_of(2) as u32
 }
 
 fn sequence(out: &mut Vec<u8>, tag: Tag, items: &[DataSet<'_>]) {
@@ -80,7 +137,7 @@ fn sequence(out: &mut Vec<u8>, tag: Tag, items: &[DataSet<'_>]) {
     head(out, tag, Vr::SQ, UNDEFINED);
     for dataset in items {
         item(out, tags::ITEM, UNDEFINED);
-        elements(out, dataset);
+        written(dataset).for_each(|e| element(out, e));
         item(out, tags::ITEM_DELIMITATION_ITEM, [0; 4]);
     }
     item(out, tags::SEQUENCE_DELIMITATION_ITEM, [0; 4]);
@@ -107,18 +164,19 @@ fn put_tag(out: &mut Vec<u8>, tag: Tag) {
     out.extend_from_slice(&tag.element().to_le_bytes());
 }
 
-fn padded(out: &mut Vec<u8>, bytes: &[u8], padding: u8) {
-    out.extend_from_slice(bytes);
-    if bytes.len() % 2 == 1 {
+fn pad(out: &mut Vec<u8>, length: u64, padding: u8) {
+    if length % 2 == 1 {
         out.push(padding);
     }
 }
 
-fn size_hint(dataset: &DataSet<'_>) -> usize {
+/// How many bytes the elements of a data set come to when they are written, about.
+pub fn size_hint(dataset: &DataSet<'_>) -> u64 {
     let value = |e: &Element<'_>| match &e.value {
-        Value::Bytes(bytes) => bytes.len(),
+        Value::Bytes(bytes) => bytes.len() as u64,
         Value::Items(items) => items.iter().map(|i| 16 + size_hint(i)).sum(),
         Value::Fragments(f) => f.fragments.iter().map(|f| f.len() + 8).sum(),
+        Value::Stored(extent) => extent.len(),
         Value::Unread(_) => 0,
     };
     dataset.elements().iter().map(|e| 12 + value(e)).sum()

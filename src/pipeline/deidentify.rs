@@ -6,14 +6,15 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::known::Names;
+use crate::bulk::{Bulk, Scratch};
 use crate::catalog::{LedgerLine, NewInstance};
 use crate::config::Deid;
 use crate::deid::{
     Action, CleanedAgain, Context, Deidentifier, Facts, Kind, Outcome, Profile, ProfileOption, Record,
     Secret, Uncleaned,
 };
-use crate::dicom::{Charset, DataSet, Element, ReadOptions, Value, keyword, read};
-use crate::model::{Drawing, Tag, Vetting, Vr, text};
+use crate::dicom::{Charset, Contents, DataSet, Element, ReadOptions, Value, keyword};
+use crate::model::{Drawing, Tag, Vr, text};
 
 /// Ledger lines that are remembered, for the next instance with the same.
 const RECENT_LINES: usize = 8;
@@ -51,7 +52,7 @@ pub enum Verdict {
 /// A file that was made safe.
 pub struct Made {
     /// The new file.
-    pub bytes: Vec<u8>,
+    pub bytes: Bulk<'static>,
     /// Its row, without the hashes of source and stored bytes.
     pub instance: NewInstance,
 }
@@ -121,11 +122,12 @@ impl Deidentify {
 
     /// Whom and what a source file names, with the remapped UID of its study; `None` where it is no DICOM or belongs
     /// to no study. A file that is damaged further on is read as far as it goes.
-    pub fn named(&self, source: &[u8]) -> Option<(String, Vec<(Kind, String)>)> {
+    pub fn named(&self, source: &Contents<'_>) -> Option<(String, Vec<(Kind, String)>)> {
         let look = || {
             // All of it: elements may stand behind the pixels.
-            let file = read(source, ReadOptions::default())
-                .or_else(|_| read(source, ReadOptions { header_only: true, partial: false }))
+            let file = source
+                .read(ReadOptions::default())
+                .or_else(|_| source.read(ReadOptions { header_only: true, partial: false }))
                 .ok()?;
             let named = self.engine.named(&file.dataset)?;
             Some((self.engine.study_uid(&named), named.identifiers))
@@ -137,19 +139,23 @@ impl Deidentify {
     ///
     /// # Errors
     /// It holds something that no cleaning reaches, or cannot be read.
-    pub fn clean_again(&self, stored: &[u8], names: &Names) -> Result<Option<CleanedAgain>, Uncleaned> {
-        catch_unwind(AssertUnwindSafe(|| self.engine.clean_again(stored, &names.identifiers)))
-            .unwrap_or_else(|_| Err(Uncleaned::defect()))
+    pub fn clean_again(
+        &self,
+        stored: &Contents<'_>,
+        names: &Names,
+        scratch: Scratch<'_>,
+    ) -> Result<Option<CleanedAgain>, Uncleaned> {
+        let clean = || self.engine.clean_again(stored, &names.identifiers, scratch);
+        catch_unwind(AssertUnwindSafe(clean)).unwrap_or_else(|_| Err(Uncleaned::defect()))
     }
 
-    /// Judges one source file, whose study names `names`. A defect in the judging quarantines the file: nothing that was
-    /// not verified is stored.
-    pub fn judge(&self, source: &[u8], site: &str, vetting: &Vetting, names: &Names) -> Verdict {
-        let context = Context { site, vetting, known: names };
-        match catch_unwind(AssertUnwindSafe(|| self.engine.process(source, &context))) {
+    /// Judges one source file in its context; `generation` is that of what its study is known to name. A defect in the
+    /// judging quarantines the file: nothing that was not verified is stored.
+    pub fn judge(&self, source: &Contents<'_>, context: &Context<'_>, generation: i64) -> Verdict {
+        match catch_unwind(AssertUnwindSafe(|| self.engine.process(source, context))) {
             Ok(Outcome::Written { bytes, facts, record }) => {
-                let mut instance = instance(*facts, site, self.line(*record));
-                instance.known = names.generation;
+                let mut instance = instance(*facts, context.site, self.line(*record));
+                instance.known = generation;
                 Verdict::Stored(Box::new(Made { bytes, instance }))
             }
             Ok(Outcome::Quarantined { reason, detail, .. }) => {
@@ -169,13 +175,13 @@ impl Deidentify {
     ///
     /// # Errors
     /// In words that hold nothing from the file.
-    pub fn suggest(&self, source: &[u8]) -> Result<(Drawing, u32), String> {
+    pub fn suggest(&self, source: &Contents<'_>) -> Result<(Drawing, u32), String> {
         catch_unwind(AssertUnwindSafe(|| self.engine.suggest(source)))
             .unwrap_or_else(|_| Err("a defect in the search for burned-in text".into()))
     }
 
     /// The attributes of a file, in order, with what the profile does with each.
-    pub fn explain(&self, source: &[u8]) -> Vec<Attribute> {
+    pub fn explain(&self, source: &Contents<'_>) -> Vec<Attribute> {
         let explained = catch_unwind(AssertUnwindSafe(|| self.engine.explain(source, false)));
         let actions: BTreeMap<Tag, Action> = explained
             .ok()
@@ -185,7 +191,7 @@ impl Deidentify {
             .map(|e| (e.tag, e.action))
             .collect();
         let mut rows = Vec::new();
-        if let Ok(file) = read(source, ReadOptions::default()) {
+        if let Ok(file) = source.read(ReadOptions::default()) {
             walk(&file.dataset, "", &Charset::default(), &actions, &mut rows);
         }
         rows
@@ -246,6 +252,7 @@ fn shown(element: &Element<'_>, charset: &Charset) -> String {
     match &element.value {
         Value::Items(items) => format!("{} items", items.len()),
         Value::Fragments(f) => format!("{} fragments", f.fragments.len()),
+        Value::Stored(extent) => format!("{} bytes", extent.len()),
         Value::Unread(_) => String::new(),
         Value::Bytes(bytes) if element.vr.is_string() => {
             let head = &bytes[..bytes.len().min(4 * MAX_CHARS)];

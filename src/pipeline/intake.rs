@@ -4,7 +4,6 @@
 //! and writes its rows, jobs and audit event in one transaction. A kill at any moment leaves either nothing of a
 //! file or all of it; what was not recorded is found again.
 
-use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -17,13 +16,16 @@ use sha2::{Digest, Sha256};
 
 use super::archives::{Delivery, Ended, Member};
 use super::deidentify::{Made, Verdict};
-use super::known::{Latest, Learned, Names};
+use super::known::{Latest, Learned};
 use super::{Shared, Tally, day_of, now_ms};
 use crate::audit;
 use crate::blob::Staged;
+use crate::bulk::{Bulk, Scratch};
 use crate::catalog::{CatalogError, LedgerLine, NewFile, NewInstance};
+use crate::deid::Context;
+use crate::dicom::Contents;
 use crate::model::{Vetting, What};
-use crate::source::{Found, Item};
+use crate::source::{Found, Item, Unreadable};
 
 /// Files of a batch, at most; its transaction stays within 50 ms.
 const BATCH_FILES: usize = 512;
@@ -152,20 +154,28 @@ fn work(shared: &Shared, queue: &Receiver<Work>, out: &Sender<Dealt>) {
 /// Reads, hashes and de-identifies one file. What it names is learned first, also of what was stored before this was
 /// done and of what ends in quarantine.
 fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>, End) {
-    let source = match item.read() {
-        Ok(source) => source,
-        Err(error) => {
-            let end = End::Rejected { reason: error.code().into(), detail: error.to_string() };
-            return (String::new(), None, end);
-        }
+    let refused = |error: Unreadable| {
+        let end = End::Rejected { reason: error.code().into(), detail: error.to_string() };
+        (String::new(), None, end)
     };
-    let sha256 = crate::blob::name_of(&source);
+    let received = shared.received();
+    let scratch = Scratch(Some(&received));
+    let source = match item.open(scratch) {
+        Ok(source) => Contents::of(source),
+        Err(error) => return refused(error),
+    };
+    let sha256 = match crate::blob::name_of_bulk(source.whole()) {
+        Ok(sha256) => sha256,
+        Err(error) => return refused(Unreadable::Io(error.kind())),
+    };
     let named = shared.deid.named(&source);
     let learned = named.map(|(study_uid, named)| shared.known.learn(study_uid, &named, &shared.catalog));
     match learned.transpose() {
         Ok(learned) => {
             let names = learned.as_ref().map(|l| l.names.clone()).unwrap_or_default();
-            let end = end(shared, found, &source, &sha256, &names);
+            let (site, vetting) = (&*found.site, &found.vetting);
+            let context = Context { site, vetting, known: &names, scratch };
+            let end = end(shared, &source, &sha256, &context, names.generation);
             (sha256, learned, end)
         }
         Err(error) => (sha256, None, End::Failed(error.to_string())),
@@ -173,14 +183,14 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>
 }
 
 /// How a file ends whose study names `names`.
-fn end(shared: &Shared, found: &Found, source: &[u8], sha256: &str, names: &Names) -> End {
+fn end(shared: &Shared, source: &Contents<'_>, sha256: &str, context: &Context<'_>, generation: i64) -> End {
     match shared.catalog.read().series_of_source(sha256) {
         Ok(series) if !series.is_empty() => return End::Duplicate { series },
         Ok(_) => {}
         Err(error) => return End::Failed(error.to_string()),
     }
-    match shared.deid.judge(source, &found.site, &found.vetting, names) {
-        Verdict::Stored(made) => match stage(shared, source, &made, &found.site) {
+    match shared.deid.judge(source, context, generation) {
+        Verdict::Stored(made) => match stage(shared, source, &made, context.site) {
             Ok(staged) => {
                 let mut instance = made.instance;
                 instance.source_hash = sha256.to_string();
@@ -190,7 +200,7 @@ fn end(shared: &Shared, found: &Found, source: &[u8], sha256: &str, names: &Name
             }
             Err(why) => End::Failed(why),
         },
-        Verdict::Quarantined { reason, detail } => match keep(shared, sha256, source) {
+        Verdict::Quarantined { reason, detail } => match keep(shared, sha256, source.whole()) {
             Ok(()) => End::Quarantined { reason, detail },
             Err(error) => End::Failed(format!("quarantine: {}", error.kind())),
         },
@@ -199,7 +209,7 @@ fn end(shared: &Shared, found: &Found, source: &[u8], sha256: &str, names: &Name
 }
 
 /// Keeps who the subject is, where that is wanted, and the bytes, not yet in their place.
-fn stage(shared: &Shared, source: &[u8], made: &Made, site: &str) -> Result<Staged, String> {
+fn stage(shared: &Shared, source: &Contents<'_>, made: &Made, site: &str) -> Result<Staged, String> {
     let recipient = &shared.config().vault.recipient;
     if !recipient.is_empty() {
         let new = (&*made.instance.subject, &*made.instance.study_uid, site);
@@ -209,7 +219,7 @@ fn stage(shared: &Shared, source: &[u8], made: &Made, site: &str) -> Result<Stag
 }
 
 /// Keeps a copy on the landing side, readable by its owner alone.
-fn keep(shared: &Shared, sha256: &str, source: &[u8]) -> std::io::Result<()> {
+fn keep(shared: &Shared, sha256: &str, source: &Bulk<'_>) -> std::io::Result<()> {
     let path = shared.quarantined(sha256);
     if path.exists() {
         return Ok(());
@@ -217,7 +227,7 @@ fn keep(shared: &Shared, sha256: &str, source: &[u8]) -> std::io::Result<()> {
     let draft = path.with_extension(format!("{:?}", std::thread::current().id()).replace(['(', ')'], "-"));
     let mut file =
         std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(source)?;
+    source.copy_to(&mut file)?;
     std::fs::rename(draft, path)
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::deid::{Recipient, VaultEntry, VaultError, VaultKey};
-use crate::dicom::{ReadOptions, read};
+use crate::dicom::{Contents, ReadOptions};
 
 /// Where the sealed entries lie.
 #[derive(Debug, Clone)]
@@ -45,14 +45,14 @@ impl Vault {
     pub fn keep(
         &self,
         recipient: &str,
-        source: &[u8],
+        source: &Contents<'_>,
         (subject, study_uid, site): (&str, &str, &str),
     ) -> Result<(), KeepError> {
         let place = self.place(study_uid);
         if place.exists() {
             return Ok(());
         }
-        let Ok(file) = read(source, ReadOptions::default()) else { return Ok(()) };
+        let Ok(file) = source.read(ReadOptions::default()) else { return Ok(()) };
         let entry = VaultEntry::of(&file.dataset, subject, study_uid, site);
         let sealed = Recipient::parse(recipient)?.seal(&entry)?;
         let shelf = place.parent().unwrap_or(&self.folder);

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::archive::{Archive, MemberError, is_archive};
+use crate::bulk::{Bulk, Extent, LARGE, Scratch};
 
-/// A file beyond this is not read into memory.
+/// A file beyond this is not read.
 const MAX_FILE: u64 = 4 << 30;
 /// A file of holes: far more zeros than bytes on the disk. Nothing real is like that.
 const MAX_HOLES: u64 = 64 << 20;
@@ -56,11 +57,22 @@ impl Item {
         }
     }
 
-    /// The size of what [`Item::read`] gives, as far as it is known.
+    /// The size of what [`Item::open`] gives, as far as it is known.
     pub fn bytes(&self) -> u64 {
         match self {
             Self::File(path) => path.symlink_metadata().map_or(0, |m| m.len()),
             Self::Member(archive, index) => archive.members().get(*index).map_or(0, |m| m.bytes),
+        }
+    }
+
+    /// The bytes: small ones in memory, large ones where they are, or in `scratch`.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn open(&self, scratch: Scratch<'_>) -> Result<Bulk<'static>, Unreadable> {
+        match self {
+            Self::File(path) => open_file(path),
+            Self::Member(archive, index) => Ok(archive.read(*index, scratch)?),
         }
     }
 
@@ -69,18 +81,16 @@ impl Item {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(&self) -> Result<Vec<u8>, Unreadable> {
-        match self {
-            Self::File(path) => read_file(path),
-            Self::Member(archive, index) => Ok(archive.read(*index)?),
-        }
+        let bytes = self.open(Scratch::default())?.into_bytes();
+        bytes.map_err(|e| Unreadable::Io(e.kind()))
     }
 }
 
-/// All bytes of a regular file.
+/// The bytes of a regular file: of a small one in memory.
 ///
 /// # Errors
 /// [`Unreadable`].
-pub fn read_file(path: &Path) -> Result<Vec<u8>, Unreadable> {
+pub fn open_file(path: &Path) -> Result<Bulk<'static>, Unreadable> {
     let refused = |e: io::Error| Unreadable::Io(e.kind());
     let file = File::open(path).map_err(refused)?;
     let metadata = file.metadata().map_err(refused)?;
@@ -92,9 +102,12 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Unreadable> {
     if length > MAX_FILE || length > MAX_HOLES && on_disk < length / 100 {
         return Err(Unreadable::TooLarge);
     }
+    if length >= LARGE {
+        return Ok(Bulk::Stored(Extent::new(Arc::new(file), 0, length)));
+    }
     let mut bytes = Vec::with_capacity(length as usize + 1);
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(refused)?;
-    if bytes.len() as u64 > MAX_FILE { Err(Unreadable::TooLarge) } else { Ok(bytes) }
+    file.take(LARGE).read_to_end(&mut bytes).map_err(refused)?;
+    Ok(bytes.into())
 }
 
 /// What a file stands for: itself, or the members of the archive that it is. A compressed tar is spooled to a sealed,

@@ -47,7 +47,7 @@ fn csa(entries: &[(&str, &[&str])], second: bool) -> Vec<u8> {
 }
 
 fn header_of(set: &DataSet<'_>) -> Header {
-    let bytes = write(set, Syntax::EXPLICIT_LE);
+    let bytes = write(set, Syntax::EXPLICIT_LE).unwrap();
     let file = read(&bytes, ReadOptions::default()).unwrap();
     header(&file, bytes.len() as u64, &Interner::default(), 0)
 }

@@ -21,7 +21,7 @@ fn dicomdir(records: &[(&str, &str)]) -> Vec<u8> {
     let mut set = DataSet::new();
     set.put_str(Tag(0x0008_0016), Vr::UI, "1.2.840.10008.1.3.10");
     set.put(Element::sequence(Tag(0x0004_1220), items.collect()));
-    write(&set, Syntax::EXPLICIT_LE)
+    write(&set, Syntax::EXPLICIT_LE).unwrap()
 }
 
 #[test]

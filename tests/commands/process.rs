@@ -85,7 +85,7 @@ fn what_a_file_says_moves_no_terminal() {
     let dir = tempfile::tempdir().unwrap();
     let mut set = crate::common::files::data_set(&Slice::default());
     set.put_str(Tag(0x0008_103E), Vr::LO, "\x1b[2Jowned\nroot ok\u{7}");
-    fs::write(dir.path().join("evil\x1b[31m\nname.dcm"), write(&set, Syntax::EXPLICIT_LE)).unwrap();
+    fs::write(dir.path().join("evil\x1b[31m\nname.dcm"), write(&set, Syntax::EXPLICIT_LE).unwrap()).unwrap();
     for arguments in [&["scan"][..], &["scan", "--pixels"], &["qc"]] {
         let out = std::process::Command::new(env!("CARGO_BIN_EXE_gantry"))
             .args(arguments)

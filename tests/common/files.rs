@@ -54,7 +54,7 @@ fn numbers(values: &[f64]) -> String {
 
 /// The slice as a file in Explicit VR Little Endian.
 pub fn file(slice: &Slice) -> Vec<u8> {
-    write(&data_set(slice), Syntax::EXPLICIT_LE)
+    write(&data_set(slice), Syntax::EXPLICIT_LE).unwrap()
 }
 
 /// The slice as a data set.

@@ -468,5 +468,5 @@ fn cine() -> Vec<u8> {
         number(tags::PIXEL_REPRESENTATION, 0),
         Element::new(tags::PIXEL_DATA, Vr::OB, (0..3 * 64 * 48).map(pixel).collect::<Vec<u8>>()),
     ]);
-    dicom::write(&set, Syntax::EXPLICIT_LE)
+    dicom::write(&set, Syntax::EXPLICIT_LE).unwrap()
 }

@@ -73,7 +73,7 @@ fn made(path: &Path, frames: &[MadeFrame<'_>]) {
         sequence((0x5200, 0x9230), per_frame),
         Element::new(Tag::new(0x7FE0, 0x0010), Vr::OB, bits),
     ]);
-    std::fs::write(path, write(&set, EXPLICIT_LE)).unwrap();
+    std::fs::write(path, write(&set, EXPLICIT_LE).unwrap()).unwrap();
 }
 
 #[test]

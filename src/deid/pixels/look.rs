@@ -9,10 +9,11 @@ use super::grey::{Palette, Window};
 use super::mask::{self, Change, Masked, Origin};
 use super::rules::{PixelRule, Rules, regions};
 use super::{Need, need, says_burned_in};
+use crate::bulk::Scratch;
 use crate::deid::profile::ReviewMasks;
 use crate::deid::record::Mask;
 use crate::dicom::codec::PixelError;
-use crate::dicom::{DataSet, Element};
+use crate::dicom::{DataSet, Element, Value};
 use crate::model::pixels::{PixelLayout, SampleKind};
 use crate::model::{Area, Drawing, DrawnMask, Tag, Vetting, Vr, tags};
 use crate::ocr::{OcrError, Tesseract};
@@ -84,16 +85,17 @@ pub struct Search<'s> {
     pub review: ReviewMasks,
     /// Faces are blurred.
     pub faces: bool,
+    /// Where large pixels are masked.
+    pub scratch: Scratch<'s>,
 }
 
 impl Search<'_> {
-    /// Looks at the pixels of a data set whose pixels are in this transfer syntax; `cleared` are its native pixels
-    /// without what hid in unused bits.
+    /// Looks at the pixel data of a data set, which is in this transfer syntax.
     pub fn look<'a>(
         &self,
-        set: &DataSet<'a>,
+        set: &DataSet<'_>,
+        pixels: Option<&'a Value<'_>>,
         syntax: &str,
-        cleared: Option<&[u8]>,
         vetting: &Vetting,
     ) -> Look<'a> {
         let need = self.need(set);
@@ -111,8 +113,9 @@ impl Search<'_> {
         if is_left_alone {
             return Look::Clear;
         }
+        let origin = || Origin::of(set, pixels.ok_or(PixelError::NoPixels)?, syntax);
         let look = || {
-            let origin = Origin::clean(set, syntax, cleared)?;
+            let origin = origin()?;
             // Nothing is made ready for frames that are declared and not there.
             drop(origin.open()?);
             match vetting {
@@ -131,7 +134,7 @@ impl Search<'_> {
                 if need == Need::Search
                     && *vetting == Vetting::None
                     && !face
-                    && !Origin::of(set, syntax).is_ok_and(|origin| origin.shows_anything()) =>
+                    && !origin().is_ok_and(|origin| origin.shows_anything()) =>
             {
                 Look::Clear
             }
@@ -157,7 +160,7 @@ impl Search<'_> {
     /// # Errors
     /// The pixels cannot be decoded.
     pub fn suggest(&self, set: &DataSet<'_>, syntax: &str) -> Result<(Drawing, u32), SearchError> {
-        let origin = Origin::of(set, syntax)?;
+        let origin = Origin::whole(set, syntax)?;
         let frames = match self.find(set, &origin) {
             Err(SearchError::Ocr(_)) => self.alone().find(set, &origin)?,
             found => found?,
@@ -176,7 +179,7 @@ impl Search<'_> {
         Ok((Drawing { columns, rows, masks }, frames))
     }
 
-    fn search<'a>(&self, set: &DataSet<'a>, origin: Origin<'a>, face: bool) -> Result<Look<'a>, SearchError> {
+    fn search<'a>(&self, set: &DataSet<'_>, origin: Origin<'a>, face: bool) -> Result<Look<'a>, SearchError> {
         if origin.layout.kind != SampleKind::Integer {
             return self.change(set, origin, Vec::new(), face);
         }
@@ -204,7 +207,7 @@ impl Search<'_> {
     /// Masks what was found or drawn, and blurs the face.
     fn change<'a>(
         &self,
-        set: &DataSet<'a>,
+        set: &DataSet<'_>,
         origin: Origin<'a>,
         frames: Vec<Vec<Found>>,
         face: bool,
@@ -223,7 +226,7 @@ impl Search<'_> {
             frames.iter().map(|found| found.iter().map(|f| f.area).collect()).collect();
         areas.resize(origin.layout.frames as usize, Vec::new());
         let change = Change { areas, blur };
-        let masked = match mask::apply(&origin, set, &change) {
+        let masked = match mask::apply(&origin, set, &change, self.scratch) {
             Ok(masked) => masked,
             Err(error) => return Ok(Look::Blind(format!("its pixels cannot be masked: {error}"))),
         };

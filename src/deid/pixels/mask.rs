@@ -1,8 +1,10 @@
 //! Masks: areas of frames filled with what is background there, everything else as it was.
 
+use std::io::{self, Write as _};
 use std::ops::Range;
 
-use crate::dicom::codec::{self, FrameReader, Note, PixelError, PixelSource, RLE_LOSSLESS};
+use crate::bulk::{Draft, Scratch};
+use crate::dicom::codec::{self, FrameReader, Note, PixelError, RLE_LOSSLESS};
 use crate::dicom::{DataSet, Element, Fragments, Syntax, Value};
 use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
 use crate::model::{Area, Tag, Vr, tags};
@@ -19,44 +21,35 @@ const PIXEL_PADDING_VALUE: Tag = Tag::new(0x0028, 0x0120);
 pub struct Origin<'a> {
     /// Layout, the colour model taken for RGB where samples are to stay as they are stored.
     pub layout: PixelLayout,
-    /// Transfer syntax of the pixels as they are in memory.
+    /// Transfer syntax of the pixels as they are read.
     pub syntax: String,
     value: Value<'a>,
     extended: Option<(Vec<u64>, Vec<u64>)>,
 }
 
 impl<'a> Origin<'a> {
-    /// Of a data set. Native and run-length samples stay luminance and chroma where they are: every bit outside the
-    /// masks must be what it was.
+    /// Of a data set that holds its pixel data.
     ///
     /// # Errors
     /// As [`codec::layout`].
-    pub fn of(set: &DataSet<'a>, syntax: &str) -> Result<Self, PixelError> {
+    pub fn whole(set: &'a DataSet<'_>, syntax: &str) -> Result<Self, PixelError> {
+        let element = set.get(tags::PIXEL_DATA).ok_or(PixelError::NoPixels)?;
+        Self::of(set, &element.value, syntax)
+    }
+
+    /// Of a data set and its pixel data. Native and run-length samples stay luminance and chroma where they are: every
+    /// bit outside the masks must be what it was.
+    ///
+    /// # Errors
+    /// As [`codec::layout`].
+    pub fn of(set: &DataSet<'_>, pixels: &'a Value<'_>, syntax: &str) -> Result<Self, PixelError> {
         let mut layout = codec::layout(set)?;
         let turned = syntax == Syntax::EXPLICIT_BE;
         let syntax = if turned { Syntax::EXPLICIT_LE } else { syntax }.to_string();
         if keeps_colours(&syntax) && layout.photometric.is_ybr() && !is_subsampled(&layout) {
             layout.photometric = Photometric::Rgb;
         }
-        let value = set.get(tags::PIXEL_DATA).map(|e| e.value.clone()).ok_or(PixelError::NoPixels)?;
-        let words = |tag| {
-            let bytes = set.bytes(tag)?;
-            Some(bytes.as_chunks::<8>().0.iter().map(|&b| u64::from_le_bytes(b)).collect::<Vec<_>>())
-        };
-        let extended = words(tags::EXTENDED_OFFSET_TABLE).zip(words(tags::EXTENDED_OFFSET_TABLE_LENGTHS));
-        Ok(Self { layout, syntax, value, extended })
-    }
-
-    /// The same, with native bytes `cleared` of what hid in unused bits.
-    ///
-    /// # Errors
-    /// As [`codec::layout`].
-    pub fn clean(set: &DataSet<'a>, syntax: &str, cleared: Option<&[u8]>) -> Result<Self, PixelError> {
-        let mut origin = Self::of(set, syntax)?;
-        if let (Value::Bytes(value), Some(bytes)) = (&mut origin.value, cleared) {
-            *value = bytes.to_vec().into();
-        }
-        Ok(origin)
+        Ok(Self { layout, syntax, value: pixels.borrowed(), extended: codec::extended_offsets(set) })
     }
 
     /// The same as it is shown: luminance and chroma are turned into colours.
@@ -93,15 +86,7 @@ impl<'a> Origin<'a> {
     }
 
     fn reader(&self) -> Result<FrameReader<'_>, PixelError> {
-        let source = match &self.value {
-            Value::Bytes(bytes) => PixelSource::Native(bytes),
-            Value::Fragments(f) => PixelSource::Encapsulated {
-                offsets: &f.offsets,
-                extended: self.extended.clone(),
-                fragments: f.fragments.iter().map(AsRef::as_ref).collect(),
-            },
-            Value::Items(_) | Value::Unread(_) => return Err(PixelError::NoPixels),
-        };
+        let source = codec::source_of(&self.value, self.extended.clone())?;
         if self.layout.frames > MOST_FRAMES {
             return Err(PixelError::Layout("more frames than any cine has"));
         }
@@ -156,11 +141,16 @@ impl Change {
     }
 }
 
-/// Changes every frame.
+/// Changes every frame, one after the other; what they become goes to `scratch` where it is large.
 ///
 /// # Errors
-/// A frame cannot be decoded or encoded.
-pub fn apply(origin: &Origin<'_>, set: &DataSet<'_>, change: &Change) -> Result<Masked, PixelError> {
+/// A frame cannot be decoded or encoded; the disk refuses.
+pub fn apply(
+    origin: &Origin<'_>,
+    set: &DataSet<'_>,
+    change: &Change,
+    scratch: Scratch<'_>,
+) -> Result<Masked, PixelError> {
     let reader = origin.open()?;
     let layout = reader.layout().clone();
     let stays = origin.syntax == RLE_LOSSLESS && !is_subsampled(&origin.layout);
@@ -170,37 +160,23 @@ pub fn apply(origin: &Origin<'_>, set: &DataSet<'_>, change: &Change) -> Result<
     // A header may name three colours where there is one sample.
     fill.resize(layout.samples_per_pixel.max(1).into(), 0.0);
     let written = PixelLayout { planar: false, ..layout.clone() };
-    let mut fragments: Vec<std::borrow::Cow<'static, [u8]>> = Vec::new();
-    let mut native = Vec::new();
-    let mut bits = Vec::new();
+    let mut out = Out { draft: scratch.draft(), ends: Vec::new(), bits: Bits::default() };
     let mut blurred = Vec::new();
     for index in 0..reader.declared() {
         let mut samples = reader.decode_frame(index)?.samples;
         blurred.push(change.apply(index, &mut samples, &layout, &fill));
-        let bytes = codec::encode(&written, syntax, &samples)?;
-        if stays {
-            fragments.push(bytes.into());
-        } else if layout.bits_allocated == 1 {
-            samples.each(|v| bits.push(v as u8));
+        if layout.bits_allocated == 1 && !stays {
+            out.put_bits(&samples)?;
         } else {
-            if index == 0 && matches!(origin.value, Value::Bytes(_)) {
-                // As much as there was: growing would take half as much again.
-                native.reserve_exact(bytes.len().saturating_mul(reader.declared() as usize));
-            }
-            native.extend_from_slice(&bytes);
+            out.put(&codec::encode(&written, syntax, &samples)?)?;
         }
     }
-    if layout.bits_allocated == 1 {
-        // Frames of single bits follow each other without a gap.
-        native = bits.chunks(8).map(|c| c.iter().enumerate().fold(0, |b, (i, v)| b | (v & 1) << i)).collect();
-    }
-    let vr = if layout.bits_allocated > 8 { Vr::OW } else { Vr::OB };
-    let element = if stays {
-        let value = Value::Fragments(Fragments { offsets: Vec::new().into(), fragments });
-        Element { value, ..Element::new(tags::PIXEL_DATA, Vr::OB, Vec::new()) }
+    let (vr, value) = if stays {
+        (Vr::OB, Value::Fragments(out.fragments()?))
     } else {
-        Element::new(tags::PIXEL_DATA, vr, native)
+        (if layout.bits_allocated > 8 { Vr::OW } else { Vr::OB }, out.native()?)
     };
+    let element = Element { tag: tags::PIXEL_DATA, vr, value };
     let came = codec::syntax(&origin.syntax);
     let note = came.filter(|s| s.encapsulated && !stays).map(|s| {
         format!("masked pixels are stored uncompressed: there is no lossless encoder for {}", s.name)
@@ -213,6 +189,59 @@ pub fn apply(origin: &Origin<'_>, set: &DataSet<'_>, change: &Change) -> Result<
         blurred,
         note,
     })
+}
+
+/// Encoded frames one after the other.
+struct Out<'s> {
+    draft: Draft<'s>,
+    /// Where each frame ends.
+    ends: Vec<u64>,
+    bits: Bits,
+}
+
+/// Single bits that do not fill a byte yet.
+#[derive(Default)]
+struct Bits {
+    byte: u8,
+    count: u32,
+}
+
+impl Out<'_> {
+    fn put(&mut self, frame: &[u8]) -> io::Result<()> {
+        self.draft.write_all(frame)?;
+        self.ends.push(self.draft.len());
+        Ok(())
+    }
+
+    /// Frames of single bits follow each other without a gap.
+    fn put_bits(&mut self, samples: &Samples) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(samples.len() / 8 + 1);
+        let bits = &mut self.bits;
+        samples.each(|v| {
+            bits.byte |= (v as u8 & 1) << bits.count;
+            bits.count += 1;
+            if bits.count == 8 {
+                bytes.push(bits.byte);
+                *bits = Bits::default();
+            }
+        });
+        self.put(&bytes)
+    }
+
+    fn native(mut self) -> io::Result<Value<'static>> {
+        if self.bits.count > 0 {
+            self.draft.write_all(&[self.bits.byte])?;
+        }
+        Ok(self.draft.finish()?.into())
+    }
+
+    /// A fragment a frame.
+    fn fragments(self) -> io::Result<Fragments<'static>> {
+        let all = self.draft.finish()?;
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let fragments = starts.zip(&self.ends).map(|(start, end)| all.part(start..*end)).collect();
+        Ok(Fragments { offsets: Vec::new().into(), fragments })
+    }
 }
 
 /// The colour model of what is written: luminance and chroma that were decoded are red, green and blue now.
@@ -300,7 +329,7 @@ pub fn agrees(
     change: &Change,
     fill: &[f64],
 ) -> Result<bool, PixelError> {
-    let written = Origin::of(output, syntax)?;
+    let written = Origin::whole(output, syntax)?;
     let (before, after) = (origin.open()?, written.open()?);
     if before.declared() != after.declared() || before.declared() as usize != change.areas.len() {
         return Ok(false);

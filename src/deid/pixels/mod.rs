@@ -11,6 +11,9 @@ mod rules;
 pub use look::{Look, Search, SearchError, Seen, derivation, derived, is_derivation};
 pub use rules::{PixelRule, Rules};
 
+use std::io::{self, Write as _};
+
+use crate::bulk::{Bulk, Scratch};
 use crate::dicom::{DataSet, Element, is_pixel_data};
 use crate::model::{Tag, tags};
 
@@ -114,47 +117,77 @@ const HEAD: [&str; 8] = ["HEAD", "BRAIN", "FACE", "SKULL", "SINUS", "ORBIT", "MA
 
 /// Native pixel data with the bits beyond Bits Stored cleared (sign-extended where pixels are signed), or `None` where
 /// there is nothing in them. Overlays of old are kept there, and anything can be.
-pub fn cleared(set: &DataSet<'_>) -> Option<Vec<u8>> {
-    let element = set.get(tags::PIXEL_DATA)?;
-    let bytes = element.bytes()?;
-    let integer = |tag| set.integer(tag).and_then(|n| u32::try_from(n).ok());
-    let (allocated, stored) = (integer(tags::BITS_ALLOCATED)?, integer(tags::BITS_STORED)?);
-    let high = integer(tags::HIGH_BIT).unwrap_or(stored.saturating_sub(1));
-    if !matches!(allocated, 8 | 16)
-        || stored == 0
-        || stored >= allocated
-        || high >= allocated
-        || high + 1 < stored
-    {
-        return None;
+///
+/// # Errors
+/// Large pixel data cannot be read, or the disk refuses what is made of it.
+pub fn cleared(set: &DataSet<'_>, scratch: Scratch<'_>) -> io::Result<Option<Bulk<'static>>> {
+    let found = set.get(tags::PIXEL_DATA).and_then(Element::bulk).zip(Used::of(set));
+    let Some((pixels, used)) = found else { return Ok(None) };
+    let mut dirty = false;
+    pixels.each(|piece| {
+        dirty |= used.is_dirty(piece);
+        Ok::<(), io::Error>(())
+    })?;
+    if !dirty {
+        return Ok(None);
     }
-    let signed = integer(tags::PIXEL_REPRESENTATION) == Some(1);
-    let low = high + 1 - stored;
-    let mask = ((1u32 << stored) - 1) << low;
-    if allocated == 8 {
-        let mask = mask as u8;
-        return bytes
-            .iter()
-            .any(|b| b & !mask != 0 && !signed)
-            .then(|| bytes.iter().map(|b| b & mask).collect());
+    let mut draft = scratch.draft();
+    draft.expect(pixels.len());
+    // Whole pixels: pieces are of even length.
+    pixels.each(|piece| draft.write_all(&used.clean(piece)))?;
+    draft.finish().map(Some)
+}
+
+/// Which bits of a pixel are used.
+#[derive(Clone, Copy)]
+struct Used {
+    bytes: usize,
+    mask: u16,
+    sign: Option<u16>,
+}
+
+impl Used {
+    /// `None` where all are, or where they are no whole bytes.
+    fn of(set: &DataSet<'_>) -> Option<Self> {
+        let integer = |tag| set.integer(tag).and_then(|n| u32::try_from(n).ok());
+        let (allocated, stored) = (integer(tags::BITS_ALLOCATED)?, integer(tags::BITS_STORED)?);
+        let high = integer(tags::HIGH_BIT).unwrap_or(stored.saturating_sub(1));
+        let is_part = stored > 0 && stored < allocated && high < allocated && high + 1 >= stored;
+        if !matches!(allocated, 8 | 16) || !is_part {
+            return None;
+        }
+        let signed = integer(tags::PIXEL_REPRESENTATION) == Some(1);
+        let mask = ((1u32 << stored) - 1) << (high + 1 - stored);
+        Some(Self { bytes: allocated as usize / 8, mask: mask as u16, sign: signed.then(|| 1 << high) })
     }
-    let mask = mask as u16;
-    let sign = 1u16 << high;
-    let extension = !(sign | (sign - 1));
-    // Signed values fill the bits above with their sign; below the lowest bit nothing belongs.
-    let clean = |v: u16| {
-        let value = v & mask;
-        if signed && value & sign != 0 { value | extension } else { value }
-    };
-    let dirty = |v: u16| if signed { v != clean(v) && v != v & mask } else { v & !mask != 0 };
-    let pairs = bytes.as_chunks::<2>().0;
-    if !pairs.iter().fold(false, |found, &p| found | dirty(u16::from_le_bytes(p))) {
-        return None;
+
+    /// Signed values fill the bits above with their sign; below the lowest bit nothing belongs.
+    fn cleaned(self, v: u16) -> u16 {
+        match self.sign {
+            Some(sign) if v & sign != 0 => v & self.mask | !(sign | (sign - 1)),
+            _ => v & self.mask,
+        }
     }
-    let mut out = Vec::with_capacity(bytes.len());
-    for &pair in pairs {
-        out.extend_from_slice(&clean(u16::from_le_bytes(pair)).to_le_bytes());
+
+    fn is_dirty(self, piece: &[u8]) -> bool {
+        let dirty = |v: u16| match self.sign {
+            Some(_) => v != self.cleaned(v) && v != v & self.mask,
+            None => v & !self.mask != 0,
+        };
+        if self.bytes == 1 {
+            return self.sign.is_none() && piece.iter().fold(false, |found, &b| found | dirty(b.into()));
+        }
+        piece.as_chunks::<2>().0.iter().fold(false, |found, &p| found | dirty(u16::from_le_bytes(p)))
     }
-    out.extend_from_slice(&bytes[pairs.len() * 2..]);
-    Some(out)
+
+    fn clean(self, piece: &[u8]) -> Vec<u8> {
+        if self.bytes == 1 {
+            return piece.iter().map(|b| b & self.mask as u8).collect();
+        }
+        let (pairs, rest) = piece.as_chunks::<2>();
+        let mut out = Vec::with_capacity(piece.len());
+        pairs.iter().for_each(|&p| out.extend_from_slice(&self.cleaned(u16::from_le_bytes(p)).to_le_bytes()));
+        out.extend_from_slice(rest);
+        out
+    }
 }

@@ -1,16 +1,20 @@
 //! Which fragments make up which frame (PS3.5 A.4). Offset tables are believed only where they fit the fragments.
 
 use std::borrow::Cow;
+use std::io;
 
 use super::{Codec, Note};
+use crate::bulk::Bulk;
 
 /// Bytes of an item's tag and length before its value.
 const ITEM_HEADER: u64 = 8;
+/// Bytes within which a start marker stands.
+const MARKER: u64 = 32;
 
 /// The fragments of each frame that is there.
 #[derive(Debug)]
 pub(super) struct FrameMap<'a> {
-    fragments: Vec<&'a [u8]>,
+    fragments: Vec<Bulk<'a>>,
     /// First fragment of each frame, then the number of fragments.
     starts: Vec<usize>,
     /// Bytes of each frame where the extended table tells them (the rest of the fragment is padding).
@@ -20,14 +24,14 @@ pub(super) struct FrameMap<'a> {
 impl<'a> FrameMap<'a> {
     /// Finds the frames: by the extended offset table, the basic one, one fragment a frame, or start markers.
     pub(super) fn new(
-        mut fragments: Vec<&'a [u8]>,
+        mut fragments: Vec<Bulk<'a>>,
         offsets: &[u8],
         extended: Option<(Vec<u64>, Vec<u64>)>,
         declared: u32,
         codec: Codec,
         notes: &mut Vec<Note>,
     ) -> Self {
-        while fragments.last().is_some_and(|f| f.is_empty()) {
+        while fragments.last().is_some_and(Bulk::is_empty) {
             fragments.pop();
         }
         let declared = declared as usize;
@@ -73,7 +77,7 @@ impl<'a> FrameMap<'a> {
 
     /// Encoded bytes of all frames.
     pub(super) fn bytes(&self) -> u64 {
-        self.fragments.iter().map(|f| f.len() as u64).sum()
+        self.fragments.iter().map(Bulk::len).sum()
     }
 
     /// Whether the fragments hold these frames and nothing else: no frame more, no fragment without bytes, nothing
@@ -82,35 +86,50 @@ impl<'a> FrameMap<'a> {
         let whole = |index: usize| {
             let parts = self.fragments.get(self.starts[index]..self.starts[index + 1]).unwrap_or_default();
             let told = self.lengths.as_ref().and_then(|l| l.get(index)).copied().unwrap_or(0);
-            let there: u64 = parts.iter().map(|p| p.len() as u64).sum();
+            let there: u64 = parts.iter().map(Bulk::len).sum();
             told == 0 || there <= told.saturating_add(1)
         };
         self.frames() <= declared && (0..self.frames()).all(whole)
     }
 
     /// The encoded bytes of frame `index`.
-    pub(super) fn frame(&self, index: usize) -> Option<Cow<'a, [u8]>> {
-        let (first, end) = (*self.starts.get(index)?, *self.starts.get(index + 1)?);
-        let parts = self.fragments.get(first..end)?;
-        let mut bytes = match parts {
-            [one] => Cow::Borrowed(*one),
-            parts => Cow::Owned(parts.concat()),
-        };
-        let told = self.lengths.as_ref().and_then(|l| l.get(index)).copied();
-        if let Some(length) = told.and_then(|l| usize::try_from(l).ok()).filter(|&l| l > 0 && l < bytes.len())
-        {
-            match &mut bytes {
-                Cow::Borrowed(b) => *b = &b[..length],
-                Cow::Owned(b) => b.truncate(length),
-            }
-        }
-        Some(bytes)
+    pub(super) fn frame(&self, index: usize) -> Option<io::Result<Cow<'_, [u8]>>> {
+        let parts = self.parts(index)?;
+        let told = self.lengths.as_ref().and_then(|l| l.get(index)).copied().filter(|&l| l > 0);
+        let there = parts.iter().map(Bulk::len).sum();
+        let length = told.map_or(there, |told| told.min(there));
+        Some(match parts {
+            [one] => one.read(0..length),
+            parts => joined(parts, length).map(Cow::Owned),
+        })
     }
+
+    /// The fragment that is frame `index`, where it is one and stays in a file.
+    pub(super) fn stored(&self, index: usize) -> Option<Bulk<'static>> {
+        match self.parts(index)? {
+            [Bulk::Stored(extent)] => Some(Bulk::Stored(extent.clone())),
+            _ => None,
+        }
+    }
+
+    fn parts(&self, index: usize) -> Option<&[Bulk<'a>]> {
+        self.fragments.get(*self.starts.get(index)?..*self.starts.get(index + 1)?)
+    }
+}
+
+/// The first `length` bytes of fragments that follow each other.
+fn joined(parts: &[Bulk<'_>], length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?);
+    for part in parts {
+        let missing = length - bytes.len() as u64;
+        bytes.extend_from_slice(&part.read(0..part.len().min(missing))?);
+    }
+    Ok(bytes)
 }
 
 /// The fragments at which `offsets` point, if they begin with the first, rise, and each points at one that can
 /// begin a frame; then the number of fragments.
-fn starts_from(fragments: &[&[u8]], offsets: &[u64], codec: Codec) -> Option<Vec<usize>> {
+fn starts_from(fragments: &[Bulk<'_>], offsets: &[u64], codec: Codec) -> Option<Vec<usize>> {
     if offsets.first() != Some(&0) || offsets.len() > fragments.len() {
         return None;
     }
@@ -118,7 +137,7 @@ fn starts_from(fragments: &[&[u8]], offsets: &[u64], codec: Codec) -> Option<Vec
     let (mut at, mut index) = (0_u64, 0_usize);
     for &offset in offsets {
         while at < offset {
-            at += ITEM_HEADER + fragments.get(index)?.len() as u64;
+            at += ITEM_HEADER + fragments.get(index)?.len();
             index += 1;
         }
         if at != offset || starts.last().is_some_and(|&last| last >= index) {
@@ -134,10 +153,10 @@ fn starts_from(fragments: &[&[u8]], offsets: &[u64], codec: Codec) -> Option<Vec
 }
 
 /// Frames without a table to go by.
-fn guess(fragments: &[&[u8]], declared: usize, codec: Codec) -> Vec<usize> {
+fn guess(fragments: &[Bulk<'_>], declared: usize, codec: Codec) -> Vec<usize> {
     let count = fragments.len();
     let marked: Vec<usize> =
-        (0..count).filter(|&i| begins_frame(fragments[i], codec) == Some(true)).collect();
+        (0..count).filter(|&i| begins_frame(&fragments[i], codec) == Some(true)).collect();
     let mut starts = if !marked.is_empty() && (marked.len() >= declared || count > declared) {
         marked
     } else if declared == 1 && count > 0 {
@@ -153,9 +172,13 @@ fn guess(fragments: &[&[u8]], declared: usize, codec: Codec) -> Vec<usize> {
 }
 
 /// Whether a frame can begin with `fragment`; unknown where the codec has no start marker.
-fn begins_frame(fragment: &[u8], codec: Codec) -> Option<bool> {
+fn begins_frame(fragment: &Bulk<'_>, codec: Codec) -> Option<bool> {
+    if !matches!(codec, Codec::Jpeg | Codec::JpegLs | Codec::Jpeg2000) {
+        return None;
+    }
+    let Ok(fragment) = fragment.read(0..fragment.len().min(MARKER)) else { return Some(false) };
     match codec {
-        Codec::Jpeg | Codec::JpegLs => Some(start_of_image(fragment)),
+        Codec::Jpeg | Codec::JpegLs => Some(start_of_image(&fragment)),
         Codec::Jpeg2000 => Some(
             fragment.starts_with(&[0xFF, 0x4F, 0xFF, 0x51])
                 || fragment.starts_with(b"\0\0\0\x0CjP  \r\n\x87\n")
@@ -183,7 +206,14 @@ mod tests {
     fn map<'a>(fragments: &[&'a [u8]], offsets: &[u32], declared: u32) -> (FrameMap<'a>, Vec<Note>) {
         let table: Vec<u8> = offsets.iter().flat_map(|o| o.to_le_bytes()).collect();
         let mut notes = Vec::new();
-        let map = FrameMap::new(fragments.to_vec(), &table, None, declared, Codec::Jpeg, &mut notes);
+        let map = FrameMap::new(
+            fragments.iter().map(|f| Bulk::from(*f)).collect(),
+            &table,
+            None,
+            declared,
+            Codec::Jpeg,
+            &mut notes,
+        );
         (map, notes)
     }
 
@@ -192,8 +222,8 @@ mod tests {
         for offsets in [&[0, 22][..], &[], &[0, 12], &[0], &[7, 9]] {
             let (map, notes) = map(&[A, B, C], offsets, 2);
             assert_eq!(map.frames(), 2, "{offsets:?}");
-            assert_eq!(map.frame(0).unwrap().as_ref(), [A, B].concat());
-            assert_eq!(map.frame(1).unwrap().as_ref(), C);
+            assert_eq!(map.frame(0).unwrap().unwrap().as_ref(), [A, B].concat());
+            assert_eq!(map.frame(1).unwrap().unwrap().as_ref(), C);
             let ignored = !matches!(offsets, [] | [0, 22]);
             assert_eq!(notes.contains(&Note::OffsetTableIgnored), ignored, "{offsets:?} {notes:?}");
         }
@@ -208,15 +238,22 @@ mod tests {
         let (_, notes) = map(&[A, C, A], &[0, 12, 24], 2);
         assert_eq!(notes, [Note::ExcessFrames { found: 3, declared: 2 }]);
         let (empty, _) = map(&[], &[], 1);
-        assert_eq!((empty.frames(), empty.frame(0)), (0, None));
+        assert!(empty.frames() == 0 && empty.frame(0).is_none());
     }
 
     #[test]
     fn extended_lengths_cut_padding() {
         let mut notes = Vec::new();
-        let map = FrameMap::new(vec![A, C], &[], Some((vec![0, 12], vec![3, 4])), 2, Codec::Jpeg, &mut notes);
-        assert_eq!(map.frame(0).unwrap().as_ref(), &A[..3]);
-        assert_eq!(map.frame(1).unwrap().as_ref(), C);
+        let map = FrameMap::new(
+            vec![A.into(), C.into()],
+            &[],
+            Some((vec![0, 12], vec![3, 4])),
+            2,
+            Codec::Jpeg,
+            &mut notes,
+        );
+        assert_eq!(map.frame(0).unwrap().unwrap().as_ref(), &A[..3]);
+        assert_eq!(map.frame(1).unwrap().unwrap().as_ref(), C);
         assert!(notes.is_empty());
     }
 }

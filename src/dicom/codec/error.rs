@@ -1,5 +1,7 @@
 //! Why pixels could not be decoded, and what is odd about those that could.
 
+use std::io;
+
 use thiserror::Error;
 
 /// Why a frame could not be decoded. No attribute value of the file is in any message but sizes and counts.
@@ -77,6 +79,9 @@ pub enum PixelError {
         /// Which feature.
         what: &'static str,
     },
+    /// The file that holds them cannot be read, or there is no room for what is made of them.
+    #[error("the pixels cannot be read, or not be put aside: {0}")]
+    Io(io::ErrorKind),
     /// A decoder failed in a way it should not have.
     #[error("{0} decoder failed")]
     Defect(&'static str),
@@ -95,8 +100,15 @@ impl PixelError {
             Self::Mismatch { .. } => "dimensions_differ",
             Self::Damaged { .. } => "stream_damaged",
             Self::Unsupported { .. } => "feature_unsupported",
+            Self::Io(_) => "unreadable",
             Self::Defect(_) => "decoder_failed",
         }
+    }
+}
+
+impl From<io::Error> for PixelError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.kind())
     }
 }
 

@@ -1,8 +1,7 @@
 //! From a data set that was read to its frames.
 
-use std::borrow::Cow;
-
 use super::{FrameReader, PixelError, PixelSource, frames};
+use crate::bulk::Bulk;
 use crate::dicom::{DataSet, Element, File, Syntax, Value};
 use crate::model::pixels::{Photometric, PixelLayout, SampleKind};
 use crate::model::{Tag, tags};
@@ -53,19 +52,36 @@ pub fn open<'a>(file: &'a File<'_>) -> Result<FrameReader<'a>, PixelError> {
     let set = &file.dataset;
     let layout = layout(set)?;
     let (element, _) = pixel_element(set)?;
-    let source = match &element.value {
-        Value::Bytes(bytes) => PixelSource::Native(bytes),
-        Value::Fragments(fragments) => PixelSource::Encapsulated {
-            offsets: &fragments.offsets,
-            extended: words(set, tags::EXTENDED_OFFSET_TABLE)
-                .zip(words(set, tags::EXTENDED_OFFSET_TABLE_LENGTHS)),
-            fragments: fragments.fragments.iter().map(Cow::as_ref).collect(),
-        },
-        Value::Items(_) | Value::Unread(_) => return Err(PixelError::NoPixels),
-    };
+    let extended = extended_offsets(set);
     // The reader has turned every word.
     let turned = file.syntax.uid == Syntax::EXPLICIT_BE;
-    frames(&layout, if turned { Syntax::EXPLICIT_LE } else { &file.syntax.uid }, source)
+    let syntax = if turned { Syntax::EXPLICIT_LE } else { &file.syntax.uid };
+    frames(&layout, syntax, source_of(&element.value, extended)?)
+}
+
+/// The Extended Offset Table and its lengths.
+pub fn extended_offsets(set: &DataSet<'_>) -> Option<(Vec<u64>, Vec<u64>)> {
+    words(set, tags::EXTENDED_OFFSET_TABLE).zip(words(set, tags::EXTENDED_OFFSET_TABLE_LENGTHS))
+}
+
+/// The value of pixel data as what frames are taken from.
+///
+/// # Errors
+/// [`PixelError::NoPixels`]: it is none, or was skipped in reading.
+pub fn source_of<'a>(
+    value: &'a Value<'_>,
+    extended: Option<(Vec<u64>, Vec<u64>)>,
+) -> Result<PixelSource<'a>, PixelError> {
+    match value {
+        Value::Bytes(bytes) => Ok(PixelSource::Native(Bulk::from(&**bytes))),
+        Value::Stored(extent) => Ok(PixelSource::Native(Bulk::Stored(extent.clone()))),
+        Value::Fragments(f) => Ok(PixelSource::Encapsulated {
+            offsets: &f.offsets,
+            extended,
+            fragments: f.fragments.iter().map(Bulk::borrowed).collect(),
+        }),
+        Value::Items(_) | Value::Unread(_) => Err(PixelError::NoPixels),
+    }
 }
 
 fn pixel_element<'s, 'a>(set: &'s DataSet<'a>) -> Result<(&'s Element<'a>, SampleKind), PixelError> {

@@ -23,11 +23,12 @@ use std::borrow::Cow;
 use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::bulk::Bulk;
 use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
 
 pub use error::{Note, PixelError};
 pub use fingerprint::{Fingerprint, fingerprint};
-pub use instance::{layout, open};
+pub use instance::{extended_offsets, layout, open, source_of};
 pub use strip::strip;
 pub use syntax::{Codec, RLE_LOSSLESS, Syntax, syntax, syntaxes};
 
@@ -47,7 +48,7 @@ const MAX_EXPANSION: u64 = 1000;
 #[derive(Clone, Debug)]
 pub enum PixelSource<'a> {
     /// The value of the element: deflated data is inflated, big-endian samples are turned to little-endian ones.
-    Native(&'a [u8]),
+    Native(Bulk<'a>),
     /// Items of an encapsulated element.
     Encapsulated {
         /// Value of the first item, the basic offset table.
@@ -55,7 +56,7 @@ pub enum PixelSource<'a> {
         /// Extended Offset Table (7FE0,0001) and its lengths (7FE0,0002).
         extended: Option<(Vec<u64>, Vec<u64>)>,
         /// The other items' values.
-        fragments: Vec<&'a [u8]>,
+        fragments: Vec<Bulk<'a>>,
     },
 }
 
@@ -85,7 +86,7 @@ pub struct FrameReader<'a> {
 
 #[derive(Debug)]
 enum Store<'a> {
-    Native(&'a [u8]),
+    Native(Bulk<'a>),
     Frames(FrameMap<'a>),
 }
 
@@ -111,7 +112,10 @@ pub fn frames<'a>(
         notes.push(Note::HighBit);
     }
     let store = match source {
-        PixelSource::Native(data) => Store::Native(native_store(data, &mut layout, syntax, &mut notes)?),
+        PixelSource::Native(data) => {
+            check_native(data.len(), &mut layout, syntax, &mut notes)?;
+            Store::Native(data)
+        }
         PixelSource::Encapsulated { .. } if !syntax.encapsulated => {
             return Err(PixelError::Layout("fragments under a transfer syntax without encapsulation"));
         }
@@ -148,15 +152,14 @@ fn check_layout(layout: &PixelLayout) -> Result<(), PixelError> {
     Ok(())
 }
 
-/// Native bytes and how many frames they hold; an element of defined length under an encapsulated syntax counts as
-/// native only if its length is exactly right.
-fn native_store<'a>(
-    data: &'a [u8],
+/// How many frames native bytes hold; an element of defined length under an encapsulated syntax counts as native only
+/// if its length is exactly right.
+fn check_native(
+    length: u64,
     layout: &mut PixelLayout,
     syntax: &Syntax,
     notes: &mut Vec<Note>,
-) -> Result<&'a [u8], PixelError> {
-    let length = data.len() as u64;
+) -> Result<(), PixelError> {
     let all = |layout: &PixelLayout| {
         native::frame_bits(layout).saturating_mul(u64::from(layout.frames)).div_ceil(8)
     };
@@ -183,10 +186,10 @@ fn native_store<'a>(
         let found = length.saturating_mul(8) / native::frame_bits(layout).max(1);
         notes.push(Note::FewerFrames { found: found as u32, declared: layout.frames });
     }
-    Ok(data)
+    Ok(())
 }
 
-impl<'a> FrameReader<'a> {
+impl FrameReader<'_> {
     /// Frames declared; [`FrameReader::decode_frame`] takes an index below it.
     pub fn declared(&self) -> u32 {
         self.layout.frames
@@ -208,26 +211,31 @@ impl<'a> FrameReader<'a> {
     }
 
     /// The bytes of frame `index` as they are encoded (native: from the byte in which it begins).
-    pub fn encoded_frame(&self, index: u32) -> Result<Cow<'a, [u8]>, PixelError> {
+    ///
+    /// # Errors
+    /// There is no such frame; the file cannot be read.
+    pub fn encoded_frame(&self, index: u32) -> Result<Cow<'_, [u8]>, PixelError> {
         match &self.store {
-            Store::Native(data) => self.native_frame(data, index).map(|(bytes, _)| Cow::Borrowed(bytes)),
+            Store::Native(data) => self.native_frame(data, index).map(|(bytes, _)| bytes),
             Store::Frames(map) => {
                 let missing = PixelError::NoFrame { index, frames: map.frames() as u32 };
-                map.frame(index as usize).filter(|_| index < self.layout.frames).ok_or(missing)
+                let there = index < self.layout.frames;
+                Ok(there.then(|| map.frame(index as usize)).flatten().ok_or(missing)??)
             }
         }
     }
 
-    fn native_frame(&self, data: &'a [u8], index: u32) -> Result<(&'a [u8], usize), PixelError> {
+    fn native_frame<'d>(&self, data: &'d Bulk<'_>, index: u32) -> Result<(Cow<'d, [u8]>, usize), PixelError> {
         if index >= self.layout.frames {
             return Err(PixelError::NoFrame { index, frames: self.layout.frames });
         }
         let bits = native::frame_bits(&self.layout);
         let first = bits.saturating_mul(u64::from(index));
         let end = first.saturating_add(bits).div_ceil(8);
-        let range = (first / 8) as usize..usize::try_from(end).unwrap_or(usize::MAX);
-        let short = PixelError::Truncated { found: data.len() as u64, expected: end, unit: "bytes" };
-        data.get(range).map(|bytes| (bytes, (first % 8) as usize)).ok_or(short)
+        if end > data.len() {
+            return Err(PixelError::Truncated { found: data.len(), expected: end, unit: "bytes" });
+        }
+        Ok((data.read(first / 8..end)?, (first % 8) as usize))
     }
 
     /// Decodes frame `index` (from 0) to canonical samples. A decoder that panics is an error of this frame alone.
@@ -241,7 +249,7 @@ impl<'a> FrameReader<'a> {
         let samples = match &self.store {
             Store::Native(data) => {
                 let (bytes, first_bit) = self.native_frame(data, index)?;
-                native::decode(bytes, first_bit, &self.layout, self.order())?
+                native::decode(&bytes, first_bit, &self.layout, self.order())?
             }
             Store::Frames(_) => {
                 let encoded = self.encoded_frame(index)?;

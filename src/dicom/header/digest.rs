@@ -58,7 +58,7 @@ fn add(digest: &mut Digest, set: &DataSet<'_>) {
                     add(digest, item);
                 }
             }
-            Value::Fragments(_) | Value::Unread(_) => {}
+            Value::Fragments(_) | Value::Stored(_) | Value::Unread(_) => {}
         }
     }
 }

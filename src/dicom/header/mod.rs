@@ -39,6 +39,7 @@ pub fn header(file: &File<'_>, length: u64, interner: &Interner, source: u32) ->
     let pixel_bytes = set.elements().iter().find(|e| is_pixel_data(e.tag)).and_then(|e| match &e.value {
         Value::Unread(length) => length.map(u64::from),
         Value::Bytes(bytes) => Some(bytes.len() as u64),
+        Value::Stored(extent) => Some(extent.len()),
         _ => None,
     });
     Header {
@@ -62,6 +63,7 @@ pub fn header(file: &File<'_>, length: u64, interner: &Interner, source: u32) ->
 pub fn pixel_digest(file: &File<'_>) -> Option<u64> {
     let element = file.dataset.elements().iter().find(|e| is_pixel_data(e.tag))?;
     let mut digest = Digest::default();
+    // Pixels of a file that was read whole: its caller has them in memory.
     match &element.value {
         Value::Bytes(bytes) => {
             let frames = u64::from(declared_frames(&file.dataset));
@@ -77,7 +79,7 @@ pub fn pixel_digest(file: &File<'_>) -> Option<u64> {
         }
         Value::Fragments(fragments) => {
             digest.bytes(file.syntax.uid.as_bytes());
-            fragments.fragments.iter().for_each(|f| digest.bytes(f));
+            fragments.fragments.iter().try_for_each(|f| f.all().map(|bytes| digest.bytes(&bytes))).ok()?;
         }
         _ => return None,
     }

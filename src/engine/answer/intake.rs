@@ -4,12 +4,14 @@ use std::sync::atomic::Ordering;
 
 use crate::catalog::{Choice, FileRecord, GroupRecord};
 use crate::config::Inbox;
+use crate::dicom::Contents;
 use crate::engine::query::{
     AttributeRow, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup, IntakeGroups,
     IntakeMasks, IntakeMasksView, IntakeStatus, Rows, SourceView,
 };
 use crate::engine::{EngineError, Session};
 use crate::pipeline::{Attribute, explain_reason, now_ms};
+use crate::source::open_file;
 
 const MAX_PAGE: u32 = 10_000;
 const MASK: &str = "•••";
@@ -79,9 +81,8 @@ pub fn detail(session: &Session, query: &IntakeDetail) -> Result<IntakeDetailVie
     let shared = &session.engine.shared;
     let missing = || EngineError::NotFound { what: "file".into(), id: query.id.to_string() };
     let record = shared.map.file(query.id)?.ok_or_else(missing)?;
-    let copy =
-        record.file.kept.then(|| std::fs::read(shared.quarantined(&record.file.sha256)).ok()).flatten();
-    let attributes = copy.as_deref().map(|bytes| shared.deid.explain(bytes)).unwrap_or_default();
+    let copy = record.file.kept.then(|| open_file(&shared.quarantined(&record.file.sha256)).ok()).flatten();
+    let attributes = copy.map(|bytes| shared.deid.explain(&Contents::of(bytes))).unwrap_or_default();
     if query.reveal {
         // Looking at values as they stand is an act: it leaves its mark before they are shown.
         shared.catalog.write_first(|tx| {
@@ -100,13 +101,14 @@ pub fn masks(session: &Session, query: &IntakeMasks) -> Result<IntakeMasksView, 
     let shared = &session.engine.shared;
     let missing = || EngineError::NotFound { what: "quarantined file".into(), id: query.id.to_string() };
     let record = shared.map.file(query.id)?.filter(|record| record.file.kept).ok_or_else(missing)?;
-    let bytes = std::fs::read(shared.quarantined(&record.file.sha256)).map_err(|_| missing())?;
+    let bytes = open_file(&shared.quarantined(&record.file.sha256)).map_err(|_| missing())?;
     // Whoever opens a picture that may show a name leaves a mark before it is seen.
     shared.catalog.write_first(|tx| {
         let detail = serde_json::json!({ "sha256": record.file.sha256 });
         tx.audit(now_ms(), &session.user, "intake.look", &format!("intake {}", query.id), &detail)
     })?;
-    let (drawing, frames) = shared.deid.suggest(&bytes).map_err(|why| EngineError::Invalid { why })?;
+    let found = shared.deid.suggest(&Contents::of(bytes));
+    let (drawing, frames) = found.map_err(|why| EngineError::Invalid { why })?;
     Ok(IntakeMasksView { drawing, frames })
 }
 

@@ -8,13 +8,16 @@ mod walk;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::bulk::Scratch;
 use crate::deid::{Context, Deidentifier, Outcome, Reason, Record};
+use crate::dicom::Contents;
 use crate::model::{Vetting, text};
 use crate::source::archive::MemberError;
 use crate::source::{Item, Unreadable};
@@ -95,12 +98,14 @@ pub fn run(
     let mut summary = Summary::of(deidentifier);
     let known = StudyNames::gather(deidentifier, Walk::new(&input))?;
     let mut walk = Walk::new(&input);
+    // Beside what it becomes: there is room for it, and it is sealed.
+    let scratch = Scratch(places.output.as_deref());
     loop {
         let batch = walk.batch();
         if batch.is_empty() {
             break;
         }
-        let context = Context { site: options.site, vetting: options.vetting, known: &known };
+        let context = Context { site: options.site, vetting: options.vetting, known: &known, scratch };
         let outcomes: Vec<Outcome> = batch.par_iter().map(|item| one(deidentifier, item, &context)).collect();
         let named: Vec<Option<String>> = outcomes.iter().map(|o| names.of(o)).collect();
         if let Some(output) = &places.output {
@@ -128,12 +133,13 @@ pub fn run(
 }
 
 fn one(deidentifier: &Deidentifier, item: &Item, context: &Context<'_>) -> Outcome {
-    let bytes = match item.read() {
-        Ok(bytes) => bytes,
+    let contents = match item.open(context.scratch) {
+        Ok(bytes) => Contents::of(bytes),
         Err(error) => return deidentifier.refuse(reason_of(&error), &error.to_string()),
     };
     // A defect in reading one file must not take the others with it.
-    std::panic::catch_unwind(|| deidentifier.process(&bytes, context)).unwrap_or_else(|_| {
+    let process = AssertUnwindSafe(|| deidentifier.process(&contents, context));
+    catch_unwind(process).unwrap_or_else(|_| {
         deidentifier
             .refuse(Reason::CannotBeMadeSafe, "the de-identification failed on it; a defect of Gantry")
     })

@@ -5,17 +5,18 @@
 //! compressed tar is spooled once into a sealed file without a name, so that its members can be read in any order, a kill
 //! leaves nothing behind, and nothing readable lies outside the delivery meanwhile.
 
-mod spool;
 mod tar;
 mod zip;
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use flate2::{Crc, read::DeflateDecoder};
+use flate2::{CrcReader, read::DeflateDecoder};
+
+use crate::bulk::{Bulk, Extent, LARGE, ReadAt, Scratch, Spool};
 
 /// Members of one archive, at most.
 const MAX_MEMBERS: usize = 1_000_000;
@@ -87,15 +88,22 @@ pub struct Archive {
 /// Where the bytes of members are.
 #[derive(Debug)]
 enum Data {
-    File(File),
-    Spool(spool::Spool),
+    File(Arc<File>),
+    Spool(Arc<Spool>),
 }
 
 impl Data {
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         match self {
-            Self::File(file) => file.read_at(buffer, at),
+            Self::File(file) => ReadAt::read_at(&**file, buffer, at),
             Self::Spool(spool) => spool.read_at(buffer, at),
+        }
+    }
+
+    fn extent(&self, at: u64, length: u64) -> Extent {
+        match self {
+            Self::File(file) => Extent::new(file.clone(), at, length),
+            Self::Spool(spool) => Extent::new(spool.clone(), at, length),
         }
     }
 }
@@ -165,9 +173,9 @@ impl Archive {
         let listed = match Kind::of(&self.path) {
             Some(Kind::Zip) => zip::list(&file, length, &mut listing).map(|()| file),
             Some(Kind::TarGz) => {
-                let mut target = spool::Spool::new(spool)?;
+                let mut target = Spool::new(spool)?;
                 let listed = tar::list_packed(&file, &mut target, &mut listing);
-                self.data = Some(Data::Spool(target));
+                self.data = Some(Data::Spool(Arc::new(target)));
                 self.members = std::mem::take(&mut listing.members);
                 return listed;
             }
@@ -176,12 +184,12 @@ impl Archive {
         self.members = listing.members;
         match listed {
             Ok(file) => {
-                self.data = Some(Data::File(file));
+                self.data = Some(Data::File(Arc::new(file)));
                 Ok(())
             }
             Err(error) => {
                 // What was listed before the damage can still be read.
-                self.data = File::open(&self.path).ok().map(Data::File);
+                self.data = File::open(&self.path).ok().map(|file| Data::File(Arc::new(file)));
                 Err(error)
             }
         }
@@ -232,25 +240,35 @@ impl Archive {
         })
     }
 
-    /// The bytes of member `index`, checked against its declared size and check sum.
+    /// The bytes of member `index`, checked against its declared size and check sum. A large one that is not packed
+    /// stays where it is; one that is is unpacked to `scratch`.
     ///
     /// # Errors
     /// Why the member is refused.
-    pub fn read(&self, index: usize) -> Result<Vec<u8>, MemberError> {
-        let mut bytes = Vec::new();
-        self.reader(index)?.read_to_end(&mut bytes)?;
+    pub fn read(&self, index: usize, scratch: Scratch<'_>) -> Result<Bulk<'static>, MemberError> {
+        let mut reader = CrcReader::new(self.reader(index)?);
         let member = &self.members[index];
-        if bytes.len() as u64 != member.bytes {
+        let in_place = match member.place {
+            Ok(Place::Plain { at }) if member.bytes >= LARGE => Some(at),
+            _ => None,
+        };
+        if let (Some(at), Some(data)) = (in_place, &self.data) {
+            let mut last = [0];
+            let there = data.read_at(&mut last, at + member.bytes - 1)? == 1;
+            return if there {
+                Ok(Bulk::Stored(data.extent(at, member.bytes)))
+            } else {
+                Err(MemberError::Damaged)
+            };
+        }
+        let mut draft = scratch.draft();
+        if io::copy(&mut reader, &mut draft)? != member.bytes {
             return Err(MemberError::Damaged);
         }
-        if let Ok(Place::Zip { crc, .. }) = member.place {
-            let mut found = Crc::new();
-            found.update(&bytes);
-            if found.sum() != crc {
-                return Err(MemberError::Damaged);
-            }
+        match member.place {
+            Ok(Place::Zip { crc, .. }) if crc != reader.crc().sum() => Err(MemberError::Damaged),
+            _ => Ok(draft.finish()?),
         }
-        Ok(bytes)
     }
 }
 

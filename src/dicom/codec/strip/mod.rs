@@ -7,34 +7,34 @@ mod jpeg;
 mod rle;
 
 use std::borrow::Cow;
+use std::io::Write as _;
+use std::ops::Range;
 
-use super::{Codec, FrameReader, PixelError, Store, native, open, sniffed};
+use super::{Codec, FrameReader, PixelError, Store, encapsulated::FrameMap, native, open, sniffed};
+use crate::bulk::{Bulk, Scratch};
 use crate::dicom::{File, Fragments, Value, is_pixel_data};
 use crate::model::tags;
 
 /// Takes out of the pixel data of `file` what is no pixel of a declared frame; whether there was anything. Pixel data
-/// that no decoder of ours takes apart (video) is left as it is.
+/// that no decoder of ours takes apart (video) is left as it is. What changes goes to `scratch` where it is large.
 ///
 /// # Errors
-/// The layout is none, or a stream is damaged so that nobody can say what belongs to the picture.
-pub fn strip(file: &mut File<'_>) -> Result<bool, PixelError> {
+/// The layout is none, a stream is damaged so that nobody can say what belongs to the picture, or the disk refuses.
+pub fn strip(file: &mut File<'_>, scratch: Scratch<'_>) -> Result<bool, PixelError> {
     let stripped = match open(file) {
         Err(PixelError::NoPixels | PixelError::UnsupportedSyntax(_)) => return Ok(false),
         Err(error) => return Err(error),
-        Ok(reader) => stripped(&reader, file)?,
+        Ok(reader) => stripped(&reader, file, scratch)?,
     };
     let element = file.dataset.elements_mut().find(|e| is_pixel_data(e.tag));
     match (stripped, element) {
         (Some(Stripped::Length(length)), Some(element)) => {
-            if let Value::Bytes(bytes) = &mut element.value {
-                *bytes = match std::mem::take(bytes) {
-                    Cow::Borrowed(all) => Cow::Borrowed(&all[..length]),
-                    Cow::Owned(mut all) => {
-                        all.truncate(length);
-                        Cow::Owned(all)
-                    }
-                };
-            }
+            let value = std::mem::replace(&mut element.value, Value::Bytes(Cow::Borrowed(&[])));
+            element.value = match value {
+                Value::Bytes(bytes) => Bulk::Memory(bytes).cut(length).into(),
+                Value::Stored(extent) => Bulk::Stored(extent).cut(length).into(),
+                other => other,
+            };
         }
         (Some(Stripped::Frames(fragments)), Some(element)) => {
             element.value = Value::Fragments(fragments);
@@ -50,35 +50,75 @@ pub fn strip(file: &mut File<'_>) -> Result<bool, PixelError> {
 /// What pixel data becomes.
 enum Stripped {
     /// Native data of so many bytes.
-    Length(usize),
+    Length(u64),
     /// A fragment a frame.
     Frames(Fragments<'static>),
 }
 
-fn stripped(reader: &FrameReader<'_>, file: &File<'_>) -> Result<Option<Stripped>, PixelError> {
+fn stripped(
+    reader: &FrameReader<'_>,
+    file: &File<'_>,
+    scratch: Scratch<'_>,
+) -> Result<Option<Stripped>, PixelError> {
     match &reader.store {
         Store::Native(data) => {
             let bits = native::frame_bits(reader.layout());
             let exact = bits.saturating_mul(u64::from(reader.declared())).div_ceil(8);
-            let exact = usize::try_from(exact).unwrap_or(usize::MAX);
             Ok((exact < data.len()).then_some(Stripped::Length(exact)))
         }
         Store::Frames(map) => {
-            let there = map.frames().min(reader.declared() as usize);
-            let mut frames = Vec::with_capacity(there);
-            let mut changed = !map.is_exact(reader.declared() as usize);
-            for index in 0..there {
-                let Some(encoded) = map.frame(index) else { break };
-                let bare = frame(&encoded, reader)?;
-                changed |= matches!(bare, Cow::Owned(_));
-                frames.push(bare.into_owned());
-            }
-            if !changed && !offsets_lie(reader, file) {
+            let exact = map.is_exact(reader.declared() as usize) && !offsets_lie(reader, file);
+            if exact && !is_any_frame_dirty(reader, map)? {
                 return Ok(None);
             }
-            Ok(Some(Stripped::Frames(fragments_of(frames))))
+            Ok(Some(Stripped::Frames(fragments_of(bare_frames(reader, map, scratch)?))))
         }
     }
+}
+
+/// The frames that are there and declared.
+fn frames_of(reader: &FrameReader<'_>, map: &FrameMap<'_>) -> Range<usize> {
+    0..map.frames().min(reader.declared() as usize)
+}
+
+fn is_any_frame_dirty(reader: &FrameReader<'_>, map: &FrameMap<'_>) -> Result<bool, PixelError> {
+    for encoded in frames_of(reader, map).filter_map(|index| map.frame(index)) {
+        if matches!(frame(&encoded?, reader)?, Cow::Owned(_)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Every frame as one fragment of even length. What stays as it is in a file stays there.
+fn bare_frames(
+    reader: &FrameReader<'_>,
+    map: &FrameMap<'_>,
+    scratch: Scratch<'_>,
+) -> Result<Vec<Bulk<'static>>, PixelError> {
+    let mut draft = scratch.draft();
+    // Fragments of the draft are known by where they stand until it is finished.
+    let mut frames: Vec<Result<Bulk<'static>, Range<u64>>> = Vec::new();
+    for index in frames_of(reader, map) {
+        let Some(encoded) = map.frame(index) else { break };
+        let encoded = encoded?;
+        let bare = frame(&encoded, reader)?;
+        let stays = map.stored(index).filter(|f| {
+            matches!(bare, Cow::Borrowed(_)) && f.len().is_multiple_of(2) && f.len() == bare.len() as u64
+        });
+        if let Some(stays) = stays {
+            frames.push(Ok(stays));
+            continue;
+        }
+        let start = draft.len();
+        draft.write_all(&bare)?;
+        if bare.len() % 2 == 1 {
+            draft.write_all(&[0])?;
+        }
+        frames.push(Err(start..draft.len()));
+    }
+    let draft = draft.finish()?;
+    Ok(frames.into_iter().map(|f| f.unwrap_or_else(|range| draft.part(range))).collect())
 }
 
 /// Whether an offset table is there that the fragments contradict: then it says something else.
@@ -94,10 +134,7 @@ fn offsets_lie(reader: &FrameReader<'_>, file: &File<'_>) -> bool {
 }
 
 /// One fragment a frame, and the table of where each begins as far as 32 bits reach.
-fn fragments_of(mut frames: Vec<Vec<u8>>) -> Fragments<'static> {
-    for frame in frames.iter_mut().filter(|f| f.len() % 2 == 1) {
-        frame.push(0);
-    }
+fn fragments_of(frames: Vec<Bulk<'static>>) -> Fragments<'static> {
     let mut offsets = Vec::with_capacity(4 * frames.len());
     let mut at = 0_u64;
     for frame in &frames {
@@ -108,9 +145,9 @@ fn fragments_of(mut frames: Vec<Vec<u8>>) -> Fragments<'static> {
                 break;
             }
         }
-        at += 8 + frame.len() as u64;
+        at += 8 + frame.len();
     }
-    Fragments { offsets: offsets.into(), fragments: frames.into_iter().map(Cow::Owned).collect() }
+    Fragments { offsets: offsets.into(), fragments: frames }
 }
 
 /// The encoded bytes of a frame without what is no pixel; borrowed where there was nothing.

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{DeidError, Options, StudyNames, Walk, one};
+use crate::bulk::Scratch;
 use crate::deid::{Action, Context, Deidentifier, Outcome};
 use crate::dicom;
 use crate::model::Tag;
@@ -52,7 +53,8 @@ pub fn compare(
     let names = |d| StudyNames::gather(d, Walk::new(&input));
     let (our_names, their_names) = (names(ours)?, names(theirs)?);
     let fates = |d: &Deidentifier, known: &StudyNames, item: &Item| {
-        fates_of(&one(d, item, &Context { site: options.site, vetting: options.vetting, known }))
+        let scratch = Scratch::default();
+        fates_of(&one(d, item, &Context { site: options.site, vetting: options.vetting, known, scratch }))
     };
     let mut comparison = Comparison::default();
     let mut found: BTreeMap<(Tag, BTreeSet<Action>, BTreeSet<Action>), u64> = BTreeMap::new();

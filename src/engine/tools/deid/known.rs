@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::{DeidError, Walk};
+use crate::bulk::Scratch;
 use crate::catalog::KnownIdentifiers;
 use crate::deid::{Deidentifier, Kind, Known, Named};
-use crate::dicom::{self, ReadOptions};
+use crate::dicom::{self, Contents, ReadOptions};
 use crate::source::Item;
 
 /// Studies of which the answer is kept at hand.
@@ -52,8 +53,8 @@ fn named(deidentifier: &Deidentifier, item: &Item) -> Option<Named> {
             dicom::with_header(path, |file, _| deidentifier.named(&file.dataset)).ok().flatten()
         }
         Item::Member(..) => {
-            let bytes = item.read().ok()?;
-            let file = dicom::read(&bytes, ReadOptions { header_only: true, partial: false }).ok()?;
+            let contents = Contents::of(item.open(Scratch::default()).ok()?);
+            let file = contents.read(ReadOptions { header_only: true, partial: false }).ok()?;
             deidentifier.named(&file.dataset)
         }
     }

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{DeidError, Options};
+use crate::bulk::Bulk;
 use crate::deid::Outcome;
 
 const INSTANCES: &str = "instances";
@@ -15,16 +16,17 @@ const LEDGER: &str = "ledger.jsonl";
 const UNFINISHED: &str = ".part";
 
 /// Writes under another name first: a file that is there is whole.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DeidError> {
+pub fn write_whole(path: &Path, bytes: &Bulk<'_>) -> Result<(), DeidError> {
     let unfinished = unfinished(path);
     let write = || -> io::Result<()> {
-        match fs::write(&unfinished, bytes) {
+        let mut file = match File::create(&unfinished) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(path.parent().unwrap_or(path))?;
-                fs::write(&unfinished, bytes)?;
+                File::create(&unfinished)?
             }
             other => other?,
-        }
+        };
+        bytes.copy_to(&mut file)?;
         fs::rename(&unfinished, path)
     };
     write().map_err(|e| DeidError::Output(e.kind()))

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
+use super::ReadAt;
 use crate::seal::Seal;
 
 /// Bytes that are written once, one after the other, and read from any place.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub struct Spool {
     file: File,
     seal: Seal,
     length: u64,
@@ -19,15 +20,19 @@ pub(super) struct Spool {
 
 impl Spool {
     /// An empty spool in `folder`.
-    pub(super) fn new(folder: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn new(folder: &Path) -> io::Result<Self> {
         let mut key = [0; 64];
         getrandom::fill(&mut key).map_err(|_| io::ErrorKind::Unsupported)?;
         Ok(Self { file: nameless(folder)?, seal: Seal::new(key), length: 0 })
     }
+}
 
-    /// Reads what stands at `at`, as [`FileExt::read_at`].
-    pub(super) fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        let n = self.file.read_at(buffer, at)?;
+impl ReadAt for Spool {
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        let n = FileExt::read_at(&self.file, buffer, at)?;
         self.seal.apply(b"spool", at, &mut buffer[..n]);
         Ok(n)
     }

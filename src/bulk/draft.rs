@@ -1,0 +1,116 @@
+//! What is made of large files.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Bulk, Extent, Spool};
+
+/// A draft beyond this goes to a file.
+const IN_MEMORY: usize = 4 << 20;
+/// What of one that does is gathered before it is written.
+const GATHERED: usize = 64 << 10;
+
+/// Where drafts go that are too large for memory: sealed files without a name in a folder, or in the system's folder
+/// for temporary files.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scratch<'a>(pub Option<&'a Path>);
+
+impl Scratch<'_> {
+    /// An empty draft.
+    pub fn draft(&self) -> Draft<'_> {
+        Draft { scratch: *self, memory: Vec::new(), spool: None, length: 0 }
+    }
+}
+
+/// Bytes that are written one after the other.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    scratch: Scratch<'a>,
+    memory: Vec<u8>,
+    spool: Option<Spool>,
+    length: u64,
+}
+
+impl Draft<'_> {
+    /// How many bytes were written.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether none were.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Makes room for so many bytes, where they stay in memory.
+    pub fn expect(&mut self, bytes: u64) {
+        if bytes <= IN_MEMORY as u64 {
+            self.memory.reserve_exact(bytes as usize);
+        }
+    }
+
+    /// What was written.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn finish(self) -> io::Result<Bulk<'static>> {
+        match self.spool {
+            None => Ok(self.memory.into()),
+            Some(mut spool) => {
+                spool.write_all(&self.memory)?;
+                Ok(Bulk::Stored(Extent::new(Arc::new(spool), 0, self.length)))
+            }
+        }
+    }
+}
+
+impl Write for Draft<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let most = if self.spool.is_some() { GATHERED } else { IN_MEMORY };
+        if self.memory.len() + bytes.len() > most {
+            let spool = match &mut self.spool {
+                Some(spool) => spool,
+                None => {
+                    let folder = self.scratch.0.map_or_else(std::env::temp_dir, Path::to_path_buf);
+                    self.spool.insert(Spool::new(&folder)?)
+                }
+            };
+            spool.write_all(&self.memory)?;
+            spool.write_all(bytes)?;
+            self.memory.clear();
+            self.memory.shrink_to(GATHERED);
+        } else {
+            self.memory.extend_from_slice(bytes);
+        }
+        self.length += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_large_goes_to_a_file_and_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let scratch = Scratch(Some(folder.path()));
+        let bytes: Vec<u8> = (0..9_000_000_u32).map(|i| (i % 251) as u8).collect();
+        for size in [0, 100, IN_MEMORY, IN_MEMORY + 1, bytes.len()] {
+            for piece in [1 << 12, 777_777, 5 << 20] {
+                let mut draft = scratch.draft();
+                bytes[..size].chunks(piece).for_each(|piece| draft.write_all(piece).unwrap());
+                let bulk = draft.finish().unwrap();
+                assert_eq!(matches!(bulk, Bulk::Stored(_)), size > IN_MEMORY);
+                assert!(bulk.into_bytes().unwrap() == bytes[..size]);
+            }
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,313 @@
+//! The search for what identifies, byte by byte: plain, in runs of base64 and hexadecimal digits, and inflated.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use super::{Problem, identifier};
+use crate::bulk::Bulk;
+use crate::deid::identity::{Identity, Kind, MIN_NEEDLE, Needle};
+use crate::deid::matcher::Matcher;
+use crate::dicom::{self, DataSet, ReadOptions, Value};
+use crate::model::{Tag, Vr, tags};
+
+/// Inside pixel data and other bulk only values of this many bytes count: shorter ones occur by chance.
+const MIN_IN_BULK: usize = 8;
+/// Runs of base64 or hexadecimal digits shorter than this carry no identifier.
+const MIN_ENCODED: usize = 12;
+/// What a compressed run may grow to before the search stops.
+const MAX_INFLATED: u64 = 1 << 20;
+
+/// Pixels in a file are searched in windows of so many bytes.
+const WINDOW: u64 = 4 << 20;
+
+/// Searches `output`, whose pixel data begins about `bulk_at`.
+///
+/// # Errors
+/// The first [`Problem`] found.
+pub fn check(output: &Bulk<'_>, bulk_at: u64, identity: &Identity) -> Result<(), Problem> {
+    let head = output.read(0..bulk_at)?;
+    let needles = || identity.needles.iter().map(|n| &*n.bytes);
+    let (any, long) = (Matcher::new(needles(), MIN_NEEDLE), Matcher::new(needles(), MIN_IN_BULK));
+    let search = Search { identity, head: &head, kept: OnceKept::default() };
+    let all = Window { bytes: &head, begins: true, ends: bulk_at == output.len() };
+    search.plain(all, &any, |at| search.element_at(at))?;
+    search.hidden(&head, &any)?;
+    windows(output, bulk_at, |window| {
+        search.plain(window, &long, |_| Some((tags::PIXEL_DATA, Vr::OW, usize::MAX)))?;
+        search.hidden(window.bytes, &any)
+    })
+}
+
+/// Some of the bytes that are searched.
+#[derive(Clone, Copy)]
+struct Window<'w> {
+    bytes: &'w [u8],
+    /// Nothing stands before it.
+    begins: bool,
+    /// Nothing stands behind it.
+    ends: bool,
+}
+
+/// Gives the bytes from `at` on: in memory all at once, else in windows that overlap by all that is inflated.
+fn windows(
+    output: &Bulk<'_>,
+    at: u64,
+    mut look: impl FnMut(Window<'_>) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let step = match output {
+        Bulk::Memory(_) => output.len().max(1),
+        Bulk::Stored(_) => WINDOW,
+    };
+    (at..output.len()).step_by(step as usize).try_for_each(|start| {
+        let end = start.saturating_add(step + MAX_INFLATED).min(output.len());
+        let bytes = output.read(start..end)?;
+        look(Window { bytes: &bytes, begins: start == at, ends: end == output.len() })
+    })
+}
+
+/// The elements of what stands before the pixels: where each value begins and ends.
+#[derive(Default)]
+struct OnceKept(std::cell::OnceCell<Vec<(usize, usize, Tag, Vr)>>);
+
+struct Search<'s> {
+    identity: &'s Identity,
+    head: &'s [u8],
+    kept: OnceKept,
+}
+
+impl Search<'_> {
+    fn plain(
+        &self,
+        window: Window<'_>,
+        matcher: &Matcher<'_>,
+        element_at: impl Fn(usize) -> Option<(Tag, Vr, usize)>,
+    ) -> Result<(), Problem> {
+        let bytes = window.bytes;
+        let mut problem = None;
+        matcher.find(bytes, |hit| {
+            let needle = &self.identity.needles[hit.needle];
+            // At a seam nobody can say whether it stands alone; the window beside has it whole.
+            let at_seam = !window.begins && hit.start == 0 || !window.ends && hit.end == bytes.len();
+            if needle.whole_word && (at_seam || !is_alone(bytes, hit.start, hit.end)) {
+                return true;
+            }
+            let element = element_at(hit.start);
+            if let Some((tag, vr, length)) = element
+                && !counts(needle, tag, vr, length)
+            {
+                return true;
+            }
+            let place = element.map_or_else(String::new, |(tag, ..)| format!(" in {tag}"));
+            problem = Some(identifier(needle.kind, place));
+            false
+        });
+        problem.map_or(Ok(()), Err)
+    }
+
+    /// Runs of base64 and hexadecimal digits, and compressed ones.
+    fn hidden(&self, bytes: &[u8], matcher: &Matcher<'_>) -> Result<(), Problem> {
+        encoded(bytes, |decoded| self.in_decoded(decoded, matcher))?;
+        compressed(bytes, |inflated| self.in_decoded(inflated, matcher))
+    }
+
+    fn in_decoded(&self, bytes: &[u8], matcher: &Matcher<'_>) -> Result<(), Problem> {
+        let mut problem = None;
+        matcher.find(bytes, |hit| {
+            let needle = &self.identity.needles[hit.needle];
+            let chance = needle.bytes.len() < 5 || needle.whole_word && !is_alone(bytes, hit.start, hit.end);
+            if !chance {
+                problem = Some(identifier(needle.kind, ", encoded".into()));
+            }
+            chance
+        });
+        problem.map_or(Ok(()), Err)
+    }
+
+    /// The element whose value holds this byte.
+    fn element_at(&self, at: usize) -> Option<(Tag, Vr, usize)> {
+        let spans = self.kept.0.get_or_init(|| {
+            let mut spans = Vec::new();
+            // It ends where the pixels begin, which a reader takes as a file that was cut there.
+            if let Ok(file) = dicom::read(self.head, ReadOptions { header_only: true, partial: false }) {
+                collect_spans(&file.dataset, self.head.as_ptr() as usize, &mut spans);
+            }
+            spans.sort_unstable_by_key(|s| s.0);
+            spans
+        });
+        let after = spans.partition_point(|s| s.0 <= at);
+        let (_, end, tag, vr) = *spans.get(after.checked_sub(1)?)?;
+        let start = spans[after - 1].0;
+        (at < end).then_some((tag, vr, end - start))
+    }
+}
+
+fn collect_spans(set: &DataSet<'_>, base: usize, spans: &mut Vec<(usize, usize, Tag, Vr)>) {
+    for element in set.elements() {
+        match &element.value {
+            Value::Bytes(Cow::Borrowed(bytes)) => {
+                let start = bytes.as_ptr() as usize - base;
+                spans.push((start, start + bytes.len(), element.tag, element.vr));
+            }
+            Value::Items(items) => items.iter().for_each(|item| collect_spans(item, base, spans)),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a hit in this element tells anything: numbers, times and dates are what the profile made them, short runs
+/// of bytes in tables are chance, and a maker's model may be named like a station.
+fn counts(needle: &Needle, tag: Tag, vr: Vr, length: usize) -> bool {
+    let digits = needle.bytes.iter().all(|b| b.is_ascii_digit());
+    let written_here = matches!(
+        tag,
+        tags::PATIENT_ID
+            | tags::PATIENT_NAME
+            | tags::ACCESSION_NUMBER
+            | tags::DEIDENTIFICATION_METHOD
+            | tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE
+            | tags::IMPLEMENTATION_VERSION_NAME
+    );
+    match vr {
+        Vr::DS | Vr::IS | Vr::TM | Vr::DA | Vr::DT | Vr::AS => false,
+        Vr::UI => needle.kind == Kind::Uid || needle.bytes.len() >= 8,
+        Vr::OB | Vr::OW | Vr::OF | Vr::OD | Vr::OL | Vr::OV | Vr::UN if length > 64 => {
+            needle.bytes.len() >= MIN_IN_BULK
+        }
+        _ if vr.unit() > 1 => needle.bytes.len() >= 5,
+        _ if written_here => !digits && needle.bytes.len() >= 4 && tag != tags::DEIDENTIFICATION_METHOD,
+        _ if is_code(tag) => !digits || needle.bytes.len() >= 9,
+        _ if is_maker(tag) => !matches!(needle.kind, Kind::Device | Kind::Place),
+        _ => true,
+    }
+}
+
+fn is_code(tag: Tag) -> bool {
+    matches!(tag.0, 0x0008_0100 | 0x0008_0102 | 0x0008_0103 | 0x0008_0119)
+}
+
+fn is_maker(tag: Tag) -> bool {
+    matches!(tag, tags::MANUFACTURER | tags::MANUFACTURER_MODEL_NAME) || tag == Tag::new(0x0018, 0x1020)
+}
+
+fn is_alone(bytes: &[u8], start: usize, end: usize) -> bool {
+    let letter = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    !(letter(bytes.get(end)) || start > 0 && letter(bytes.get(start - 1)))
+}
+
+/// Calls `look` with every decoded run of base64 or hexadecimal digits.
+fn encoded<E>(bytes: &[u8], mut look: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    let mut at = MIN_ENCODED - 1;
+    while at < bytes.len() {
+        if !is_base64(bytes[at]) {
+            at += MIN_ENCODED;
+            continue;
+        }
+        let start = bytes[..at].iter().rposition(|&b| !is_base64(b)).map_or(0, |i| i + 1);
+        let end = bytes[at..].iter().position(|&b| !is_base64(b)).map_or(bytes.len(), |i| at + i);
+        let run = &bytes[start..end];
+        let dull = || run.iter().all(|b| b.is_ascii_digit()) || run.iter().all(|b| *b == run[0]);
+        if run.len() >= MIN_ENCODED && !dull() {
+            if run.iter().all(u8::is_ascii_hexdigit) {
+                look(&from_hex(run))?;
+                look(&from_hex(&run[1..]))?;
+            }
+            for skip in 0..4 {
+                look(&from_base64(&run[skip..]))?;
+            }
+        }
+        at = end + MIN_ENCODED;
+    }
+    Ok(())
+}
+
+const fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+fn from_hex(digits: &[u8]) -> Vec<u8> {
+    let nibble = |b: u8| char::from(b).to_digit(16).unwrap_or(0) as u8;
+    digits.as_chunks::<2>().0.iter().map(|&[h, l]| nibble(h) << 4 | nibble(l)).collect()
+}
+
+fn from_base64(digits: &[u8]) -> Vec<u8> {
+    let value = |b: u8| {
+        u32::from(match b {
+            b'A'..=b'Z' => b - b'A',
+            b'a'..=b'z' => b - b'a' + 26,
+            b'0'..=b'9' => b - b'0' + 52,
+            b'+' | b'-' => 62,
+            _ => 63,
+        })
+    };
+    let mut out = Vec::with_capacity(digits.len() * 3 / 4);
+    for quad in digits.chunks(4) {
+        let bits = quad.iter().fold(0, |all, &b| all << 6 | value(b)) << (6 * (4 - quad.len()));
+        let bytes = bits.to_be_bytes();
+        out.extend_from_slice(&bytes[1..quad.len().max(1)]);
+    }
+    out
+}
+
+/// Calls `look` with what every zlib or gzip stream inflates to.
+fn compressed<E>(bytes: &[u8], mut look: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    let mut at = 0;
+    while let Some(next) = memchr::memchr2(0x78, 0x1F, &bytes[at..]) {
+        let start = at + next;
+        at = start + 1;
+        if !bytes.get(start..start + 2).is_some_and(|w| is_zlib(w) || w == [0x1F, 0x8B]) {
+            continue;
+        }
+        let mut out = Vec::new();
+        let rest = &bytes[start..];
+        let _ = if rest[0] == 0x1F {
+            flate2::read::GzDecoder::new(rest).take(MAX_INFLATED).read_to_end(&mut out)
+        } else {
+            flate2::read::ZlibDecoder::new(rest).take(MAX_INFLATED).read_to_end(&mut out)
+        };
+        if out.len() > 3 {
+            look(&out)?;
+        }
+    }
+    Ok(())
+}
+
+/// The four headers that compressors write.
+fn is_zlib(window: &[u8]) -> bool {
+    window[0] == 0x78 && matches!(window[1], 0x01 | 0x5E | 0x9C | 0xDA)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut found = Vec::new();
+        let _ = encoded(bytes, |d| {
+            found.push(d.to_vec());
+            Ok::<(), ()>(())
+        });
+        found
+    }
+
+    #[test]
+    fn finds_what_is_encoded() {
+        // "Smith^Adam" and "xSmith^Adam" in base64, "Smith^Adam" in hexadecimal.
+        for run in [&b"....U21pdGheQWRhbQ==...."[..], b"eFNtaXRoXkFkYW0=", b"536d6974685e4164616d"] {
+            assert!(all(run).iter().any(|d| d.windows(10).any(|w| w == b"Smith^Adam")), "{run:?}");
+        }
+    }
+
+    #[test]
+    fn finds_what_is_compressed() {
+        use std::io::Write;
+        let mut encoder = flate2::write::ZlibEncoder::new(vec![1, 2, 3], flate2::Compression::default());
+        let _ = encoder.write_all(b"Smith^Adam");
+        let bytes = encoder.finish().unwrap_or_default();
+        let mut found = false;
+        let _ = compressed(&bytes, |d| {
+            found |= d == b"Smith^Adam";
+            Ok::<(), ()>(())
+        });
+        assert!(found);
+    }
+}

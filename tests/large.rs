@@ -1,0 +1,342 @@
+//! Files larger than memory should hold: what becomes of them is what becomes of small ones, in little memory.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+#[path = "burned_in/compose.rs"]
+#[allow(dead_code, clippy::pedantic)]
+mod compose;
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use compose::{Picture, Random, lay};
+use gantry::bulk::{Bulk, Extent, Scratch};
+use gantry::deid::{Context, Deidentifier, Outcome, Profile, Reason, Secret};
+use gantry::dicom::{
+    self, Contents, DataSet, Element, Fragments, ReadError, ReadOptions, Syntax, Value, codec,
+};
+use gantry::model::pixels::Samples;
+use gantry::model::{Tag, Vetting, Vr, tags};
+
+const NAME: &str = "Brackenthwaite";
+
+fn text(tag: Tag, vr: Vr, value: &str) -> Element<'static> {
+    Element::text(tag, vr, value)
+}
+
+/// A header of `frames` of 640 x 480 pixels.
+fn header(modality: &str, bits: (u16, u16), frames: usize) -> DataSet<'static> {
+    let value = |tag, v: u16| Element::new(tag, Vr::US, v.to_le_bytes().to_vec());
+    DataSet::from_elements(vec![
+        text(tags::SOP_CLASS_UID, Vr::UI, "1.2.840.10008.5.1.4.1.1.3.1"),
+        text(tags::SOP_INSTANCE_UID, Vr::UI, "1.3.6.1.4.1.99999.9.1"),
+        text(tags::STUDY_INSTANCE_UID, Vr::UI, "1.3.6.1.4.1.99999.9.2"),
+        text(tags::SERIES_INSTANCE_UID, Vr::UI, "1.3.6.1.4.1.99999.9.3"),
+        text(tags::PATIENT_NAME, Vr::PN, &format!("{NAME}^Osbert")),
+        text(tags::PATIENT_ID, Vr::LO, "MRN-7719-0043"),
+        text(tags::MODALITY, Vr::CS, modality),
+        value(tags::SAMPLES_PER_PIXEL, 1),
+        text(tags::PHOTOMETRIC_INTERPRETATION, Vr::CS, "MONOCHROME2"),
+        text(tags::NUMBER_OF_FRAMES, Vr::IS, &frames.to_string()),
+        value(tags::ROWS, 480),
+        value(tags::COLUMNS, 640),
+        value(tags::BITS_ALLOCATED, bits.0),
+        value(tags::BITS_STORED, bits.1),
+        value(tags::HIGH_BIT, bits.1 - 1),
+        value(tags::PIXEL_REPRESENTATION, 0),
+    ])
+}
+
+/// Noise without a pattern: nothing in it is text.
+fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut out = Vec::with_capacity(bytes + 8);
+    while out.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        out.extend_from_slice(&state.to_le_bytes());
+    }
+    out.truncate(bytes);
+    out
+}
+
+fn with_pixels(mut set: DataSet<'static>, vr: Vr, pixels: Vec<u8>) -> Vec<u8> {
+    set.put(Element::new(tags::PIXEL_DATA, vr, pixels));
+    dicom::write(&set, Syntax::EXPLICIT_LE).unwrap()
+}
+
+/// A frame with writing that cannot be overlooked.
+fn written_frame() -> Vec<u8> {
+    let packed = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/burned_in.z")).unwrap();
+    let mut bytes = Vec::new();
+    flate2::read::ZlibDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
+    let strips: Vec<_> = compose::strips(&bytes).into_iter().filter(|s| !s.mark && s.size >= 16).collect();
+    let mut picture = Picture { width: 640, height: 480, pixels: vec![0; 640 * 480] };
+    lay(&mut picture, &strips, 2, &mut Random(5));
+    picture.pixels
+}
+
+fn deidentifier() -> Deidentifier {
+    Deidentifier::new(Profile::default(), &Secret::new([42; 32])).unwrap()
+}
+
+/// De-identifies from memory and from a file: the outcome must be the same to the last bit.
+fn both(source: &[u8], vetting: &Vetting) -> (Outcome, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("source");
+    std::fs::write(&path, source).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let context = Context { vetting, scratch: Scratch(Some(scratch.path())), ..Context::default() };
+    let from_memory = deidentifier().process(&Contents::from(source), &context);
+    let stored = Contents::of(Bulk::Stored(extent(&path)));
+    let from_file = deidentifier().process(&stored, &context);
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0, "nothing has a name");
+    match (&from_memory, &from_file) {
+        (Outcome::Written { bytes: a, record: r, .. }, Outcome::Written { bytes: b, record: s, .. }) => {
+            assert!(matches!(b, Bulk::Stored(_)), "large outputs are not held");
+            let (a, b) = (a.all().unwrap(), b.all().unwrap().into_owned());
+            assert!(a == b && r == s);
+            (from_memory.clone(), b)
+        }
+        (a, b) => {
+            assert_eq!(a, b);
+            (from_file, Vec::new())
+        }
+    }
+}
+
+fn extent(path: &Path) -> Extent {
+    let file = File::open(path).unwrap();
+    let length = file.metadata().unwrap().len();
+    Extent::new(Arc::new(file), 0, length)
+}
+
+fn frame(bytes: &[u8], index: u32) -> Samples {
+    let file = dicom::read(bytes, ReadOptions::default()).unwrap();
+    codec::open(&file).unwrap().decode_frame(index).unwrap().samples
+}
+
+#[test]
+fn large_native_pixels_lose_what_hides_in_unused_bits_and_behind_them() {
+    let frames = 20;
+    let mut pixels: Vec<u8> = noise(640 * 480 * 2 * frames, 1);
+    pixels.extend_from_slice(NAME.as_bytes());
+    let source = with_pixels(header("CT", (16, 12), frames), Vr::OW, pixels.clone());
+    let (outcome, output) = both(&source, &Vetting::None);
+    assert!(matches!(outcome, Outcome::Written { .. }), "{outcome:?}");
+    let file = dicom::read(&output, ReadOptions::default()).unwrap();
+    let clean = file.dataset.bytes(tags::PIXEL_DATA).unwrap();
+    assert_eq!(clean.len(), 640 * 480 * 2 * frames);
+    let word = |bytes: &[u8], i: usize| u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]);
+    assert!((0..clean.len() / 2).all(|i| word(clean, i) == word(&pixels, i) & 0x0FFF));
+}
+
+#[test]
+fn text_in_a_long_cine_is_masked_and_nothing_else() {
+    let frames = 24;
+    let written = written_frame();
+    let source = with_pixels(header("US", (8, 8), frames), Vr::OB, written.repeat(frames));
+    let (outcome, output) = both(&source, &Vetting::None);
+    let Outcome::Written { record, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(record.masks.iter().any(|m| m.frame == frames as u32));
+    let Samples::U8(last) = frame(&output, frames as u32 - 1) else { panic!() };
+    for (at, (was, is)) in written.iter().zip(&last).enumerate() {
+        let (x, y) = ((at % 640) as u32, (at / 640) as u32);
+        let masked = record.masks.iter().any(|m| {
+            m.frame == frames as u32
+                && (m.x..m.x + m.width).contains(&x)
+                && (m.y..m.y + m.height).contains(&y)
+        });
+        assert_eq!(*is, if masked { 0 } else { *was }, "{x} {y}");
+    }
+}
+
+#[test]
+fn fragments_are_read_where_they_are() {
+    // Run-length coded, with a name in the gap behind the last segment of a frame in the middle.
+    let frames = 12;
+    let layout = {
+        let plain = with_pixels(header("CT", (8, 8), frames), Vr::OB, vec![0; 640 * 480 * frames]);
+        let file = dicom::read(&plain, ReadOptions::default()).unwrap();
+        codec::layout(&file.dataset).unwrap()
+    };
+    let samples = |i: usize| Samples::U8(noise(640 * 480, i as u64 + 7));
+    let mut fragments: Vec<Bulk<'_>> = Vec::new();
+    for i in 0..frames {
+        let mut bytes = codec::encode(&layout, codec::RLE_LOSSLESS, &samples(i)).unwrap();
+        if i == 5 {
+            bytes.extend_from_slice(NAME.as_bytes());
+        }
+        fragments.push(bytes.into());
+    }
+    let mut set = header("CT", (8, 8), frames);
+    let value = Value::Fragments(Fragments { offsets: Vec::new().into(), fragments });
+    set.put(Element { tag: tags::PIXEL_DATA, vr: Vr::OB, value });
+    let source = dicom::write(&set, codec::RLE_LOSSLESS).unwrap();
+    let (outcome, output) = both(&source, &Vetting::None);
+    assert!(matches!(outcome, Outcome::Written { .. }), "{outcome:?}");
+    assert!(!output.windows(NAME.len()).any(|w| w == NAME.as_bytes()));
+    for i in [0, 5, 11] {
+        assert_eq!(frame(&output, i), samples(i as usize));
+    }
+}
+
+#[test]
+fn a_name_across_the_seam_of_two_windows_is_found() {
+    let frames = 14;
+    let clean = noise(640 * 480 * 2 * frames, 3);
+    let source = |at: Option<usize>| {
+        let mut pixels = clean.clone();
+        if let Some(at) = at {
+            pixels[at..at + NAME.len()].copy_from_slice(NAME.as_bytes());
+        }
+        with_pixels(header("CT", (16, 16), frames), Vr::OW, pixels)
+    };
+    assert!(matches!(both(&source(None), &Vetting::None).0, Outcome::Written { .. }));
+    for seam in [4 << 20, 5 << 20, 8 << 20] {
+        let (outcome, _) = both(&source(Some(seam - 6)), &Vetting::None);
+        let Outcome::Quarantined { reason: Reason::CannotBeMadeSafe, detail, .. } = outcome else {
+            panic!("{seam}: {outcome:?}")
+        };
+        assert!(detail.contains("part of a name") && !detail.contains("racken"), "{detail}");
+    }
+}
+
+#[test]
+fn large_values_that_are_no_pixels_go_or_stay_as_small_ones_do() {
+    let private = Tag::new(0x0029, 0x1010);
+    let mut set = header("CT", (8, 8), 4);
+    set.put(text(Tag::new(0x0029, 0x0010), Vr::LO, "ACME RAW"));
+    set.put(Element::new(private, Vr::OB, noise(3 << 20, 9)));
+    // Samples of spectroscopy stay; a message in their place does not.
+    let spectroscopy = Tag::new(0x5600, 0x0020);
+    for (data, stays) in [(noise(2 << 20, 4), true), (NAME.repeat(150_000).into_bytes(), false)] {
+        set.put(Element::new(spectroscopy, Vr::OF, data));
+        let source = with_pixels(set.clone(), Vr::OB, noise(640 * 480 * 4, 2));
+        let (outcome, output) = both_small(&source);
+        assert!(matches!(outcome, Outcome::Written { .. }), "{outcome:?}");
+        let file = dicom::read(&output, ReadOptions::default()).unwrap();
+        assert!(file.dataset.get(private).is_none());
+        assert_eq!(file.dataset.get(spectroscopy).is_some(), stays);
+    }
+}
+
+/// As [`both`], of an output that may be held.
+fn both_small(source: &[u8]) -> (Outcome, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("source");
+    std::fs::write(&path, source).unwrap();
+    let context = Context::default();
+    let from_memory = deidentifier().process(&Contents::from(source), &context);
+    let from_file = deidentifier().process(&Contents::of(Bulk::Stored(extent(&path))), &context);
+    let bytes = |outcome: &Outcome| match outcome {
+        Outcome::Written { bytes, .. } => bytes.all().unwrap().into_owned(),
+        _ => Vec::new(),
+    };
+    assert!(bytes(&from_memory) == bytes(&from_file));
+    let output = bytes(&from_file);
+    (from_file, output)
+}
+
+#[test]
+fn damage_is_told_apart_and_said_where_it_is() {
+    let source = with_pixels(header("CT", (16, 16), 8), Vr::OW, noise(640 * 480 * 2 * 8, 3));
+    let mut followed = source.clone();
+    // An element of group FFFE stands where none may.
+    followed.extend_from_slice(&[0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0]);
+    for (bytes, what) in [(&source[..3 << 20], "truncated"), (&followed[..], "malformed")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("source");
+        std::fs::write(&path, bytes).unwrap();
+        let stored = Contents::of(Bulk::Stored(extent(&path)));
+        let in_memory = dicom::read(bytes, ReadOptions::default());
+        match (stored.read(ReadOptions::default()), in_memory) {
+            (Err(found), Err(expected)) => assert_eq!(found, expected),
+            (Err(found), Ok(file)) => {
+                assert!(file.truncated_at.is_some(), "{what}");
+                assert_eq!(found.code(), "truncated");
+            }
+            (Ok(_), expected) => panic!("{what}: {expected:?}"),
+        }
+        let (a, b) = (Contents::from(bytes), Contents::of(Bulk::Stored(extent(&path))));
+        let outcome = |c: &Contents<'_>| match deidentifier().process(c, &Context::default()) {
+            Outcome::Rejected { reason, .. } => reason.code().to_string(),
+            other => panic!("{what}: {other:?}"),
+        };
+        assert_eq!((outcome(&a), outcome(&b)), (what.to_string(), what.to_string()));
+    }
+}
+
+#[test]
+fn a_file_that_is_written_to_meanwhile_is_not_passed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("source");
+    std::fs::write(&path, with_pixels(header("CT", (16, 16), 8), Vr::OW, noise(640 * 480 * 2 * 8, 3)))
+        .unwrap();
+    let stored = Contents::of(Bulk::Stored(extent(&path)));
+    assert_eq!(stored.is_unchanged(), Ok(()));
+    let mut file = File::options().append(true).open(&path).unwrap();
+    file.write_all(b"more").unwrap();
+    assert_eq!(stored.is_unchanged(), Err(ReadError::Changed));
+    let outcome = deidentifier().process(&stored, &Context::default());
+    assert!(matches!(outcome, Outcome::Rejected { reason: Reason::Unreadable, .. }), "{outcome:?}");
+}
+
+/// Bytes of memory that a run of the program takes at most.
+fn peak(arguments: &[&str]) -> (i32, u64) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gantry"))
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    loop {
+        if let Ok(text) = std::fs::read_to_string(&status)
+            && let Some(line) = text.lines().find(|l| l.starts_with("VmHWM:"))
+        {
+            let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+            most = most.max(kib << 10);
+        }
+        if let Some(ended) = child.try_wait().unwrap() {
+            return (ended.code().unwrap(), most);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn memory_stays_under_300_mb_whatever_the_size_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = written_frame();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "42".repeat(32)).unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    for (modality, name) in [("CT", "volume"), ("US", "cine")] {
+        let (input, output) = (folder.path().join(name), folder.path().join(format!("{name} out")));
+        std::fs::create_dir(&input).unwrap();
+        let frames = 1_400;
+        let path = input.join("large.dcm");
+        let mut file = std::io::BufWriter::new(File::create(&path).unwrap());
+        let mut head = header(modality, (8, 8), frames);
+        head.put(Element::new(tags::PIXEL_DATA, Vr::OB, Vec::new()));
+        let head = dicom::write(&head, Syntax::EXPLICIT_LE).unwrap();
+        let length = (640 * 480 * frames) as u32;
+        file.write_all(&head[..head.len() - 4]).unwrap();
+        file.write_all(&length.to_le_bytes()).unwrap();
+        (0..frames).for_each(|_| file.write_all(&written).unwrap());
+        file.into_inner().unwrap();
+        assert!(path.metadata().unwrap().len() > 400 << 20);
+        let [input, output, secret] = [&input, &output, &secret].map(|p| common::text(p));
+        let (code, bytes) = peak(&["deid", input, output, "--secret-file", secret]);
+        assert_eq!(code, 0, "{name}");
+        println!("{name} of {} MB: {} MB of memory", length >> 20, bytes >> 20);
+        assert!(bytes < 300 << 20, "{name}: {bytes}");
+    }
+}
