@@ -141,6 +141,7 @@ impl Site {
         assert_eq!(self.number("SELECT count(*) FROM instance"), instances);
         assert_eq!(self.store().len() as i64, instances, "no blob without a row");
         assert_eq!(self.number("SELECT count(*) FROM job"), 0);
+        assert_eq!(self.number("SELECT count(*) FROM leaving"), 0);
         let session = self.open().session("tester", false);
         assert_eq!((&session as &dyn Client).ask(VerifyTrail {}).unwrap().broken, None);
         for name in self.store().keys() {
@@ -275,6 +276,27 @@ fn what_cannot_be_cleaned_is_parked_and_stays_here() {
     let mode =
         std::os::unix::fs::MetadataExt::mode(&fs::metadata(copy.join("landing/known.sqlite")).unwrap());
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn what_could_not_be_taken_away_leaves_at_the_next_start() {
+    let site = Site::new();
+    site.ingest(&[&bytes(&says(1))]);
+    let (path, old) = site.store().into_iter().next().unwrap();
+    let (old_path, blob) = (site.dir.path().join(&path), site.text("SELECT blob FROM instance"));
+    site.ingest(&[&bytes(&names())]);
+    assert!(!old_path.exists());
+    // The disk refused to let it go: it is there still, and the catalog knows.
+    fs::write(&old_path, old).unwrap();
+    let catalog = rusqlite::Connection::open(site.workspace().catalog()).unwrap();
+    catalog.execute("INSERT INTO leaving VALUES (?1)", [&blob]).unwrap();
+    // A blob that a row names again stays, whatever was meant for it.
+    catalog.execute("INSERT INTO leaving SELECT blob FROM instance LIMIT 1", []).unwrap();
+    drop(catalog);
+    assert!(!site.said().is_empty());
+    drop(site.open());
+    assert!(!old_path.exists());
+    site.is_clean(2);
 }
 
 #[test]

@@ -374,6 +374,14 @@ fn a_person_masks_what_was_kept_back_and_the_ledger_and_the_trail_say_so() {
     let catalog = rusqlite::Connection::open(place.dir.path().join("w/catalog.sqlite")).unwrap();
     let text = |sql: &str| catalog.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
     assert!(text("SELECT detail FROM trail WHERE action = 'intake.mask'").contains("\"masks\":2"));
+    // Who opens a picture leaves a mark before it is seen, each time; who asks for boxes alone does not.
+    let looks = || text("SELECT CAST(count(*) AS TEXT) FROM trail WHERE action = 'intake.look'");
+    assert_eq!(looks(), "0");
+    let left = place.waiting()[0];
+    assert_eq!(place.with(|c| c.quarantined(left)).unwrap(), sources[2]);
+    assert_eq!(looks(), "1");
+    assert!(place.with(|c| c.quarantined(12_345)).is_err());
+    assert_eq!(looks(), "1");
     assert!(place.with(|c| c.ask(VerifyTrail {})).unwrap().broken.is_none());
     let mut kept = Vec::new();
     stored(&place.dir.path().join("w/landing/quarantine"), &mut kept);

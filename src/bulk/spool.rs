@@ -5,17 +5,28 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherError, StreamCipherSeek};
 use rustix::fs::{Mode, OFlags};
 
 use super::ReadAt;
-use crate::seal::Seal;
+
+/// Bytes that are closed at once.
+const PIECE: usize = 256 << 10;
 
 /// Bytes that are written once, one after the other, and read from any place.
-#[derive(Debug)]
 pub struct Spool {
     file: File,
-    seal: Seal,
+    /// Used for this file alone, and never written anywhere.
+    key: [u8; 32],
     length: u64,
+    closed: Vec<u8>,
+}
+
+impl std::fmt::Debug for Spool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spool").field("length", &self.length).finish_non_exhaustive()
+    }
 }
 
 impl Spool {
@@ -24,25 +35,37 @@ impl Spool {
     /// # Errors
     /// The folder cannot be written.
     pub fn new(folder: &Path) -> io::Result<Self> {
-        let mut key = [0; 64];
+        let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|_| io::ErrorKind::Unsupported)?;
-        Ok(Self { file: nameless(folder)?, seal: Seal::new(key), length: 0 })
+        Ok(Self { file: nameless(folder)?, key, length: 0, closed: Vec::new() })
+    }
+
+    /// Closes or opens bytes that stand at `at`: ChaCha20 (RFC 8439) gives the same key stream from any place.
+    fn seal(&self, bytes: &mut [u8], at: u64) -> io::Result<()> {
+        let beyond = |_: StreamCipherError| io::Error::from(io::ErrorKind::FileTooLarge);
+        let mut stream = ChaCha20::new(&self.key.into(), &[0; 12].into());
+        stream.try_seek(at).map_err(beyond)?;
+        stream.try_apply_keystream(bytes).map_err(beyond)
     }
 }
 
 impl ReadAt for Spool {
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         let n = FileExt::read_at(&self.file, buffer, at)?;
-        self.seal.apply(b"spool", at, &mut buffer[..n]);
+        self.seal(&mut buffer[..n], at)?;
         Ok(n)
     }
 }
 
 impl Write for Spool {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut closed = bytes.to_vec();
-        self.seal.apply(b"spool", self.length, &mut closed);
+        let bytes = &bytes[..bytes.len().min(PIECE)];
+        let mut closed = std::mem::take(&mut self.closed);
+        closed.clear();
+        closed.extend_from_slice(bytes);
+        self.seal(&mut closed, self.length)?;
         self.file.write_all(&closed)?;
+        self.closed = closed;
         self.length += bytes.len() as u64;
         Ok(bytes.len())
     }

@@ -53,15 +53,29 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Puts other bytes in place of an instance's.
+    /// Puts other bytes in place of an instance's. The old ones are leaving, see [`Reader::leaving`].
     ///
     /// # Errors
     /// SQLite refuses.
     pub fn replace_blob(&self, new: &Replacement) -> Result<(), CatalogError> {
         let record = self.record(&new.record)?;
         self.tx
+            .prepare_cached(
+                "INSERT OR IGNORE INTO leaving SELECT blob FROM instance WHERE id = ?1 AND blob <> ?2",
+            )?
+            .execute(params![new.id, new.blob])?;
+        self.tx
             .prepare_cached("UPDATE instance SET blob = ?2, bytes = ?3, record = ?4 WHERE id = ?1")?
             .execute(params![new.id, new.blob, new.bytes as i64, record])?;
+        Ok(())
+    }
+
+    /// The bytes of a blob are gone, or named again.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn has_left(&self, blob: &str) -> Result<(), CatalogError> {
+        self.tx.prepare_cached("DELETE FROM leaving WHERE blob = ?1")?.execute([blob])?;
         Ok(())
     }
 
@@ -154,6 +168,16 @@ impl Reader<'_> {
             .connection()
             .prepare_cached("SELECT coalesce(max(known), 0) FROM instance WHERE study_uid = ?1")?
             .query_row([study_uid], |row| row.get(0))?)
+    }
+
+    /// Blobs whose bytes are still to be taken away.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn leaving(&self) -> Result<Vec<String>, CatalogError> {
+        let mut query = self.connection().prepare_cached("SELECT blob FROM leaving ORDER BY blob")?;
+        let rows = query.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Whether any row names this blob.

@@ -77,6 +77,7 @@ impl Catalog {
             include_str!("migrations/0002_reads.sql"),
             include_str!("migrations/0003_search.sql"),
             include_str!("migrations/0004_known.sql"),
+            include_str!("migrations/0005_leaving.sql"),
         ];
         let writer = open_writer(path, &migrations)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;

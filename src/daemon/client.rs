@@ -13,8 +13,8 @@ use tokio::sync::broadcast;
 use super::{Ask, Message, Request};
 use crate::blob::FsStore;
 use crate::config::Workspace;
-use crate::engine::command::Command;
-use crate::engine::query::{IntakeDetail, Query};
+use crate::engine::command::{Command, LookIntake, LookedAt};
+use crate::engine::query::Query;
 use crate::engine::{Client, EngineError};
 use crate::model::Event;
 
@@ -84,13 +84,13 @@ impl Client for Attached {
 
     fn quarantined(&self, id: i64) -> Result<Vec<u8>, EngineError> {
         let client: &dyn Client = self;
-        let file = client.ask(IntakeDetail { id, reveal: false })?.file;
+        let LookedAt { sha256 } = client.act(LookIntake { id })?;
         let missing = || EngineError::NotFound { what: "quarantined file".into(), id: id.to_string() };
         // The hash comes from the owner of the workspace, and is no path unless it is one of hexadecimal digits.
-        if file.sha256.len() != 64 || !file.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(missing());
         }
-        let path = self.workspace.quarantine().join(format!("{}.dcm", file.sha256));
+        let path = self.workspace.quarantine().join(format!("{sha256}.dcm"));
         std::fs::read(path).map_err(|_| missing())
     }
 }

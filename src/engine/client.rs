@@ -30,7 +30,8 @@ pub trait Client: Send + Sync {
     /// Not there, or its bytes no longer match the hash.
     fn blob(&self, hash: &str) -> Result<Vec<u8>, EngineError>;
 
-    /// The bytes of a quarantined file: landing side, may hold PHI; only for the picture on screen.
+    /// The bytes of a quarantined file: landing side, may hold PHI; only for the picture on screen. Who looks leaves a
+    /// mark in the trail first.
     ///
     /// # Errors
     /// Not there (discarded, released), or the user may not.

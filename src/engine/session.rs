@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
-use super::command::{Command, IngestOutcome};
+use super::command::{Command, IngestOutcome, LookIntake, LookedAt};
 use super::live::LiveReads;
 use super::query::Query;
 use super::{Client, EngineError, answer, perform};
@@ -231,10 +231,10 @@ impl Client for Session {
     }
 
     fn quarantined(&self, id: i64) -> Result<Vec<u8>, EngineError> {
-        let shared = &self.engine.shared;
-        let missing = || EngineError::NotFound { what: "quarantined file".into(), id: id.to_string() };
-        let record = shared.map.file(id)?.filter(|r| r.file.kept).ok_or_else(missing)?;
-        std::fs::read(shared.quarantined(&record.file.sha256)).map_err(|_| missing())
+        let client: &dyn Client = self;
+        let LookedAt { sha256 } = client.act(LookIntake { id })?;
+        let missing = |_| EngineError::NotFound { what: "quarantined file".into(), id: id.to_string() };
+        std::fs::read(self.engine.shared.quarantined(&sha256)).map_err(missing)
     }
 }
 

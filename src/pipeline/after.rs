@@ -67,7 +67,7 @@ fn is_unchanged(record: &FileRecord) -> bool {
 
 fn reads_back(shared: &Shared, sha256: &str) -> bool {
     let blobs = shared.catalog.read().blobs_of_source(sha256).unwrap_or_default();
-    !blobs.is_empty() && blobs.iter().all(|blob| shared.store.read(blob).is_ok())
+    !blobs.is_empty() && blobs.iter().all(|blob| shared.store.open_verified(blob).is_ok())
 }
 
 fn dispose(shared: &Shared, inbox: &Inbox, path: &str) -> std::io::Result<()> {

@@ -10,7 +10,7 @@ use super::{Shared, now_ms};
 use crate::blob::BlobError;
 use crate::catalog::{CatalogError, InstanceRecord, Job, SeriesRecord};
 use crate::dicom::codec::{Codec, syntax};
-use crate::dicom::{self, Charset, DataSet, ReadError, ReadOptions, Value};
+use crate::dicom::{self, Charset, Contents, DataSet, ReadError, ReadOptions, Value};
 use crate::harmonise::{self, Attributes};
 use crate::model::{FrameRef, Header, Interner, StackView, What, tags};
 use crate::series::{Series, Stack, assemble};
@@ -229,8 +229,8 @@ impl Loaded {
 
 /// What tells whether two files of one instance have the same pixels.
 fn decoded(shared: &Shared, blob: &str) -> Result<Option<u64>, StageError> {
-    let bytes = shared.store.read(blob)?;
-    Ok(dicom::read(&bytes, ReadOptions::default()).ok().and_then(|file| dicom::decoded_digest(&file)))
+    let contents = Contents::of(shared.store.open_verified(blob)?);
+    Ok(contents.read(ReadOptions::default()).ok().and_then(|file| dicom::decoded_digest(&file)))
 }
 
 /// SEG objects hold pixels and are labels of another series, not images to be checked and reviewed.
@@ -308,8 +308,8 @@ fn iso_date(date: &str) -> Option<String> {
 
 /// Series and instances that an object without pixels, or a SEG, refers to.
 fn references_of(shared: &Shared, blob: &str) -> Result<Vec<String>, StageError> {
-    let bytes = shared.store.read(blob)?;
-    let Ok(file) = dicom::read(&bytes, ReadOptions::default()) else { return Ok(Vec::new()) };
+    let contents = Contents::of(shared.store.open_verified(blob)?);
+    let Ok(file) = contents.read(ReadOptions::default()) else { return Ok(Vec::new()) };
     let mut found = std::collections::BTreeSet::new();
     collect(&file.dataset, true, &mut found);
     Ok(found.into_iter().collect())

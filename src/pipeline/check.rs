@@ -11,6 +11,7 @@ use super::stage::{Stage, StageError};
 use super::study::record;
 use super::{Shared, now_ms};
 use crate::catalog::{Job, NewFinding};
+use crate::dicom::Contents;
 use crate::harmonise;
 use crate::model::{Finding, Severity, What};
 use crate::qc::{self, Described, Input, InstancePixels, Member, SeriesPixels};
@@ -84,15 +85,15 @@ fn others(shared: &Shared, member: &Member) -> Result<BTreeSet<String>, StageErr
     Ok(studies)
 }
 
-/// Decodes every instance of the series and takes its statistics; one instance is held at a time by each thread.
+/// Decodes every instance of the series and takes its statistics; one frame is held at a time by each thread.
 fn pixels(shared: &Shared, loaded: &Loaded) -> SeriesPixels {
     let instances = &loaded.series.instances;
     (0..instances.len() as u32)
         .into_par_iter()
         .filter_map(|index| {
             let blob = loaded.blobs.get(instances[index as usize].header.source as usize)?;
-            let found = match shared.store.read(blob) {
-                Ok(bytes) => qc::statistics(&bytes),
+            let found = match shared.store.open_verified(blob) {
+                Ok(bytes) => qc::statistics(&Contents::of(bytes)),
                 Err(error) => Some(InstancePixels { frames: Vec::new(), error: Some(error.to_string()) }),
             };
             found.map(|pixels| (index, pixels))

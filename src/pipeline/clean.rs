@@ -163,7 +163,12 @@ fn commit(shared: &Shared, study_uid: &str, generation: i64, mut done: Done) -> 
     };
     // Flushed: the old blobs go, and a power cut must not bring back rows that name them.
     shared.catalog.write(write)?;
-    forget(shared, &done.again);
+    if !done.again.is_empty() {
+        if let Err(failed) = shared.catalog.fold_log() {
+            tracing::error!("what was cleaned away still stands somewhere: {failed}");
+        }
+        forget(shared);
+    }
     drop(placing);
     for uid in series {
         shared.bus.tell(What::Series { series_uid: uid.to_string() });
@@ -171,17 +176,22 @@ fn commit(shared: &Shared, study_uid: &str, generation: i64, mut done: Done) -> 
     Ok(())
 }
 
-/// Takes away what stood there before. One failure must not keep the others from going; what is left is logged, for the
-/// rows name it no more, and swept as any blob without a row.
-fn forget(shared: &Shared, again: &[(Staged, Replacement, Behind)]) {
-    let gone = |was: &Behind| -> Result<(), StageError> {
-        if !shared.catalog.read().names_blob(&was.blob)? {
-            shared.store.remove(&was.blob)?;
+/// Takes away the bytes that stood there before, these and those that could not be taken away earlier. One failure must
+/// not keep the others from going; what is left is logged and tried again with the next study, and at the next start.
+/// Nothing may be put into place meanwhile.
+pub(super) fn forget(shared: &Shared) {
+    let leaving = shared.catalog.read().leaving().unwrap_or_default();
+    let gone = |blob: &String| -> Result<(), StageError> {
+        if !shared.catalog.read().names_blob(blob)? {
+            shared.store.remove(blob)?;
         }
         Ok(())
     };
-    let log = (!again.is_empty()).then(|| shared.catalog.fold_log().map_err(StageError::from));
-    for failed in log.into_iter().chain(again.iter().map(|(.., was)| gone(was))).filter_map(Result::err) {
+    let (gone, left): (Vec<_>, Vec<_>) =
+        leaving.iter().map(|blob| (blob, gone(blob))).partition(|b| b.1.is_ok());
+    let noted = shared.catalog.write_derived(|tx| gone.iter().try_for_each(|(blob, _)| tx.has_left(blob)));
+    let noted = noted.map_err(StageError::from).err();
+    for failed in left.into_iter().filter_map(|(_, failed)| failed.err()).chain(noted) {
         tracing::error!("what was cleaned away still stands somewhere: {failed}");
     }
 }

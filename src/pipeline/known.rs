@@ -203,11 +203,13 @@ impl Latest {
     }
 }
 
-/// At start: asks for what a kill left owed between learning and committing.
+/// At start: asks for what a kill left owed between learning and committing, and takes away what was cleaned away and
+/// could not leave.
 ///
 /// # Errors
 /// The landing side or the catalog cannot be used.
 pub fn take_up(shared: &Shared) -> Result<(), CatalogError> {
+    super::clean::forget(shared);
     let owed = shared.known.all.owed()?;
     if owed.is_empty() {
         return Ok(());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::dicom::codec::{self, PixelError};
-use crate::dicom::{self, ReadOptions};
+use crate::dicom::{Contents, ReadOptions};
 use crate::model::pixels::Samples;
 
 /// Pixels of a series: for each instance that was decoded, by its index in the series.
@@ -188,11 +188,11 @@ const SMALLEST: usize = 16;
 /// Pixels of a frame that noise and edges are measured on, about.
 const SAMPLED: usize = 1 << 16;
 
-/// Statistics of every frame of a file, given its bytes; `None` where it has no pixel data. What cannot be read or
+/// Statistics of every frame of a file, one after the other; `None` where it has no pixel data. What cannot be read or
 /// decoded is told in [`InstancePixels::error`].
-pub fn statistics(bytes: &[u8]) -> Option<InstancePixels> {
+pub fn statistics(contents: &Contents<'_>) -> Option<InstancePixels> {
     let failed = |why: String| Some(InstancePixels { error: Some(why), ..InstancePixels::default() });
-    let file = match dicom::read(bytes, ReadOptions::default()) {
+    let file = match contents.read(ReadOptions::default()) {
         Ok(file) => file,
         Err(error) => return failed(error.to_string()),
     };

@@ -86,38 +86,41 @@ impl Finder<'_> {
             let mut before: Option<Frame> = None;
             for &index in stretch {
                 let frame = reader.decode_frame(index)?;
+                let columns = frame.columns as usize;
                 let same = before.as_ref().is_some_and(|b| b.samples == frame.samples);
-                let here = match found.last() {
-                    Some(last) if same => last.clone(),
-                    _ => self.frame(detector, &frame, reader.layout())?,
-                };
-                found.push(here);
-                before = Some(frame);
+                let seen = found.last().filter(|_| same).cloned();
+                let views = if seen.is_none() { self.views(&frame, reader.layout()) } else { Vec::new() };
+                // A large picture is not held beside what it is searched in, where no other is compared with it.
+                before = (Some(&index) != stretch.last()).then_some(frame);
+                found.push(seen.map_or_else(|| self.look(detector, &views, columns), Ok)?);
             }
             Ok(found)
         });
         Ok(everywhere(stretches.collect::<Result<Vec<_>, SearchError>>()?.concat()))
     }
 
-    /// The writing of a frame, in all of its range and as its window shows it.
-    fn frame(
+    /// A frame in all of its range and as its window shows it.
+    fn views(&self, frame: &Frame, layout: &PixelLayout) -> Vec<Vec<u8>> {
+        let shown = self.window.and_then(|window| windowed(frame, layout, window));
+        std::iter::once(picture(frame, layout, self.palette.as_ref())).chain(shown).collect()
+    }
+
+    /// The writing in views of a frame.
+    fn look(
         &self,
         detector: &mut Detector,
-        frame: &Frame,
-        layout: &PixelLayout,
+        views: &[Vec<u8>],
+        columns: usize,
     ) -> Result<Vec<Found>, SearchError> {
-        let columns = frame.columns as usize;
-        let whole = picture(frame, layout, self.palette.as_ref());
-        let shown = self.window.and_then(|window| windowed(frame, layout, window));
         let mut found = Vec::new();
-        for view in std::iter::once(&whole).chain(&shown) {
+        for view in views {
             let writing = detector.find(view, columns, &self.expect);
             let sure = writing.sure.into_iter().map(|area| Found { area, why: self.why(&area) });
             add(&mut found, sure);
             add(&mut found, writing.doubtful.into_iter().map(|area| Found { area, why: Why::Doubtful }));
         }
-        if let Some(ocr) = self.ocr {
-            let words = ocr.words(&whole, columns)?.into_iter();
+        if let (Some(ocr), Some(whole)) = (self.ocr, views.first()) {
+            let words = ocr.words(whole, columns)?.into_iter();
             add(&mut found, words.map(|area| Found { area, why: Why::Ocr }));
         }
         Ok(found)

@@ -79,15 +79,14 @@ pub fn windowed(frame: &Frame, layout: &PixelLayout, window: Window) -> Option<V
     if layout.samples_per_pixel != 1 || layout.photometric == Photometric::Palette {
         return None;
     }
-    let mut values = Vec::with_capacity(frame.samples.len());
-    frame.samples.each(|v| values.push(if v.is_finite() { v as f32 } else { 0.0 }));
-    let [_, from, to, _] = limits(&values);
+    let [_, from, to, _] = limits(&frame.samples);
     let range = window.white - window.black;
     if NARROW * range >= to - from {
         return None;
     }
-    let grey = |v: f32| ((v - window.black) / range * 255.0).clamp(0.0, 255.0) as u8;
-    Some(values.into_iter().map(grey).collect())
+    let mut out = Vec::with_capacity(frame.samples.len());
+    frame.samples.values(|v| out.push(((v - window.black) / range * 255.0).clamp(0.0, 255.0) as u8));
+    Some(out)
 }
 
 /// The picture of a frame, `layout.columns` pixels a row.
@@ -109,10 +108,38 @@ pub fn picture(frame: &Frame, layout: &PixelLayout, palette: Option<&Palette>) -
             return values.iter().step_by(layout.samples_per_pixel.max(1).into()).copied().collect();
         }
     }
-    let mut values = Vec::with_capacity(out.capacity());
-    frame.samples.each(|v| values.push(if v.is_finite() { v as f32 } else { 0.0 }));
-    let limits = limits(&values);
-    values.iter().step_by(layout.samples_per_pixel.max(1).into()).map(|&v| grey(v, limits)).collect()
+    let limits = limits(&frame.samples);
+    frame.samples.values(|v| out.push(grey(v, limits)));
+    if layout.samples_per_pixel > 1 {
+        return out.into_iter().step_by(layout.samples_per_pixel.into()).collect();
+    }
+    out
+}
+
+/// Values that are gone through more than once, without a copy of them.
+trait Values {
+    fn values(&self, take: impl FnMut(f32));
+    fn count(&self) -> usize;
+}
+
+impl Values for Samples {
+    fn values(&self, mut take: impl FnMut(f32)) {
+        self.each(|v| take(if v.is_finite() { v as f32 } else { 0.0 }));
+    }
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Values for Vec<f32> {
+    fn values(&self, take: impl FnMut(f32)) {
+        self.iter().copied().for_each(take);
+    }
+
+    fn count(&self) -> usize {
+        self.len()
+    }
 }
 
 fn colour(samples: &Samples, per_pixel: usize) -> Vec<u8> {
@@ -129,17 +156,16 @@ fn colour(samples: &Samples, per_pixel: usize) -> Vec<u8> {
 }
 
 /// Smallest value, the one below which two in a thousand are, the one above which two in a thousand are, largest.
-fn limits(values: &[f32]) -> [f32; 4] {
-    let (low, high) = values.iter().fold((f32::MAX, f32::MIN), |(a, b), &v| (a.min(v), b.max(v)));
+fn limits(values: &impl Values) -> [f32; 4] {
+    let (mut low, mut high) = (f32::MAX, f32::MIN);
+    values.values(|v| (low, high) = (low.min(v), high.max(v)));
     let (mut from, mut to) = (low, high);
-    let rest = values.len() / 500;
+    let rest = values.count() / 500;
     // A few far values make the bins coarse: again between those that were found.
     for _ in 0..3 {
         let scale = BINS as f32 / (to - from).max(f32::MIN_POSITIVE);
         let mut bins = vec![0usize; BINS + 1];
-        for &v in values {
-            bins[((v.clamp(from, to) - from) * scale) as usize] += 1;
-        }
+        values.values(|v| bins[((v.clamp(from, to) - from) * scale) as usize] += 1);
         let edge = |mut bins: &mut dyn Iterator<Item = (usize, &usize)>| {
             let mut sum = 0;
             (&mut bins)

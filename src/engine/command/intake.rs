@@ -90,6 +90,20 @@ pub struct MaskIntake {
     pub drawing: Drawing,
 }
 
+/// A person opens the picture of a quarantined file, which may show a name: the mark in the trail comes first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookIntake {
+    /// The file.
+    pub id: i64,
+}
+
+/// A picture may be opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookedAt {
+    /// SHA-256 of the kept copy, by which it is found.
+    pub sha256: String,
+}
+
 /// Discards the kept copies of quarantined files; the record stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscardIntake {

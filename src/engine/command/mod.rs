@@ -41,6 +41,7 @@ commands! {
     RetryIntake => Moved,
     ReleaseIntake => Moved,
     MaskIntake => Moved,
+    LookIntake => LookedAt,
     DiscardIntake => Moved,
     RetryJobs => Moved,
     ClaimTask => (),

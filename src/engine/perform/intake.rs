@@ -9,7 +9,9 @@ use serde_json::json;
 use crate::catalog::{FileRecord, NewFile};
 use crate::config::{After, Edit, Inbox, Pixels};
 use crate::engine::answer::choice_of;
-use crate::engine::command::{AddInbox, Ingest, IngestOutcome, IntakeChoice, MaskIntake, Moved, RemoveInbox};
+use crate::engine::command::{
+    AddInbox, Ingest, IngestOutcome, IntakeChoice, LookIntake, LookedAt, MaskIntake, Moved, RemoveInbox,
+};
 use crate::engine::{Engine, EngineError, Session};
 use crate::model::{Vetting, What};
 use crate::pipeline::{Counts, Tally, now_ms};
@@ -160,6 +162,19 @@ pub fn mask(session: &Session, command: MaskIntake) -> Result<Moved, EngineError
         return Err(EngineError::Invalid { why: "there is no mask; release passes pictures without".into() });
     }
     again(session, &command.choice, "intake.mask", &Vetting::Masked(Arc::new(command.drawing)))
+}
+
+/// Leaves the mark of a look at a picture, and says where the picture is.
+pub fn look(session: &Session, command: &LookIntake) -> Result<LookedAt, EngineError> {
+    let shared = &session.engine.shared;
+    let missing = || EngineError::NotFound { what: "quarantined file".into(), id: command.id.to_string() };
+    let record = shared.map.file(command.id)?.filter(|record| record.file.kept).ok_or_else(missing)?;
+    let sha256 = record.file.sha256;
+    shared.catalog.write_first(|tx| {
+        let detail = json!({ "sha256": sha256 });
+        tx.audit(now_ms(), &session.user, "intake.look", &format!("intake {}", command.id), &detail)
+    })?;
+    Ok(LookedAt { sha256 })
 }
 
 fn again(

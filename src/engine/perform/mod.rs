@@ -24,6 +24,7 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::Ingest(c) => wire(intake::ingest(session, &c)?),
         Command::RetryIntake(c) => wire(intake::retry(session, &c.choice)?),
         Command::MaskIntake(c) => wire(intake::mask(session, c)?),
+        Command::LookIntake(c) => wire(intake::look(session, &c)?),
         Command::ReleaseIntake(c) => wire(intake::release(session, &c.choice)?),
         Command::DiscardIntake(c) => wire(intake::discard(session, &c.choice)?),
         Command::RetryJobs(c) => wire(intake::retry_jobs(session, &c.jobs)?),

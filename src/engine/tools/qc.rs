@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::gather::Gathered;
 use crate::config;
-use crate::dicom::{self, ReadOptions};
+use crate::dicom::{self, Contents, ReadOptions};
 use crate::harmonise::{self, Rules};
 use crate::model::{Finding, Severity};
 use crate::qc::{self, Described, Input, InstancePixels, Member, Peers, SeriesPixels, Settings, Study, Twin};
@@ -269,8 +269,8 @@ fn statistics(gathered: &Gathered, series: &Series, done: &AtomicU64) -> SeriesP
 
 /// Statistics of every frame of file `source`; `None` where it has no pixel data.
 pub fn instance_statistics(gathered: &Gathered, source: u32) -> Option<InstancePixels> {
-    match gathered.tree.read(source) {
-        Ok(bytes) => qc::statistics(&bytes),
+    match gathered.tree.open(source) {
+        Ok(bytes) => qc::statistics(&Contents::of(bytes)),
         Err(error) => Some(InstancePixels { error: Some(error.to_string()), ..InstancePixels::default() }),
     }
 }

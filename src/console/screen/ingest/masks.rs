@@ -118,7 +118,6 @@ impl Masking {
             place: Cell::default(),
         };
         masking.proposed.wait(context.now_ms);
-        // The answer leaves the mark in the trail; the picture is fetched when it is there.
         let question = ask("masks", IntakeMasks { id }, move |answer| Answer::Masks(id, answer));
         (masking, vec![question])
     }

@@ -80,17 +80,33 @@ struct Run {
     label: u32,
 }
 
-/// Buffers that are used again.
+/// Parts beyond which those that are whole are set aside.
+const CROWD: usize = 1 << 14;
+
+/// Buffers that are used again. Only components that the row at hand may still add to are joined: of a noisy picture
+/// there are millions.
 #[derive(Debug, Default)]
 pub struct Blobs {
     parents: Vec<u32>,
-    parts: Vec<Blob>,
+    parts: Vec<Part>,
     above: Vec<Run>,
     here: Vec<Run>,
+    /// Components that nothing can add to, and where among all they began.
+    whole: Vec<Part>,
+    /// What parts are called after others were set aside.
+    names: Vec<u32>,
+}
+
+/// A component so far, and the number of its first run.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    first: u32,
+    blob: Blob,
 }
 
 impl Blobs {
-    /// The components of `contrast` above `threshold`, to `out`. `picture` gives their ink, inverted with `dark`.
+    /// The components of `contrast` above `threshold`, to `out` in the order of their upper edges. `picture` gives their
+    /// ink, inverted with `dark`.
     pub fn find(
         &mut self,
         contrast: &[u8],
@@ -103,6 +119,8 @@ impl Blobs {
         self.parents.clear();
         self.parts.clear();
         self.above.clear();
+        self.whole.clear();
+        let (mut runs, mut crowd) = (0, CROWD);
         for (y, (row, values)) in contrast.chunks_exact(width).zip(picture.chunks_exact(width)).enumerate() {
             self.here.clear();
             let mut at = 0;
@@ -110,16 +128,50 @@ impl Blobs {
                 let length = row[start..].iter().take_while(|&&c| c > threshold).count();
                 let end = start + length;
                 let blob = blob_of(y, start, &row[start..end], &values[start..end], dark);
-                self.parents.push(self.parts.len() as u32);
-                self.parts.push(blob);
-                let label = self.parts.len() as u32 - 1;
+                let label = self.parts.len() as u32;
+                self.parents.push(label);
+                self.parts.push(Part { first: runs, blob });
                 self.here.push(Run { start: start as u32, end: end as u32, label });
+                runs += 1;
                 at = end;
             }
             self.connect();
             std::mem::swap(&mut self.above, &mut self.here);
+            if self.parts.len() > crowd {
+                self.set_aside();
+                crowd = CROWD + 2 * self.parts.len();
+            }
         }
-        self.collect(out);
+        self.above.clear();
+        self.set_aside();
+        self.whole.sort_unstable_by_key(|part| part.first);
+        out.clear();
+        out.extend(self.whole.iter().map(|part| part.blob));
+    }
+
+    /// Sets components aside that no run of the row above belongs to; what is left keeps its order.
+    fn set_aside(&mut self) {
+        for run in 0..self.above.len() {
+            self.above[run].label = self.root(self.above[run].label);
+        }
+        self.names.clear();
+        self.names.resize(self.parts.len(), u32::MAX);
+        self.above.iter().for_each(|run| self.names[run.label as usize] = 0);
+        let mut left = 0;
+        for label in 0..self.parts.len() {
+            let part = self.parts[label];
+            if self.names[label] == 0 {
+                self.names[label] = left;
+                self.parts[left as usize] = part;
+                left += 1;
+            } else if self.parents[label] as usize == label && part.blob.area >= LEAST {
+                self.whole.push(part);
+            }
+        }
+        self.parts.truncate(left as usize);
+        self.parents.clear();
+        self.parents.extend(0..left);
+        self.above.iter_mut().for_each(|run| run.label = self.names[run.label as usize]);
     }
 
     /// Joins the runs of a row with those of the row above that they touch.
@@ -136,12 +188,12 @@ impl Blobs {
                 let (a, b) = (self.root(above.label), self.root(label));
                 let (low, high) = (a.min(b), a.max(b));
                 if low != high {
-                    let other = self.parts[high as usize];
-                    self.parts[low as usize].join(&other);
+                    let other = self.parts[high as usize].blob;
+                    self.parts[low as usize].blob.join(&other);
                     self.parents[high as usize] = low;
                 }
                 // A column run goes on where a run has pixels right above it.
-                self.parts[low as usize].down -= shared;
+                self.parts[low as usize].blob.down -= shared;
                 next += 1;
             }
         }
@@ -154,12 +206,6 @@ impl Blobs {
             label = up;
         }
         label
-    }
-
-    fn collect(&self, out: &mut Vec<Blob>) {
-        out.clear();
-        let parts = self.parts.iter().zip(0..).zip(&self.parents);
-        out.extend(parts.filter(|((b, i), p)| i == *p && b.area >= LEAST).map(|((b, _), _)| *b));
     }
 }
 

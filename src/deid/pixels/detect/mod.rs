@@ -102,36 +102,25 @@ pub struct Candidate {
     pub mark: bool,
 }
 
-/// The components of a contrast, in the two orders of a picture and of a turned one.
-#[derive(Debug, Default)]
-struct Layer {
-    upright: [Vec<Blob>; 2],
-    turned: [Vec<Blob>; 2],
+/// Components in the order of their left edges, given in the order of their upper ones.
+fn by_left(by_top: &[Blob], width: usize) -> Vec<Blob> {
+    let mut starts = vec![0u32; width + 1];
+    by_top.iter().for_each(|b| starts[b.left as usize + 1] += 1);
+    for i in 0..width {
+        starts[i + 1] += starts[i];
+    }
+    let mut by_left = by_top.to_vec();
+    for blob in by_top {
+        let at = &mut starts[blob.left as usize];
+        by_left[*at as usize] = *blob;
+        *at += 1;
+    }
+    by_left
 }
 
-impl Layer {
-    /// By left edge, by upper edge.
-    fn orders(&self, turned: bool) -> [&[Blob]; 2] {
-        let [a, b] = if turned { &self.turned } else { &self.upright };
-        [a, b]
-    }
-
-    /// `by_top` are components in the order of their upper edges.
-    fn of(by_top: Vec<Blob>, width: usize) -> Self {
-        let mut starts = vec![0u32; width + 1];
-        by_top.iter().for_each(|b| starts[b.left as usize + 1] += 1);
-        for i in 0..width {
-            starts[i + 1] += starts[i];
-        }
-        let mut by_left = by_top.clone();
-        for blob in &by_top {
-            let at = &mut starts[blob.left as usize];
-            by_left[*at as usize] = *blob;
-            *at += 1;
-        }
-        let turn = |blobs: &[Blob]| blobs.iter().map(Blob::turned).collect();
-        Self { turned: [turn(&by_top), turn(&by_left)], upright: [by_left, by_top] }
-    }
+/// The same components in a turned picture.
+fn turned(blobs: Vec<Blob>) -> Vec<Blob> {
+    blobs.into_iter().map(|b| b.turned()).collect()
 }
 
 /// What was seen at one scale.
@@ -139,16 +128,29 @@ impl Layer {
 pub struct Sight {
     /// Lines that may be writing.
     pub candidates: Vec<Candidate>,
-    layers: Vec<(bool, usize, Layer)>,
+    kept: Vec<Kept>,
+}
+
+/// The components that candidates were found among, where one may be writing: nothing else is held.
+#[derive(Debug)]
+struct Kept {
+    turned: bool,
+    dark: bool,
+    level: usize,
+    by_top: Vec<Blob>,
+}
+
+impl Kept {
+    fn is_of(&self, c: &Candidate) -> bool {
+        (self.turned, self.dark, self.level) == (c.turned, c.dark, c.level)
+    }
 }
 
 impl Sight {
     /// Boxes around a candidate and what belongs to it, as they stand in the picture: left, top, right, bottom.
     pub fn boxes(&self, candidate: &Candidate) -> Vec<[u32; 4]> {
-        let layer = self.layers.iter().find(|l| l.0 == candidate.dark && l.1 == candidate.level);
-        let Some((_, _, layer)) = layer else { return Vec::new() };
-        let [_, by_top] = layer.orders(candidate.turned);
-        candidate.line.boxes(by_top).into_iter().map(|b| upright(b, candidate.turned)).collect()
+        let Some(kept) = self.kept.iter().find(|kept| kept.is_of(candidate)) else { return Vec::new() };
+        candidate.line.boxes(&kept.by_top).into_iter().map(|b| upright(b, candidate.turned)).collect()
     }
 }
 
@@ -178,24 +180,34 @@ impl Detector {
                 let plane = if crowded { &self.thin } else { own };
                 let mut by_top = Vec::new();
                 self.blobs.find(plane, picture, width, threshold, dark, &mut by_top);
-                let layer = Layer::of(by_top, width);
-                for turned in [false, true] {
-                    let ground = Ground { own, other, width, turned };
-                    let [by_left, by_top] = layer.orders(turned);
+                let mut orders = [by_left(&by_top, width), by_top];
+                for reads_down in [false, true] {
+                    if reads_down {
+                        let [by_left, by_top] = orders;
+                        orders = [turned(by_top), turned(by_left)];
+                    }
+                    let [by_left, by_top] = &orders;
+                    let ground = Ground { own, other, width, turned: reads_down };
                     let found = lines::chains(by_left, own.len()).into_iter();
                     let lines = found.filter_map(|glyphs| Line::of(glyphs, by_top, &ground));
+                    let before = sight.candidates.len();
                     sight.candidates.extend(lines.map(|line| {
                         let mark = marks::is_mark(&line.glyphs, &ground);
-                        Candidate { line, score: 0.0, turned, dark, level, mark }
+                        Candidate { line, score: 0.0, turned: reads_down, dark, level, mark }
                     }));
+                    if sight.candidates.len() > before {
+                        let by_top = by_top.clone();
+                        sight.kept.push(Kept { turned: reads_down, dark, level, by_top });
+                    }
                 }
-                sight.layers.push((dark, level, layer));
             }
         }
         support(&mut sight.candidates);
         for c in &mut sight.candidates {
             c.score = score::score(&c.line.features);
         }
+        let Sight { candidates, kept } = &mut sight;
+        kept.retain(|k| candidates.iter().any(|c| k.is_of(c) && c.score >= GOES_ON));
         sight
     }
 
