@@ -378,7 +378,7 @@ fn a_person_masks_what_was_kept_back_and_the_ledger_and_the_trail_say_so() {
     let looks = || text("SELECT CAST(count(*) AS TEXT) FROM trail WHERE action = 'intake.look'");
     assert_eq!(looks(), "0");
     let left = place.waiting()[0];
-    assert_eq!(place.with(|c| c.quarantined(left)).unwrap(), sources[2]);
+    assert_eq!(place.with(|c| c.quarantined(left)).unwrap().into_bytes().unwrap(), sources[2]);
     assert_eq!(looks(), "1");
     assert!(place.with(|c| c.quarantined(12_345)).is_err());
     assert_eq!(looks(), "1");

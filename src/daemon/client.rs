@@ -12,11 +12,13 @@ use tokio::sync::broadcast;
 
 use super::{Ask, Message, Request};
 use crate::blob::FsStore;
+use crate::bulk::Bulk;
 use crate::config::Workspace;
 use crate::engine::command::{Command, LookIntake, LookedAt};
 use crate::engine::query::Query;
 use crate::engine::{Client, EngineError};
 use crate::model::Event;
+use crate::source::open_file;
 
 type Answer = Result<Value, EngineError>;
 /// Who waits for which answer; `None` once the owner has gone.
@@ -78,11 +80,11 @@ impl Client for Attached {
         self.events.subscribe()
     }
 
-    fn blob(&self, hash: &str) -> Result<Vec<u8>, EngineError> {
-        Ok(FsStore::attach(&self.workspace.store()).read(hash)?)
+    fn blob(&self, hash: &str) -> Result<Bulk<'static>, EngineError> {
+        Ok(FsStore::attach(&self.workspace.store()).open_verified(hash)?)
     }
 
-    fn quarantined(&self, id: i64) -> Result<Vec<u8>, EngineError> {
+    fn quarantined(&self, id: i64) -> Result<Bulk<'static>, EngineError> {
         let client: &dyn Client = self;
         let LookedAt { sha256 } = client.act(LookIntake { id })?;
         let missing = || EngineError::NotFound { what: "quarantined file".into(), id: id.to_string() };
@@ -91,7 +93,7 @@ impl Client for Attached {
             return Err(missing());
         }
         let path = self.workspace.quarantine().join(format!("{sha256}.dcm"));
-        std::fs::read(path).map_err(|_| missing())
+        open_file(&path).map_err(|_| missing())
     }
 }
 

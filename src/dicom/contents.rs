@@ -1,6 +1,7 @@
 //! The contents of a file of any size: what is small in memory, large values where they are.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::dataset::{Fragments, Value};
 use super::file::{self, File, ReadError, ReadOptions, Syntax, beginning, encoding_at};
@@ -71,7 +72,8 @@ impl<'a> Contents<'a> {
     pub fn of(whole: Bulk<'a>) -> Self {
         let Bulk::Stored(extent) = &whole else { return Self { whole, state: State::Memory, stamp: None } };
         let stamp = extent.stamp().unwrap_or_default();
-        let state = State::of(extent).unwrap_or_else(State::Broken);
+        let scan = catch_unwind(AssertUnwindSafe(|| State::of(extent)));
+        let state = scan.unwrap_or(Err(ReadError::Defect)).unwrap_or_else(State::Broken);
         Self { stamp, state, whole }
     }
 
@@ -128,8 +130,8 @@ impl State {
 impl Small {
     fn read(&self) -> Result<File<'_>, ReadError> {
         let mut file =
-            file::read_settled(&self.bytes, self.encoding).map_err(|error| self.in_the_file(error))?;
-        file.truncated_at = file.truncated_at.map(|at| self.place(at));
+            file::read_settled(&self.bytes, self.encoding).map_err(|e| in_the_file(e, &self.cuts))?;
+        file.truncated_at = file.truncated_at.map(|at| place(at, &self.cuts));
         for cut in &self.cuts {
             // Of elements with the same tag the first counts; an empty one is what a cut leaves.
             if let Some(element) = file.dataset.get_mut(cut.tag).filter(|e| e.is_empty()) {
@@ -142,18 +144,18 @@ impl Small {
         }
         Ok(file)
     }
+}
 
-    /// Where something stands in the file.
-    fn place(&self, at: u64) -> u64 {
-        at + self.cuts.iter().filter(|cut| cut.at < at).map(|cut| cut.bytes).sum::<u64>()
-    }
+/// Where in the file something stands that is at `at` of what is small: what follows a cut begins where the cut does.
+fn place(at: u64, cuts: &[Cut]) -> u64 {
+    at + cuts.iter().filter(|cut| cut.at <= at).map(|cut| cut.bytes).sum::<u64>()
+}
 
-    fn in_the_file(&self, error: ReadError) -> ReadError {
-        match error {
-            ReadError::Truncated { at } => ReadError::Truncated { at: self.place(at) },
-            ReadError::Malformed { at } => ReadError::Malformed { at: self.place(at) },
-            other => other,
-        }
+fn in_the_file(error: ReadError, cuts: &[Cut]) -> ReadError {
+    match error {
+        ReadError::Truncated { at } => ReadError::Truncated { at: place(at, cuts) },
+        ReadError::Malformed { at } => ReadError::Malformed { at: place(at, cuts) },
+        other => other,
     }
 }
 
@@ -202,7 +204,7 @@ impl Scan<'_> {
                         return Ok(());
                     }
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(in_the_file(error, &self.cuts)),
             }
         }
     }

@@ -117,7 +117,9 @@ impl<'a> Parser<'a> {
             return Encoding { explicit: false, ..claimed };
         }
         let implicit_length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
-        if !claimed.explicit && vr.is_some() && implicit_length > end - start {
+        // A first element is short; a representation with a length behind it is a large number.
+        let too_long = implicit_length > usize::from(u16::MAX) || implicit_length > end - start;
+        if !claimed.explicit && vr.is_some() && too_long {
             return Encoding { explicit: true, ..claimed };
         }
         claimed

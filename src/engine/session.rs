@@ -12,11 +12,12 @@ use super::live::LiveReads;
 use super::query::Query;
 use super::{Client, EngineError, answer, perform};
 use crate::blob::{BlobError, FsStore};
+use crate::bulk::Bulk;
 use crate::catalog::{Catalog, CatalogError, IntakeMap, KnownIdentifiers};
 use crate::config::{Lock, Workspace, WorkspaceError};
 use crate::model::Event;
 use crate::pipeline::{Counts, Deidentify, Intake, Shared, Supervisor, Tally, Watchers, take_up, watch};
-use crate::source::{Mode, WatchState};
+use crate::source::{Mode, WatchState, open_file};
 
 /// An open workspace with its pipeline. Dropping it stops watching, finishes what is in hand and gives the lock up.
 pub struct Engine {
@@ -226,15 +227,15 @@ impl Client for Session {
         self.engine.shared.bus.subscribe()
     }
 
-    fn blob(&self, hash: &str) -> Result<Vec<u8>, EngineError> {
-        Ok(self.engine.shared.store.read(hash)?)
+    fn blob(&self, hash: &str) -> Result<Bulk<'static>, EngineError> {
+        Ok(self.engine.shared.store.open_verified(hash)?)
     }
 
-    fn quarantined(&self, id: i64) -> Result<Vec<u8>, EngineError> {
+    fn quarantined(&self, id: i64) -> Result<Bulk<'static>, EngineError> {
         let client: &dyn Client = self;
         let LookedAt { sha256 } = client.act(LookIntake { id })?;
         let missing = |_| EngineError::NotFound { what: "quarantined file".into(), id: id.to_string() };
-        std::fs::read(self.engine.shared.quarantined(&sha256)).map_err(missing)
+        open_file(&self.engine.shared.quarantined(&sha256)).map_err(missing)
     }
 }
 

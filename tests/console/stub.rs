@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use gantry::bulk::Bulk;
 use gantry::dicom::{self, DataSet, Element, Syntax};
 use gantry::engine::command::*;
 use gantry::engine::query::*;
@@ -436,15 +437,15 @@ impl Client for Stub {
         tokio::sync::broadcast::channel(1).1
     }
 
-    fn blob(&self, hash: &str) -> Result<Vec<u8>, EngineError> {
+    fn blob(&self, hash: &str) -> Result<Bulk<'static>, EngineError> {
         Err(EngineError::NotFound { what: "blob".into(), id: hash.into() })
     }
 
-    fn quarantined(&self, id: i64) -> Result<Vec<u8>, EngineError> {
+    fn quarantined(&self, id: i64) -> Result<Bulk<'static>, EngineError> {
         if id < 0 {
             return Err(EngineError::NotFound { what: "file".into(), id: id.to_string() });
         }
-        Ok(cine())
+        Ok(cine().into())
     }
 }
 

@@ -1,7 +1,8 @@
 //! From the bytes of a DICOM file to a slice that can be drawn.
 
+use crate::bulk::Bulk;
 use crate::dicom::codec::{self, PixelError};
-use crate::dicom::{DataSet, File, ReadError, ReadOptions, header, read};
+use crate::dicom::{Contents, DataSet, File, ReadError, ReadOptions, header};
 use crate::model::pixels::{Photometric, PixelLayout, Samples};
 use crate::model::{Interner, Mosaic, Tag, tags};
 use crate::render::{Pixels, Shape, Slice, Window};
@@ -41,9 +42,9 @@ pub enum PictureError {
 ///
 /// # Errors
 /// [`PictureError`]
-pub fn picture(bytes: &[u8], frame: u32) -> Result<Slice, PictureError> {
-    let file = read(bytes, ReadOptions::default())?;
-    picture_of(&file, frame)
+pub fn picture(bytes: &Bulk<'_>, frame: u32) -> Result<Slice, PictureError> {
+    let contents = Contents::of(bytes.borrowed());
+    picture_of(&contents.read(ReadOptions::default())?, frame)
 }
 
 /// Decodes frame `frame` (from 0) of a file that was read. The tiles of a mosaic count as frames.
@@ -61,8 +62,9 @@ pub fn picture_of(file: &File<'_>, frame: u32) -> Result<Slice, PictureError> {
 ///
 /// # Errors
 /// [`PictureError`]
-pub fn stored_frame(bytes: &[u8], frame: u32) -> Result<Slice, PictureError> {
-    whole(&read(bytes, ReadOptions::default())?, frame)
+pub fn stored_frame(bytes: &Bulk<'_>, frame: u32) -> Result<Slice, PictureError> {
+    let contents = Contents::of(bytes.borrowed());
+    whole(&contents.read(ReadOptions::default())?, frame)
 }
 
 fn whole(file: &File<'_>, stored: u32) -> Result<Slice, PictureError> {

@@ -8,6 +8,7 @@ use crossterm::event::MouseEventKind;
 use ratatui::layout::{Rect, Size};
 
 use super::Answer;
+use crate::bulk::Bulk;
 use crate::console::canvas::Canvas;
 use crate::console::image::{Graphics, Want, target};
 use crate::console::keymap::{Action, action};
@@ -67,7 +68,7 @@ pub(super) struct Masking {
     selected: usize,
     /// The frame that is shown, from 1.
     frame: u32,
-    bytes: Option<Arc<Vec<u8>>>,
+    bytes: Option<Arc<Bulk<'static>>>,
     picture: Option<(u32, Result<Arc<Slice>, String>)>,
     preset: usize,
     step: usize,
@@ -92,7 +93,7 @@ struct Drag {
 pub(super) struct FrameSeen {
     id: i64,
     frame: u32,
-    bytes: Option<Arc<Vec<u8>>>,
+    bytes: Option<Arc<Bulk<'static>>>,
     slice: Result<Arc<Slice>, String>,
 }
 
