@@ -5,12 +5,14 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use chacha20::ChaCha20;
-use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherError, StreamCipherSeek};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rustix::fs::{Mode, OFlags};
 
 use super::ReadAt;
 
+/// Bytes of the key stream that are made at once.
+const KEY_PIECE: usize = 4096;
 /// Bytes that are closed at once.
 const PIECE: usize = 256 << 10;
 
@@ -40,19 +42,31 @@ impl Spool {
         Ok(Self { file: nameless(folder)?, key, length: 0, closed: Vec::new() })
     }
 
-    /// Closes or opens bytes that stand at `at`: ChaCha20 (RFC 8439) gives the same key stream from any place.
-    fn seal(&self, bytes: &mut [u8], at: u64) -> io::Result<()> {
-        let beyond = |_: StreamCipherError| io::Error::from(io::ErrorKind::FileTooLarge);
-        let mut stream = ChaCha20::new(&self.key.into(), &[0; 12].into());
-        stream.try_seek(at).map_err(beyond)?;
-        stream.try_apply_keystream(bytes).map_err(beyond)
+    /// Closes or opens bytes that stand at `at`: ChaCha20 gives the same key stream from any place (Bernstein 2008; its
+    /// counter has 64 bits).
+    fn seal(&self, bytes: &mut [u8], at: u64) {
+        let mut stream = ChaCha20Rng::from_seed(self.key);
+        // It comes in words of four bytes, never less: a place within one begins with what is left of it.
+        stream.set_word_pos(u128::from(at / 4));
+        let within = (at % 4) as usize;
+        let left = if within > 0 { (4 - within).min(bytes.len()) } else { 0 };
+        let (first, rest) = bytes.split_at_mut(left);
+        if left > 0 {
+            let word = stream.next_u32().to_le_bytes();
+            first.iter_mut().zip(&word[within..]).for_each(|(byte, key)| *byte ^= key);
+        }
+        let mut key = [0; KEY_PIECE];
+        for piece in rest.chunks_mut(KEY_PIECE) {
+            stream.fill_bytes(&mut key[..piece.len()]);
+            piece.iter_mut().zip(&key).for_each(|(byte, key)| *byte ^= key);
+        }
     }
 }
 
 impl ReadAt for Spool {
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         let n = FileExt::read_at(&self.file, buffer, at)?;
-        self.seal(&mut buffer[..n], at)?;
+        self.seal(&mut buffer[..n], at);
         Ok(n)
     }
 }
@@ -63,7 +77,7 @@ impl Write for Spool {
         let mut closed = std::mem::take(&mut self.closed);
         closed.clear();
         closed.extend_from_slice(bytes);
-        self.seal(&mut closed, self.length)?;
+        self.seal(&mut closed, self.length);
         self.file.write_all(&closed)?;
         self.closed = closed;
         self.length += bytes.len() as u64;
@@ -105,9 +119,11 @@ mod tests {
         let mut spool = Spool::new(folder.path()).unwrap();
         let text: Vec<u8> = b"Smith^Adam of 12 Long Road ".iter().copied().cycle().take(5_000).collect();
         text.chunks(777).for_each(|piece| spool.write_all(piece).unwrap());
-        let mut part = vec![0; 100];
-        assert_eq!(spool.read_at(&mut part, 3_333).unwrap(), 100);
-        assert_eq!(part, text[3_333..3_433]);
+        for (at, length) in [(3_333, 100), (0, 1), (1, 2), (2, 1), (3, 4_990), (4_097, 903), (4_999, 1)] {
+            let mut part = vec![0; length];
+            assert_eq!(spool.read_at(&mut part, at as u64).unwrap(), length);
+            assert_eq!(part, text[at..at + length], "{at}");
+        }
         let mut raw = vec![0; 5_000];
         spool.file.read_exact_at(&mut raw, 0).unwrap();
         assert!(!raw.windows(5).any(|w| w == b"Smith"));
