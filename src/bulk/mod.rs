@@ -56,15 +56,19 @@ impl ReadAt for File {
 #[derive(Debug, Clone)]
 pub struct Extent {
     store: Arc<dyn ReadAt>,
+    /// Where the value that they are of begins, and how long that is.
     at: u64,
+    whole: u64,
+    /// Where in it they begin.
+    skip: u64,
     length: u64,
-    /// Bytes of a number that stands there in the other byte order.
+    /// Bytes of a number that stands there in the other byte order, counted from the beginning of the value.
     swapped: u8,
 }
 
 impl PartialEq for Extent {
     fn eq(&self, other: &Self) -> bool {
-        let place = |e: &Self| (e.at, e.length, e.swapped);
+        let place = |e: &Self| (e.at, e.whole, e.skip, e.length, e.swapped);
         Arc::ptr_eq(&self.store, &other.store) && place(self) == place(other)
     }
 }
@@ -74,7 +78,7 @@ impl Eq for Extent {}
 impl Extent {
     /// `length` bytes from `at` on.
     pub fn new(store: Arc<dyn ReadAt>, at: u64, length: u64) -> Self {
-        Self { store, at, length, swapped: 1 }
+        Self { store, at, whole: length, skip: 0, length, swapped: 1 }
     }
 
     /// How many bytes there are.
@@ -92,13 +96,14 @@ impl Extent {
     pub fn part(&self, range: Range<u64>) -> Self {
         let end = range.end.min(self.length);
         let start = range.start.min(end);
-        Self { at: self.at + start, length: end - start, ..self.clone() }
+        Self { skip: self.skip + start, length: end - start, ..self.clone() }
     }
 
-    /// The same as numbers of so many bytes, each turned to the other byte order.
+    /// The same as a value of numbers of so many bytes, each turned to the other byte order.
     #[must_use]
     pub fn turned(&self, unit: usize) -> Self {
-        Self { swapped: unit.clamp(1, 8) as u8, ..self.clone() }
+        let swapped = unit.clamp(1, 8) as u8;
+        Self { at: self.at + self.skip, whole: self.length, skip: 0, swapped, ..self.clone() }
     }
 
     /// See [`ReadAt::stamp`].
@@ -111,7 +116,9 @@ impl Extent {
 
     fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
         let unit = u64::from(self.swapped);
-        let (start, end) = (range.start / unit * unit, range.end.next_multiple_of(unit).min(self.length));
+        let range = self.skip + range.start..self.skip + range.end;
+        // Whole numbers, as far as there are any.
+        let (start, end) = (range.start / unit * unit, range.end.next_multiple_of(unit).min(self.whole));
         let size = usize::try_from(end.saturating_sub(start)).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let mut bytes = vec![0; size];
         let mut filled = 0;
@@ -343,6 +350,8 @@ mod tests {
             let mut rest = Vec::new();
             reader.read_to_end(&mut rest).unwrap();
             prop_assert_eq!(&rest[..], &turned[turned.len().min(a as usize)..]);
+            let parts = [memory.part(a..b), file.part(a..b)].map(|part| part.into_bytes().unwrap());
+            prop_assert_eq!(&parts[0], &parts[1]);
             prop_assert_eq!(file.cut(b).into_bytes().unwrap(), memory.cut(b).into_bytes().unwrap());
         }
     }

@@ -16,6 +16,8 @@ pub const MAX_ELEMENTS: usize = 1_500_000;
 /// Items and fragments a file may hold: each costs far more memory than its bytes.
 pub const MAX_ITEMS: usize = 400_000;
 const UNDEFINED: u32 = u32::MAX;
+/// A private value of this size is no header.
+const LARGE_PRIVATE: u64 = 16 << 20;
 
 /// How elements are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +134,8 @@ impl<'a> Parser<'a> {
         let large = match length {
             _ if tag.group() == 0xFFFE => false,
             UNDEFINED => is_encapsulated(tag, vr),
+            // What is private may be a header that is read, up to a size that no header has.
+            _ if tag.is_private() => u64::from(length) >= LARGE_PRIVATE && !holds_text_or_items(tag, vr),
             _ => u64::from(length) >= LARGE && !holds_text_or_items(tag, vr),
         };
         if large {

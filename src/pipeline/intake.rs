@@ -4,6 +4,7 @@
 //! and writes its rows, jobs and audit event in one transaction. A kill at any moment leaves either nothing of a
 //! file or all of it; what was not recorded is found again.
 
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -227,7 +228,16 @@ fn keep(shared: &Shared, sha256: &str, source: &Bulk<'_>) -> std::io::Result<()>
     let draft = path.with_extension(format!("{:?}", std::thread::current().id()).replace(['(', ')'], "-"));
     let mut file =
         std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
-    source.copy_to(&mut file)?;
+    let mut hash = Sha256::new();
+    source.each(|piece| {
+        hash.update(piece);
+        file.write_all(piece)
+    })?;
+    // A large file is read once more for it, and somebody may have written to it.
+    if hex::encode(hash.finalize()) != sha256 {
+        let _ = std::fs::remove_file(draft);
+        return Err(std::io::ErrorKind::InvalidData.into());
+    }
     std::fs::rename(draft, path)
 }
 
