@@ -188,6 +188,38 @@ fn fragments_are_read_where_they_are() {
 }
 
 #[test]
+fn big_endian_samples_are_turned_where_they_are() {
+    let frames = 2;
+    let words = noise(640 * 480 * 4 * frames, 11);
+    // Every element in the other byte order: the numbers of the header, and samples of 32 bits.
+    let mut bytes = vec![0; 128];
+    bytes.extend_from_slice(b"DICM");
+    let meta = [&[2, 0, 0x10, 0, b'U', b'I', 20, 0][..], b"1.2.840.10008.1.2.2\0"].concat();
+    bytes.extend_from_slice(&meta);
+    let mut set = header("CT", (32, 32), frames);
+    set.put(Element::new(tags::PIXEL_DATA, Vr::OW, words.clone()));
+    for element in set.elements() {
+        let (group, number) = (element.tag.group(), element.tag.element());
+        let value = element.bytes().unwrap();
+        bytes.extend_from_slice(&[group.to_be_bytes(), number.to_be_bytes()].concat());
+        bytes.extend_from_slice(element.vr.code().as_bytes());
+        if element.vr == Vr::OW {
+            bytes.extend_from_slice(&[0, 0]);
+            bytes.extend_from_slice(&(value.len() as u32).to_be_bytes());
+            value.chunks(4).for_each(|word| bytes.extend(word.iter().rev()));
+        } else {
+            bytes.extend_from_slice(&(value.len() as u16).to_be_bytes());
+            let swap = element.vr == Vr::US;
+            bytes.extend(if swap { vec![value[1], value[0]] } else { value.to_vec() });
+        }
+    }
+    let (outcome, output) = both_small(&bytes);
+    assert!(matches!(outcome, Outcome::Written { .. }), "{outcome:?}");
+    let file = dicom::read(&output, ReadOptions::default()).unwrap();
+    assert!(file.dataset.bytes(tags::PIXEL_DATA) == Some(&words[..]));
+}
+
+#[test]
 fn a_name_across_the_seam_of_two_windows_is_found() {
     let frames = 14;
     let clean = noise(640 * 480 * 2 * frames, 3);

@@ -139,7 +139,9 @@ impl Small {
                 element.value = cut.value.clone();
             }
         }
-        if self.encoding.big_endian {
+        // What is small was turned when it was read.
+        let pixels = file.dataset.get(tags::PIXEL_DATA).map(|e| &e.value);
+        if self.encoding.big_endian && matches!(pixels, Some(Value::Stored(_))) {
             file::turn_wide_samples(&mut file.dataset);
         }
         Ok(file)
@@ -180,7 +182,10 @@ impl Scan<'_> {
             return Err(ReadError::TooLarge { limit_mib: (MAX_SMALL >> 20) as u64 });
         }
         let part = Bulk::Stored(self.file.part(self.source..end));
-        self.bytes.extend_from_slice(&part.all()?);
+        let part = part.all()?;
+        // As much as there is: doubling would take a long header twice.
+        self.bytes.reserve_exact(part.len());
+        self.bytes.extend_from_slice(&part);
         self.source = end;
         Ok(true)
     }

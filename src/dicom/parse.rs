@@ -146,7 +146,12 @@ impl<'a> Parser<'a> {
                 length: (length != UNDEFINED).then_some(length),
             }));
         }
-        self.element(pos, self.bytes.len(), encoding, 0, false).map(|(_, next)| Step::Ends(next))
+        let (_, next) = self.element(pos, self.bytes.len(), encoding, 0, false)?;
+        // Pixel data that goes on beyond what is there is given as far as it goes.
+        match self.truncated_at {
+            Some(at) => Err(ReadError::Truncated { at: at as u64 }),
+            None => Ok(Step::Ends(next)),
+        }
     }
 
     /// The head of the item or delimiter at `pos`: tag, length, and where its value begins.

@@ -72,6 +72,16 @@ fn large(small: &mut Vec<u8>, out: &mut impl Write, e: &Element<'_>) -> io::Resu
             }
             item(small, tags::SEQUENCE_DELIMITATION_ITEM, [0; 4]);
         }
+        Value::Items(items) if !items.is_empty() => {
+            head(small, e.tag, Vr::SQ, UNDEFINED);
+            for set in items {
+                one_item(small, set);
+                if small.len() >= GATHERED {
+                    bulk(small, &Bulk::from(&[][..]))?;
+                }
+            }
+            item(small, tags::SEQUENCE_DELIMITATION_ITEM, [0; 4]);
+        }
         _ => element(small, e),
     }
     Ok(())
@@ -135,12 +145,14 @@ fn sequence(out: &mut Vec<u8>, tag: Tag, items: &[DataSet<'_>]) {
         return head(out, tag, Vr::SQ, [0; 4]);
     }
     head(out, tag, Vr::SQ, UNDEFINED);
-    for dataset in items {
-        item(out, tags::ITEM, UNDEFINED);
-        written(dataset).for_each(|e| element(out, e));
-        item(out, tags::ITEM_DELIMITATION_ITEM, [0; 4]);
-    }
+    items.iter().for_each(|dataset| one_item(out, dataset));
     item(out, tags::SEQUENCE_DELIMITATION_ITEM, [0; 4]);
+}
+
+fn one_item(out: &mut Vec<u8>, dataset: &DataSet<'_>) {
+    item(out, tags::ITEM, UNDEFINED);
+    written(dataset).for_each(|e| element(out, e));
+    item(out, tags::ITEM_DELIMITATION_ITEM, [0; 4]);
 }
 
 fn head(out: &mut Vec<u8>, tag: Tag, vr: Vr, length: [u8; 4]) {

@@ -131,6 +131,15 @@ impl<'a> Image<'a> {
     }
 }
 
+/// Where the value of an element stands in what was written.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: u64,
+    end: u64,
+    tag: Tag,
+    vr: Vr,
+}
+
 /// Reads `output` back and searches it.
 ///
 /// # Errors
@@ -141,8 +150,8 @@ pub fn check(
     identity: &Identity,
     before: &Image<'_>,
 ) -> Result<(), Problem> {
-    readback::check(output, intended, identity, before)?;
-    search::check(output, output.len().saturating_sub(before.bulk_size()), identity)
+    let spans = readback::check(output, intended, identity, before)?;
+    search::check(output, output.len().saturating_sub(before.bulk_size()), identity, &spans)
 }
 
 fn identifier(kind: Kind, place: String) -> Problem {

@@ -11,19 +11,19 @@ use dicom_parser::dataset::lazy_read::LazyDataSetReader;
 use dicom_parser::stateful::decode::{DynStatefulDecoder, StatefulDecode};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::{Image, Problem, identifier, trim};
+use super::{Image, Problem, Span, identifier, trim};
 use crate::bulk::Bulk;
 use crate::deid::identity::{Identity, MIN_NEEDLE};
 use crate::deid::words;
 use crate::dicom::{DataSet, Element, Fragments, Value, is_pixel_data};
-use crate::model::Tag;
+use crate::model::{Tag, Vr};
 
 /// Bytes before the mark that begins the file meta information.
 const PREAMBLE: u64 = 128;
 /// What is read and compared at once.
 const PIECE: usize = 256 << 10;
 
-/// Reads `output` back.
+/// Reads `output` back: where its values stand, in order; those of fragments left out.
 ///
 /// # Errors
 /// The first [`Problem`] found.
@@ -32,7 +32,7 @@ pub fn check(
     intended: &DataSet<'_>,
     identity: &Identity,
     before: &Image<'_>,
-) -> Result<(), Problem> {
+) -> Result<Vec<Span>, Problem> {
     match output {
         Bulk::Memory(bytes) => read(Cursor::new(&**bytes), intended, identity, before),
         Bulk::Stored(_) => read(BufReader::with_capacity(PIECE, output.reader()), intended, identity, before),
@@ -44,15 +44,15 @@ fn read(
     intended: &DataSet<'_>,
     identity: &Identity,
     before: &Image<'_>,
-) -> Result<(), Problem> {
+) -> Result<Vec<Span>, Problem> {
     source.seek(SeekFrom::Start(PREAMBLE))?;
     let meta = FileMetaTable::from_reader(&mut source).map_err(|_| Problem::Unreadable)?;
     let syntax = TransferSyntaxRegistry.get(meta.transfer_syntax()).ok_or(Problem::Unreadable)?;
     let reader = LazyDataSetReader::new_with_ts(source, syntax).map_err(|_| Problem::Unreadable)?;
-    let mut back = ReadBack { reader, identity, before };
+    let mut back = ReadBack { reader, identity, before, spans: Vec::with_capacity(256) };
     back.level(intended, true)?;
     match back.reader.advance() {
-        None => Ok(()),
+        None => Ok(back.spans),
         Some(Ok(LazyDataToken::ElementHeader(header))) => Err(Problem::Structure(ours(header.tag))),
         Some(Ok(LazyDataToken::SequenceStart { tag, .. })) => Err(Problem::Structure(ours(tag))),
         Some(_) => Err(Problem::Unreadable),
@@ -63,6 +63,19 @@ struct ReadBack<'b, R> {
     reader: LazyDataSetReader<DynStatefulDecoder<R>>,
     identity: &'b Identity,
     before: &'b Image<'b>,
+    spans: Vec<Span>,
+}
+
+/// What comes next, where `tag` is expected.
+fn next<R: Read + Seek>(
+    reader: &mut LazyDataSetReader<DynStatefulDecoder<R>>,
+    tag: Tag,
+) -> Result<Token<'_, R>, Problem> {
+    match reader.advance() {
+        Some(Ok(token)) => Ok(token),
+        Some(Err(_)) => Err(Problem::Unreadable),
+        None => Err(Problem::Structure(tag)),
+    }
 }
 
 type Token<'t, R> = LazyDataToken<&'t mut DynStatefulDecoder<R>>;
@@ -80,11 +93,7 @@ impl<R: Read + Seek> ReadBack<'_, R> {
     }
 
     fn next(&mut self, tag: Tag) -> Result<Token<'_, R>, Problem> {
-        match self.reader.advance() {
-            Some(Ok(token)) => Ok(token),
-            Some(Err(_)) => Err(Problem::Unreadable),
-            None => Err(Problem::Structure(tag)),
-        }
+        next(&mut self.reader, tag)
     }
 
     /// Whether what comes next is as it should be.
@@ -140,8 +149,13 @@ impl<R: Read + Seek> ReadBack<'_, R> {
         let tag = intended.tag;
         self.expect(tag, |t| matches!(t, LazyDataToken::ElementHeader(header) if ours(header.tag) == tag))?;
         let (identity, before) = (self.identity, self.before);
-        let token = self.next(tag)?;
-        let LazyDataToken::LazyValue { header, .. } = &token else { return Err(Problem::Structure(tag)) };
+        let token = next(&mut self.reader, tag)?;
+        let LazyDataToken::LazyValue { header, decoder } = &token else {
+            return Err(Problem::Structure(tag));
+        };
+        let (start, length) = (decoder.position(), header.len.get().ok_or(Problem::Structure(tag))?);
+        let (header, vr) = (*header, Vr::from_code(header.vr().to_bytes()).unwrap_or(intended.vr));
+        self.spans.push(Span { start, end: start + u64::from(length), tag, vr });
         if carries_text(header.vr()) || header.tag == dicom_dictionary_std::tags::SPECIFIC_CHARACTER_SET {
             return decoded(token, identity);
         }
@@ -194,7 +208,8 @@ fn ours(tag: dicom_core::Tag) -> Tag {
 
 /// Whether a value is this one, but for the byte that makes its length even.
 fn same<D: StatefulDecode>(token: LazyDataToken<D>, expected: &Bulk<'_>) -> Result<bool, Problem> {
-    let mut compare = BufWriter::with_capacity(PIECE, Compare { expected, at: 0, same: true });
+    let piece = expected.len().min(PIECE as u64) as usize;
+    let mut compare = BufWriter::with_capacity(piece, Compare { expected, at: 0, same: true });
     token.read_value_into(&mut compare).map_err(|_| Problem::Unreadable)?;
     let Compare { at, same, .. } = compare.into_inner().map_err(io::IntoInnerError::into_error)?;
     Ok(same && at == expected.len().next_multiple_of(2))

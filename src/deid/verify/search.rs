@@ -1,13 +1,12 @@
 //! The search for what identifies, byte by byte: plain, in runs of base64 and hexadecimal digits, and inflated.
 
-use std::borrow::Cow;
 use std::io::Read;
+use std::ops::Range;
 
-use super::{Problem, identifier};
+use super::{Problem, Span, identifier};
 use crate::bulk::Bulk;
 use crate::deid::identity::{Identity, Kind, MIN_NEEDLE, Needle};
 use crate::deid::matcher::Matcher;
-use crate::dicom::{self, DataSet, ReadOptions, Value};
 use crate::model::{Tag, Vr, tags};
 
 /// Inside pixel data and other bulk only values of this many bytes count: shorter ones occur by chance.
@@ -20,19 +19,19 @@ const MAX_INFLATED: u64 = 1 << 20;
 /// Pixels in a file are searched in windows of so many bytes.
 const WINDOW: u64 = 4 << 20;
 
-/// Searches `output`, whose pixel data begins about `bulk_at`.
+/// Searches `output`, whose pixel data begins about `bulk_at` and whose values stand at `spans`.
 ///
 /// # Errors
 /// The first [`Problem`] found.
-pub fn check(output: &Bulk<'_>, bulk_at: u64, identity: &Identity) -> Result<(), Problem> {
-    let head = output.read(0..bulk_at)?;
+pub fn check(output: &Bulk<'_>, bulk_at: u64, identity: &Identity, spans: &[Span]) -> Result<(), Problem> {
     let needles = || identity.needles.iter().map(|n| &*n.bytes);
     let (any, long) = (Matcher::new(needles(), MIN_NEEDLE), Matcher::new(needles(), MIN_IN_BULK));
-    let search = Search { identity, head: &head, kept: OnceKept::default() };
-    let all = Window { bytes: &head, begins: true, ends: bulk_at == output.len() };
-    search.plain(all, &any, |at| search.element_at(at))?;
-    search.hidden(&head, &any)?;
-    windows(output, bulk_at, |window| {
+    let search = Search { identity, spans };
+    windows(output, 0..bulk_at, |window| {
+        search.plain(window, &any, |at| search.element_at(at))?;
+        search.hidden(window.bytes, &any)
+    })?;
+    windows(output, bulk_at..output.len(), |window| {
         search.plain(window, &long, |_| Some((tags::PIXEL_DATA, Vr::OW, usize::MAX)))?;
         search.hidden(window.bytes, &any)
     })
@@ -42,37 +41,34 @@ pub fn check(output: &Bulk<'_>, bulk_at: u64, identity: &Identity) -> Result<(),
 #[derive(Clone, Copy)]
 struct Window<'w> {
     bytes: &'w [u8],
+    /// Where in the output they stand.
+    at: u64,
     /// Nothing stands before it.
     begins: bool,
     /// Nothing stands behind it.
     ends: bool,
 }
 
-/// Gives the bytes from `at` on: in memory all at once, else in windows that overlap by all that is inflated.
+/// Gives the bytes of a range: in memory all at once, else in windows that overlap by all that is inflated.
 fn windows(
     output: &Bulk<'_>,
-    at: u64,
+    range: Range<u64>,
     mut look: impl FnMut(Window<'_>) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     let step = match output {
         Bulk::Memory(_) => output.len().max(1),
         Bulk::Stored(_) => WINDOW,
     };
-    (at..output.len()).step_by(step as usize).try_for_each(|start| {
-        let end = start.saturating_add(step + MAX_INFLATED).min(output.len());
-        let bytes = output.read(start..end)?;
-        look(Window { bytes: &bytes, begins: start == at, ends: end == output.len() })
+    range.clone().step_by(step as usize).try_for_each(|at| {
+        let end = at.saturating_add(step + MAX_INFLATED).min(range.end);
+        let bytes = output.read(at..end)?;
+        look(Window { bytes: &bytes, at, begins: at == range.start, ends: end == range.end })
     })
 }
 
-/// The elements of what stands before the pixels: where each value begins and ends.
-#[derive(Default)]
-struct OnceKept(std::cell::OnceCell<Vec<(usize, usize, Tag, Vr)>>);
-
 struct Search<'s> {
     identity: &'s Identity,
-    head: &'s [u8],
-    kept: OnceKept,
+    spans: &'s [Span],
 }
 
 impl Search<'_> {
@@ -80,7 +76,7 @@ impl Search<'_> {
         &self,
         window: Window<'_>,
         matcher: &Matcher<'_>,
-        element_at: impl Fn(usize) -> Option<(Tag, Vr, usize)>,
+        element_at: impl Fn(u64) -> Option<(Tag, Vr, usize)>,
     ) -> Result<(), Problem> {
         let bytes = window.bytes;
         let mut problem = None;
@@ -91,7 +87,7 @@ impl Search<'_> {
             if needle.whole_word && (at_seam || !is_alone(bytes, hit.start, hit.end)) {
                 return true;
             }
-            let element = element_at(hit.start);
+            let element = element_at(window.at + hit.start as u64);
             if let Some((tag, vr, length)) = element
                 && !counts(needle, tag, vr, length)
             {
@@ -123,34 +119,11 @@ impl Search<'_> {
         problem.map_or(Ok(()), Err)
     }
 
-    /// The element whose value holds this byte.
-    fn element_at(&self, at: usize) -> Option<(Tag, Vr, usize)> {
-        let spans = self.kept.0.get_or_init(|| {
-            let mut spans = Vec::new();
-            // It ends where the pixels begin, which a reader takes as a file that was cut there.
-            if let Ok(file) = dicom::read(self.head, ReadOptions { header_only: true, partial: false }) {
-                collect_spans(&file.dataset, self.head.as_ptr() as usize, &mut spans);
-            }
-            spans.sort_unstable_by_key(|s| s.0);
-            spans
-        });
-        let after = spans.partition_point(|s| s.0 <= at);
-        let (_, end, tag, vr) = *spans.get(after.checked_sub(1)?)?;
-        let start = spans[after - 1].0;
-        (at < end).then_some((tag, vr, end - start))
-    }
-}
-
-fn collect_spans(set: &DataSet<'_>, base: usize, spans: &mut Vec<(usize, usize, Tag, Vr)>) {
-    for element in set.elements() {
-        match &element.value {
-            Value::Bytes(Cow::Borrowed(bytes)) => {
-                let start = bytes.as_ptr() as usize - base;
-                spans.push((start, start + bytes.len(), element.tag, element.vr));
-            }
-            Value::Items(items) => items.iter().for_each(|item| collect_spans(item, base, spans)),
-            _ => {}
-        }
+    /// The element whose value holds this byte, and how long that is.
+    fn element_at(&self, at: u64) -> Option<(Tag, Vr, usize)> {
+        let after = self.spans.partition_point(|s| s.start <= at);
+        let span = self.spans.get(after.checked_sub(1)?)?;
+        (at < span.end).then_some((span.tag, span.vr, (span.end - span.start) as usize))
     }
 }
 

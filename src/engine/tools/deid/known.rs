@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::{DeidError, Walk};
-use crate::bulk::Scratch;
+use crate::bulk::{LARGE, Scratch};
 use crate::catalog::KnownIdentifiers;
 use crate::deid::{Deidentifier, Kind, Known, Named};
 use crate::dicom::{self, Contents, ReadOptions};
@@ -46,13 +46,13 @@ impl StudyNames {
     }
 }
 
-/// Whom an instance names; only its header is read where it is a file.
+/// Whom an instance names; only the header of a small file is read, and of a large one what is small.
 fn named(deidentifier: &Deidentifier, item: &Item) -> Option<Named> {
     match item {
-        Item::File(path) => {
+        Item::File(path) if item.bytes() < LARGE => {
             dicom::with_header(path, |file, _| deidentifier.named(&file.dataset)).ok().flatten()
         }
-        Item::Member(..) => {
+        Item::File(_) | Item::Member(..) => {
             let contents = Contents::of(item.open(Scratch::default()).ok()?);
             let file = contents.read(ReadOptions { header_only: true, partial: false }).ok()?;
             deidentifier.named(&file.dataset)
