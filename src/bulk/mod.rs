@@ -121,21 +121,42 @@ impl Extent {
         let (start, end) = (range.start / unit * unit, range.end.next_multiple_of(unit).min(self.whole));
         let size = usize::try_from(end.saturating_sub(start)).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let mut bytes = vec![0; size];
-        let mut filled = 0;
-        while filled < size {
-            match self.store.read_at(&mut bytes[filled..], self.at + start + filled as u64) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(n) => filled += n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
+        self.fill(&mut bytes, self.at + start)?;
         if unit > 1 {
             bytes.chunks_exact_mut(unit as usize).for_each(<[u8]>::reverse);
         }
         bytes.truncate((range.end - start) as usize);
         bytes.drain(..(range.start - start) as usize);
         Ok(bytes)
+    }
+}
+
+impl Extent {
+    /// Adds the bytes of a range, as they stand there, to those that are read already.
+    ///
+    /// # Errors
+    /// As [`Bulk::read`].
+    pub fn append(&self, range: Range<u64>, to: &mut Vec<u8>) -> io::Result<()> {
+        if range.start > range.end || range.end > self.length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let before = to.len();
+        to.resize(before + (range.end - range.start) as usize, 0);
+        self.fill(&mut to[before..], self.at + self.skip + range.start)
+    }
+
+    /// Fills a buffer with what stands at a place of the file.
+    fn fill(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.store.read_at(&mut buffer[filled..], at + filled as u64) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -110,7 +110,13 @@ impl<'a> Contents<'a> {
 
 impl State {
     fn of(extent: &Extent) -> Result<Self, ReadError> {
-        let mut scan = Scan { file: extent, bytes: Vec::new(), source: 0, cuts: Vec::new() };
+        // Room for all that may be small, of which nothing is touched before it is needed: a long header that grows
+        // piece by piece would be copied again and again.
+        let room = extent.len().min(MAX_SMALL as u64) as usize;
+        let mut bytes = Vec::new();
+        // Where there is no such room, it grows.
+        let _ = bytes.try_reserve_exact(room);
+        let mut scan = Scan { file: extent, bytes, source: 0, cuts: Vec::new() };
         scan.ahead(AHEAD)?;
         let begin = loop {
             match beginning(&scan.bytes) {
@@ -123,6 +129,7 @@ impl State {
         }
         let encoding = encoding_at(&scan.bytes, begin.start, begin.declared.as_deref());
         scan.root(begin.start, encoding)?;
+        scan.bytes.shrink_to_fit();
         Ok(Self::Small(Small { bytes: scan.bytes, encoding, cuts: scan.cuts }))
     }
 }
@@ -181,11 +188,7 @@ impl Scan<'_> {
         if self.bytes.len() as u64 + (end - self.source) > MAX_SMALL as u64 {
             return Err(ReadError::TooLarge { limit_mib: (MAX_SMALL >> 20) as u64 });
         }
-        let part = Bulk::Stored(self.file.part(self.source..end));
-        let part = part.all()?;
-        // As much as there is: doubling would take a long header twice.
-        self.bytes.reserve_exact(part.len());
-        self.bytes.extend_from_slice(&part);
+        self.file.append(self.source..end, &mut self.bytes)?;
         self.source = end;
         Ok(true)
     }
