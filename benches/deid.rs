@@ -99,7 +99,10 @@ fn main() {
         let written = files
             .iter()
             .filter(|f| {
-                matches!(deidentifier.process(&Contents::from(*f), &context), Outcome::Written { .. })
+                matches!(
+                    deidentifier.process(&Contents::from(*f), &context).unwrap(),
+                    Outcome::Written { .. }
+                )
             })
             .count();
         let each = started.elapsed().as_secs_f64() * 1e6 / files.len() as f64;

@@ -95,7 +95,7 @@ fn instance(picture: &Picture, look: Look, index: usize) -> Vec<u8> {
 
 /// The masks of an instance that is written.
 fn masks(bytes: &[u8]) -> Vec<Mask> {
-    match deidentifier().process(&Contents::from(bytes), &Context::default()) {
+    match deidentifier().process(&Contents::from(bytes), &Context::default()).unwrap() {
         Outcome::Written { record, .. } => {
             assert!(record.verified);
             record.masks
@@ -221,7 +221,7 @@ fn pictures_without_text_are_untouched_and_those_with_text_are_not() {
     let look = |path: &PathBuf| {
         let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
         let bytes = searched(&std::fs::read(path).unwrap())?;
-        match deidentifier().process(&Contents::from(&bytes), &Context::default()) {
+        match deidentifier().process(&Contents::from(&bytes), &Context::default()).unwrap() {
             Outcome::Written { record, .. } => Some((name, record.masks.len())),
             _ => None,
         }
@@ -371,7 +371,7 @@ fn every_encoding_keeps_all_but_the_masks() {
     for (name, _) in &WITH_TEXT[..10] {
         let source = std::fs::read(shared.join("dicom").join(name)).unwrap();
         let Outcome::Written { bytes, record, .. } =
-            deidentifier().process(&Contents::from(&source), &Context::default())
+            deidentifier().process(&Contents::from(&source), &Context::default()).unwrap()
         else {
             panic!("{name} is not written")
         };
@@ -417,18 +417,20 @@ fn what_cannot_be_searched_is_kept_back_for_the_true_reason() {
     let mut short = set.clone();
     short.put(Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, "3"));
     file = dicom::write(&short, Syntax::EXPLICIT_LE).unwrap();
-    let outcome = deidentifier().process(&Contents::from(&file), &Context::default());
+    let outcome = deidentifier().process(&Contents::from(&file), &Context::default()).unwrap();
     assert!(matches!(outcome, Outcome::Quarantined { reason: Reason::PixelsUnchecked, .. }), "{outcome:?}");
     // The header says that there is text, and none is found.
     let mut says = set.clone();
     says.put(Element::text(tags::BURNED_IN_ANNOTATION, Vr::CS, "YES"));
     let outcome = deidentifier()
-        .process(&Contents::from(&dicom::write(&says, Syntax::EXPLICIT_LE).unwrap()), &Context::default());
+        .process(&Contents::from(&dicom::write(&says, Syntax::EXPLICIT_LE).unwrap()), &Context::default())
+        .unwrap();
     assert!(matches!(outcome, Outcome::Quarantined { reason: Reason::PixelsDoubtful, .. }), "{outcome:?}");
     // A profile that does not search.
     let profile = Profile { search_pixels: false, ..Profile::default() };
     let blind = Deidentifier::new(profile, &Secret::new([7; 32])).unwrap();
     let outcome = blind
-        .process(&Contents::from(&dicom::write(&set, Syntax::EXPLICIT_LE).unwrap()), &Context::default());
+        .process(&Contents::from(&dicom::write(&set, Syntax::EXPLICIT_LE).unwrap()), &Context::default())
+        .unwrap();
     assert!(matches!(outcome, Outcome::Quarantined { reason: Reason::PixelsUnchecked, .. }), "{outcome:?}");
 }

@@ -100,7 +100,7 @@ fn every_row_gets_what_the_table_says() {
     for option in options {
         let profile = option.map_or_else(Profile::basic, |o| Profile::basic().with_option(o));
         let deidentifier = Deidentifier::new(profile, &Secret::new([42; 32])).unwrap();
-        let bytes = match deidentifier.process(&Contents::from(&source), &trusted()) {
+        let bytes = match deidentifier.process(&Contents::from(&source), &trusted()).unwrap() {
             Outcome::Written { bytes, .. } => bytes.into_bytes().unwrap(),
             other => panic!("{option:?}: {}", refusal(&other)),
         };
@@ -184,7 +184,7 @@ fn every_file_of_the_development_set_has_its_true_end() {
     let mut unsafe_files = Vec::new();
     for path in files(&shared.join("dicom")) {
         let bytes = std::fs::read(&path).unwrap();
-        let outcome = deidentifier.process(&Contents::from(&bytes), &Context::default());
+        let outcome = deidentifier.process(&Contents::from(&bytes), &Context::default()).unwrap();
         if let Outcome::Quarantined { reason: Reason::CannotBeMadeSafe, .. } = &outcome {
             unsafe_files.push(format!("{}: {}", path.display(), refusal(&outcome)));
         }
@@ -212,10 +212,10 @@ fn pixels_are_unchanged() {
     let mut same = 0;
     for path in files(&shared.join("dicom")) {
         let bytes = std::fs::read(&path).unwrap();
-        let outcome = deidentifier.process(&Contents::from(&bytes), &trusted());
+        let outcome = deidentifier.process(&Contents::from(&bytes), &trusted()).unwrap();
         // From a file that stays where it is the outcome is the same, to the last bit.
         let stored = Extent::new(Arc::new(File::open(&path).unwrap()), 0, bytes.len() as u64);
-        let from_file = deidentifier.process(&Contents::of(Bulk::Stored(stored)), &trusted());
+        let from_file = deidentifier.process(&Contents::of(Bulk::Stored(stored)), &trusted()).unwrap();
         assert_eq!(whole(&outcome), whole(&from_file), "{}", path.display());
         let Outcome::Written { bytes: written, .. } = outcome else { continue };
         let written = written.into_bytes().unwrap();
@@ -339,7 +339,7 @@ fn hostile_files_are_refused_for_the_true_reason() {
     ];
     let deidentifier = deidentifier();
     for (name, bytes, expected) in &cases {
-        let outcome = deidentifier.process(&Contents::from(bytes), &Context::default());
+        let outcome = deidentifier.process(&Contents::from(bytes), &Context::default()).unwrap();
         match &outcome {
             Outcome::Written { .. } => panic!("{name}: written"),
             Outcome::Quarantined { reason, detail, .. } | Outcome::Rejected { reason, detail, .. } => {
@@ -372,7 +372,7 @@ fn hostile_files_are_refused_for_the_true_reason() {
             .concat(),
     );
     assert!(matches!(
-        deidentifier.process(&Contents::from(&fine), &Context::default()),
+        deidentifier.process(&Contents::from(&fine), &Context::default()).unwrap(),
         Outcome::Written { .. }
     ));
 }
@@ -388,7 +388,7 @@ fn dates_keep_their_intervals_and_subjects_their_pseudonym() {
             Element::text(tags::STUDY_TIME, Vr::TM, "235959.5"),
             Element::text(Tag::new(0x0018, 0x1078), Vr::DT, &format!("{day}221500.000000+0100")),
         ]);
-        match deidentifier.process(&Contents::from(&source), &Context::default()) {
+        match deidentifier.process(&Contents::from(&source), &Context::default()).unwrap() {
             Outcome::Written { bytes, facts, .. } => {
                 let bytes = bytes.into_bytes().unwrap();
                 let file = read(&bytes, ReadOptions::default()).unwrap();
@@ -430,7 +430,7 @@ fn whole(outcome: &Outcome) -> (String, Option<Vec<u8>>) {
 #[test]
 fn the_same_source_gives_the_same_bytes() {
     let source = with(vec![Element::text(tags::STUDY_DESCRIPTION, Vr::LO, "CT CHEST Wetherquill")]);
-    let bytes = |d: &Deidentifier| match d.process(&Contents::from(&source), &Context::default()) {
+    let bytes = |d: &Deidentifier| match d.process(&Contents::from(&source), &Context::default()).unwrap() {
         Outcome::Written { bytes, .. } => bytes.into_bytes().unwrap(),
         other => panic!("{}", refusal(&other)),
     };

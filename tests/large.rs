@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use compose::{Picture, Random, lay};
-use gantry::bulk::{Bulk, Extent, Scratch};
+use gantry::bulk::{Bulk, Extent, NoRoom, Scratch};
 use gantry::deid::{Context, Deidentifier, Outcome, Profile, Reason, Secret};
 use gantry::dicom::{
     self, Contents, DataSet, Element, Fragments, ReadError, ReadOptions, Syntax, Value, codec,
@@ -86,20 +86,21 @@ fn deidentifier() -> Deidentifier {
     Deidentifier::new(Profile::default(), &Secret::new([42; 32])).unwrap()
 }
 
-/// De-identifies from memory and from a file: the outcome must be the same to the last bit.
+/// De-identifies from memory and from a file: the outcome must be the same to the last bit. Also the output, where there
+/// is one, which must not be held if it is large.
 fn both(source: &[u8], vetting: &Vetting) -> (Outcome, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("source");
     std::fs::write(&path, source).unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let context = Context { vetting, scratch: Scratch(Some(scratch.path())), ..Context::default() };
-    let from_memory = deidentifier().process(&Contents::from(source), &context);
+    let from_memory = deidentifier().process(&Contents::from(source), &context).unwrap();
     let stored = Contents::of(Bulk::Stored(extent(&path)));
-    let from_file = deidentifier().process(&stored, &context);
+    let from_file = deidentifier().process(&stored, &context).unwrap();
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0, "nothing has a name");
     match (&from_memory, &from_file) {
         (Outcome::Written { bytes: a, record: r, .. }, Outcome::Written { bytes: b, record: s, .. }) => {
-            assert!(matches!(b, Bulk::Stored(_)), "large outputs are not held");
+            assert_eq!(matches!(b, Bulk::Stored(_)), b.len() > 4 << 20, "large outputs are not held");
             let (a, b) = (a.all().unwrap(), b.all().unwrap().into_owned());
             assert!(a == b && r == s);
             (from_memory.clone(), b)
@@ -135,6 +136,19 @@ fn large_native_pixels_lose_what_hides_in_unused_bits_and_behind_them() {
     assert_eq!(clean.len(), 640 * 480 * 2 * frames);
     let word = |bytes: &[u8], i: usize| u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]);
     assert!((0..clean.len() / 2).all(|i| word(clean, i) == word(&pixels, i) & 0x0FFF));
+}
+
+#[test]
+fn a_small_picture_before_much_that_is_none_is_what_is_left() {
+    let mut set = header("CT", (16, 16), 1);
+    for tag in [tags::ROWS, tags::COLUMNS] {
+        set.put(Element::new(tag, Vr::US, 10_u16.to_le_bytes().to_vec()));
+    }
+    let pixels = noise(2 << 20, 6);
+    let (outcome, output) = both(&with_pixels(set, Vr::OW, pixels.clone()), &Vetting::None);
+    assert!(matches!(outcome, Outcome::Written { .. }), "{outcome:?}");
+    let file = dicom::read(&output, ReadOptions::default()).unwrap();
+    assert_eq!(file.dataset.bytes(tags::PIXEL_DATA), Some(&pixels[..200]));
 }
 
 #[test]
@@ -213,7 +227,7 @@ fn big_endian_samples_are_turned_where_they_are() {
             bytes.extend(if swap { vec![value[1], value[0]] } else { value.to_vec() });
         }
     }
-    let (outcome, output) = both_small(&bytes);
+    let (outcome, output) = both(&bytes, &Vetting::None);
     assert!(matches!(outcome, Outcome::Written { .. }), "{outcome:?}");
     let file = dicom::read(&output, ReadOptions::default()).unwrap();
     assert!(file.dataset.bytes(tags::PIXEL_DATA) == Some(&words[..]));
@@ -251,29 +265,12 @@ fn large_values_that_are_no_pixels_go_or_stay_as_small_ones_do() {
     for (data, stays) in [(noise(2 << 20, 4), true), (NAME.repeat(150_000).into_bytes(), false)] {
         set.put(Element::new(spectroscopy, Vr::OF, data));
         let source = with_pixels(set.clone(), Vr::OB, noise(640 * 480 * 4, 2));
-        let (outcome, output) = both_small(&source);
+        let (outcome, output) = both(&source, &Vetting::None);
         assert!(matches!(outcome, Outcome::Written { .. }), "{outcome:?}");
         let file = dicom::read(&output, ReadOptions::default()).unwrap();
         assert!(file.dataset.get(private).is_none());
         assert_eq!(file.dataset.get(spectroscopy).is_some(), stays);
     }
-}
-
-/// As [`both`], of an output that may be held.
-fn both_small(source: &[u8]) -> (Outcome, Vec<u8>) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("source");
-    std::fs::write(&path, source).unwrap();
-    let context = Context::default();
-    let from_memory = deidentifier().process(&Contents::from(source), &context);
-    let from_file = deidentifier().process(&Contents::of(Bulk::Stored(extent(&path))), &context);
-    let bytes = |outcome: &Outcome| match outcome {
-        Outcome::Written { bytes, .. } => bytes.all().unwrap().into_owned(),
-        _ => Vec::new(),
-    };
-    assert!(bytes(&from_memory) == bytes(&from_file));
-    let output = bytes(&from_file);
-    (from_file, output)
 }
 
 #[test]
@@ -297,7 +294,7 @@ fn damage_is_told_apart_and_said_where_it_is() {
             (Ok(_), expected) => panic!("{what}: {expected:?}"),
         }
         let (a, b) = (Contents::from(bytes), Contents::of(Bulk::Stored(extent(&path))));
-        let outcome = |c: &Contents<'_>| match deidentifier().process(c, &Context::default()) {
+        let outcome = |c: &Contents<'_>| match deidentifier().process(c, &Context::default()).unwrap() {
             Outcome::Rejected { reason, .. } | Outcome::Quarantined { reason, .. } => {
                 reason.code().to_string()
             }
@@ -384,17 +381,31 @@ proptest! {
 }
 
 #[test]
+fn without_room_for_what_is_made_of_it_nothing_is_said_of_a_file() {
+    let gone = tempfile::tempdir().unwrap().path().join("gone");
+    let context = Context { scratch: Scratch(Some(&gone)), ..Context::default() };
+    // Of one the output finds no room, of one its masked pixels, of one what is left without what hid in unused bits.
+    let written = with_pixels(header("CT", (16, 16), 8), Vr::OW, noise(640 * 480 * 2 * 8, 3));
+    let masked = with_pixels(header("US", (8, 8), 16), Vr::OB, written_frame().repeat(16));
+    let cleared = with_pixels(header("CT", (16, 12), 8), Vr::OW, noise(640 * 480 * 2 * 8, 3));
+    for source in [&written, &masked, &cleared] {
+        let outcome = deidentifier().process(&Contents::from(source), &context);
+        assert_eq!(outcome, Err(NoRoom(std::io::ErrorKind::NotFound)));
+    }
+}
+
+#[test]
 fn a_file_that_is_written_to_meanwhile_is_not_passed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("source");
     std::fs::write(&path, with_pixels(header("CT", (16, 16), 8), Vr::OW, noise(640 * 480 * 2 * 8, 3)))
         .unwrap();
     let stored = Contents::of(Bulk::Stored(extent(&path)));
-    assert_eq!(stored.is_unchanged(), Ok(()));
+    assert_eq!(stored.check_unchanged(), Ok(()));
     let mut file = File::options().append(true).open(&path).unwrap();
     file.write_all(b"more").unwrap();
-    assert_eq!(stored.is_unchanged(), Err(ReadError::Changed));
-    let outcome = deidentifier().process(&stored, &Context::default());
+    assert_eq!(stored.check_unchanged(), Err(ReadError::Changed));
+    let outcome = deidentifier().process(&stored, &Context::default()).unwrap();
     assert!(matches!(outcome, Outcome::Rejected { reason: Reason::Unreadable, .. }), "{outcome:?}");
 }
 

@@ -105,7 +105,7 @@ fn profile(toml: &str) -> Result<Profile, ProfileError> {
 
 fn deidentify(profile: Profile, source: &[u8], vetting: &Vetting) -> Outcome {
     let deidentifier = Deidentifier::new(profile, &Secret::new([7; 32])).unwrap();
-    deidentifier.process(&Contents::from(source), &Context { vetting, ..Context::default() })
+    deidentifier.process(&Contents::from(source), &Context { vetting, ..Context::default() }).unwrap()
 }
 
 fn written_with_masks(outcome: Outcome) -> (Vec<u8>, Vec<Mask>) {

@@ -23,6 +23,22 @@ impl Scratch<'_> {
     }
 }
 
+/// What is made of a large file cannot be put aside: that says nothing of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no room to put aside what is made of a large file: {0}")]
+pub struct NoRoom(pub io::ErrorKind);
+
+impl NoRoom {
+    /// Whether this is why something failed.
+    pub fn of(error: &io::Error) -> Option<Self> {
+        error.get_ref()?.downcast_ref::<Self>().copied()
+    }
+}
+
+fn no_room(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), NoRoom(error.kind()))
+}
+
 /// Bytes that are written one after the other.
 #[derive(Debug)]
 pub struct Draft<'a> {
@@ -53,12 +69,12 @@ impl Draft<'_> {
     /// What was written.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// [`NoRoom`], as of every write.
     pub fn finish(self) -> io::Result<Bulk<'static>> {
         match self.spool {
             None => Ok(self.memory.into()),
             Some(mut spool) => {
-                spool.write_all(&self.memory)?;
+                spool.write_all(&self.memory).map_err(no_room)?;
                 Ok(Bulk::Stored(Extent::new(Arc::new(spool), 0, self.length)))
             }
         }
@@ -73,11 +89,10 @@ impl Write for Draft<'_> {
                 Some(spool) => spool,
                 None => {
                     let folder = self.scratch.0.map_or_else(std::env::temp_dir, Path::to_path_buf);
-                    self.spool.insert(Spool::new(&folder)?)
+                    self.spool.insert(Spool::new(&folder).map_err(no_room)?)
                 }
             };
-            spool.write_all(&self.memory)?;
-            spool.write_all(bytes)?;
+            spool.write_all(&self.memory).and_then(|()| spool.write_all(bytes)).map_err(no_room)?;
             self.memory.clear();
             self.memory.shrink_to(GATHERED);
         } else {

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 
-pub use draft::{Draft, Scratch};
+pub use draft::{Draft, NoRoom, Scratch};
 pub use spool::Spool;
 
 /// Values and files from this size on stay where they are.
@@ -129,9 +129,7 @@ impl Extent {
         bytes.drain(..(range.start - start) as usize);
         Ok(bytes)
     }
-}
 
-impl Extent {
     /// Adds the bytes of a range, as they stand there, to those that are read already.
     ///
     /// # Errors

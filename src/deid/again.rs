@@ -17,7 +17,7 @@ use super::table::Code;
 use super::text::{Cleaner, Strictness};
 use super::values::{Fate, dummy_of, is_technical};
 use super::{Action, ActionEntry, Deidentifier, Mask, Named, pixels, uid, verify};
-use super::{no_room, put_pixels, take_pixels, written};
+use super::{put_pixels, take_pixels, written};
 use crate::bulk::{Bulk, Scratch};
 use crate::dicom::{Charset, Contents, DataSet, Element, ReadOptions, Value};
 use crate::model::{Tag, Vr, tags};
@@ -124,7 +124,7 @@ impl Deidentifier {
                 .map(|()| None)
                 .map_err(unsafe_because);
         }
-        let bytes = written(&clean, &syntax, scratch).map_err(|error| Uncleaned(no_room(&error)))?;
+        let bytes = written(&clean, &syntax, scratch).map_err(|error| Uncleaned(error.to_string()))?;
         verify::check(&bytes, &clean, &identity, &before).map_err(unsafe_because)?;
         Ok(Some(CleanedAgain { bytes, actions: actions.into_iter().collect(), untouched }))
     }
@@ -272,7 +272,7 @@ mod tests {
             set.put_str(*tag, *vr, text);
         }
         let source = dicom::write(&set, Syntax::EXPLICIT_LE).unwrap();
-        match deidentifier.process(&Contents::from(&source), &Context::default()) {
+        match deidentifier.process(&Contents::from(&source), &Context::default()).unwrap() {
             Outcome::Written { bytes, record, .. } => {
                 (bytes.into_bytes().unwrap(), serde_json::to_string(&record).unwrap())
             }

@@ -43,7 +43,8 @@ use plan::Plans;
 use scrub::Scrub;
 use text::Cleaner;
 
-use crate::bulk::{Bulk, Scratch};
+use crate::bulk::{Bulk, NoRoom, Scratch};
+use crate::dicom::codec::PixelError;
 use crate::dicom::{self, Charset, Contents, DataSet, File, ReadError, ReadOptions, Syntax, Value};
 use crate::model::{Drawing, Tag, Vetting, tags};
 use crate::ocr::Tesseract;
@@ -137,6 +138,24 @@ struct Refusal {
     record: Record,
 }
 
+/// Why there is no output.
+enum Stop {
+    Refusal(Refusal),
+    NoRoom(NoRoom),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+impl From<NoRoom> for Stop {
+    fn from(no_room: NoRoom) -> Self {
+        Self::NoRoom(no_room)
+    }
+}
+
 impl Deidentifier {
     /// De-identification by this profile, with pseudonyms from this secret.
     ///
@@ -170,12 +189,16 @@ impl Deidentifier {
     }
 
     /// De-identifies one source file.
-    pub fn process(&self, source: &Contents<'_>, context: &Context<'_>) -> Outcome {
+    ///
+    /// # Errors
+    /// [`NoRoom`]: nothing is decided about the file.
+    pub fn process(&self, source: &Contents<'_>, context: &Context<'_>) -> Result<Outcome, NoRoom> {
         match self.attempt(source, context) {
             Ok((bytes, facts, record)) => {
-                Outcome::Written { bytes, facts: Box::new(facts), record: Box::new(record) }
+                Ok(Outcome::Written { bytes, facts: Box::new(facts), record: Box::new(record) })
             }
-            Err(refusal) => outcome_of(refusal),
+            Err(Stop::Refusal(refusal)) => Ok(outcome_of(refusal)),
+            Err(Stop::NoRoom(no_room)) => Err(no_room),
         }
     }
 
@@ -220,7 +243,7 @@ impl Deidentifier {
         &self,
         source: &Contents<'_>,
         context: &Context<'_>,
-    ) -> Result<(Bulk<'static>, Facts, Record), Refusal> {
+    ) -> Result<(Bulk<'static>, Facts, Record), Stop> {
         let mut file = self.read(source)?;
         self.take_apart(&mut file, context)?;
         let pixels = take_pixels(&mut file.dataset);
@@ -233,7 +256,7 @@ impl Deidentifier {
         let sop_class = set.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
         let pixel_data = pixels.iter().find(|(tag, _)| *tag == tags::PIXEL_DATA).map(|(_, value)| value);
         let search = self.search(context.scratch);
-        let look = search.look(set, pixel_data, &file.syntax.uid, context.vetting);
+        let look = search.look(set, pixel_data, &file.syntax.uid, context.vetting)?;
         let face = pixels::face_recognisable(set);
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
         let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class.clone());
@@ -254,7 +277,7 @@ impl Deidentifier {
         if face && !changed.1 {
             record.notes.push(FACE.into());
         }
-        let refuse = |reason, detail: String, record| Err(Refusal { reason, detail, record });
+        let refuse = |reason, detail: String, record| Err(Refusal { reason, detail, record }.into());
         match &look {
             Look::Clear => {}
             Look::Changed(seen) => {
@@ -267,7 +290,7 @@ impl Deidentifier {
         let facts = facts(&clean, sop_class, subject.pseudonym(), scanner, &syntax);
         let bytes = match written(&clean, &syntax, context.scratch) {
             Ok(bytes) => bytes,
-            Err(error) => return refuse(Reason::CannotBeMadeSafe, no_room(&error), record),
+            Err(error) => return Err(self.unreadable(&error)),
         };
         if let Err(problem) = verify::check(&bytes, &clean, &identity, &before) {
             return refuse(Reason::CannotBeMadeSafe, problem.to_string(), record);
@@ -281,7 +304,7 @@ impl Deidentifier {
                 return refuse(Reason::CannotBeMadeSafe, detail, record);
             }
         }
-        if let Err(error) = source.is_unchanged() {
+        if let Err(error) = source.check_unchanged() {
             return refuse(reason_of(&error), error.to_string(), record);
         }
         record.verified = true;
@@ -289,23 +312,36 @@ impl Deidentifier {
     }
 
     /// Takes out of the pixel data what is no pixel, streams and unused bits included.
-    fn take_apart(&self, file: &mut File<'_>, context: &Context<'_>) -> Result<(), Refusal> {
+    fn take_apart(&self, file: &mut File<'_>, context: &Context<'_>) -> Result<(), Stop> {
         let refuse = |detail: String| Refusal {
             reason: Reason::CannotBeMadeSafe,
             detail,
             record: self.record(Vec::new()),
         };
         if let Some(tag) = verify::not_a_number(&file.dataset) {
-            return Err(refuse(format!("{tag} should hold a number and does not")));
+            return Err(refuse(format!("{tag} should hold a number and does not")).into());
         }
         let hides = "pixels that cannot be taken apart may hide anything";
-        dicom::codec::strip(file, context.scratch).map_err(|error| refuse(format!("{hides}: {error}")))?;
+        dicom::codec::strip(file, context.scratch).map_err(|error| match error {
+            PixelError::NoRoom(no_room) => Stop::NoRoom(no_room),
+            error => refuse(format!("{hides}: {error}")).into(),
+        })?;
         let cleared = pixels::cleared(&file.dataset, context.scratch);
-        let cleared = cleared.map_err(|error| refuse(no_room(&error)))?;
+        let cleared = cleared.map_err(|error| self.unreadable(&error))?;
         if let (Some(cleared), Some(element)) = (cleared, file.dataset.get_mut(tags::PIXEL_DATA)) {
             element.value = cleared.into();
         }
         Ok(())
+    }
+
+    /// A source that cannot be read to its end, where it is not the room for the output that is missing.
+    fn unreadable(&self, error: &std::io::Error) -> Stop {
+        let read = |error: &std::io::Error| Refusal {
+            reason: Reason::Unreadable,
+            detail: ReadError::Io(error.kind()).to_string(),
+            record: self.record(Vec::new()),
+        };
+        NoRoom::of(error).map_or_else(|| read(error).into(), Stop::NoRoom)
     }
 
     fn search<'s>(&'s self, scratch: Scratch<'s>) -> Search<'s> {
@@ -436,10 +472,6 @@ fn written(set: &DataSet<'_>, syntax: &str, scratch: Scratch<'_>) -> std::io::Re
     draft.expect(1024 + dicom::size_hint(set));
     dicom::write_to(&mut draft, set, syntax)?;
     draft.finish()
-}
-
-fn no_room(error: &std::io::Error) -> String {
-    format!("it cannot be read again, or there is no room to put it aside: {}", error.kind())
 }
 
 /// A note for the ledger: a rendering may show a face.

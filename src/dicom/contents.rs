@@ -96,11 +96,11 @@ impl<'a> Contents<'a> {
         }
     }
 
-    /// Whether what was read is what stands there still: large values are read more than once.
+    /// That what was read is what stands there still: large values are read more than once.
     ///
     /// # Errors
     /// [`ReadError::Changed`]; the file cannot be read.
-    pub fn is_unchanged(&self) -> Result<(), ReadError> {
+    pub fn check_unchanged(&self) -> Result<(), ReadError> {
         match &self.whole {
             Bulk::Stored(extent) if extent.stamp()? != self.stamp => Err(ReadError::Changed),
             _ => Ok(()),

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use super::dataset::{DataSet, Element, Value};
+use super::dataset::{DataSet, Element, Fragments, Value};
 use crate::bulk::Bulk;
 use crate::model::{Tag, Vr, tags};
 
@@ -31,60 +31,69 @@ pub fn write_to(out: &mut impl Write, dataset: &DataSet<'_>, syntax_uid: &str) -
     let mut small = vec![0; 128];
     small.extend_from_slice(b"DICM");
     meta(&mut small, dataset, syntax_uid);
-    for e in written(dataset) {
-        large(&mut small, out, e)?;
-        if small.len() >= GATHERED {
-            out.write_all(&small)?;
-            small.clear();
-        }
-    }
-    out.write_all(&small)
+    let mut out = Out { small, out };
+    written(dataset).try_for_each(|e| out.root(e))?;
+    out.flush()
 }
 
 /// How much is gathered before it is written.
 const GATHERED: usize = 64 << 10;
 
-/// An element of the root: what is large does not pass through memory as a whole.
-fn large(small: &mut Vec<u8>, out: &mut impl Write, e: &Element<'_>) -> io::Result<()> {
-    let mut bulk = |small: &mut Vec<u8>, bulk: &Bulk<'_>| {
-        out.write_all(small)?;
-        small.clear();
-        bulk.copy_to(out)
-    };
-    match &e.value {
-        Value::Bytes(bytes) if bytes.len() >= GATHERED => {
-            let vr = value_head(small, e.tag, e.vr, bytes.len() as u64);
-            bulk(small, &Bulk::from(&**bytes))?;
-            pad(small, bytes.len() as u64, vr.padding());
-        }
-        Value::Stored(extent) => {
-            let vr = value_head(small, e.tag, e.vr, extent.len());
-            bulk(small, &Bulk::Stored(extent.clone()))?;
-            pad(small, extent.len(), vr.padding());
-        }
-        Value::Fragments(f) => {
-            head(small, e.tag, Vr::OB, UNDEFINED);
-            let offsets = Bulk::from(&*f.offsets);
-            for fragment in std::iter::once(&offsets).chain(&f.fragments) {
-                item(small, tags::ITEM, even(fragment.len()).to_le_bytes());
-                bulk(small, fragment)?;
-                pad(small, fragment.len(), 0);
-            }
-            item(small, tags::SEQUENCE_DELIMITATION_ITEM, [0; 4]);
-        }
-        Value::Items(items) if !items.is_empty() => {
-            head(small, e.tag, Vr::SQ, UNDEFINED);
-            for set in items {
-                one_item(small, set);
-                if small.len() >= GATHERED {
-                    bulk(small, &Bulk::from(&[][..]))?;
-                }
-            }
-            item(small, tags::SEQUENCE_DELIMITATION_ITEM, [0; 4]);
-        }
-        _ => element(small, e),
+/// A file as it is written: what is large does not pass through memory as a whole.
+struct Out<'w, W> {
+    small: Vec<u8>,
+    out: &'w mut W,
+}
+
+impl<W: Write> Out<'_, W> {
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.small)?;
+        self.small.clear();
+        Ok(())
     }
-    Ok(())
+
+    fn bulk(&mut self, bulk: &Bulk<'_>) -> io::Result<()> {
+        self.flush()?;
+        bulk.copy_to(self.out)
+    }
+
+    /// An element of the root.
+    fn root(&mut self, e: &Element<'_>) -> io::Result<()> {
+        match &e.value {
+            Value::Fragments(f) => self.fragments(e.tag, f)?,
+            Value::Items(items) if !items.is_empty() => {
+                head(&mut self.small, e.tag, Vr::SQ, UNDEFINED);
+                for dataset in items {
+                    one_item(&mut self.small, dataset);
+                    if self.small.len() >= GATHERED {
+                        self.flush()?;
+                    }
+                }
+                item(&mut self.small, tags::SEQUENCE_DELIMITATION_ITEM, [0; 4]);
+            }
+            _ => match e.bulk().filter(|b| matches!(b, Bulk::Stored(_)) || b.len() >= GATHERED as u64) {
+                Some(bulk) => {
+                    let vr = value_head(&mut self.small, e.tag, e.vr, bulk.len());
+                    self.bulk(&bulk)?;
+                    pad(&mut self.small, bulk.len(), vr.padding());
+                }
+                None => element(&mut self.small, e),
+            },
+        }
+        if self.small.len() >= GATHERED { self.flush() } else { Ok(()) }
+    }
+
+    fn fragments(&mut self, tag: Tag, f: &Fragments<'_>) -> io::Result<()> {
+        head(&mut self.small, tag, Vr::OB, UNDEFINED);
+        let offsets = Bulk::from(&*f.offsets);
+        for fragment in std::iter::once(&offsets).chain(&f.fragments) {
+            item(&mut self.small, tags::ITEM, even(fragment.len()).to_le_bytes());
+            self.bulk(fragment)?;
+            pad(&mut self.small, fragment.len(), 0);
+        }
+        item(&mut self.small, tags::SEQUENCE_DELIMITATION_ITEM, [0; 4]);
+        Ok(())
+    }
 }
 
 fn meta(out: &mut Vec<u8>, dataset: &DataSet<'_>, syntax_uid: &str) {

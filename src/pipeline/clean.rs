@@ -181,6 +181,9 @@ fn commit(shared: &Shared, study_uid: &str, generation: i64, mut done: Done) -> 
 /// Nothing may be put into place meanwhile.
 pub(super) fn forget(shared: &Shared) {
     let leaving = shared.catalog.read().leaving().unwrap_or_default();
+    if leaving.is_empty() {
+        return;
+    }
     let gone = |blob: &String| -> Result<(), StageError> {
         if !shared.catalog.read().names_blob(blob)? {
             shared.store.remove(blob)?;

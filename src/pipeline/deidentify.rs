@@ -40,6 +40,8 @@ pub enum Verdict {
         /// In words that hold nothing from the file.
         detail: String,
     },
+    /// Nothing is decided: the disk has no room for what is made of it.
+    Failed(String),
     /// It is never processable.
     Rejected {
         /// A stable code.
@@ -153,15 +155,16 @@ impl Deidentify {
     /// judging quarantines the file: nothing that was not verified is stored.
     pub fn judge(&self, source: &Contents<'_>, context: &Context<'_>, generation: i64) -> Verdict {
         match catch_unwind(AssertUnwindSafe(|| self.engine.process(source, context))) {
-            Ok(Outcome::Written { bytes, facts, record }) => {
+            Ok(Err(no_room)) => Verdict::Failed(no_room.to_string()),
+            Ok(Ok(Outcome::Written { bytes, facts, record })) => {
                 let mut instance = instance(*facts, context.site, self.line(*record));
                 instance.known = generation;
                 Verdict::Stored(Box::new(Made { bytes, instance }))
             }
-            Ok(Outcome::Quarantined { reason, detail, .. }) => {
+            Ok(Ok(Outcome::Quarantined { reason, detail, .. })) => {
                 Verdict::Quarantined { reason: reason.code().into(), detail }
             }
-            Ok(Outcome::Rejected { reason, detail, .. }) => {
+            Ok(Ok(Outcome::Rejected { reason, detail, .. })) => {
                 Verdict::Rejected { reason: reason.code().into(), detail }
             }
             Err(_) => {

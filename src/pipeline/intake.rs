@@ -156,7 +156,10 @@ fn work(shared: &Shared, queue: &Receiver<Work>, out: &Sender<Dealt>) {
 /// done and of what ends in quarantine.
 fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>, End) {
     let refused = |error: Unreadable| {
-        let end = End::Rejected { reason: error.code().into(), detail: error.to_string() };
+        let end = match error.no_room() {
+            Some(no_room) => End::Failed(no_room.to_string()),
+            None => End::Rejected { reason: error.code().into(), detail: error.to_string() },
+        };
         (String::new(), None, end)
     };
     let received = shared.received();
@@ -206,6 +209,7 @@ fn end(shared: &Shared, source: &Contents<'_>, sha256: &str, context: &Context<'
             Err(error) => End::Failed(format!("quarantine: {}", error.kind())),
         },
         Verdict::Rejected { reason, detail } => End::Rejected { reason, detail },
+        Verdict::Failed(why) => End::Failed(why),
     }
 }
 

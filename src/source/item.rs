@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::archive::{Archive, MemberError, is_archive};
-use crate::bulk::{Bulk, Extent, LARGE, Scratch};
+use crate::bulk::{Bulk, Extent, LARGE, NoRoom, Scratch};
 
 /// A file beyond this is not read.
 const MAX_FILE: u64 = 4 << 30;
@@ -44,6 +44,14 @@ impl Unreadable {
             Self::Io(_) => "unreadable",
             Self::TooLarge => "too_large",
             Self::Member(error) => error.code(),
+        }
+    }
+
+    /// Whether the reason is none of the item's.
+    pub fn no_room(&self) -> Option<NoRoom> {
+        match self {
+            Self::Member(MemberError::NoRoom(no_room)) => Some(*no_room),
+            _ => None,
         }
     }
 }

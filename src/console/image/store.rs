@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::bulk::Bulk;
 use crate::engine::query::FrameRef;
 use crate::engine::tools::picture;
 use crate::engine::{Client, EngineError};
@@ -84,8 +85,9 @@ impl Shared {
     }
 
     fn work(&self, client: &dyn Client, ready: &impl Fn()) {
+        let mut open = None;
         while let Some(frame) = self.next() {
-            let decoded = catch_unwind(AssertUnwindSafe(|| decode(client, &frame)))
+            let decoded = catch_unwind(AssertUnwindSafe(|| decode(client, &frame, &mut open)))
                 .unwrap_or_else(|_| Err("the decoder failed on this slice".into()));
             let mut state = self.lock();
             state.busy.retain(|busy| *busy != frame);
@@ -131,7 +133,13 @@ impl State {
     }
 }
 
-fn decode(client: &dyn Client, frame: &FrameRef) -> Decoded {
-    let bytes = client.blob(&frame.blob).map_err(|error: EngineError| error.to_string())?;
-    picture(&bytes, frame.frame).map(Arc::new).map_err(|error| error.to_string())
+/// Decodes a frame. The file that the last one was of stays open: a cine is not fetched and verified for each of its.
+fn decode(client: &dyn Client, frame: &FrameRef, open: &mut Option<(String, Bulk<'static>)>) -> Decoded {
+    let bytes = match open.take() {
+        Some((blob, bytes)) if blob == frame.blob => bytes,
+        _ => client.blob(&frame.blob).map_err(|error: EngineError| error.to_string())?,
+    };
+    let slice = picture(&bytes, frame.frame).map(Arc::new).map_err(|error| error.to_string());
+    *open = Some((frame.blob.clone(), bytes));
+    slice
 }

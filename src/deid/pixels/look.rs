@@ -9,7 +9,7 @@ use super::grey::{Palette, Window};
 use super::mask::{self, Change, Masked, Origin};
 use super::rules::{PixelRule, Rules, regions};
 use super::{Need, need, says_burned_in};
-use crate::bulk::Scratch;
+use crate::bulk::{NoRoom, Scratch};
 use crate::deid::profile::ReviewMasks;
 use crate::deid::record::Mask;
 use crate::dicom::codec::PixelError;
@@ -91,19 +91,22 @@ pub struct Search<'s> {
 
 impl Search<'_> {
     /// Looks at the pixel data of a data set, which is in this transfer syntax.
+    ///
+    /// # Errors
+    /// [`NoRoom`] for masked pixels.
     pub fn look<'a>(
         &self,
         set: &DataSet<'_>,
         pixels: Option<&'a Value<'_>>,
         syntax: &str,
         vetting: &Vetting,
-    ) -> Look<'a> {
+    ) -> Result<Look<'a>, NoRoom> {
         let need = self.need(set);
         let face = self.faces && super::face_recognisable(set) && super::has_pixels(set);
         let searched = *vetting == Vetting::None && need != Need::No;
         if searched && !self.on && need == Need::Must {
             let why = "its pixels may carry burned-in text and the profile does not have them searched";
-            return Look::Blind(why.into());
+            return Ok(Look::Blind(why.into()));
         }
         let is_left_alone = match vetting {
             Vetting::Masked(_) => false,
@@ -111,7 +114,7 @@ impl Search<'_> {
             _ => !face,
         };
         if is_left_alone {
-            return Look::Clear;
+            return Ok(Look::Clear);
         }
         let origin = || Origin::of(set, pixels.ok_or(PixelError::NoPixels)?, syntax);
         let look = || {
@@ -127,8 +130,9 @@ impl Search<'_> {
                 _ => self.change(set, origin, Vec::new(), face),
             }
         };
-        match look() {
+        Ok(match look() {
             Ok(look) => look,
+            Err(SearchError::Pixels(PixelError::NoRoom(no_room))) => return Err(no_room),
             // Such pictures rarely carry text. One that can be seen in part was not searched in all.
             Err(SearchError::Pixels(_))
                 if need == Need::Search
@@ -139,7 +143,7 @@ impl Search<'_> {
                 Look::Clear
             }
             Err(error) => Look::Blind(format!("nothing could look at its pixels, or change them: {error}")),
-        }
+        })
     }
 
     /// Whether pixels are looked at: what a rule is for must be, whatever the header says.
@@ -228,6 +232,7 @@ impl Search<'_> {
         let change = Change { areas, blur };
         let masked = match mask::apply(&origin, set, &change, self.scratch) {
             Ok(masked) => masked,
+            Err(error @ PixelError::NoRoom(_)) => return Err(error.into()),
             Err(error) => return Ok(Look::Blind(format!("its pixels cannot be masked: {error}"))),
         };
         let faces =

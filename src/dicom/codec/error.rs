@@ -4,6 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::bulk::NoRoom;
+
 /// Why a frame could not be decoded. No attribute value of the file is in any message but sizes and counts.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -79,9 +81,12 @@ pub enum PixelError {
         /// Which feature.
         what: &'static str,
     },
-    /// The file that holds them cannot be read, or there is no room for what is made of them.
-    #[error("the pixels cannot be read, or not be put aside: {0}")]
+    /// The file that holds them cannot be read.
+    #[error("the pixels cannot be read: {0}")]
     Io(io::ErrorKind),
+    /// What is made of them cannot be put aside.
+    #[error(transparent)]
+    NoRoom(NoRoom),
     /// A decoder failed in a way it should not have.
     #[error("{0} decoder failed")]
     Defect(&'static str),
@@ -101,6 +106,7 @@ impl PixelError {
             Self::Damaged { .. } => "stream_damaged",
             Self::Unsupported { .. } => "feature_unsupported",
             Self::Io(_) => "unreadable",
+            Self::NoRoom(_) => "no_room",
             Self::Defect(_) => "decoder_failed",
         }
     }
@@ -108,7 +114,7 @@ impl PixelError {
 
 impl From<io::Error> for PixelError {
     fn from(error: io::Error) -> Self {
-        Self::Io(error.kind())
+        NoRoom::of(&error).map_or(Self::Io(error.kind()), Self::NoRoom)
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::bulk::Scratch;
+use crate::bulk::{NoRoom, Scratch};
 use crate::deid::{Context, Deidentifier, Outcome, Reason, Record};
 use crate::dicom::Contents;
 use crate::model::{Vetting, text};
@@ -106,7 +106,9 @@ pub fn run(
             break;
         }
         let context = Context { site: options.site, vetting: options.vetting, known: &known, scratch };
-        let outcomes: Vec<Outcome> = batch.par_iter().map(|item| one(deidentifier, item, &context)).collect();
+        let outcomes: Result<Vec<Outcome>, NoRoom> =
+            batch.par_iter().map(|item| one(deidentifier, item, &context)).collect();
+        let outcomes = outcomes.map_err(|NoRoom(kind)| DeidError::Output(kind))?;
         let named: Vec<Option<String>> = outcomes.iter().map(|o| names.of(o)).collect();
         if let Some(output) = &places.output {
             outcomes.par_iter().zip(&named).try_for_each(|(outcome, name)| match (outcome, name) {
@@ -132,16 +134,19 @@ pub fn run(
     Ok(summary)
 }
 
-fn one(deidentifier: &Deidentifier, item: &Item, context: &Context<'_>) -> Outcome {
+fn one(deidentifier: &Deidentifier, item: &Item, context: &Context<'_>) -> Result<Outcome, NoRoom> {
     let contents = match item.open(context.scratch) {
         Ok(bytes) => Contents::of(bytes),
-        Err(error) => return deidentifier.refuse(reason_of(&error), &error.to_string()),
+        Err(error) => {
+            let refused = || deidentifier.refuse(reason_of(&error), &error.to_string());
+            return error.no_room().map_or_else(|| Ok(refused()), Err);
+        }
     };
     // A defect in reading one file must not take the others with it.
     let process = AssertUnwindSafe(|| deidentifier.process(&contents, context));
     catch_unwind(process).unwrap_or_else(|_| {
-        deidentifier
-            .refuse(Reason::CannotBeMadeSafe, "the de-identification failed on it; a defect of Gantry")
+        let defect = "the de-identification failed on it; a defect of Gantry";
+        Ok(deidentifier.refuse(Reason::CannotBeMadeSafe, defect))
     })
 }
 
@@ -153,7 +158,7 @@ fn reason_of(error: &Unreadable) -> Reason {
             MemberError::Unsafe(_) => Reason::UnsafeArchiveMember,
             MemberError::TooLarge => Reason::TooLarge,
             MemberError::Method | MemberError::Damaged | MemberError::Empty => Reason::ArchiveUnreadable,
-            MemberError::Io(_) => Reason::Unreadable,
+            MemberError::Io(_) | MemberError::NoRoom(_) => Reason::Unreadable,
         },
         Unreadable::Io(_) => Reason::Unreadable,
     }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use flate2::{CrcReader, read::DeflateDecoder};
 
-use crate::bulk::{Bulk, Extent, LARGE, ReadAt, Scratch, Spool};
+use crate::bulk::{Bulk, Extent, LARGE, NoRoom, ReadAt, Scratch, Spool};
 
 /// Members of one archive, at most.
 const MAX_MEMBERS: usize = 1_000_000;
@@ -50,6 +50,9 @@ pub enum MemberError {
     /// The operating system refused.
     #[error("the archive cannot be read: {0}")]
     Io(io::ErrorKind),
+    /// What it unpacks to cannot be put aside.
+    #[error(transparent)]
+    NoRoom(NoRoom),
 }
 
 impl MemberError {
@@ -59,13 +62,16 @@ impl MemberError {
             Self::Unsafe(_) => "unsafe_archive_member",
             Self::TooLarge => "too_large",
             Self::Method | Self::Damaged | Self::Empty => "archive_unreadable",
-            Self::Io(_) => "unreadable",
+            Self::Io(_) | Self::NoRoom(_) => "unreadable",
         }
     }
 }
 
 impl From<io::Error> for MemberError {
     fn from(error: io::Error) -> Self {
+        if let Some(no_room) = NoRoom::of(&error) {
+            return Self::NoRoom(no_room);
+        }
         match error.kind() {
             io::ErrorKind::FileTooLarge => Self::TooLarge,
             io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {

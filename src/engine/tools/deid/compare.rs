@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{DeidError, Options, StudyNames, Walk, one};
-use crate::bulk::Scratch;
+use crate::bulk::{NoRoom, Scratch};
 use crate::deid::{Action, Context, Deidentifier, Outcome};
 use crate::dicom;
 use crate::model::Tag;
@@ -54,7 +54,8 @@ pub fn compare(
     let (our_names, their_names) = (names(ours)?, names(theirs)?);
     let fates = |d: &Deidentifier, known: &StudyNames, item: &Item| {
         let scratch = Scratch::default();
-        fates_of(&one(d, item, &Context { site: options.site, vetting: options.vetting, known, scratch }))
+        let context = Context { site: options.site, vetting: options.vetting, known, scratch };
+        one(d, item, &context).map(|outcome| fates_of(&outcome))
     };
     let mut comparison = Comparison::default();
     let mut found: BTreeMap<(Tag, BTreeSet<Action>, BTreeSet<Action>), u64> = BTreeMap::new();
@@ -64,10 +65,11 @@ pub fn compare(
         if batch.is_empty() {
             break;
         }
-        let both: Vec<_> = batch
+        let both: Result<Vec<_>, NoRoom> = batch
             .par_iter()
-            .map(|item| (fates(ours, &our_names, item), fates(theirs, &their_names, item)))
+            .map(|item| Ok((fates(ours, &our_names, item)?, fates(theirs, &their_names, item)?)))
             .collect();
+        let both = both.map_err(|NoRoom(kind)| DeidError::Output(kind))?;
         for (a, b) in &both {
             comparison.instances += 1;
             comparison.other_end += u64::from(a.is_some() != b.is_some());
