@@ -133,9 +133,11 @@ impl Search<'_> {
         Ok(match look() {
             Ok(look) => look,
             Err(SearchError::Pixels(PixelError::NoRoom(no_room))) => return Err(no_room),
-            // Such pictures rarely carry text. One that can be seen in part was not searched in all.
-            Err(SearchError::Pixels(_))
-                if need == Need::Search
+            // Such pictures rarely carry text. One that can be seen in part was not searched in all; one that a disk does
+            // not give may be seen by others.
+            Err(SearchError::Pixels(error))
+                if !matches!(error, PixelError::Io(_))
+                    && need == Need::Search
                     && *vetting == Vetting::None
                     && !face
                     && !origin().is_ok_and(|origin| origin.shows_anything()) =>
