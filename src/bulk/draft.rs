@@ -4,22 +4,37 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Bulk, Extent, Spool};
+use super::{Allowance, Bulk, Extent, Held, Spool};
 
 /// A draft beyond this goes to a file.
 const IN_MEMORY: usize = 4 << 20;
 /// What of one that does is gathered before it is written.
 const GATHERED: usize = 64 << 10;
 
-/// Where drafts go that are too large for memory: sealed files without a name in a folder, or in the system's folder
-/// for temporary files.
+/// Room for what is made of large files.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Scratch<'a>(pub Option<&'a Path>);
+pub struct Scratch<'a> {
+    /// Where drafts go that are too large for memory, as sealed files without a name; else the system's folder for
+    /// temporary files.
+    pub folder: Option<&'a Path>,
+    /// What may be held in memory of what cannot go there; else any amount.
+    pub memory: Option<&'a Allowance>,
+}
 
-impl Scratch<'_> {
+impl<'a> Scratch<'a> {
+    /// Drafts go to this folder, and nothing waits for memory.
+    pub fn at(folder: &'a Path) -> Self {
+        Self { folder: Some(folder), memory: None }
+    }
+
     /// An empty draft.
-    pub fn draft(&self) -> Draft<'_> {
+    pub fn draft(&self) -> Draft<'a> {
         Draft { scratch: *self, memory: Vec::new(), spool: None, length: 0 }
+    }
+
+    /// Waits for so much memory, see [`Allowance::hold`].
+    pub fn hold(&self, bytes: u64) -> Option<Held<'a>> {
+        self.memory.map(|memory| memory.hold(bytes))
     }
 }
 
@@ -88,7 +103,7 @@ impl Write for Draft<'_> {
             let spool = match &mut self.spool {
                 Some(spool) => spool,
                 None => {
-                    let folder = self.scratch.0.map_or_else(std::env::temp_dir, Path::to_path_buf);
+                    let folder = self.scratch.folder.map_or_else(std::env::temp_dir, Path::to_path_buf);
                     self.spool.insert(Spool::new(&folder).map_err(no_room)?)
                 }
             };
@@ -115,7 +130,7 @@ mod tests {
     #[test]
     fn what_is_large_goes_to_a_file_and_is_the_same() {
         let folder = tempfile::tempdir().unwrap();
-        let scratch = Scratch(Some(folder.path()));
+        let scratch = Scratch::at(folder.path());
         let bytes: Vec<u8> = (0..9_000_000_u32).map(|i| (i % 251) as u8).collect();
         for size in [0, 100, IN_MEMORY, IN_MEMORY + 1, bytes.len()] {
             for piece in [1 << 12, 777_777, 5 << 20] {

@@ -1,6 +1,7 @@
 //! Bytes that need not be in memory: of a large file only what is small is read, and what is made of it goes to a
-//! sealed file without a name.
+//! sealed file without a name. What cannot be small takes its part of an allowance.
 
+mod allowance;
 mod draft;
 mod spool;
 
@@ -12,6 +13,7 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 
+pub use allowance::{Allowance, Held};
 pub use draft::{Draft, NoRoom, Scratch};
 pub use spool::Spool;
 
@@ -52,9 +54,12 @@ impl ReadAt for File {
     }
 }
 
-/// Some of the bytes of a file.
+/// Some of the bytes of a file. As small as it can be: every value of a data set has room for one.
 #[derive(Debug, Clone)]
-pub struct Extent {
+pub struct Extent(Box<Place>);
+
+#[derive(Debug, Clone)]
+struct Place {
     store: Arc<dyn ReadAt>,
     /// Where the value that they are of begins, and how long that is.
     at: u64,
@@ -68,8 +73,8 @@ pub struct Extent {
 
 impl PartialEq for Extent {
     fn eq(&self, other: &Self) -> bool {
-        let place = |e: &Self| (e.at, e.whole, e.skip, e.length, e.swapped);
-        Arc::ptr_eq(&self.store, &other.store) && place(self) == place(other)
+        let place = |e: &Place| (e.at, e.whole, e.skip, e.length, e.swapped);
+        Arc::ptr_eq(&self.0.store, &other.0.store) && place(&self.0) == place(&other.0)
     }
 }
 
@@ -78,32 +83,33 @@ impl Eq for Extent {}
 impl Extent {
     /// `length` bytes from `at` on.
     pub fn new(store: Arc<dyn ReadAt>, at: u64, length: u64) -> Self {
-        Self { store, at, whole: length, skip: 0, length, swapped: 1 }
+        Self(Box::new(Place { store, at, whole: length, skip: 0, length, swapped: 1 }))
     }
 
     /// How many bytes there are.
     pub fn len(&self) -> u64 {
-        self.length
+        self.0.length
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.length == 0
+        self.0.length == 0
     }
 
     /// Part of them, as far as it is there.
     #[must_use]
     pub fn part(&self, range: Range<u64>) -> Self {
-        let end = range.end.min(self.length);
+        let end = range.end.min(self.0.length);
         let start = range.start.min(end);
-        Self { skip: self.skip + start, length: end - start, ..self.clone() }
+        Self(Box::new(Place { skip: self.0.skip + start, length: end - start, ..(*self.0).clone() }))
     }
 
     /// The same as a value of numbers of so many bytes, each turned to the other byte order.
     #[must_use]
     pub fn turned(&self, unit: usize) -> Self {
         let swapped = unit.clamp(1, 8) as u8;
-        Self { at: self.at + self.skip, whole: self.length, skip: 0, swapped, ..self.clone() }
+        let Place { at, skip, length, .. } = *self.0;
+        Self(Box::new(Place { at: at + skip, whole: length, skip: 0, swapped, ..(*self.0).clone() }))
     }
 
     /// See [`ReadAt::stamp`].
@@ -111,17 +117,18 @@ impl Extent {
     /// # Errors
     /// The operating system refuses.
     pub fn stamp(&self) -> io::Result<Option<Stamp>> {
-        self.store.stamp()
+        self.0.store.stamp()
     }
 
     fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
-        let unit = u64::from(self.swapped);
-        let range = self.skip + range.start..self.skip + range.end;
+        let Place { at, whole, skip, swapped, .. } = *self.0;
+        let unit = u64::from(swapped);
+        let range = skip + range.start..skip + range.end;
         // Whole numbers, as far as there are any.
-        let (start, end) = (range.start / unit * unit, range.end.next_multiple_of(unit).min(self.whole));
+        let (start, end) = (range.start / unit * unit, range.end.next_multiple_of(unit).min(whole));
         let size = usize::try_from(end.saturating_sub(start)).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let mut bytes = vec![0; size];
-        self.fill(&mut bytes, self.at + start)?;
+        self.fill(&mut bytes, at + start)?;
         if unit > 1 {
             bytes.chunks_exact_mut(unit as usize).for_each(<[u8]>::reverse);
         }
@@ -135,19 +142,19 @@ impl Extent {
     /// # Errors
     /// As [`Bulk::read`].
     pub fn append(&self, range: Range<u64>, to: &mut Vec<u8>) -> io::Result<()> {
-        if range.start > range.end || range.end > self.length {
+        if range.start > range.end || range.end > self.0.length {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let before = to.len();
         to.resize(before + (range.end - range.start) as usize, 0);
-        self.fill(&mut to[before..], self.at + self.skip + range.start)
+        self.fill(&mut to[before..], self.0.at + self.0.skip + range.start)
     }
 
     /// Fills a buffer with what stands at a place of the file.
     fn fill(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
         let mut filled = 0;
         while filled < buffer.len() {
-            match self.store.read_at(&mut buffer[filled..], at + filled as u64) {
+            match self.0.store.read_at(&mut buffer[filled..], at + filled as u64) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(n) => filled += n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -231,6 +238,18 @@ impl<'a> Bulk<'a> {
         match self {
             Self::Memory(bytes) => Bulk::Memory(Cow::Borrowed(bytes)),
             Self::Stored(extent) => Bulk::Stored(extent.clone()),
+        }
+    }
+
+    /// A range of them, as far as it is there: nothing is copied.
+    #[must_use]
+    pub fn range(&self, range: Range<u64>) -> Bulk<'_> {
+        match self {
+            Self::Memory(bytes) => {
+                let end = bytes.len().min(usize::try_from(range.end).unwrap_or(usize::MAX));
+                Bulk::from(&bytes[end.min(range.start as usize)..end])
+            }
+            Self::Stored(extent) => Bulk::Stored(extent.part(range)),
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{Exit, Failure, Global, Output};
+use crate::bulk::Scratch;
 use crate::deid::{Action, Deidentifier, Profile, ProfileError, ProfileOption, Secret};
 use crate::dicom::{self, Contents};
 use crate::engine::tools::deid::{self, DeidError, Options, Summary};
@@ -309,7 +310,7 @@ fn explain(
     out: &Output,
 ) -> Result<Exit, Failure> {
     let bytes = open_file(path).map_err(|e| Failure::input(format!("the file cannot be read: {e}")))?;
-    let contents = Contents::of(bytes);
+    let contents = Contents::of(bytes, Scratch::default());
     let explained = |profile: Profile| -> Result<_, Failure> {
         let deidentifier = Deidentifier::new(profile, secret).map_err(|e| profile_failure(&e))?;
         deidentifier

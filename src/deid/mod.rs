@@ -29,7 +29,7 @@ pub use explain::Explained;
 pub use identity::Kind;
 pub use keys::{Secret, SecretError};
 pub use known::{Known, Named, Nobody};
-pub use pixels::{PixelRule, SearchError};
+pub use pixels::{HELD_AT_ONCE, PixelRule, SearchError};
 pub use profile::{Lint, Override, Profile, ProfileError, ReviewMasks};
 pub use record::{Action, ActionEntry, Mask, Reason, Record};
 pub use table::ProfileOption;
@@ -38,7 +38,7 @@ pub use vault::{Recipient, VaultEntry, VaultError, VaultKey};
 use explain::Trace;
 use identity::Identity;
 use keys::Keys;
-use pixels::{Look, Need, Rules, Search};
+use pixels::{Look, Need, Rules, Search, Share};
 use plan::Plans;
 use scrub::Scrub;
 use text::Cleaner;
@@ -144,6 +144,16 @@ enum Stop {
     NoRoom(NoRoom),
 }
 
+impl Stop {
+    /// Reason and detail, for whoever only wants to see.
+    fn said(self) -> (Reason, String) {
+        match self {
+            Self::Refusal(refusal) => (refusal.reason, refusal.detail),
+            Self::NoRoom(no_room) => (Reason::Unreadable, no_room.to_string()),
+        }
+    }
+}
+
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
         Self::Refusal(refusal)
@@ -213,7 +223,7 @@ impl Deidentifier {
     /// # Errors
     /// The reason for which the file is refused before anything is looked at.
     pub fn explain(&self, source: &Contents<'_>, values: bool) -> Result<Vec<Explained>, Reason> {
-        let file = self.read(source).map_err(|refusal| refusal.reason)?;
+        let file = self.read(source).map_err(|stop| stop.said().0)?;
         let context = Context::default();
         let identity = self.identity(&file.dataset, &context).map_err(|refusal| refusal.reason)?;
         let (subject, days_back) = self.subject(&file.dataset, &context);
@@ -235,8 +245,10 @@ impl Deidentifier {
     /// # Errors
     /// In words that hold nothing from the file: it cannot be read, or its pixels cannot be searched.
     pub fn suggest(&self, source: &Contents<'_>) -> Result<(Drawing, u32), String> {
-        let file = self.read(source).map_err(|refusal| refusal.detail)?;
-        self.search(Scratch::default()).suggest(&file.dataset, &file.syntax.uid).map_err(|e| e.to_string())
+        let file = self.read(source).map_err(|stop| stop.said().1)?;
+        let share = self.share(&file, &Context::default()).map_err(|stop| stop.said().1)?;
+        let search = Search { lanes: share.lanes.max(1), ..self.search(Scratch::default()) };
+        search.suggest(&file.dataset, &file.syntax.uid).map_err(|e| e.to_string())
     }
 
     fn attempt(
@@ -245,6 +257,10 @@ impl Deidentifier {
         context: &Context<'_>,
     ) -> Result<(Bulk<'static>, Facts, Record), Stop> {
         let mut file = self.read(source)?;
+        let share = self.share(&file, context)?;
+        // Whoever holds memory asks for no more.
+        let bytes = Some(source.working_bytes() + share.bytes).filter(|_| !source.holds_memory());
+        let _held = bytes.filter(|bytes| *bytes > SMALL).and_then(|bytes| context.scratch.hold(bytes));
         self.take_apart(&mut file, context)?;
         let pixels = take_pixels(&mut file.dataset);
         let set = &file.dataset;
@@ -255,7 +271,7 @@ impl Deidentifier {
             if file.syntax.is_native() { Syntax::EXPLICIT_LE.to_string() } else { file.syntax.uid.clone() };
         let sop_class = set.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
         let pixel_data = pixels.iter().find(|(tag, _)| *tag == tags::PIXEL_DATA).map(|(_, value)| value);
-        let search = self.search(context.scratch);
+        let search = Search { lanes: share.lanes.max(1), ..self.search(context.scratch) };
         let look = search.look(set, pixel_data, &file.syntax.uid, context.vetting)?;
         let face = pixels::face_recognisable(set);
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
@@ -296,7 +312,8 @@ impl Deidentifier {
             return refuse(Reason::CannotBeMadeSafe, problem.to_string(), record);
         }
         if let Look::Changed(seen) = &look {
-            let output = Contents::of(bytes.borrowed());
+            // Its part of the memory is held already.
+            let output = Contents::of(bytes.borrowed(), Scratch::default());
             let read = output.read(ReadOptions::default());
             if !read.is_ok_and(|o| seen.agrees(&o.dataset, &o.syntax.uid)) {
                 let detail =
@@ -309,6 +326,15 @@ impl Deidentifier {
         }
         record.verified = true;
         Ok((bytes, facts, record))
+    }
+
+    /// The memory that the pixels take.
+    fn share(&self, file: &File<'_>, context: &Context<'_>) -> Result<Share, Stop> {
+        let search = self.search(context.scratch);
+        search.share(&file.dataset, &file.syntax.uid, context.vetting).ok_or_else(|| {
+            let (reason, record) = (Reason::PixelsUnchecked, self.record(Vec::new()));
+            Refusal { reason, detail: TOO_LARGE.into(), record }.into()
+        })
     }
 
     /// Takes out of the pixel data what is no pixel, streams and unused bits included.
@@ -353,6 +379,7 @@ impl Deidentifier {
             review: self.profile.review_masks,
             faces: self.profile.blur_faces,
             scratch,
+            lanes: 1,
         }
     }
 
@@ -376,9 +403,13 @@ impl Deidentifier {
         why + if face { "; the face is blurred (blur_faces)" } else { "" }
     }
 
-    fn read<'b>(&self, source: &'b Contents<'_>) -> Result<File<'b>, Refusal> {
-        let refuse = |reason, detail: String| Refusal { reason, detail, record: self.record(Vec::new()) };
-        let file = source.read(ReadOptions::default()).map_err(|e| refuse(reason_of(&e), e.to_string()))?;
+    fn read<'b>(&self, source: &'b Contents<'_>) -> Result<File<'b>, Stop> {
+        let refuse =
+            |reason, detail: String| Stop::from(Refusal { reason, detail, record: self.record(Vec::new()) });
+        let file = source.read(ReadOptions::default()).map_err(|error| match error {
+            ReadError::NoRoom(no_room) => no_room.into(),
+            error => refuse(reason_of(&error), error.to_string()),
+        })?;
         if file.is_directory() {
             return Err(refuse(Reason::Dicomdir, "a DICOMDIR guides reading and is never passed on".into()));
         }
@@ -474,6 +505,10 @@ fn written(set: &DataSet<'_>, syntax: &str, scratch: Scratch<'_>) -> std::io::Re
     draft.finish()
 }
 
+/// Memory that is not asked for: so much every thread has.
+const SMALL: u64 = 4 << 20;
+/// Why a person has to look at a picture.
+const TOO_LARGE: &str = "its frames are larger than what can be looked at within the memory for it";
 /// A note for the ledger: a rendering may show a face.
 const FACE: &str = "face_recognisable";
 
@@ -517,7 +552,7 @@ fn reason_of(error: &ReadError) -> Reason {
         ReadError::TooManyElements => Reason::TooManyElements,
         ReadError::Deflate => Reason::DeflateBroken,
         ReadError::TooLarge { .. } => Reason::ExpandsTooFar,
-        ReadError::Io(_) | ReadError::Changed => Reason::Unreadable,
+        ReadError::Io(_) | ReadError::NoRoom(_) | ReadError::Changed => Reason::Unreadable,
         ReadError::Defect => Reason::CannotBeMadeSafe,
     }
 }

@@ -1,18 +1,24 @@
 //! The contents of a file of any size: what is small in memory, large values where they are.
 
-use std::io;
+use std::io::{self, Read, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::dataset::{Fragments, Value};
-use super::file::{self, File, ReadError, ReadOptions, Syntax, beginning, encoding_at};
-use super::parse::{Encoding, Large, MAX_ITEMS, Parser, Step};
-use crate::bulk::{Bulk, Extent, Stamp};
+use super::file::{self, File, MAX_RATIO, ReadError, ReadOptions, Syntax, beginning, encoding_at};
+use super::parse::{Encoding, Large, MAX_ELEMENTS, MAX_ITEMS, Parser, Step};
+use crate::bulk::{Bulk, Draft, Extent, Held, Scratch, Stamp};
 use crate::model::{Tag, Vr, tags};
 
 /// What is read ahead at first.
 const AHEAD: u64 = 64 << 10;
 /// All that is not large may come to so much.
-const MAX_SMALL: usize = 256 << 20;
+const MAX_SMALL: usize = 160 << 20;
+/// Where it comes to more than this, memory is asked for first.
+const LONG: usize = 8 << 20;
+/// What any deflated data set may grow to on the disk.
+const FREE_INFLATED: u64 = 128 << 20;
+/// What a deflated data set may grow to at most: lengths have 32 bits.
+const MAX_INFLATED: u64 = 4 << 30;
 /// An element that cannot be read is tried with so much more of the file.
 const MAX_RETRY: usize = 16 << 20;
 
@@ -22,6 +28,7 @@ pub struct Contents<'a> {
     whole: Bulk<'a>,
     state: State,
     stamp: Option<Stamp>,
+    held: Option<Held<'a>>,
 }
 
 #[derive(Debug)]
@@ -30,8 +37,6 @@ enum State {
     Memory,
     /// Large values were left out.
     Small(Small),
-    /// All of it was read, for it is deflated.
-    Deflated(Vec<u8>),
     /// It cannot be read.
     Broken(ReadError),
 }
@@ -57,7 +62,7 @@ struct Cut {
 
 impl<'a> From<&'a [u8]> for Contents<'a> {
     fn from(bytes: &'a [u8]) -> Self {
-        Self { whole: bytes.into(), state: State::Memory, stamp: None }
+        Self { whole: bytes.into(), state: State::Memory, stamp: None, held: None }
     }
 }
 
@@ -68,13 +73,31 @@ impl<'a> From<&'a Vec<u8>> for Contents<'a> {
 }
 
 impl<'a> Contents<'a> {
-    /// Of a file. What is wrong with it is said by [`Contents::read`].
-    pub fn of(whole: Bulk<'a>) -> Self {
-        let Bulk::Stored(extent) = &whole else { return Self { whole, state: State::Memory, stamp: None } };
-        let stamp = extent.stamp().unwrap_or_default();
-        let scan = catch_unwind(AssertUnwindSafe(|| State::of(extent)));
-        let state = scan.unwrap_or(Err(ReadError::Defect)).unwrap_or_else(State::Broken);
-        Self { stamp, state, whole }
+    /// Of a file. What is wrong with it is said by [`Contents::read`]. A deflated data set is inflated into `scratch`,
+    /// and a long header waits for its part of the memory there and holds it.
+    pub fn of(whole: Bulk<'a>, scratch: Scratch<'a>) -> Self {
+        let stamp = match &whole {
+            Bulk::Stored(extent) => extent.stamp().unwrap_or_default(),
+            Bulk::Memory(_) => None,
+        };
+        let scan = catch_unwind(AssertUnwindSafe(|| State::of(&whole, scratch)));
+        let scanned = scan.unwrap_or(Err(ReadError::Defect));
+        let (state, held) = scanned.unwrap_or_else(|error| (State::Broken(error), None));
+        Self { whole, state, stamp, held }
+    }
+
+    /// Whether memory is held for it.
+    pub fn holds_memory(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Memory that its elements take, about, and what is made of them.
+    pub fn working_bytes(&self) -> u64 {
+        match &self.state {
+            State::Memory => self.whole.len(),
+            State::Small(small) => working_bytes(small.bytes.len() as u64),
+            State::Broken(_) => 0,
+        }
     }
 
     /// All bytes, as they are.
@@ -90,7 +113,6 @@ impl<'a> Contents<'a> {
         match (&self.state, &self.whole) {
             (State::Memory, Bulk::Memory(bytes)) => file::read(bytes, options),
             (State::Small(small), _) => small.read(),
-            (State::Deflated(bytes), _) => file::read(bytes, options),
             (State::Broken(error), _) => Err(error.clone()),
             (State::Memory, Bulk::Stored(_)) => Err(ReadError::Defect),
         }
@@ -109,28 +131,86 @@ impl<'a> Contents<'a> {
 }
 
 impl State {
-    fn of(extent: &Extent) -> Result<Self, ReadError> {
-        // Room for all that may be small, of which nothing is touched before it is needed: a long header that grows
-        // piece by piece would be copied again and again.
-        let room = extent.len().min(MAX_SMALL as u64) as usize;
-        let mut bytes = Vec::new();
-        // Where there is no such room, it grows.
-        let _ = bytes.try_reserve_exact(room);
-        let mut scan = Scan { file: extent, bytes, source: 0, cuts: Vec::new() };
-        scan.ahead(AHEAD)?;
-        let begin = loop {
-            match beginning(&scan.bytes) {
-                Err(ReadError::Truncated { .. }) if scan.more()? => {}
-                other => break other?,
+    fn of<'m>(whole: &Bulk<'_>, scratch: Scratch<'m>) -> Result<(Self, Option<Held<'m>>), ReadError> {
+        let extent = match whole {
+            Bulk::Stored(extent) => extent,
+            Bulk::Memory(bytes) => {
+                return match beginning(bytes) {
+                    Ok(begin) if begin.declared.as_deref() == Some(Syntax::DEFLATED) => {
+                        Self::inflated(whole, begin.start as u64, scratch)
+                    }
+                    _ => Ok((Self::Memory, None)),
+                };
             }
         };
-        if begin.declared.as_deref() == Some(Syntax::DEFLATED) {
-            return Ok(Self::Deflated(Bulk::Stored(extent.clone()).into_bytes()?));
+        let mut scan = Scan::new(extent, scratch);
+        let (start, declared) = scan.begin()?;
+        if declared.as_deref() == Some(Syntax::DEFLATED) {
+            drop(scan);
+            return Self::inflated(whole, start as u64, scratch);
         }
-        let encoding = encoding_at(&scan.bytes, begin.start, begin.declared.as_deref());
-        scan.root(begin.start, encoding)?;
-        scan.bytes.shrink_to_fit();
-        Ok(Self::Small(Small { bytes: scan.bytes, encoding, cuts: scan.cuts }))
+        scan.small(start, declared.as_deref())
+    }
+
+    /// Of a deflated file whose data set begins at `start`: what it inflates to follows what stands before it.
+    fn inflated<'m>(
+        whole: &Bulk<'_>,
+        start: u64,
+        scratch: Scratch<'m>,
+    ) -> Result<(Self, Option<Held<'m>>), ReadError> {
+        let head = whole.read(0..start)?;
+        let mut draft = scratch.draft();
+        draft.write_all(&head)?;
+        let deflated = whole.range(start..whole.len());
+        if !inflate(flate2::read::DeflateDecoder::new(deflated.reader()), deflated.len(), &mut draft)? {
+            // Some files carry a zlib header that should not be there.
+            draft = scratch.draft();
+            draft.write_all(&head)?;
+            if !inflate(flate2::read::ZlibDecoder::new(deflated.reader()), deflated.len(), &mut draft)? {
+                return Err(ReadError::Deflate);
+            }
+        }
+        let start = start as usize;
+        match draft.finish()? {
+            Bulk::Memory(bytes) => {
+                let (bytes, cuts) = (bytes.into_owned(), Vec::new());
+                let encoding = encoding_at(&bytes, start, Some(Syntax::DEFLATED));
+                Ok((Self::Small(Small { bytes, encoding, cuts }), None))
+            }
+            Bulk::Stored(extent) => {
+                let mut scan = Scan::new(&extent, scratch);
+                while scan.bytes.len() < start + 8 && scan.more()? {}
+                scan.small(start, Some(Syntax::DEFLATED))
+            }
+        }
+    }
+}
+
+/// Memory for a header of so many bytes: itself, what is written of it, and its elements, which may be as short as can be.
+fn working_bytes(header: u64) -> u64 {
+    const ELEMENT: u64 = 100;
+    header + header / 4 + ELEMENT * (header / 16).min(MAX_ELEMENTS as u64)
+}
+
+/// Inflates `bytes` deflated bytes to the end of a draft; whether it was a whole stream. Nothing is said of one that does
+/// not even begin.
+///
+/// # Errors
+/// It grows beyond all measure, or is cut; there is no room.
+fn inflate(mut stream: impl Read, bytes: u64, draft: &mut Draft<'_>) -> Result<bool, ReadError> {
+    let limit = bytes.saturating_mul(MAX_RATIO).clamp(FREE_INFLATED, MAX_INFLATED);
+    let (before, mut piece) = (draft.len(), vec![0; 64 << 10]);
+    loop {
+        match stream.read(&mut piece) {
+            Ok(0) => return Ok(true),
+            Ok(n) => draft.write_all(&piece[..n])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) if draft.len() == before => return Ok(false),
+            Err(_) => return Err(ReadError::Deflate),
+        }
+        if draft.len() - before > limit {
+            return Err(ReadError::TooLarge { limit_mib: limit >> 20 });
+        }
     }
 }
 
@@ -169,16 +249,47 @@ fn in_the_file(error: ReadError, cuts: &[Cut]) -> ReadError {
 }
 
 /// The walk over the elements of the root.
-struct Scan<'f> {
+struct Scan<'f, 'm> {
     file: &'f Extent,
     /// What is small so far, then what was read ahead.
     bytes: Vec<u8>,
     /// Where in the file the bytes behind stand.
     source: u64,
     cuts: Vec<Cut>,
+    scratch: Scratch<'m>,
+    held: Option<Held<'m>>,
 }
 
-impl Scan<'_> {
+impl<'f, 'm> Scan<'f, 'm> {
+    fn new(file: &'f Extent, scratch: Scratch<'m>) -> Self {
+        // Room for all that may be small, of which nothing is touched before it is needed: a long header that grows
+        // piece by piece would be copied again and again.
+        let room = file.len().min(MAX_SMALL as u64) as usize;
+        let mut bytes = Vec::new();
+        // Where there is no such room, it grows.
+        let _ = bytes.try_reserve_exact(room);
+        Self { file, bytes, source: 0, cuts: Vec::new(), scratch, held: None }
+    }
+
+    /// Where the data set begins, and the transfer syntax where the file says it.
+    fn begin(&mut self) -> Result<(usize, Option<String>), ReadError> {
+        self.ahead(AHEAD)?;
+        loop {
+            match beginning(&self.bytes) {
+                Err(ReadError::Truncated { .. }) if self.more()? => {}
+                other => break other.map(|begin| (begin.start, begin.declared)),
+            }
+        }
+    }
+
+    /// The file without its large values.
+    fn small(mut self, start: usize, declared: Option<&str>) -> Result<(State, Option<Held<'m>>), ReadError> {
+        let encoding = encoding_at(&self.bytes, start, declared);
+        self.root(start, encoding)?;
+        self.bytes.shrink_to_fit();
+        Ok((State::Small(Small { bytes: self.bytes, encoding, cuts: self.cuts }), self.held))
+    }
+
     /// Reads so much more; whether there was any.
     fn ahead(&mut self, bytes: u64) -> Result<bool, ReadError> {
         let end = self.source.saturating_add(bytes).min(self.file.len());
@@ -187,6 +298,10 @@ impl Scan<'_> {
         }
         if self.bytes.len() as u64 + (end - self.source) > MAX_SMALL as u64 {
             return Err(ReadError::TooLarge { limit_mib: (MAX_SMALL >> 20) as u64 });
+        }
+        if self.held.is_none() && self.bytes.len() > LONG {
+            // What is long so far is long to the end of the file.
+            self.held = self.scratch.hold(working_bytes(self.file.len().min(MAX_SMALL as u64)));
         }
         self.file.append(self.source..end, &mut self.bytes)?;
         self.source = end;
@@ -278,6 +393,6 @@ impl Scan<'_> {
             None => Vec::new(),
         };
         let fragments = Fragments { offsets: offsets.into(), fragments: items.map(Bulk::Stored).collect() };
-        Ok((Value::Fragments(fragments), at))
+        Ok((fragments.into(), at))
     }
 }

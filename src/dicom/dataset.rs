@@ -34,7 +34,7 @@ pub enum Value<'a> {
     /// The items of a sequence.
     Items(Vec<DataSet<'a>>),
     /// Encapsulated pixel data.
-    Fragments(Fragments<'a>),
+    Fragments(Box<Fragments<'a>>),
     /// A large value that stays in the file.
     Stored(Extent),
     /// Pixel data that was not read ([`super::ReadOptions::header_only`]): its declared length in bytes, `None` when
@@ -273,7 +273,7 @@ impl<'a> Value<'a> {
     pub fn borrowed(&self) -> Value<'_> {
         match self {
             Value::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
-            Value::Fragments(f) => Value::Fragments(Fragments {
+            Value::Fragments(f) => Value::from(Fragments {
                 offsets: Cow::Borrowed(&f.offsets),
                 fragments: f.fragments.iter().map(Bulk::borrowed).collect(),
             }),
@@ -286,13 +286,19 @@ impl<'a> Value<'a> {
         match self {
             Value::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
             Value::Items(items) => Value::Items(items.into_iter().map(DataSet::into_owned).collect()),
-            Value::Fragments(f) => Value::Fragments(Fragments {
+            Value::Fragments(f) => Value::from(Fragments {
                 offsets: Cow::Owned(f.offsets.into_owned()),
                 fragments: f.fragments.into_iter().map(Bulk::into_owned).collect(),
             }),
             Value::Stored(extent) => Value::Stored(extent),
             Value::Unread(length) => Value::Unread(length),
         }
+    }
+}
+
+impl<'a> From<Fragments<'a>> for Value<'a> {
+    fn from(fragments: Fragments<'a>) -> Self {
+        Self::Fragments(Box::new(fragments))
     }
 }
 

@@ -8,14 +8,15 @@ use std::path::Path;
 
 use super::dataset::DataSet;
 use super::parse::{Encoding, Parser};
+use crate::bulk::NoRoom;
 use crate::model::{Tag, tags};
 
-/// What any deflated data set may grow to.
+/// What any deflated data set may grow to in memory.
 const FREE_INFLATED: u64 = 96 << 20;
-/// What a deflated data set may grow to at most.
+/// What a deflated data set may grow to in memory at most.
 const MAX_INFLATED: u64 = 256 << 20;
 /// Inflated bytes per deflated byte beyond [`FREE_INFLATED`]: images stay below ten.
-const MAX_RATIO: u64 = 32;
+pub(super) const MAX_RATIO: u64 = 32;
 /// The first read of a header; most end within it.
 const FIRST_READ: usize = 16 << 10;
 /// A header beyond this is refused.
@@ -63,6 +64,9 @@ pub enum ReadError {
     /// The operating system refused.
     #[error("cannot be read: {0}")]
     Io(io::ErrorKind),
+    /// What it inflates to cannot be put aside.
+    #[error(transparent)]
+    NoRoom(NoRoom),
     /// Somebody wrote to the file meanwhile.
     #[error("somebody wrote to the file while it was read")]
     Changed,
@@ -84,6 +88,7 @@ impl ReadError {
             Self::Deflate => "deflate_broken",
             Self::TooLarge { .. } => "expands_too_far",
             Self::Io(_) | Self::Changed => "unreadable",
+            Self::NoRoom(_) => "no_room",
             Self::Defect => "reader_failed",
         }
     }
@@ -91,7 +96,7 @@ impl ReadError {
 
 impl From<io::Error> for ReadError {
     fn from(error: io::Error) -> Self {
-        Self::Io(error.kind())
+        NoRoom::of(&error).map_or(Self::Io(error.kind()), Self::NoRoom)
     }
 }
 

@@ -198,7 +198,7 @@ impl<'a> Parser<'a> {
     ) -> Parsed<(Element<'a>, usize)> {
         if is_encapsulated(head.tag, vr) {
             let (fragments, next) = self.fragments(head.value, end, encoding)?;
-            return Ok((Element { tag: head.tag, vr: Vr::OB, value: Value::Fragments(fragments) }, next));
+            return Ok((Element { tag: head.tag, vr: Vr::OB, value: fragments.into() }, next));
         }
         // UN of undefined length is a sequence in implicit VR little endian (PS3.5 section 6.2.2, note on CP-246).
         let inner = if vr == Vr::UN { Encoding { explicit: false, big_endian: false } } else { encoding };

@@ -229,7 +229,7 @@ impl Loaded {
 
 /// What tells whether two files of one instance have the same pixels.
 fn decoded(shared: &Shared, blob: &str) -> Result<Option<u64>, StageError> {
-    let contents = Contents::of(shared.store.open_verified(blob)?);
+    let contents = Contents::of(shared.store.open_verified(blob)?, shared.scratch());
     Ok(contents.read(ReadOptions::default()).ok().and_then(|file| dicom::decoded_digest(&file)))
 }
 
@@ -308,7 +308,7 @@ fn iso_date(date: &str) -> Option<String> {
 
 /// Series and instances that an object without pixels, or a SEG, refers to.
 fn references_of(shared: &Shared, blob: &str) -> Result<Vec<String>, StageError> {
-    let contents = Contents::of(shared.store.open_verified(blob)?);
+    let contents = Contents::of(shared.store.open_verified(blob)?, shared.scratch());
     let Ok(file) = contents.read(ReadOptions::default()) else { return Ok(Vec::new()) };
     let mut found = std::collections::BTreeSet::new();
     collect(&file.dataset, true, &mut found);

@@ -10,6 +10,7 @@ use super::assemble::Loaded;
 use super::stage::{Stage, StageError};
 use super::study::record;
 use super::{Shared, now_ms};
+use crate::bulk::Scratch;
 use crate::catalog::{Job, NewFinding};
 use crate::dicom::Contents;
 use crate::harmonise;
@@ -93,7 +94,7 @@ fn pixels(shared: &Shared, loaded: &Loaded) -> SeriesPixels {
         .filter_map(|index| {
             let blob = loaded.blobs.get(instances[index as usize].header.source as usize)?;
             let found = match shared.store.open_verified(blob) {
-                Ok(bytes) => qc::statistics(&Contents::of(bytes)),
+                Ok(bytes) => qc::statistics(&Contents::of(bytes, Scratch::default())),
                 Err(error) => Some(InstancePixels { frames: Vec::new(), error: Some(error.to_string()) }),
             };
             found.map(|pixels| (index, pixels))

@@ -14,7 +14,6 @@ use super::stage::{Stage, StageError};
 use super::{Shared, now_ms};
 use crate::audit;
 use crate::blob::{BlobError, Staged};
-use crate::bulk::Scratch;
 use crate::catalog::{Behind, CatalogError, Job, LedgerLine, Replacement, Tx};
 use crate::dicom::Contents;
 use crate::model::What;
@@ -111,15 +110,14 @@ fn one(
     instance: &Behind,
 ) -> Result<Option<(Staged, Replacement)>, StageError> {
     let uncleaned = |why: String| StageError::Uncleaned { count: 1, why };
-    let received = shared.received();
     let stored = match shared.store.open_verified(&instance.blob) {
-        Ok(stored) => Contents::of(stored),
+        Ok(stored) => Contents::of(stored, shared.scratch()),
         Err(error @ BlobError::Io(_)) => return Err(error.into()),
         Err(error) => return Err(uncleaned(error.to_string())),
     };
     let cleaned = shared
         .deid
-        .clean_again(&stored, names, Scratch(Some(&received)))
+        .clean_again(&stored, names, shared.scratch())
         .map_err(|error| uncleaned(error.to_string()))?;
     let Some(cleaned) = cleaned else { return Ok(None) };
     let line =

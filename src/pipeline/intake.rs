@@ -21,7 +21,7 @@ use super::known::{Latest, Learned};
 use super::{Shared, Tally, day_of, now_ms};
 use crate::audit;
 use crate::blob::Staged;
-use crate::bulk::{Bulk, Scratch};
+use crate::bulk::Bulk;
 use crate::catalog::{CatalogError, LedgerLine, NewFile, NewInstance};
 use crate::deid::Context;
 use crate::dicom::Contents;
@@ -94,7 +94,7 @@ impl Intake {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         let workers = if configured == 0 { processors } else { configured };
         let (queue, found) = bounded::<Work>(WAITING);
-        let received = shared.received();
+        let received = shared.received.clone();
         let (dealt, batches) = bounded::<Dealt>(BATCH_FILES);
         let mut threads: Vec<JoinHandle<()>> = (0..workers)
             .map(|_| {
@@ -162,10 +162,9 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>
         };
         (String::new(), None, end)
     };
-    let received = shared.received();
-    let scratch = Scratch(Some(&received));
+    let scratch = shared.scratch();
     let source = match item.open(scratch) {
-        Ok(source) => Contents::of(source),
+        Ok(source) => Contents::of(source, scratch),
         Err(error) => return refused(error),
     };
     let sha256 = match crate::blob::name_of_bulk(source.whole()) {

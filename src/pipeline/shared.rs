@@ -9,8 +9,10 @@ use super::deidentify::Deidentify;
 use super::known::StudyNames;
 use super::vault::Vault;
 use crate::blob::FsStore;
+use crate::bulk::{Allowance, Scratch};
 use crate::catalog::{Catalog, IntakeMap, KnownIdentifiers};
 use crate::config::Config;
+use crate::deid::HELD_AT_ONCE;
 use crate::harmonise::Rules;
 use crate::qc::Settings;
 
@@ -30,6 +32,8 @@ pub struct Shared {
     pub vault: Vault,
     /// Copies of quarantined files.
     pub quarantine: PathBuf,
+    /// Where what Gantry itself receives lies until the stored copy is safe.
+    pub received: PathBuf,
     /// The workspace's folder, against which configured paths are resolved.
     pub root: PathBuf,
     /// Series just assembled.
@@ -40,6 +44,7 @@ pub struct Shared {
     pub placing: Mutex<()>,
     /// Held shared by whoever replaces stored instances, alone by whoever needs every one of them to stay.
     pub store_stays: RwLock<()>,
+    memory: Allowance,
     config: RwLock<Arc<Config>>,
     rules: RwLock<Arc<Rules>>,
     qc: RwLock<Arc<Settings>>,
@@ -60,7 +65,9 @@ impl Shared {
             store,
             deid,
             vault: Vault::at(quarantine.with_file_name("vault")),
+            received: quarantine.with_file_name("received"),
             quarantine,
+            memory: Allowance::new(HELD_AT_ONCE),
             root,
             recent: Recent::default(),
             bus: Bus::default(),
@@ -102,9 +109,9 @@ impl Shared {
         *self.qc.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
-    /// Where what Gantry itself receives lies until the stored copy is safe.
-    pub fn received(&self) -> PathBuf {
-        self.quarantine.with_file_name("received")
+    /// Where what is made of large files is put aside, and what may be held in memory meanwhile.
+    pub fn scratch(&self) -> Scratch<'_> {
+        Scratch { folder: Some(&self.received), memory: Some(&self.memory) }
     }
 
     /// Where the copy of a quarantined file lies.

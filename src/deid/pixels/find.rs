@@ -74,14 +74,16 @@ pub struct Finder<'s> {
 }
 
 impl Finder<'_> {
-    /// The writing of every frame.
+    /// The writing of every frame, so many at once.
     ///
     /// # Errors
     /// A frame cannot be decoded, or the second reader fails.
-    pub fn frames(&self, reader: &FrameReader<'_>) -> Result<Vec<Vec<Found>>, SearchError> {
+    pub fn frames(&self, reader: &FrameReader<'_>, lanes: usize) -> Result<Vec<Vec<Found>>, SearchError> {
         let frames: Vec<u32> = (0..reader.declared()).collect();
         // Frames beside each other are often the same: a stretch of them is searched by one thread.
-        let stretches = frames.par_chunks(STRETCH).map_init(Detector::default, |detector, stretch| {
+        let all = lanes >= rayon::current_num_threads();
+        let stretch = if all { STRETCH } else { frames.len().div_ceil(lanes).max(STRETCH) };
+        let stretches = frames.par_chunks(stretch).map_init(Detector::default, |detector, stretch| {
             let mut found: Vec<Vec<Found>> = Vec::with_capacity(stretch.len());
             let mut before: Option<Frame> = None;
             for &index in stretch {

@@ -8,6 +8,7 @@ use super::find::{Finder, Found, Why};
 use super::grey::{Palette, Window};
 use super::mask::{self, Change, Masked, Origin};
 use super::rules::{PixelRule, Rules, regions};
+use super::share::Share;
 use super::{Need, need, says_burned_in};
 use crate::bulk::{NoRoom, Scratch};
 use crate::deid::profile::ReviewMasks;
@@ -87,6 +88,8 @@ pub struct Search<'s> {
     pub faces: bool,
     /// Where large pixels are masked.
     pub scratch: Scratch<'s>,
+    /// Frames that are searched at once.
+    pub lanes: usize,
 }
 
 impl Search<'_> {
@@ -102,18 +105,13 @@ impl Search<'_> {
         vetting: &Vetting,
     ) -> Result<Look<'a>, NoRoom> {
         let need = self.need(set);
-        let face = self.faces && super::face_recognisable(set) && super::has_pixels(set);
+        let face = self.blurs(set);
         let searched = *vetting == Vetting::None && need != Need::No;
         if searched && !self.on && need == Need::Must {
             let why = "its pixels may carry burned-in text and the profile does not have them searched";
             return Ok(Look::Blind(why.into()));
         }
-        let is_left_alone = match vetting {
-            Vetting::Masked(_) => false,
-            Vetting::None if searched && self.on => false,
-            _ => !face,
-        };
-        if is_left_alone {
+        if self.leaves_alone(set, vetting) {
             return Ok(Look::Clear);
         }
         let origin = || Origin::of(set, pixels.ok_or(PixelError::NoPixels)?, syntax);
@@ -133,10 +131,9 @@ impl Search<'_> {
         Ok(match look() {
             Ok(look) => look,
             Err(SearchError::Pixels(PixelError::NoRoom(no_room))) => return Err(no_room),
-            // Such pictures rarely carry text. One that can be seen in part was not searched in all; one that a disk does
-            // not give may be seen by others.
+            // Such pictures rarely carry text. One that can be seen in part was not searched in all.
             Err(SearchError::Pixels(error))
-                if !matches!(error, PixelError::Io(_))
+                if !others_may_see(&error)
                     && need == Need::Search
                     && *vetting == Vetting::None
                     && !face
@@ -146,6 +143,31 @@ impl Search<'_> {
             }
             Err(error) => Look::Blind(format!("nothing could look at its pixels, or change them: {error}")),
         })
+    }
+
+    /// The memory that the pixels of a data set take, which is in this transfer syntax; `None` where it is more than there
+    /// is. Pixels that cannot be opened take none.
+    pub fn share(&self, set: &DataSet<'_>, syntax: &str, vetting: &Vetting) -> Option<Share> {
+        let Ok(origin) = Origin::whole(set, syntax) else { return Some(Share::default()) };
+        let Ok(reader) = origin.open() else { return Some(Share::default()) };
+        if self.leaves_alone(set, vetting) {
+            Share::of_bare(&reader)
+        } else {
+            Share::of_searched(&reader, rayon::current_num_threads())
+        }
+    }
+
+    fn blurs(&self, set: &DataSet<'_>) -> bool {
+        self.faces && super::face_recognisable(set) && super::has_pixels(set)
+    }
+
+    /// Whether nothing looks at the pixels.
+    fn leaves_alone(&self, set: &DataSet<'_>, vetting: &Vetting) -> bool {
+        match vetting {
+            Vetting::Masked(_) => false,
+            Vetting::None if self.on && self.need(set) != Need::No => false,
+            _ => !self.blurs(set),
+        }
     }
 
     /// Whether pixels are looked at: what a rule is for must be, whatever the header says.
@@ -267,13 +289,19 @@ impl Search<'_> {
         // Searched in true colours, whatever the samples are masked in.
         let shown = origin.shown(set)?;
         let finder = Finder { palette: Palette::of(set), window: Window::of(set), expect, ocr: self.ocr };
-        let mut frames = finder.frames(&shown.open()?)?;
+        let mut frames = finder.frames(&shown.open()?, self.lanes)?;
         for found in &mut frames {
             found.retain(|f| !ruled.iter().any(|r| r.area.contains(&f.area)));
             found.splice(0..0, ruled.iter().cloned());
         }
         Ok(frames)
     }
+}
+
+/// Whether it is our own limits that hide the pixels, not what they are: a disk, a size, a part of a standard.
+fn others_may_see(error: &PixelError) -> bool {
+    use PixelError::{Defect, Io, TooLarge, Unsupported, UnsupportedSyntax};
+    matches!(error, Io(_) | TooLarge { .. } | Unsupported { .. } | UnsupportedSyntax(_) | Defect(_))
 }
 
 /// What a person drew, frame by frame.

@@ -172,7 +172,7 @@ pub fn apply(
         }
     }
     let (vr, value) = if stays {
-        (Vr::OB, Value::Fragments(out.fragments()?))
+        (Vr::OB, out.fragments()?.into())
     } else {
         (if layout.bits_allocated > 8 { Vr::OW } else { Vr::OB }, out.native()?)
     };

@@ -7,9 +7,11 @@ mod grey;
 mod look;
 mod mask;
 mod rules;
+mod share;
 
 pub use look::{Look, Search, SearchError, Seen, derivation, derived, is_derivation};
 pub use rules::{PixelRule, Rules};
+pub use share::{HELD_AT_ONCE, Share};
 
 use std::io::{self, Write as _};
 
@@ -22,7 +24,7 @@ use crate::model::{Tag, tags};
 pub enum Need {
     /// No: nothing is decoded.
     No,
-    /// They are searched; what cannot be decoded passes, for such pictures rarely carry text.
+    /// They are searched; what nobody can decode passes, for such pictures rarely carry text.
     Search,
     /// They usually carry text: what cannot be searched does not pass.
     Must,

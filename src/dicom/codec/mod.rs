@@ -21,6 +21,7 @@ mod syntax;
 
 use std::borrow::Cow;
 use std::io::Read as _;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::bulk::Bulk;
@@ -216,7 +217,7 @@ impl FrameReader<'_> {
     /// There is no such frame; the file cannot be read.
     pub fn encoded_frame(&self, index: u32) -> Result<Cow<'_, [u8]>, PixelError> {
         match &self.store {
-            Store::Native(data) => self.native_frame(data, index).map(|(bytes, _)| bytes),
+            Store::Native(data) => Ok(data.read(self.native_frame(data, index)?.0)?),
             Store::Frames(map) => {
                 let missing = PixelError::NoFrame { index, frames: map.frames() as u32 };
                 let there = index < self.layout.frames;
@@ -225,7 +226,8 @@ impl FrameReader<'_> {
         }
     }
 
-    fn native_frame<'d>(&self, data: &'d Bulk<'_>, index: u32) -> Result<(Cow<'d, [u8]>, usize), PixelError> {
+    /// Where a frame stands, and the bit of the first byte in which it begins.
+    fn native_frame(&self, data: &Bulk<'_>, index: u32) -> Result<(Range<u64>, usize), PixelError> {
         if index >= self.layout.frames {
             return Err(PixelError::NoFrame { index, frames: self.layout.frames });
         }
@@ -235,7 +237,7 @@ impl FrameReader<'_> {
         if end > data.len() {
             return Err(PixelError::Truncated { found: data.len(), expected: end, unit: "bytes" });
         }
-        Ok((data.read(first / 8..end)?, (first % 8) as usize))
+        Ok((first / 8..end, (first % 8) as usize))
     }
 
     /// Decodes frame `index` (from 0) to canonical samples. A decoder that panics is an error of this frame alone.
@@ -248,13 +250,13 @@ impl FrameReader<'_> {
         let mut notes = Vec::new();
         let samples = match &self.store {
             Store::Native(data) => {
-                let (bytes, first_bit) = self.native_frame(data, index)?;
-                native::decode(&bytes, first_bit, &self.layout, self.order())?
+                let (place, first_bit) = self.native_frame(data, index)?;
+                native::decode(data.range(place), first_bit, &self.layout, self.order())?
             }
             Store::Frames(_) => {
                 let encoded = self.encoded_frame(index)?;
                 self.check_size(encoded.len() as u64)?;
-                self.decode_encoded(&encoded, &mut notes)?
+                self.decode_encoded(encoded, &mut notes)?
             }
         };
         Ok(Frame {
@@ -264,6 +266,27 @@ impl FrameReader<'_> {
             samples,
             notes,
         })
+    }
+
+    /// Encoded bytes of a frame, on average; native samples count as decoded.
+    pub fn encoded_bytes(&self) -> u64 {
+        match &self.store {
+            Store::Native(_) => 0,
+            Store::Frames(map) => map.bytes() / u64::from(self.layout.frames.max(1)),
+        }
+    }
+
+    /// Memory that decoding a frame takes, about: what is encoded, what is decoded, and what is between them.
+    pub fn working_bytes(&self) -> u64 {
+        let (decoded, samples) = (self.layout.bytes_per_frame(), self.layout.samples_per_frame());
+        let encoded = self.encoded_bytes();
+        match self.syntax.codec {
+            Codec::Native if self.layout.planar || native::is_subsampled(&self.layout) => 2 * decoded,
+            Codec::Native => decoded,
+            // Coefficients of 32 bits with the level below them or what they become; blocks hold their part of the stream.
+            Codec::Jpeg2000 => encoded + 4 * samples + decoded.max(samples),
+            _ => encoded + 2 * decoded,
+        }
     }
 
     fn order(&self) -> Order {
@@ -296,21 +319,21 @@ impl FrameReader<'_> {
         if needed > limit { Err(PixelError::TooLarge { needed, limit, available }) } else { Ok(()) }
     }
 
-    fn decode_encoded(&self, encoded: &[u8], notes: &mut Vec<Note>) -> Result<Samples, PixelError> {
+    fn decode_encoded(&self, encoded: Cow<'_, [u8]>, notes: &mut Vec<Note>) -> Result<Samples, PixelError> {
         let layout = &self.layout;
-        let codec = sniffed(encoded, self.syntax.codec);
+        let codec = sniffed(&encoded, self.syntax.codec);
         if codec != self.syntax.codec {
             notes.push(Note::OtherCodec);
         }
         match codec {
-            Codec::Native => native::decode(encoded, 0, layout, Order::Little),
+            Codec::Native => native::decode(Bulk::Memory(encoded), 0, layout, Order::Little),
             Codec::DeflatedFrame => {
                 let bytes = native::frame_bits(layout).div_ceil(8);
                 let mut native = Vec::new();
                 let inflated =
-                    flate2::read::DeflateDecoder::new(encoded).take(bytes).read_to_end(&mut native);
+                    flate2::read::DeflateDecoder::new(&*encoded).take(bytes).read_to_end(&mut native);
                 inflated.map_err(|_| PixelError::Damaged { codec: "deflate", what: "not deflated data" })?;
-                native::decode(&native, 0, layout, Order::Little)
+                native::decode(native.into(), 0, layout, Order::Little)
             }
             Codec::Rle => {
                 let pixels = layout.rows as usize * layout.columns as usize;
@@ -319,26 +342,27 @@ impl FrameReader<'_> {
                     return Err(PixelError::Layout("float samples in RLE"));
                 }
                 if layout.bits_allocated == 1 {
-                    let bytes = rle::decode(encoded, pixels.div_ceil(8), samples, 1)?;
-                    return native::decode(&bytes, 0, layout, Order::Little);
+                    let bytes = rle::decode(&encoded, pixels.div_ceil(8), samples, 1)?;
+                    return native::decode(bytes.into(), 0, layout, Order::Little);
                 }
                 let width = usize::from(layout.bits_allocated / 8);
-                let bytes = rle::decode(encoded, pixels, samples, width)?;
+                let bytes = rle::decode(&encoded, pixels, samples, width)?;
+                drop(encoded);
                 let mut planar = PixelLayout { planar: true, ..layout.clone() };
                 if native::is_subsampled(layout) {
                     // The planes are whole.
                     planar.photometric = Photometric::YbrFull;
                 }
-                native::decode(&bytes, 0, &planar, Order::Little)
+                native::decode(bytes.into(), 0, &planar, Order::Little)
             }
             Codec::Jpeg => {
                 let samples = u32::from(layout.samples_per_pixel);
-                let (decoded, header) = jpeg::decode(encoded, layout.columns, layout.rows, samples)?;
+                let (decoded, header) = jpeg::decode(&encoded, layout.columns, layout.rows, samples)?;
                 self.coloured(decoded, &header, SignBit::Stored, notes)
             }
             Codec::JpegLs => {
                 let samples = u32::from(layout.samples_per_pixel);
-                let (decoded, header) = jpegls::decode(encoded, layout.columns, layout.rows, samples)?;
+                let (decoded, header) = jpegls::decode(&encoded, layout.columns, layout.rows, samples)?;
                 self.coloured(decoded, &header, SignBit::Precision, notes)
             }
             Codec::Jpeg2000 => {

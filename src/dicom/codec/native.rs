@@ -1,5 +1,8 @@
 //! Uncompressed pixel data (PS3.5 8.1): little-endian words, packed bits, planes, repeated chroma.
 
+use std::io;
+
+use crate::bulk::Bulk;
 use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
 
 use super::canonical::fit;
@@ -34,7 +37,7 @@ pub(super) fn frame_bits(layout: &PixelLayout) -> u64 {
 
 /// Decodes one frame; `first_bit` (0 … 7) is where it begins in the first byte of `data`.
 pub(super) fn decode(
-    data: &[u8],
+    data: Bulk<'_>,
     first_bit: usize,
     layout: &PixelLayout,
     order: Order,
@@ -43,66 +46,75 @@ pub(super) fn decode(
         usize::try_from(layout.samples_per_frame()).map_err(|_| PixelError::Layout("too many samples"))?;
     let (pixels, samples) =
         (layout.rows as usize * layout.columns as usize, layout.samples_per_pixel as usize);
-    let short = |found: usize| PixelError::Truncated {
-        found: found as u64,
-        expected: layout.bytes_per_frame(),
-        unit: "bytes",
-    };
+    let found = data.len();
+    let short = || PixelError::Truncated { found, expected: layout.bytes_per_frame(), unit: "bytes" };
     let swap = order == Order::Big;
     let samples = match (layout.kind, layout.bits_allocated) {
         (SampleKind::Float32, _) => {
-            Samples::F32(planes(words(data, count, swap, f32::from_le_bytes), layout, pixels, samples))
+            Samples::F32(planes(words(&data, count, swap, f32::from_le_bytes)?, layout, pixels, samples))
         }
         (SampleKind::Float64, _) => {
-            Samples::F64(planes(words(data, count, swap, f64::from_le_bytes), layout, pixels, samples))
+            Samples::F64(planes(words(&data, count, swap, f64::from_le_bytes)?, layout, pixels, samples))
         }
         (SampleKind::Integer, 1) => {
+            let data = data.all()?;
             let bits = (first_bit..first_bit + count)
                 .map_while(|bit| data.get(bit / 8).map(|byte| byte >> (bit % 8) & 1))
                 .collect();
             Samples::U8(planes(bits, layout, pixels, samples))
         }
         (SampleKind::Integer, 8) if is_subsampled(layout) => {
-            let mut all = colour::repeat_422(data, pixels);
+            let mut all = colour::repeat_422(&data.all()?, pixels);
             if all.len() == count {
                 colour::ybr_full_to_rgb(&mut all);
             }
             Samples::U8(all)
         }
         (SampleKind::Integer, 8) => {
-            let bytes = data.get(..count).ok_or_else(|| short(data.len()))?.to_vec();
-            let mut bytes = planes(bytes, layout, pixels, samples);
+            let mut bytes = data.cut(count as u64).into_bytes()?;
+            if bytes.len() < count {
+                return Err(short());
+            }
+            bytes = planes(bytes, layout, pixels, samples);
             if layout.photometric == Photometric::YbrFull && samples == 3 && !layout.signed {
                 colour::ybr_full_to_rgb(&mut bytes);
             }
             fit(bytes, layout, layout.significant_bits())?
         }
         (SampleKind::Integer, 16) => {
-            let all = planes(words(data, count, swap, u16::from_le_bytes), layout, pixels, samples);
+            let all = planes(words(&data, count, swap, u16::from_le_bytes)?, layout, pixels, samples);
             fit(all, layout, layout.significant_bits())?
         }
         (SampleKind::Integer, 32) => {
-            let all = planes(words(data, count, swap, u32::from_le_bytes), layout, pixels, samples);
+            let all = planes(words(&data, count, swap, u32::from_le_bytes)?, layout, pixels, samples);
             fit(all, layout, layout.significant_bits())?
         }
         _ => return Err(PixelError::Layout("Bits Allocated is none of 1, 8, 16, 32")),
     };
-    if samples.len() == count { Ok(samples) } else { Err(short(data.len())) }
+    if samples.len() == count { Ok(samples) } else { Err(short()) }
 }
 
-/// Up to `count` words of `N` bytes.
-fn words<T, const N: usize>(data: &[u8], count: usize, swap: bool, word: impl Fn([u8; N]) -> T) -> Vec<T> {
-    let whole = data.as_chunks::<N>().0.iter().take(count);
-    if swap {
-        whole
-            .map(|&(mut bytes)| {
+/// Up to `count` words of `N` bytes, read piece by piece: never all bytes beside all words.
+fn words<T, const N: usize>(
+    data: &Bulk<'_>,
+    count: usize,
+    swap: bool,
+    word: impl Fn([u8; N]) -> T,
+) -> io::Result<Vec<T>> {
+    let mut words = Vec::with_capacity(count.min(data.len() as usize / N));
+    data.each(|piece| {
+        let whole = piece.as_chunks::<N>().0.iter().take(count - words.len());
+        if swap {
+            words.extend(whole.map(|&(mut bytes)| {
                 bytes.reverse();
                 word(bytes)
-            })
-            .collect()
-    } else {
-        whole.map(|&bytes| word(bytes)).collect()
-    }
+            }));
+        } else {
+            words.extend(whole.map(|&bytes| word(bytes)));
+        }
+        Ok::<(), io::Error>(())
+    })?;
+    Ok(words)
 }
 
 /// Samples of a pixel together, whatever the planar configuration.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::bulk::Scratch;
 use crate::catalog::{Choice, FileRecord, GroupRecord};
 use crate::config::Inbox;
 use crate::dicom::Contents;
@@ -82,7 +83,8 @@ pub fn detail(session: &Session, query: &IntakeDetail) -> Result<IntakeDetailVie
     let missing = || EngineError::NotFound { what: "file".into(), id: query.id.to_string() };
     let record = shared.map.file(query.id)?.ok_or_else(missing)?;
     let copy = record.file.kept.then(|| open_file(&shared.quarantined(&record.file.sha256)).ok()).flatten();
-    let attributes = copy.map(|bytes| shared.deid.explain(&Contents::of(bytes))).unwrap_or_default();
+    let attributes =
+        copy.map(|bytes| shared.deid.explain(&Contents::of(bytes, Scratch::default()))).unwrap_or_default();
     if query.reveal {
         // Looking at values as they stand is an act: it leaves its mark before they are shown.
         shared.catalog.write_first(|tx| {
@@ -102,7 +104,7 @@ pub fn masks(session: &Session, query: &IntakeMasks) -> Result<IntakeMasksView, 
     let missing = || EngineError::NotFound { what: "quarantined file".into(), id: query.id.to_string() };
     let record = shared.map.file(query.id)?.filter(|record| record.file.kept).ok_or_else(missing)?;
     let bytes = open_file(&shared.quarantined(&record.file.sha256)).map_err(|_| missing())?;
-    let found = shared.deid.suggest(&Contents::of(bytes));
+    let found = shared.deid.suggest(&Contents::of(bytes, Scratch::default()));
     let (drawing, frames) = found.map_err(|why| EngineError::Invalid { why })?;
     Ok(IntakeMasksView { drawing, frames })
 }

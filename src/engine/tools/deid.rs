@@ -1,6 +1,7 @@
-//! De-identifies a tree of files into another, streaming: memory holds a batch, never the tree.
+//! De-identifies a tree of files into another, streaming: memory holds some files, never the tree.
 
 mod compare;
+mod crew;
 mod known;
 mod places;
 mod report;
@@ -9,23 +10,26 @@ mod walk;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::bulk::{NoRoom, Scratch};
-use crate::deid::{Context, Deidentifier, Outcome, Reason, Record};
+use crate::bulk::{Allowance, NoRoom, Scratch};
+use crate::deid::{Context, Deidentifier, HELD_AT_ONCE, Outcome, Reason, Record};
 use crate::dicom::Contents;
 use crate::model::{Vetting, text};
 use crate::source::archive::MemberError;
 use crate::source::{Item, Unreadable};
 pub use compare::{Comparison, Difference, compare};
+use crew::in_order;
 use known::StudyNames;
-use places::{Names, Places, write_whole};
+use places::{Names, Places};
 pub use report::Summary;
 use walk::Walk;
+
+/// How many files there are between two words on how far it is.
+const SHOWN_EVERY: u64 = 16;
 
 /// What to de-identify, and where to.
 #[derive(Debug)]
@@ -96,47 +100,66 @@ pub fn run(
     let mut map = places.map_file()?;
     let mut names = Names::default();
     let mut summary = Summary::of(deidentifier);
-    let known = StudyNames::gather(deidentifier, Walk::new(&input))?;
-    let mut walk = Walk::new(&input);
+    let memory = Allowance::new(HELD_AT_ONCE);
     // Beside what it becomes: there is room for it, and it is sealed.
-    let scratch = Scratch(places.output.as_deref());
-    loop {
-        let batch = walk.batch();
-        if batch.is_empty() {
-            break;
+    let scratch = Scratch { folder: places.output.as_deref(), memory: Some(&memory) };
+    let known = StudyNames::gather(deidentifier, Walk::new(&input), scratch)?;
+    let mut walk = Walk::new(&input);
+    let context = Context { site: options.site, vetting: options.vetting, known: &known, scratch };
+    let done = |item: &Item| done(deidentifier, item, &context, &places);
+    in_order(walk.by_ref(), done, |item, done| {
+        let Done { outcome, draft } = done?;
+        let name = names.of(&outcome);
+        if let (Some(draft), Some(name)) = (draft, &name) {
+            places.put(&draft, name)?;
         }
-        let context = Context { site: options.site, vetting: options.vetting, known: &known, scratch };
-        let outcomes: Result<Vec<Outcome>, NoRoom> =
-            batch.par_iter().map(|item| one(deidentifier, item, &context)).collect();
-        let outcomes = outcomes.map_err(|NoRoom(kind)| DeidError::Output(kind))?;
-        let named: Vec<Option<String>> = outcomes.iter().map(|o| names.of(o)).collect();
-        if let Some(output) = &places.output {
-            outcomes.par_iter().zip(&named).try_for_each(|(outcome, name)| match (outcome, name) {
-                (Outcome::Written { bytes, .. }, Some(name)) => write_whole(&output.join(name), bytes),
-                _ => Ok(()),
-            })?;
+        let path = item.shown();
+        summary.count(&outcome);
+        let (status, reason, detail, record) = parts(&outcome);
+        let line = LedgerLine { output: name.as_deref(), status, reason, detail, record };
+        put_line(&mut ledger, &line)?;
+        let source = path.strip_prefix(&input).ok().filter(|p| !p.as_os_str().is_empty());
+        let source = source.or(path.file_name().map(Path::new)).unwrap_or(&path).to_string_lossy();
+        put_line(&mut map, &MapLine { source: &source, output: name.as_deref(), status, reason })?;
+        if summary.instances.is_multiple_of(SHOWN_EVERY) {
+            progress(summary.instances);
         }
-        for ((item, outcome), name) in batch.iter().zip(&outcomes).zip(&named) {
-            let path = item.shown();
-            summary.count(outcome);
-            let (status, reason, detail, record) = parts(outcome);
-            let line = LedgerLine { output: name.as_deref(), status, reason, detail, record };
-            put_line(&mut ledger, &line)?;
-            let source = path.strip_prefix(&input).ok().filter(|p| !p.as_os_str().is_empty());
-            let source = source.or(path.file_name().map(Path::new)).unwrap_or(&path).to_string_lossy();
-            put_line(&mut map, &MapLine { source: &source, output: name.as_deref(), status, reason })?;
-        }
-        progress(summary.instances);
-    }
+        Ok(())
+    })?;
+    progress(summary.instances);
     summary.unreadable_folders = walk.unreadable;
     places.finish(ledger, map, &names)?;
     summary.elapsed_ms = started.elapsed().as_millis() as u64;
     Ok(summary)
 }
 
+/// What became of a file.
+struct Done {
+    /// Without its bytes: they are written.
+    outcome: Outcome,
+    /// Where they are until the name is known.
+    draft: Option<PathBuf>,
+}
+
+fn done(
+    deidentifier: &Deidentifier,
+    item: &Item,
+    context: &Context<'_>,
+    places: &Places,
+) -> Result<Done, DeidError> {
+    let outcome = one(deidentifier, item, context).map_err(|NoRoom(kind)| DeidError::Output(kind))?;
+    match outcome {
+        Outcome::Written { bytes, facts, record } => {
+            let draft = places.draft(&bytes)?;
+            Ok(Done { outcome: Outcome::Written { bytes: Vec::new().into(), facts, record }, draft })
+        }
+        outcome => Ok(Done { outcome, draft: None }),
+    }
+}
+
 fn one(deidentifier: &Deidentifier, item: &Item, context: &Context<'_>) -> Result<Outcome, NoRoom> {
     let contents = match item.open(context.scratch) {
-        Ok(bytes) => Contents::of(bytes),
+        Ok(bytes) => Contents::of(bytes, context.scratch),
         Err(error) => {
             let refused = || deidentifier.refuse(reason_of(&error), &error.to_string());
             return error.no_room().map_or_else(|| Ok(refused()), Err);

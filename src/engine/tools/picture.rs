@@ -1,6 +1,6 @@
 //! From the bytes of a DICOM file to a slice that can be drawn.
 
-use crate::bulk::Bulk;
+use crate::bulk::{Bulk, Scratch};
 use crate::dicom::codec::{self, PixelError};
 use crate::dicom::{Contents, DataSet, File, ReadError, ReadOptions, header};
 use crate::model::pixels::{Photometric, PixelLayout, Samples};
@@ -43,7 +43,7 @@ pub enum PictureError {
 /// # Errors
 /// [`PictureError`]
 pub fn picture(bytes: &Bulk<'_>, frame: u32) -> Result<Slice, PictureError> {
-    let contents = Contents::of(bytes.borrowed());
+    let contents = Contents::of(bytes.borrowed(), Scratch::default());
     picture_of(&contents.read(ReadOptions::default())?, frame)
 }
 
@@ -63,7 +63,7 @@ pub fn picture_of(file: &File<'_>, frame: u32) -> Result<Slice, PictureError> {
 /// # Errors
 /// [`PictureError`]
 pub fn stored_frame(bytes: &Bulk<'_>, frame: u32) -> Result<Slice, PictureError> {
-    let contents = Contents::of(bytes.borrowed());
+    let contents = Contents::of(bytes.borrowed(), Scratch::default());
     whole(&contents.read(ReadOptions::default())?, frame)
 }
 

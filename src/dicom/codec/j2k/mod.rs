@@ -10,6 +10,8 @@ mod tagtree;
 mod tile;
 mod wavelet;
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use super::canonical::{Data, Decoded};
@@ -18,9 +20,9 @@ use block::{Coded, Orientation, SIGN_BIT, Workspace, style};
 use codestream::{ComponentParams, Params, Size, Stream};
 use packet::Block;
 use tile::{Band, Parsed, TileComponent};
-use wavelet::{Coefficient, Rect, join};
+use wavelet::{Coefficient, Lattice, Rect, spread, undo};
 
-/// Bytes of working memory at most: the transform holds two copies of 32 bits beside the output.
+/// Bytes of working memory at most: the transform holds 32 bits and a quarter of that again beside the output.
 const MAX_MEMORY: u64 = 420 << 20;
 /// Blocks decoded in parallel before their values are put into the bands.
 const BATCH: usize = 128;
@@ -41,8 +43,13 @@ fn truncated(found: u64, expected: u64, unit: &'static str) -> PixelError {
 
 /// Decodes an image that must have `columns` × `rows` pixels of `components` samples; colour transforms of the code
 /// stream are undone.
-pub(super) fn decode(data: &[u8], columns: u32, rows: u32, components: u32) -> Result<Decoded, PixelError> {
-    let data = code_stream(data)?;
+pub(super) fn decode(
+    encoded: Cow<'_, [u8]>,
+    columns: u32,
+    rows: u32,
+    components: u32,
+) -> Result<Decoded, PixelError> {
+    let data = code_stream(&encoded)?;
     let check = |size: &Size| {
         let found = (size.x1 - size.x0, size.y1 - size.y0, size.components.len() as u32);
         if found != (columns, rows, components) {
@@ -56,24 +63,29 @@ pub(super) fn decode(data: &[u8], columns: u32, rows: u32, components: u32) -> R
             });
         }
         let depth = size.components.iter().map(|c| u64::from(c.0)).max().unwrap_or(8);
-        let per_sample = 8 + if depth > 16 { 4 } else { depth.div_ceil(8) };
+        let per_sample = 5 + if depth > 16 { 4 } else { depth.div_ceil(8) };
         let needed = u64::from(columns) * u64::from(rows) * u64::from(components) * per_sample;
         if needed > MAX_MEMORY {
             return Err(PixelError::TooLarge { needed, limit: MAX_MEMORY, available: data.len() as u64 });
         }
         Ok(())
     };
-    let stream = codestream::parse(data, check)?;
+    let mut stream = codestream::parse(data, check)?;
+    // It was taken apart, and every tile is again: what is done with makes room.
+    drop(encoded);
+    let tiles = std::mem::take(&mut stream.tiles);
     let mut image = Image::new(&stream.size);
     let mut complete = true;
-    for (index, tile) in stream.tiles.iter().enumerate() {
-        let params = tile.params.as_ref().unwrap_or(&stream.params);
+    for (index, mut tile) in tiles.into_iter().enumerate() {
+        let own = tile.params.take();
+        let params = own.as_ref().unwrap_or(&stream.params);
         params.check()?;
-        let parsed = tile::read(&stream.size, index as u32, tile, params)?;
+        let parsed = tile::read(&stream.size, index as u32, &tile, params)?;
+        let read = tile.packets.len() as u64;
+        drop(tile);
         if !parsed.complete {
             // Cut between packets: on purpose if all lengths fit, else by an accident.
             if parsed.empty() || stream.open && !stream.ended {
-                let read = tile.packets.len() as u64;
                 return Err(truncated(read, read + 1, "bytes of packets"));
             }
             complete = false;
@@ -286,8 +298,12 @@ fn transform<T: Coefficient>(
 ) -> Result<Vec<T>, PixelError> {
     let mut low: Vec<T> = Vec::new();
     for (r, resolution) in component.resolutions.iter().enumerate() {
-        let mut bands: Vec<Vec<T>> =
-            resolution.bands.iter().map(|b| vec![T::default(); b.area.area()]).collect();
+        // Bands are put where the wavelet wants them, so that no sample is held twice.
+        let area = resolution.area;
+        let mut level = if r > 0 { spread(&low, area) } else { vec![T::default(); area.area()] };
+        drop(low);
+        let lattices: Vec<Lattice> =
+            resolution.bands.iter().map(|b| lattice(b.orientation, r, area)).collect();
         let coded: Vec<_> = resolution.blocks().filter(|(_, block)| block.passes > 0).collect();
         for batch in coded.chunks(BATCH) {
             let decoded = batch.par_iter().map_init(Workspace::default, |work, &(index, block)| {
@@ -298,16 +314,27 @@ fn transform<T: Coefficient>(
             for (&(index, block), (values, step, whole)) in batch.iter().zip(decoded) {
                 *all_whole &= whole;
                 let band = resolution.bands[index].area;
-                store(&values, block.area, band, params.roi_shift, step, &mut bands[index]);
+                store(&values, (block.area, band), lattices[index], (params.roi_shift, step), &mut level);
             }
         }
-        low = match &bands[..] {
-            [hl, lh, hh] if r > 0 => join(&low, [hl, lh, hh], resolution.area),
-            _ => bands.swap_remove(0),
-        };
+        if r > 0 {
+            undo(&mut level, area);
+        }
+        low = level;
     }
     debug_assert_eq!(low.len(), component.area.area());
     Ok(low)
+}
+
+/// Where the samples of a band of resolution level `r` stand in it.
+fn lattice(orientation: Orientation, r: usize, level: Rect) -> Lattice {
+    let high = match orientation {
+        Orientation::LowLow => (false, false),
+        Orientation::HighLow => (true, false),
+        Orientation::LowHigh => (false, true),
+        Orientation::HighHigh => (true, true),
+    };
+    if r == 0 { Lattice::whole(level) } else { Lattice::of(level, high) }
 }
 
 /// Decodes a block into `work.values`; the step of its band's quantisation, and whether its data lasted.
@@ -388,15 +415,20 @@ fn high_throughput(
     ht::decode(&coded, block.area.width(), block.area.height(), work)
 }
 
-/// Puts a block's values into its band.
-fn store<T: Coefficient>(values: &[u32], block: Rect, band: Rect, roi_shift: u8, step: f32, out: &mut [T]) {
-    let (width, left) = (block.width(), (block.x0 - band.x0) as usize);
-    let top = (block.y0 - band.y0) as usize;
+/// Puts a block's values where its band has them in the resolution level `out`.
+fn store<T: Coefficient>(
+    values: &[u32],
+    (block, band): (Rect, Rect),
+    lattice: Lattice,
+    (roi_shift, step): (u8, f32),
+    out: &mut [T],
+) {
+    let (left, top) = ((block.x0 - band.x0) as usize, (block.y0 - band.y0) as usize);
     // Background is below the shift, a region of interest above it (H.1).
     let threshold = if roi_shift > 0 { 1_u64 << (roi_shift + 1) } else { u64::MAX };
-    for (y, line) in values.chunks_exact(width).enumerate() {
-        let from = (top + y) * band.width() + left;
-        for (to, &value) in out[from..from + width].iter_mut().zip(line) {
+    for (y, line) in values.chunks_exact(block.width()).enumerate() {
+        let places = out[lattice.at(left, top + y)..].iter_mut().step_by(lattice.step);
+        for (to, &value) in places.zip(line) {
             let mut magnitude = value & !SIGN_BIT;
             if u64::from(magnitude) >= threshold {
                 magnitude >>= roi_shift;

@@ -185,34 +185,54 @@ impl Rect {
     }
 }
 
-/// Joins a low-resolution image and the three bands (horizontally high, vertically high, both) into the image of
-/// bounds `to`.
-pub(super) fn join<T: Coefficient>(low: &[T], [hl, lh, hh]: [&[T]; 3], to: Rect) -> Vec<T> {
-    let (width, height) = (to.width(), to.height());
-    let mut out = vec![T::default(); width * height];
-    if out.is_empty() {
-        return out;
+/// Where the samples of a band stand in the level that it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lattice {
+    width: usize,
+    left: usize,
+    top: usize,
+    /// From one of its samples to the next, across and down.
+    pub(super) step: usize,
+}
+
+impl Lattice {
+    /// Every sample of the lowest level.
+    pub(super) fn whole(level: Rect) -> Self {
+        Self { width: level.width(), left: 0, top: 0, step: 1 }
     }
-    let (high_x, high_y) = (to.x0 % 2 == 1, to.y0 % 2 == 1);
-    // Low samples stand at even coordinates.
-    let count = |n: usize, high_first: bool| if high_first { n / 2 } else { n.div_ceil(2) };
-    let low_width = count(width, high_x);
-    let high_width = width - low_width;
-    let (mut low_y, mut upper_y) = (0, 0);
-    for (y, row) in out.chunks_exact_mut(width).enumerate() {
-        let (left, right, index) = if (y % 2 == 1) ^ high_y {
-            upper_y += 1;
-            (lh, hh, upper_y - 1)
-        } else {
-            low_y += 1;
-            (low, hl, low_y - 1)
-        };
-        let left = &left[index * low_width..(index + 1) * low_width];
-        let right = &right[index * high_width..(index + 1) * high_width];
-        row.iter_mut().skip(usize::from(high_x)).step_by(2).zip(left).for_each(|(to, &v)| *to = v);
-        row.iter_mut().skip(usize::from(!high_x)).step_by(2).zip(right).for_each(|(to, &v)| *to = v);
-        T::line(row, high_x);
+
+    /// A band that is high across, or down: low samples stand at even coordinates.
+    pub(super) fn of(level: Rect, (across, down): (bool, bool)) -> Self {
+        let first = |start: u32, high: bool| usize::from((start % 2 == 1) ^ high);
+        Self { width: level.width(), left: first(level.x0, across), top: first(level.y0, down), step: 2 }
     }
-    T::columns(&mut out, width, high_y);
+
+    /// The place of the band's sample in column `x` and row `y`.
+    pub(super) fn at(self, x: usize, y: usize) -> usize {
+        (self.top + self.step * y) * self.width + self.left + self.step * x
+    }
+}
+
+/// A level of bounds `to` with the samples of the level below it in their places.
+pub(super) fn spread<T: Coefficient>(low: &[T], to: Rect) -> Vec<T> {
+    let mut out = vec![T::default(); to.area()];
+    let lattice = Lattice::of(to, (false, false));
+    let width = to.width().saturating_sub(lattice.left).div_ceil(2);
+    if width > 0 {
+        for (y, row) in low.chunks_exact(width).enumerate() {
+            let places = out[lattice.at(0, y)..].iter_mut().step_by(2);
+            places.zip(row).for_each(|(to, &v)| *to = v);
+        }
+    }
     out
+}
+
+/// Undoes the transform of a level of bounds `area` whose bands are in their places.
+pub(super) fn undo<T: Coefficient>(level: &mut [T], area: Rect) {
+    let width = area.width();
+    if level.is_empty() {
+        return;
+    }
+    level.chunks_exact_mut(width).for_each(|row| T::line(row, area.x0 % 2 == 1));
+    T::columns(level, width, area.y0 % 2 == 1);
 }

@@ -37,7 +37,7 @@ pub fn strip(file: &mut File<'_>, scratch: Scratch<'_>) -> Result<bool, PixelErr
             };
         }
         (Some(Stripped::Frames(fragments)), Some(element)) => {
-            element.value = Value::Fragments(fragments);
+            element.value = fragments.into();
             // They told of the old fragments.
             file.dataset.remove(tags::EXTENDED_OFFSET_TABLE);
             file.dataset.remove(tags::EXTENDED_OFFSET_TABLE_LENGTHS);

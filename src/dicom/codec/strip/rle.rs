@@ -23,7 +23,8 @@ pub(super) fn strip(encoded: &[u8], layout: &PixelLayout) -> Result<Vec<u8>, Pix
     if word(0) != expected || expected > 15 {
         return Err(damaged("number of segments is not samples × bytes"));
     }
-    let mut out = vec![0_u8; HEADER];
+    let mut out = Vec::with_capacity(encoded.len() + 15);
+    out.resize(HEADER, 0);
     out[0] = expected as u8;
     for segment in 0..expected {
         let start = word(segment + 1);

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{DeidError, Options, StudyNames, Walk, one};
-use crate::bulk::{NoRoom, Scratch};
-use crate::deid::{Action, Context, Deidentifier, Outcome};
+use super::{DeidError, Options, StudyNames, Walk, in_order, one};
+use crate::bulk::{Allowance, NoRoom, Scratch};
+use crate::deid::{Action, Context, Deidentifier, HELD_AT_ONCE, Outcome};
 use crate::dicom;
 use crate::model::Tag;
 use crate::source::Item;
@@ -50,40 +49,31 @@ pub fn compare(
     options: &Options<'_>,
 ) -> Result<Comparison, DeidError> {
     let input = std::fs::canonicalize(options.input).map_err(|e| DeidError::Input(e.kind()))?;
-    let names = |d| StudyNames::gather(d, Walk::new(&input));
+    let memory = Allowance::new(HELD_AT_ONCE);
+    let scratch = Scratch { folder: None, memory: Some(&memory) };
+    let names = |d| StudyNames::gather(d, Walk::new(&input), scratch);
     let (our_names, their_names) = (names(ours)?, names(theirs)?);
     let fates = |d: &Deidentifier, known: &StudyNames, item: &Item| {
-        let scratch = Scratch::default();
         let context = Context { site: options.site, vetting: options.vetting, known, scratch };
         one(d, item, &context).map(|outcome| fates_of(&outcome))
     };
     let mut comparison = Comparison::default();
     let mut found: BTreeMap<(Tag, BTreeSet<Action>, BTreeSet<Action>), u64> = BTreeMap::new();
-    let mut walk = Walk::new(&input);
-    loop {
-        let batch = walk.batch();
-        if batch.is_empty() {
-            break;
-        }
-        let both: Result<Vec<_>, NoRoom> = batch
-            .par_iter()
-            .map(|item| Ok((fates(ours, &our_names, item)?, fates(theirs, &their_names, item)?)))
-            .collect();
-        let both = both.map_err(|NoRoom(kind)| DeidError::Output(kind))?;
-        for (a, b) in &both {
-            comparison.instances += 1;
-            comparison.other_end += u64::from(a.is_some() != b.is_some());
-            let (Some(a), Some(b)) = (a, b) else { continue };
-            let tags: BTreeSet<Tag> = a.keys().chain(b.keys()).copied().collect();
-            for tag in tags {
-                let (a, b) =
-                    (a.get(&tag).cloned().unwrap_or_default(), b.get(&tag).cloned().unwrap_or_default());
-                if a != b {
-                    *found.entry((tag, a, b)).or_default() += 1;
-                }
+    let both = |item: &Item| Ok((fates(ours, &our_names, item)?, fates(theirs, &their_names, item)?));
+    in_order(Walk::new(&input), both, |_, both: Result<_, NoRoom>| {
+        let (a, b) = both.map_err(|NoRoom(kind)| DeidError::Output(kind))?;
+        comparison.instances += 1;
+        comparison.other_end += u64::from(a.is_some() != b.is_some());
+        let (Some(a), Some(b)) = (a, b) else { return Ok(()) };
+        let tags: BTreeSet<Tag> = a.keys().chain(b.keys()).copied().collect();
+        for tag in tags {
+            let (a, b) = (a.get(&tag).cloned().unwrap_or_default(), b.get(&tag).cloned().unwrap_or_default());
+            if a != b {
+                *found.entry((tag, a, b)).or_default() += 1;
             }
         }
-    }
+        Ok(())
+    })?;
     comparison.differences = found
         .into_iter()
         .map(|((tag, profile, against), instances)| Difference {

@@ -1,17 +1,18 @@
 //! The first pass over a tree: whom the instances of each study name, so that no other instance of it says them.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::prelude::*;
-
-use super::{DeidError, Walk};
+use super::{DeidError, Walk, in_order};
 use crate::bulk::{LARGE, Scratch};
 use crate::catalog::KnownIdentifiers;
 use crate::deid::{Deidentifier, Kind, Known, Named};
 use crate::dicom::{self, Contents, ReadOptions};
 use crate::source::Item;
 
+/// Instances whose names are put down together.
+const AT_ONCE: usize = 512;
 /// Studies of which the answer is kept at hand.
 const AT_HAND: usize = 64;
 
@@ -23,37 +24,39 @@ pub struct StudyNames {
 }
 
 impl StudyNames {
-    /// Reads the headers of a tree, batch by batch.
-    pub fn gather(deidentifier: &Deidentifier, mut walk: Walk) -> Result<Self, DeidError> {
+    /// Reads the headers of a tree.
+    pub fn gather(deidentifier: &Deidentifier, walk: Walk, scratch: Scratch<'_>) -> Result<Self, DeidError> {
         let all = KnownIdentifiers::temporary().map_err(|_| DeidError::Known)?;
-        loop {
-            let batch = walk.batch();
-            if batch.is_empty() {
-                return Ok(Self { all, at_hand: Mutex::default() });
-            }
-            let named: Vec<Named> = batch
-                .par_iter()
-                .filter_map(|item| {
-                    // A defect in reading one file must not take the others with it.
-                    std::panic::catch_unwind(|| named(deidentifier, item)).ok().flatten()
-                })
-                .collect();
-            let rows = named.iter().flat_map(|n| {
+        let mut gathered: Vec<Named> = Vec::with_capacity(AT_ONCE);
+        let put = |gathered: &mut Vec<Named>| {
+            let rows = gathered.iter().flat_map(|n| {
                 n.identifiers.iter().map(|(kind, value)| (&*n.study_uid, kind.code(), &**value))
             });
             all.put(rows).map_err(|_| DeidError::Known)?;
-        }
+            gathered.clear();
+            Ok(())
+        };
+        // A defect in reading one file must not take the others with it.
+        let named = |item: &Item| {
+            catch_unwind(AssertUnwindSafe(|| named(deidentifier, item, scratch))).ok().flatten()
+        };
+        in_order(walk, named, |_, named| {
+            gathered.extend(named);
+            if gathered.len() < AT_ONCE { Ok(()) } else { put(&mut gathered) }
+        })?;
+        put(&mut gathered)?;
+        Ok(Self { all, at_hand: Mutex::default() })
     }
 }
 
 /// Whom an instance names; only the header of a small file is read, and of a large one what is small.
-fn named(deidentifier: &Deidentifier, item: &Item) -> Option<Named> {
+fn named(deidentifier: &Deidentifier, item: &Item, scratch: Scratch<'_>) -> Option<Named> {
     match item {
         Item::File(path) if item.bytes() < LARGE => {
             dicom::with_header(path, |file, _| deidentifier.named(&file.dataset)).ok().flatten()
         }
         Item::File(_) | Item::Member(..) => {
-            let contents = Contents::of(item.open(Scratch::default()).ok()?);
+            let contents = Contents::of(item.open(scratch).ok()?, scratch);
             let file = contents.read(ReadOptions { header_only: true, partial: false }).ok()?;
             deidentifier.named(&file.dataset)
         }

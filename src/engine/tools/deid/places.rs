@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{DeidError, Options};
 use crate::bulk::Bulk;
@@ -14,23 +15,6 @@ const INSTANCES: &str = "instances";
 const LEDGER: &str = "ledger.jsonl";
 /// Files that are being written end with this until they are whole.
 const UNFINISHED: &str = ".part";
-
-/// Writes under another name first: a file that is there is whole.
-pub fn write_whole(path: &Path, bytes: &Bulk<'_>) -> Result<(), DeidError> {
-    let unfinished = unfinished(path);
-    let write = || -> io::Result<()> {
-        let mut file = match File::create(&unfinished) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(path.parent().unwrap_or(path))?;
-                File::create(&unfinished)?
-            }
-            other => other?,
-        };
-        bytes.copy_to(&mut file)?;
-        fs::rename(&unfinished, path)
-    };
-    write().map_err(|e| DeidError::Output(e.kind()))
-}
 
 fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -77,6 +61,8 @@ pub struct Places {
     /// The output folder.
     pub output: Option<PathBuf>,
     map: Option<PathBuf>,
+    /// How many outputs were begun.
+    drafts: AtomicU64,
 }
 
 impl Places {
@@ -107,7 +93,31 @@ impl Places {
                 Some(path)
             }
         };
-        Ok(Self { output, map })
+        Ok(Self { output, map, drafts: AtomicU64::new(0) })
+    }
+
+    /// Writes an output, which gets its name later: a file that has one is whole. Nothing in a dry run.
+    pub fn draft(&self, bytes: &Bulk<'_>) -> Result<Option<PathBuf>, DeidError> {
+        let Some(output) = &self.output else { return Ok(None) };
+        let number = self.drafts.fetch_add(1, Ordering::Relaxed);
+        let path = output.join(INSTANCES).join(format!("{number}{UNFINISHED}"));
+        let write = || bytes.copy_to(&mut File::create(&path)?);
+        write().map_err(|e| DeidError::Output(e.kind()))?;
+        Ok(Some(path))
+    }
+
+    /// Gives a draft its name.
+    pub fn put(&self, draft: &Path, name: &str) -> Result<(), DeidError> {
+        let Some(output) = &self.output else { return Ok(()) };
+        let path = output.join(name);
+        let put = || match fs::rename(draft, &path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(path.parent().unwrap_or(&path))?;
+                fs::rename(draft, &path)
+            }
+            other => other,
+        };
+        put().map_err(|e| DeidError::Output(e.kind()))
     }
 
     /// The ledger, unfinished.
@@ -190,6 +200,10 @@ fn sweep(instances: &Path, names: &Names) -> io::Result<()> {
     for series in fs::read_dir(instances)? {
         let series = series?;
         if !series.file_type()?.is_dir() {
+            // What an earlier run was writing when it ended.
+            if series.file_name().to_string_lossy().ends_with(UNFINISHED) {
+                fs::remove_file(series.path())?;
+            }
             continue;
         }
         let mut left = 0;

@@ -1,13 +1,9 @@
-//! Files of a tree, batch by batch.
+//! Files of a tree, one after the other.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::source::{Item, items};
-
-/// A batch ends at this many source bytes or files.
-const BATCH_BYTES: u64 = 48 << 20;
-const BATCH_FILES: usize = 512;
 
 /// Regular files below a folder in the order of their names, without following links; archives member by member.
 pub struct Walk {
@@ -30,27 +26,6 @@ impl Walk {
         Self { pending: vec![first], unreadable: 0 }
     }
 
-    /// The next files; none when all were given.
-    pub fn batch(&mut self) -> Vec<Item> {
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        while batch.len() < BATCH_FILES && bytes < BATCH_BYTES {
-            match self.pending.pop() {
-                None => break,
-                Some(Pending::Folder(path)) => self.open(&path),
-                Some(Pending::File(path)) => {
-                    let found = items(&path, &std::env::temp_dir());
-                    self.pending.extend(found.into_iter().rev().map(Pending::Item));
-                }
-                Some(Pending::Item(item)) => {
-                    bytes += item.bytes();
-                    batch.push(item);
-                }
-            }
-        }
-        batch
-    }
-
     fn open(&mut self, folder: &Path) {
         let Ok(entries) = fs::read_dir(folder) else {
             self.unreadable += 1;
@@ -66,5 +41,22 @@ impl Walk {
         found.sort_unstable_by(|a, b| b.0.cmp(&a.0));
         let pending = |(path, is_dir)| if is_dir { Pending::Folder(path) } else { Pending::File(path) };
         self.pending.extend(found.into_iter().map(pending));
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        loop {
+            match self.pending.pop()? {
+                Pending::Folder(path) => self.open(&path),
+                Pending::File(path) => {
+                    let found = items(&path, &std::env::temp_dir());
+                    self.pending.extend(found.into_iter().rev().map(Pending::Item));
+                }
+                Pending::Item(item) => return Some(item),
+            }
+        }
     }
 }
