@@ -70,7 +70,7 @@ fn header(modality: &str, bits: u16, (columns, rows, frames): (u16, u16, usize))
     ])
 }
 
-/// Writes a file whose pixels are a slope that no two frames share, without holding them.
+/// Writes a file whose frames are the same slope, without holding them.
 fn write(path: &Path, modality: &str, bits: u16, size: (u16, u16, usize)) {
     let mut set = header(modality, bits, size);
     set.put(Element::new(tags::PIXEL_DATA, Vr::OW, Vec::new()));
@@ -82,9 +82,9 @@ fn write(path: &Path, modality: &str, bits: u16, size: (u16, u16, usize)) {
     file.write_all(&((row_bytes * rows * frames) as u32).to_le_bytes()).unwrap();
     let mut row = vec![0; row_bytes];
     for y in 0..rows * frames {
-        row.iter_mut()
-            .enumerate()
-            .for_each(|(x, b)| *b = if bits == 16 && x % 2 == 1 { 1 } else { (x / 97 + y / 61) as u8 });
+        row.iter_mut().enumerate().for_each(|(x, b)| {
+            *b = if bits == 16 && x % 2 == 1 { 1 } else { (x / 97 + y % rows / 61) as u8 }
+        });
         file.write_all(&row).unwrap();
     }
     file.into_inner().unwrap();
@@ -107,12 +107,12 @@ fn it_does_not_grow_with_the_size_of_a_file() {
 #[test]
 fn it_does_not_grow_with_the_threads_that_search_large_frames() {
     let folder = tempfile::tempdir().unwrap();
-    for number in 0..8 {
+    for number in 0..5 {
         write(&folder.path().join(format!("{number}.dcm")), "MG", 16, (2560, 3328, 1));
     }
-    write(&folder.path().join("cine.dcm"), "US", 8, (1280, 960, 24));
+    write(&folder.path().join("cine.dcm"), "US", 8, (1280, 960, 8));
     let (summary, bytes) = run(folder.path(), 16);
-    assert_eq!(summary["written"], 9);
+    assert_eq!(summary["written"], 6);
     assert!(bytes < MOST, "{bytes}");
 }
 
@@ -189,8 +189,8 @@ fn outputs_that_are_larger_than_their_sources_are_not_gathered() {
     file.extend_from_slice(&(meta.len() as u32).to_le_bytes());
     file.extend([meta, deflated].concat());
     assert!(file.len() < 100_000, "{}", file.len());
-    (0..200).for_each(|number| std::fs::write(folder.path().join(format!("{number}.dcm")), &file).unwrap());
+    (0..80).for_each(|number| std::fs::write(folder.path().join(format!("{number}.dcm")), &file).unwrap());
     let (summary, bytes) = run(folder.path(), 4);
-    assert_eq!(summary["written"], 200);
-    assert!(bytes < 150 << 20, "{bytes}");
+    assert_eq!(summary["written"], 80);
+    assert!(bytes < 100 << 20, "{bytes}");
 }

@@ -103,7 +103,7 @@ pub enum Reason {
     TooManyElements,
     /// The deflated data set is broken.
     DeflateBroken,
-    /// The data set expands beyond all measure.
+    /// The header, or what the data set inflates to, is beyond all measure.
     ExpandsTooFar,
     /// The transfer syntax is not known, so that pixels cannot be looked at.
     UnknownSyntax,

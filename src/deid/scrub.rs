@@ -97,7 +97,9 @@ impl<'s> Scrub<'s> {
         let place = Place { parent, charset: &charset };
         let safe = SafePrivate::of(&set);
         let mime = set.ascii(MIME_TYPE).map(str::to_string);
-        let mut kept = Vec::with_capacity(set.elements().len() + 6);
+        // The root gets some that say what was done; of items there may be hundreds of thousands.
+        let more = if parent.is_none() { 6 } else { 0 };
+        let mut kept = Vec::with_capacity(set.elements().len() + more);
         for element in set.into_elements() {
             let tag = element.tag;
             let row = self.trace.as_mut().map(|trace| trace.begin(&element, self.plans, &charset));

@@ -12,7 +12,7 @@ use crate::model::{Tag, Vr, tags};
 /// What is read ahead at first.
 const AHEAD: u64 = 64 << 10;
 /// All that is not large may come to so much.
-const MAX_SMALL: usize = 160 << 20;
+const MAX_SMALL: usize = 200 << 20;
 /// Where it comes to more than this, memory is asked for first.
 const LONG: usize = 8 << 20;
 /// What any deflated data set may grow to on the disk.

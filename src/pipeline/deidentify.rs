@@ -298,7 +298,7 @@ pub fn explain_reason(code: &str) -> &str {
         "nested_too_deep" => "sequences nested deeper than any real object",
         "too_many_elements" => "more elements than any real object",
         "deflate_broken" => "the deflated data set is broken",
-        "expands_too_far" => "the data set expands beyond all measure",
+        "expands_too_far" => "what its header holds, or what it inflates to, is beyond all measure",
         "unknown_syntax" => "its transfer syntax is not known",
         "missing_uid" => "it lacks a UID that every instance has",
         "pixels_unchecked" => {

@@ -49,7 +49,7 @@ fn read(
     let meta = FileMetaTable::from_reader(&mut source).map_err(|_| Problem::Unreadable)?;
     let syntax = TransferSyntaxRegistry.get(meta.transfer_syntax()).ok_or(Problem::Unreadable)?;
     let reader = LazyDataSetReader::new_with_ts(source, syntax).map_err(|_| Problem::Unreadable)?;
-    let mut back = ReadBack { reader, identity, before, spans: Vec::with_capacity(256) };
+    let mut back = ReadBack { reader, identity, before, spans: Vec::with_capacity(values_of(intended)) };
     back.level(intended, true)?;
     match back.reader.advance() {
         None => Ok(back.spans),
@@ -57,6 +57,15 @@ fn read(
         Some(Ok(LazyDataToken::SequenceStart { tag, .. })) => Err(Problem::Structure(ours(tag))),
         Some(_) => Err(Problem::Unreadable),
     }
+}
+
+/// How many values stand in a data set, about: it says how much room their places need.
+fn values_of(set: &DataSet<'_>) -> usize {
+    let items = |e: &Element<'_>| match &e.value {
+        Value::Items(items) => items.iter().map(values_of).sum(),
+        _ => 1,
+    };
+    set.elements().iter().map(items).sum()
 }
 
 struct ReadBack<'b, R> {
