@@ -14,7 +14,7 @@ const AHEAD: u64 = 64 << 10;
 /// All that is not large may come to so much.
 const MAX_SMALL: usize = 200 << 20;
 /// Where it comes to more than this, memory is asked for first.
-const LONG: usize = 8 << 20;
+const LONG: usize = 2 << 20;
 /// What any deflated data set may grow to on the disk.
 const FREE_INFLATED: u64 = 128 << 20;
 /// What a deflated data set may grow to at most: lengths have 32 bits.
@@ -317,7 +317,7 @@ impl<'f, 'm> Scan<'f, 'm> {
             if pos >= self.bytes.len() && !self.more()? {
                 return Ok(());
             }
-            match Parser::new(&self.bytes, false).step(pos, encoding) {
+            match Parser::passer(&self.bytes).step(pos, encoding) {
                 Ok(Step::Ends(next)) => pos = next,
                 Ok(Step::Large(large)) => pos = self.leave_out(&large, encoding)?,
                 Err(ReadError::Truncated { .. }) if self.more()? => {}

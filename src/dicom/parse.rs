@@ -34,6 +34,8 @@ pub struct Parser<'a> {
     elements_left: usize,
     items_left: usize,
     stop_at_pixels: bool,
+    /// Items and their elements are passed by, not kept.
+    passes_by: bool,
     /// Where the data ended before an element did, if it did.
     pub truncated_at: Option<usize>,
 }
@@ -72,7 +74,19 @@ type Parsed<T> = Result<T, ReadError>;
 impl<'a> Parser<'a> {
     /// A parser of `bytes`. With `stop_at_pixels` the first pixel data element of the outermost level ends it.
     pub fn new(bytes: &'a [u8], stop_at_pixels: bool) -> Self {
-        Self { bytes, elements_left: MAX_ELEMENTS, items_left: MAX_ITEMS, stop_at_pixels, truncated_at: None }
+        Self {
+            bytes,
+            elements_left: MAX_ELEMENTS,
+            items_left: MAX_ITEMS,
+            stop_at_pixels,
+            passes_by: false,
+            truncated_at: None,
+        }
+    }
+
+    /// A parser for [`Parser::step`] alone: what it passes takes no memory.
+    pub fn passer(bytes: &'a [u8]) -> Self {
+        Self { passes_by: true, ..Self::new(bytes, false) }
     }
 
     /// The data set from `start` to the end of the buffer. A data set that ends in the middle of an element gives
@@ -275,7 +289,9 @@ impl<'a> Parser<'a> {
                 tags::ITEM => {
                     self.items_left = self.items_left.checked_sub(1).ok_or(ReadError::TooManyElements)?;
                     let (item, next) = self.item(value, end, length, encoding, depth)?;
-                    items.push(item);
+                    if !self.passes_by {
+                        items.push(item);
+                    }
                     pos = next;
                 }
                 tags::SEQUENCE_DELIMITATION_ITEM if delimited => return Ok((items, value)),
@@ -311,7 +327,9 @@ impl<'a> Parser<'a> {
                 continue;
             }
             let (element, next) = self.element(pos, stop, encoding, depth, signed(&elements))?;
-            elements.push(element);
+            if !self.passes_by {
+                elements.push(element);
+            }
             pos = next;
         }
         if delimited { Err(self.out_of(end, pos)) } else { Ok((DataSet::from_elements(elements), pos)) }
