@@ -94,6 +94,44 @@ fn a_dry_run_says_what_a_run_does_and_writes_nothing() {
 }
 
 #[test]
+fn another_run_writes_the_same_and_nothing_of_a_broken_one_stays() {
+    let site = Site::new();
+    // A second file of an instance gets a number, by the order of the files.
+    std::fs::copy(site.dir.path().join("in/1.dcm"), site.dir.path().join("in/again.dcm")).unwrap();
+    let written = || {
+        assert_eq!(site.json(&["in", "out", "--secret-file", "secret"], 1)["written"], 4);
+        let mut found: Vec<_> = files_below(&site.dir.path().join("out"));
+        found.sort();
+        found
+    };
+    std::fs::write(site.dir.path().join("secret"), "42".repeat(32)).unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(site.dir.path().join("secret"), private).unwrap();
+    let first = written();
+    assert_eq!(first.iter().filter(|(path, _)| path.ends_with("-2.dcm")).count(), 1);
+    assert_eq!(first.len(), 5, "four outputs and the ledger");
+    let instances = site.dir.path().join("out/instances");
+    std::fs::write(instances.join("7.part"), "half of a file").unwrap();
+    std::fs::create_dir(instances.join("1.2.3")).unwrap();
+    std::fs::write(instances.join("1.2.3/4.dcm"), "of another input").unwrap();
+    assert_eq!(written(), first);
+}
+
+/// Every file below a folder, and what it holds.
+fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![(path.to_string_lossy().into_owned(), std::fs::read(&path).unwrap())]
+            }
+        })
+        .collect()
+}
+
+#[test]
 fn a_report_counts_attributes_and_holds_nobody() {
     let site = Site::new();
     site.json(&["in", "out", "--report", "report.json"], 1);

@@ -96,41 +96,64 @@ pub fn run(
     let started = Instant::now();
     let input = fs::canonicalize(options.input).map_err(|e| DeidError::Input(e.kind()))?;
     let places = Places::prepare(&input, options)?;
-    let mut ledger = places.ledger()?;
-    let mut map = places.map_file()?;
-    let mut names = Names::default();
-    let mut summary = Summary::of(deidentifier);
     let memory = Allowance::new(HELD_AT_ONCE);
     // Beside what it becomes: there is room for it, and it is sealed.
     let scratch = Scratch { folder: places.output.as_deref(), memory: Some(&memory) };
+    let mut books = Books::open(&places, &input, Summary::of(deidentifier))?;
     let known = StudyNames::gather(deidentifier, Walk::new(&input), scratch)?;
     let mut walk = Walk::new(&input);
     let context = Context { site: options.site, vetting: options.vetting, known: &known, scratch };
     let done = |item: &Item| done(deidentifier, item, &context, &places);
-    in_order(walk.by_ref(), done, |item, done| {
-        let Done { outcome, draft } = done?;
-        let name = names.of(&outcome);
-        if let (Some(draft), Some(name)) = (draft, &name) {
-            places.put(&draft, name)?;
-        }
-        let path = item.shown();
-        summary.count(&outcome);
-        let (status, reason, detail, record) = parts(&outcome);
-        let line = LedgerLine { output: name.as_deref(), status, reason, detail, record };
-        put_line(&mut ledger, &line)?;
-        let source = path.strip_prefix(&input).ok().filter(|p| !p.as_os_str().is_empty());
-        let source = source.or(path.file_name().map(Path::new)).unwrap_or(&path).to_string_lossy();
-        put_line(&mut map, &MapLine { source: &source, output: name.as_deref(), status, reason })?;
-        if summary.instances.is_multiple_of(SHOWN_EVERY) {
-            progress(summary.instances);
+    let written = in_order(walk.by_ref(), done, |item, done| {
+        books.enter(&item, done?)?;
+        if books.summary.instances.is_multiple_of(SHOWN_EVERY) {
+            progress(books.summary.instances);
         }
         Ok(())
-    })?;
+    });
+    if let Err(error) = written {
+        let _ = places.forget_drafts();
+        return Err(error);
+    }
+    let Books { ledger, map, names, mut summary, .. } = books;
     progress(summary.instances);
     summary.unreadable_folders = walk.unreadable;
     places.finish(ledger, map, &names)?;
     summary.elapsed_ms = started.elapsed().as_millis() as u64;
     Ok(summary)
+}
+
+/// What is written of every file, in the order of the files.
+struct Books<'r> {
+    places: &'r Places,
+    input: &'r Path,
+    names: Names,
+    ledger: Option<BufWriter<File>>,
+    map: Option<BufWriter<File>>,
+    summary: Summary,
+}
+
+impl<'r> Books<'r> {
+    fn open(places: &'r Places, input: &'r Path, summary: Summary) -> Result<Self, DeidError> {
+        let (ledger, map) = (places.ledger()?, places.map_file()?);
+        Ok(Self { places, input, names: Names::default(), ledger, map, summary })
+    }
+
+    /// Gives an output its name, and puts down what became of its source.
+    fn enter(&mut self, item: &Item, Done { outcome, draft }: Done) -> Result<(), DeidError> {
+        let name = self.names.of(&outcome);
+        if let (Some(draft), Some(name)) = (draft, &name) {
+            self.places.put(&draft, name)?;
+        }
+        self.summary.count(&outcome);
+        let (status, reason, detail, record) = parts(&outcome);
+        let line = LedgerLine { output: name.as_deref(), status, reason, detail, record };
+        put_line(&mut self.ledger, &line)?;
+        let path = item.shown();
+        let source = path.strip_prefix(self.input).ok().filter(|p| !p.as_os_str().is_empty());
+        let source = source.or(path.file_name().map(Path::new)).unwrap_or(&path).to_string_lossy();
+        put_line(&mut self.map, &MapLine { source: &source, output: name.as_deref(), status, reason })
+    }
 }
 
 /// What became of a file.

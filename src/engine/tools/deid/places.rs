@@ -106,6 +106,19 @@ impl Places {
         Ok(Some(path))
     }
 
+    /// Takes away the drafts that have no name: of a run that stopped, or an earlier one.
+    pub fn forget_drafts(&self) -> io::Result<()> {
+        let Some(output) = &self.output else { return Ok(()) };
+        for entry in fs::read_dir(output.join(INSTANCES))? {
+            let entry = entry?;
+            let is_draft = entry.file_name().to_string_lossy().ends_with(UNFINISHED);
+            if is_draft && entry.file_type()?.is_file() {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Gives a draft its name.
     pub fn put(&self, draft: &Path, name: &str) -> Result<(), DeidError> {
         let Some(output) = &self.output else { return Ok(()) };
@@ -146,6 +159,7 @@ impl Places {
         };
         let all = || -> io::Result<()> {
             if let Some(output) = &self.output {
+                self.forget_drafts()?;
                 sweep(&output.join(INSTANCES), names)?;
             }
             close(map, self.map.clone())?;
@@ -200,10 +214,6 @@ fn sweep(instances: &Path, names: &Names) -> io::Result<()> {
     for series in fs::read_dir(instances)? {
         let series = series?;
         if !series.file_type()?.is_dir() {
-            // What an earlier run was writing when it ended.
-            if series.file_name().to_string_lossy().ends_with(UNFINISHED) {
-                fs::remove_file(series.path())?;
-            }
             continue;
         }
         let mut left = 0;
