@@ -56,7 +56,7 @@ pub enum ReadError {
     #[error("the deflated data set cannot be inflated")]
     Deflate,
     /// Deflated data or a header that grows beyond all measure.
-    #[error("its elements, or what it inflates to, come to more than {limit_mib} MiB")]
+    #[error("its header, or what it inflates to, expands beyond {limit_mib} MiB")]
     TooLarge {
         /// The bound.
         limit_mib: u64,
