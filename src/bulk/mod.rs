@@ -121,20 +121,27 @@ impl Extent {
     }
 
     fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read_to(range, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads a range in place of what a buffer held.
+    fn read_to(&self, range: Range<u64>, bytes: &mut Vec<u8>) -> io::Result<()> {
         let Place { at, whole, skip, swapped, .. } = *self.0;
         let unit = u64::from(swapped);
         let range = skip + range.start..skip + range.end;
         // Whole numbers, as far as there are any.
         let (start, end) = (range.start / unit * unit, range.end.next_multiple_of(unit).min(whole));
         let size = usize::try_from(end.saturating_sub(start)).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let mut bytes = vec![0; size];
-        self.fill(&mut bytes, at + start)?;
+        bytes.resize(size, 0);
+        self.fill(bytes, at + start)?;
         if unit > 1 {
             bytes.chunks_exact_mut(unit as usize).for_each(<[u8]>::reverse);
         }
         bytes.truncate((range.end - start) as usize);
         bytes.drain(..(range.start - start) as usize);
-        Ok(bytes)
+        Ok(())
     }
 
     /// Adds the bytes of a range, as they stand there, to those that are read already.
@@ -296,9 +303,9 @@ impl<'a> Bulk<'a> {
         match self {
             Self::Memory(bytes) => look(bytes),
             Self::Stored(extent) => {
-                let starts = (0..extent.len()).step_by(PIECE as usize);
+                let (starts, mut bytes) = ((0..extent.len()).step_by(PIECE as usize), Vec::new());
                 starts.map(|at| at..(at + PIECE).min(extent.len())).try_for_each(|piece| {
-                    let bytes = extent.read(piece)?;
+                    extent.read_to(piece, &mut bytes)?;
                     look(&bytes)
                 })
             }
