@@ -80,6 +80,17 @@ pub struct InstanceRecord {
 }
 
 impl Tx<'_> {
+    /// Whether the files of these instances are still those of the series: none was replaced meanwhile.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn has_files(&self, series_uid: &str, of: &[InstanceRecord]) -> Result<bool, CatalogError> {
+        let mut statement = self.tx.prepare_cached("SELECT blob FROM instance WHERE series_uid = ?1")?;
+        let blobs: HashSet<String> =
+            statement.query_map([series_uid], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(of.iter().all(|instance| blobs.contains(&instance.blob)))
+    }
+
     /// Catalogues an instance; `false` when these very bytes are catalogued already.
     ///
     /// # Errors

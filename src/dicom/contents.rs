@@ -296,12 +296,14 @@ impl<'f, 'm> Scan<'f, 'm> {
         if end == self.source {
             return Ok(false);
         }
-        if self.bytes.len() as u64 + (end - self.source) > MAX_SMALL as u64 {
+        let room = (MAX_SMALL - self.bytes.len().min(MAX_SMALL)) as u64;
+        if room == 0 {
             return Err(ReadError::TooLarge { limit_mib: (MAX_SMALL >> 20) as u64 });
         }
+        let end = end.min(self.source + room);
         if self.held.is_none() && self.bytes.len() > LONG {
-            // What is long so far is long to the end of the file.
-            self.held = self.scratch.hold(working_bytes(self.file.len().min(MAX_SMALL as u64)));
+            // How long it is nobody knows yet, nor what its frames take.
+            self.held = self.scratch.hold(u64::MAX);
         }
         self.file.append(self.source..end, &mut self.bytes)?;
         self.source = end;

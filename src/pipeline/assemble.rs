@@ -38,9 +38,14 @@ impl Stage for Assemble {
         let next = if record.is_image { "check" } else { "" };
         if record.is_image {
             // Before the job that takes it can begin.
-            shared.recent.keep(instances, loaded);
+            shared.recent.keep(instances.clone(), loaded);
         }
         shared.catalog.write_derived(|tx| {
+            if !tx.has_files(&job.object, &instances)? {
+                // Cleaned since it was read: its words would come back.
+                tx.want(self.name(), &job.object, now, now)?;
+                return tx.finish(job);
+            }
             tx.put_series(&record)?;
             tx.put_links(&record.uid, &links)?;
             if next.is_empty() {

@@ -133,7 +133,7 @@ impl Search<'_> {
             Err(SearchError::Pixels(PixelError::NoRoom(no_room))) => return Err(no_room),
             // Such pictures rarely carry text. One that can be seen in part was not searched in all.
             Err(SearchError::Pixels(error))
-                if !others_may_see(&error)
+                if !error.others_may_see()
                     && need == Need::Search
                     && *vetting == Vetting::None
                     && !face
@@ -149,7 +149,7 @@ impl Search<'_> {
     /// is. Pixels that cannot be opened take none.
     pub fn share(&self, set: &DataSet<'_>, syntax: &str, vetting: &Vetting) -> Option<Share> {
         let Ok(origin) = Origin::whole(set, syntax) else { return Some(Share::default()) };
-        let Ok(reader) = origin.open() else { return Some(Share::default()) };
+        let Ok(reader) = origin.reader() else { return Some(Share::default()) };
         if self.leaves_alone(set, vetting) {
             Share::of_bare(&reader)
         } else {
@@ -296,12 +296,6 @@ impl Search<'_> {
         }
         Ok(frames)
     }
-}
-
-/// Whether it is our own limits that hide the pixels, not what they are: a disk, a size, a part of a standard.
-fn others_may_see(error: &PixelError) -> bool {
-    use PixelError::{Defect, Io, TooLarge, Unsupported, UnsupportedSyntax};
-    matches!(error, Io(_) | TooLarge { .. } | Unsupported { .. } | UnsupportedSyntax(_) | Defect(_))
 }
 
 /// What a person drew, frame by frame.

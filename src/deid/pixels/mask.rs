@@ -76,16 +76,22 @@ impl<'a> Origin<'a> {
         }
     }
 
-    /// Whether any frame can be decoded, or there are more than are tried: what nothing shows, nobody reads.
+    /// Whether any frame can be decoded, by us or by others, or there are more than are tried: what nothing shows, nobody
+    /// reads.
     pub fn shows_anything(&self) -> bool {
         let too_many = self.layout.frames > MOST_FRAMES;
         too_many
-            || self
-                .reader()
-                .is_ok_and(|reader| (0..reader.declared()).any(|i| reader.decode_frame(i).is_ok()))
+            || self.reader().is_ok_and(|reader| {
+                (0..reader.declared())
+                    .any(|i| reader.decode_frame(i).map_or_else(|e| e.others_may_see(), |_| true))
+            })
     }
 
-    fn reader(&self) -> Result<FrameReader<'_>, PixelError> {
+    /// The same, whether all frames are there or not.
+    ///
+    /// # Errors
+    /// As [`codec::frames`].
+    pub fn reader(&self) -> Result<FrameReader<'_>, PixelError> {
         let source = codec::source_of(&self.value, self.extended.clone())?;
         if self.layout.frames > MOST_FRAMES {
             return Err(PixelError::Layout("more frames than any cine has"));

@@ -75,6 +75,11 @@ impl<'a> FrameMap<'a> {
         self.starts.len().saturating_sub(1)
     }
 
+    /// Bytes of the largest fragment.
+    pub(super) fn largest(&self) -> u64 {
+        self.fragments.iter().map(Bulk::len).max().unwrap_or(0)
+    }
+
     /// Encoded bytes of all frames.
     pub(super) fn bytes(&self) -> u64 {
         self.fragments.iter().map(Bulk::len).sum()

@@ -93,6 +93,18 @@ pub enum PixelError {
 }
 
 impl PixelError {
+    /// Whether it is our own limits that hide the pixels, not what they are: a disk, a size, a part of a standard.
+    pub fn others_may_see(&self) -> bool {
+        matches!(
+            self,
+            Self::Io(_)
+                | Self::TooLarge { .. }
+                | Self::Unsupported { .. }
+                | Self::UnsupportedSyntax(_)
+                | Self::Defect(_)
+        )
+    }
+
     /// A stable word for scripts and ledgers.
     pub fn code(&self) -> &'static str {
         match self {

@@ -268,11 +268,11 @@ impl FrameReader<'_> {
         })
     }
 
-    /// Encoded bytes of a frame, on average; native samples count as decoded.
+    /// Encoded bytes of a frame, as far as fragments tell; native samples count as decoded.
     pub fn encoded_bytes(&self) -> u64 {
         match &self.store {
             Store::Native(_) => 0,
-            Store::Frames(map) => map.bytes() / u64::from(self.layout.frames.max(1)),
+            Store::Frames(map) => map.largest().max(map.bytes() / u64::from(self.layout.frames.max(1))),
         }
     }
 
@@ -285,7 +285,9 @@ impl FrameReader<'_> {
             Codec::Native => decoded,
             // Coefficients of 32 bits with the level below them or what they become; blocks hold their part of the stream.
             Codec::Jpeg2000 => encoded + 4 * samples + decoded.max(samples),
-            _ => encoded + 2 * decoded,
+            // Coefficients or planes of 16 bits, and samples.
+            Codec::Jpeg => encoded + 4 * samples,
+            _ => encoded + decoded + decoded.max(2 * samples),
         }
     }
 

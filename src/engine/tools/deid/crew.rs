@@ -1,6 +1,7 @@
 //! Several threads that work on the files of a tree, and one that takes what becomes of them in the order of the files.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -19,17 +20,23 @@ pub fn in_order<T: Send, R: Send, E>(
 ) -> Result<(), E> {
     let threads = rayon::current_num_threads();
     let ahead = AHEAD * threads;
+    let stop = &AtomicBool::new(false);
     std::thread::scope(|scope| {
         let (give, given) = bounded::<(T, Sender<(T, R)>)>(ahead);
         for _ in 0..threads {
             let (given, work) = (given.clone(), &work);
             scope.spawn(move || {
                 for (item, back) in given {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
                     let made = work(&item);
                     let _ = back.send((item, made));
                 }
             });
         }
+        // Theirs alone: where every one of them has panicked, nothing waits for what was given.
+        drop(given);
         let mut waiting: VecDeque<Receiver<(T, R)>> = VecDeque::with_capacity(ahead);
         let mut first = |waiting: &mut VecDeque<Receiver<(T, R)>>| match waiting.pop_front().map(|w| w.recv())
         {
@@ -52,16 +59,14 @@ pub fn in_order<T: Send, R: Send, E>(
             Ok(())
         };
         let done = all();
-        if done.is_err() {
-            given.try_iter().for_each(drop);
-        }
+        stop.store(done.is_err(), Ordering::Relaxed);
         done
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
     use super::*;

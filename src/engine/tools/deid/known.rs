@@ -5,10 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{DeidError, Walk, in_order};
-use crate::bulk::{LARGE, Scratch};
+use crate::bulk::{LARGE, NoRoom, Scratch};
 use crate::catalog::KnownIdentifiers;
 use crate::deid::{Deidentifier, Kind, Known, Named};
-use crate::dicom::{self, Contents, ReadOptions};
+use crate::dicom::{self, Contents, ReadError, ReadOptions};
 use crate::source::Item;
 
 /// Instances whose names are put down together.
@@ -38,10 +38,11 @@ impl StudyNames {
         };
         // A defect in reading one file must not take the others with it.
         let named = |item: &Item| {
-            catch_unwind(AssertUnwindSafe(|| named(deidentifier, item, scratch))).ok().flatten()
+            catch_unwind(AssertUnwindSafe(|| named(deidentifier, item, scratch))).unwrap_or(Ok(None))
         };
         in_order(walk, named, |_, named| {
-            gathered.extend(named);
+            // What one file names nobody else would know: that is no matter of this file alone.
+            gathered.extend(named.map_err(|NoRoom(kind)| DeidError::Output(kind))?);
             if gathered.len() < AT_ONCE { Ok(()) } else { put(&mut gathered) }
         })?;
         put(&mut gathered)?;
@@ -50,15 +51,21 @@ impl StudyNames {
 }
 
 /// Whom an instance names; only the header of a small file is read, and of a large one what is small.
-fn named(deidentifier: &Deidentifier, item: &Item, scratch: Scratch<'_>) -> Option<Named> {
+fn named(deidentifier: &Deidentifier, item: &Item, scratch: Scratch<'_>) -> Result<Option<Named>, NoRoom> {
     match item {
         Item::File(path) if item.bytes() < LARGE => {
-            dicom::with_header(path, |file, _| deidentifier.named(&file.dataset)).ok().flatten()
+            Ok(dicom::with_header(path, |file, _| deidentifier.named(&file.dataset)).ok().flatten())
         }
         Item::File(_) | Item::Member(..) => {
-            let contents = Contents::of(item.open(scratch).ok()?, scratch);
-            let file = contents.read(ReadOptions { header_only: true, partial: false }).ok()?;
-            deidentifier.named(&file.dataset)
+            let contents = match item.open(scratch) {
+                Ok(bytes) => Contents::of(bytes, scratch),
+                Err(error) => return error.no_room().map_or(Ok(None), Err),
+            };
+            match contents.read(ReadOptions { header_only: true, partial: false }) {
+                Ok(file) => Ok(deidentifier.named(&file.dataset)),
+                Err(ReadError::NoRoom(no_room)) => Err(no_room),
+                Err(_) => Ok(None),
+            }
         }
     }
 }
