@@ -41,6 +41,7 @@ fn run(input: &Path, threads: usize) -> (Value, u64) {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
+    assert!(most > 10 << 20, "nothing was measured");
     let out = child.wait_with_output().unwrap();
     let summary: Value = serde_json::from_slice(&out.stdout).unwrap();
     println!("{threads} threads, {} files: {} MB", summary["instances"], most / 1_000_000);

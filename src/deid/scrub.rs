@@ -20,6 +20,8 @@ use crate::model::{Tag, Vr, tags};
 const ENCAPSULATED_DOCUMENT: Tag = Tag::new(0x0042, 0x0011);
 const MIME_TYPE: Tag = Tag::new(0x0042, 0x0012);
 const TIMEZONE_OFFSET_FROM_UTC: Tag = Tag::new(0x0008, 0x0201);
+/// A text beyond this goes as a whole: nobody wrote it, and cleaning takes many times its size.
+const LONGEST_TEXT: usize = 4 << 20;
 /// PET image, enhanced PET image, legacy converted enhanced PET image.
 const PET_IMAGES: [&str; 3] =
     ["1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.130", "1.2.840.10008.5.1.4.1.1.128.1"];
@@ -379,7 +381,9 @@ impl<'s> Scrub<'s> {
 
     /// A text as far as it does not identify.
     pub fn text<'a>(&mut self, element: Element<'a>, how: Strictness, place: Place<'_>) -> Fate<'a> {
-        let Some(bytes) = element.bytes() else { return (None, Action::Removed) };
+        let Some(bytes) = element.bytes().filter(|bytes| bytes.len() <= LONGEST_TEXT) else {
+            return (None, Action::Removed);
+        };
         let (tag, vr) = (element.tag, element.vr);
         let text = place.charset.decode(bytes, vr);
         // Zeros inside a word would make it letters that each look harmless.

@@ -19,6 +19,8 @@ const MAX_INFLATED: u64 = 256 << 20;
 pub(super) const MAX_RATIO: u64 = 32;
 /// The first read of a header; most end within it.
 const FIRST_READ: usize = 16 << 10;
+/// File meta information beyond this is refused: it is copied.
+const MAX_META: usize = 4 << 20;
 /// A header beyond this is refused.
 const MAX_HEADER: usize = 256 << 20;
 
@@ -282,6 +284,9 @@ fn meta(bytes: &[u8], start: usize) -> Result<(DataSet<'static>, usize), ReadErr
         end = value.saturating_add(length);
         if end > bytes.len() {
             return Err(ReadError::Truncated { at: value as u64 });
+        }
+        if end - start > MAX_META {
+            return Err(ReadError::TooLarge { limit_mib: (MAX_META >> 20) as u64 });
         }
     }
     let mut parser = Parser::new(&bytes[..end], false);
