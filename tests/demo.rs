@@ -189,14 +189,15 @@ fn files_conform() {
 #[test]
 fn studies_go_on_arriving_file_by_file_and_stop_when_asked() {
     let dir = tempfile::tempdir().unwrap();
-    let senders = Senders::new(dir.path()).unwrap();
+    let workspace = dir.path().join("demo");
+    let senders = Senders::new(&workspace).unwrap();
     let pace = gantry::demo::Pace {
         file: std::time::Duration::from_millis(20),
         study: std::time::Duration::from_secs(60),
         studies: 3,
     };
     let arrivals = gantry::demo::Arrivals::start(senders, 1, 100, pace);
-    let there = || gantry_files(&dir.path().join("inbox"));
+    let there = || gantry_files(&Senders::folder(&workspace).join("inbox"));
     let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while there() < 5 && std::time::Instant::now() < until {
         std::thread::sleep(std::time::Duration::from_millis(20));

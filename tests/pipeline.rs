@@ -88,13 +88,13 @@ fn gantry(workspace: &Path) -> Command {
 #[test]
 fn every_file_is_accounted_for_and_again_as_a_duplicate() {
     let dir = tempfile::tempdir().unwrap();
-    let senders = Senders::new(dir.path()).unwrap();
+    let senders = Senders::new(&dir.path().join("w")).unwrap();
     let mut sent = 0;
     for fault in [Fault::NotDicom, Fault::Truncated, Fault::Duplicate, Fault::PixelsUnchecked] {
         sent += senders.send(plan(sent as usize + 1, Some(fault)), || true).unwrap().files;
     }
     let engine = Engine::open(workspace(&dir.path().join("w"), "")).unwrap();
-    let inboxes = dir.path().join("inbox");
+    let inboxes = Senders::folder(&dir.path().join("w"));
     let first = ingest(&engine, &inboxes);
     assert_eq!((first.received, first.rejected, first.quarantined, first.duplicates), (sent, 1, 2, 3));
     assert_eq!(first.deidentified, sent - 6);

@@ -123,7 +123,7 @@ fn make_workspace(dir: Option<&Path>) -> Result<Workspace, Failure> {
     for (name, site) in Senders::inboxes() {
         edit.add_inbox(&Inbox {
             name: name.into(),
-            path: Path::new("inbox").join(name),
+            path: Senders::folder(workspace.root()).join("inbox").join(name),
             site: site.into(),
             after: After::Keep,
             move_to: None,
@@ -140,7 +140,7 @@ fn fresh_folder() -> Result<PathBuf, Failure> {
     let root = std::env::temp_dir().join(format!("gantry-demo-{}", hex::encode(tail)));
     let made = std::fs::DirBuilder::new().mode(0o700).create(&root);
     made.map_err(|e| storage("the temporary folder cannot be made", &e))?;
-    Ok(root)
+    Ok(root.join("workspace"))
 }
 
 fn storage(what: &str, error: &std::io::Error) -> Failure {

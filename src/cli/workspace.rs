@@ -83,7 +83,7 @@ pub fn config(args: &ConfigArgs, global: &Global, out: &Output) -> Result<Exit, 
             });
         }
         ConfigCommand::Check => {
-            let config = Config::load(&path)?;
+            let config = Config::load_in(path.parent().unwrap_or(Path::new(".")), &path)?;
             rules::check_config(path.parent().unwrap_or(Path::new(".")), &config)
                 .map_err(|e| Failure::new(Exit::Workspace, "configuration", e.to_string()))?;
             out.result(&json!({ "valid": true }), |_| format!("{} is valid", path.display()));

@@ -68,6 +68,7 @@ impl Edit {
     pub fn save(self) -> Result<Config, ConfigError> {
         let text = self.document.to_string();
         let config = Config::parse(&text, &self.path)?;
+        config.lie_apart(self.path.parent().unwrap_or(Path::new(".")), &text, &self.path)?;
         let draft = self.path.with_extension("toml.new");
         std::fs::write(&draft, &text)
             .and_then(|()| std::fs::rename(&draft, &self.path))

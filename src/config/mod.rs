@@ -2,12 +2,14 @@
 
 mod edit;
 mod error;
+mod layout;
 mod reading;
 mod show;
 mod workspace;
 
 pub use edit::Edit;
 pub use error::ConfigError;
+pub use layout::{Overlap, is_inside, overlaps, resolved};
 pub use reading::{Agreement, Cost, Level, MeasureConfig};
 pub use show::{Effective, effective};
 pub use workspace::{CONFIG_FILE, Lock, Workspace, WorkspaceError, read_secret};
@@ -296,6 +298,24 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|e| ConfigError::unreadable(path, &e))?;
         Self::parse(&text, path)
+    }
+
+    /// Reads the configuration file of the workspace `root`, whose folders must lie apart.
+    ///
+    /// # Errors
+    /// As [`Config::load`]; or the first pair of folders that [`overlaps`] names.
+    pub fn load_in(root: &Path, path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|e| ConfigError::unreadable(path, &e))?;
+        let config = Self::parse(&text, path)?;
+        config.lie_apart(root, &text, path)?;
+        Ok(config)
+    }
+
+    pub(super) fn lie_apart(&self, root: &Path, text: &str, path: &Path) -> Result<(), ConfigError> {
+        match overlaps(root, self).into_iter().next() {
+            Some(overlap) => Err(ConfigError::value(&overlap.key, overlap.why, text, path)),
+            None => Ok(()),
+        }
     }
 
     fn validate(&self) -> Result<(), (String, String)> {

@@ -173,9 +173,9 @@ impl Workspace {
     /// The configuration in force.
     ///
     /// # Errors
-    /// See [`Config::load`].
+    /// See [`Config::load_in`].
     pub fn config(&self) -> Result<Config, WorkspaceError> {
-        Ok(Config::load(&self.config_file())?)
+        Ok(Config::load_in(&self.root, &self.config_file())?)
     }
 
     /// The catalog's database: no PHI.

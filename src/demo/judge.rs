@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::faults::Expected;
-use super::send::Planted;
+use super::send::{Planted, Senders};
 use crate::catalog::{CatalogError, Choice, FileRecord, Filter, NewFinding, Order};
 use crate::pipeline::Shared;
 
@@ -99,7 +99,7 @@ struct All {
 }
 
 fn read(shared: &Shared) -> Result<All, CatalogError> {
-    let inboxes = shared.root.join("inbox");
+    let inboxes = Senders::folder(&shared.root).join("inbox");
     let reader = shared.catalog.read();
     let (records, _) = reader.search(&Filter::default(), Order::Uid, 0, PAGE)?;
     let mut all = All {

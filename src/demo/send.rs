@@ -44,17 +44,24 @@ pub struct Senders {
 }
 
 impl Senders {
-    /// The senders of a workspace: each site's inbox is a folder in `inbox`.
+    /// The senders of a workspace, in a folder beside it: each site's inbox is a folder in `inbox` there.
     ///
     /// # Errors
     /// The folders cannot be made.
     pub fn new(workspace: &Path) -> io::Result<Self> {
-        let root = workspace.to_path_buf();
+        let root = Self::folder(workspace);
         for (inbox, _) in Self::inboxes() {
             fs::create_dir_all(root.join("inbox").join(inbox))?;
         }
         fs::create_dir_all(root.join("outbox"))?;
         Ok(Self { root })
+    }
+
+    /// The folder of the senders of a workspace: beside it, for an inbox lies outside the workspace.
+    pub fn folder(workspace: &Path) -> PathBuf {
+        let mut name = workspace.file_name().unwrap_or_default().to_os_string();
+        name.push("-senders");
+        workspace.with_file_name(name)
     }
 
     /// Inboxes and their sites.

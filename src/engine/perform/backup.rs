@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 
 use serde_json::json;
 
+use super::folders;
 use crate::config::CONFIG_FILE;
 use crate::engine::command::{Backup, BackupOutcome};
 use crate::engine::{EngineError, Session};
@@ -19,6 +20,7 @@ pub fn backup(session: &Session, command: &Backup) -> Result<BackupOutcome, Engi
             why: "the folder exists already; a backup never writes over anything".into(),
         });
     }
+    folders::is_target(session, to, None)?;
     // Written beside its place and renamed when it is whole: half a backup is never taken for one.
     let draft = to.with_extension("part");
     let outcome = copy(session, &draft, command.landing).and_then(|outcome| {

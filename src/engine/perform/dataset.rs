@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::folders;
 use crate::catalog::{Filter, Order, SeriesRecord};
 use crate::dataset::export::{About, BeginError, Dataset, Exporter, Item, formats};
 use crate::engine::command::{Export, ExportOutcome};
@@ -34,6 +35,7 @@ pub fn export(session: &Session, command: &Export) -> Result<ExportOutcome, Engi
     let (axes, spacing) = (w.orientation.as_deref(), w.spacing.as_deref());
     let standard = Standard::parse(w.untilt, axes, spacing, w.range.as_deref())
         .map_err(|why| invalid(why.to_string()))?;
+    folders::is_target(session, Path::new(&command.to), Some(&session.engine.workspace.exports()))?;
     let mut dataset = Dataset::begin(Path::new(&command.to)).map_err(|e| match e {
         BeginError::Occupied => EngineError::Conflict { why: e.to_string() },
         BeginError::Io(_) => EngineError::Storage { why: e.to_string() },

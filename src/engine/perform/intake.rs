@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::folders;
 use crate::catalog::{FileRecord, NewFile};
 use crate::config::{After, Edit, Inbox, Pixels};
 use crate::engine::answer::choice_of;
@@ -77,6 +78,7 @@ pub fn ingest(session: &Session, command: &Ingest) -> Result<IngestOutcome, Engi
                 id: path.to_string_lossy().into_owned(),
             });
         }
+        folders::is_source(session, path)?;
         hand_in_tree(session, path, &command.site, &tally)?;
     }
     outcome(engine, &tally, before, started)

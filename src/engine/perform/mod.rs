@@ -3,6 +3,7 @@
 mod backup;
 mod catalog;
 mod dataset;
+mod folders;
 mod intake;
 mod labels;
 mod review;
