@@ -418,8 +418,11 @@ fn series_are_compared_across_studies() {
                 ("2.25.9", "2.25.2", "h3"),
                 // The same instance again in its own series is none of another.
                 ("2.25.8", "2.25.1", "h4"),
-            ] {
-                assert!(tx.put_instance(&instance(sop, uid, hash), 0)?);
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                assert!(tx.put_instance(&instance(sop, uid, hash), (1, at), 0)?);
             }
             Ok(())
         })

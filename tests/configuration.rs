@@ -73,6 +73,7 @@ fn inboxes_come_and_go_while_comments_stay() {
         after: Default::default(),
         move_to: None,
         pixels: Default::default(),
+        links: Default::default(),
     };
     let mut edit = Edit::open(&path).unwrap();
     edit.add_inbox(&inbox);

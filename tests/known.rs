@@ -143,7 +143,7 @@ impl Site {
         assert_eq!(self.number("SELECT count(*) FROM job"), 0);
         assert_eq!(self.number("SELECT count(*) FROM leaving"), 0);
         let session = self.open().session("tester", false);
-        assert_eq!((&session as &dyn Client).ask(VerifyTrail {}).unwrap().broken, None);
+        assert_eq!((&session as &dyn Client).ask(VerifyTrail::default()).unwrap().broken, None);
         for name in self.store().keys() {
             let blob: String = name.components().skip(2).map(|c| c.as_os_str().to_str().unwrap()).collect();
             (&session as &dyn Client).blob(blob.trim_end_matches(".dcm")).unwrap();
@@ -153,7 +153,8 @@ impl Site {
 
 fn ingest(engine: &Arc<Engine>, path: &Path) -> IngestOutcome {
     let session = engine.session("tester", false);
-    let command = Ingest { paths: vec![path.to_str().unwrap().into()], site: "A".into() };
+    let command =
+        Ingest { paths: vec![path.to_str().unwrap().into()], site: "A".into(), links: Default::default() };
     (&session as &dyn Client).act(command).unwrap()
 }
 

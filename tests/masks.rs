@@ -308,7 +308,9 @@ impl Workplace {
         let workplace = Self { dir, engine };
         let path = workplace.dir.path().join("in").to_str().unwrap().to_string();
         let session = workplace.engine.session("amira", false);
-        let outcome = (&session as &dyn Client).act(Ingest { paths: vec![path], site: "A".into() }).unwrap();
+        let outcome = (&session as &dyn Client)
+            .act(Ingest { paths: vec![path], site: "A".into(), links: Default::default() })
+            .unwrap();
         (workplace, outcome)
     }
 
@@ -382,7 +384,7 @@ fn a_person_masks_what_was_kept_back_and_the_ledger_and_the_trail_say_so() {
     assert_eq!(looks(), "1");
     assert!(place.with(|c| c.quarantined(12_345)).is_err());
     assert_eq!(looks(), "1");
-    assert!(place.with(|c| c.ask(VerifyTrail {})).unwrap().broken.is_none());
+    assert!(place.with(|c| c.ask(VerifyTrail::default())).unwrap().broken.is_none());
     let mut kept = Vec::new();
     stored(&place.dir.path().join("w/landing/quarantine"), &mut kept);
     assert_eq!(kept.len(), 1, "copies go when nothing needs them");

@@ -53,7 +53,8 @@ fn inbox(name: &str, path: &Path, more: &str) -> String {
 
 fn ingest(engine: &Arc<Engine>, path: &Path) -> IngestOutcome {
     let session = engine.session("tester", false);
-    let command = Ingest { paths: vec![path.to_str().unwrap().into()], site: "A".into() };
+    let command =
+        Ingest { paths: vec![path.to_str().unwrap().into()], site: "A".into(), links: Default::default() };
     (&session as &dyn Client).act(command).unwrap()
 }
 
@@ -168,7 +169,7 @@ fn same_in_the_end(source: &Path, files: u64, calm: &Path, torn: &Path) {
     let session = Engine::open(Workspace::open(torn).unwrap()).unwrap().session("tester", false);
     let client: &dyn Client = &session;
     assert!(client.ask(query::ParkedJobs {}).unwrap().is_empty());
-    assert_eq!(client.ask(VerifyTrail {}).unwrap().broken, None);
+    assert_eq!(client.ask(VerifyTrail::default()).unwrap().broken, None);
     let page = Page { offset: 0, limit: 100 };
     let queue = Queue { view: QueueTab::All, filter: String::new(), now_ms: now_ms(), page };
     assert_eq!(client.ask(queue).unwrap().total, 4, "a task for each series, no more");
@@ -383,7 +384,7 @@ fn the_trail_verifies_until_somebody_changes_a_row() {
     let engine = Engine::open(workspace.clone()).unwrap();
     ingest(&engine, &dir.path().join("in"));
     let session = engine.session("tester", false);
-    let verify = || (&session as &dyn Client).ask(VerifyTrail {}).unwrap();
+    let verify = || (&session as &dyn Client).ask(VerifyTrail::default()).unwrap();
     let whole = verify();
     assert_eq!(whole.broken, None);
     assert!(whole.entries >= 4, "{whole:?}");

@@ -62,6 +62,24 @@ pub fn merkle_root(leaves: &[Hash]) -> Hash {
     }
 }
 
+/// The leaf of a stored instance: binds the name of its bytes and the hash of its ledger line.
+pub fn instance_leaf(blob: &str, ledger: &Hash) -> Hash {
+    let mut hash = Sha256::new();
+    hash.update(blob.as_bytes());
+    hash.update(ledger);
+    hash.finalize().into()
+}
+
+/// A leaf over fields, each preceded by its length, so that no two different lists have the same leaf.
+pub fn leaf<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Hash {
+    let mut hash = Sha256::new();
+    for field in fields {
+        hash.update((field.len() as u64).to_be_bytes());
+        hash.update(field);
+    }
+    hash.finalize().into()
+}
+
 /// Verifies a chain entry by entry.
 #[derive(Debug, Clone)]
 pub struct Verifier {

@@ -167,6 +167,34 @@ impl FsStore {
         Ok(removed)
     }
 
+    /// Moves blobs that are not named into a folder of their own, where no sweep removes them. Returns how many.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn keep_apart(&self, named: &HashSet<String>) -> Result<u64, BlobError> {
+        let apart = self.root.join("unnamed");
+        let mut moved = 0;
+        for name in self.names()?.into_iter().filter(|name| !named.contains(name)) {
+            fs::create_dir_all(&apart)?;
+            fs::rename(self.path(&name), apart.join(format!("{name}.dcm")))?;
+            moved += 1;
+        }
+        Ok(moved)
+    }
+
+    /// Whether no blob is stored.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn is_empty(&self) -> Result<bool, BlobError> {
+        for first in 0..=u8::MAX {
+            if fs::read_dir(self.root.join(format!("{first:02x}")))?.next().is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Every blob's name, in order.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::Index;
 
@@ -19,7 +19,22 @@ const READERS: usize = 4;
 pub enum CatalogError {
     /// SQLite refused.
     #[error("the catalog: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
+    /// The disk or a quota is full.
+    #[error("the catalog cannot be written: no room on the disk")]
+    Full,
+    /// The database is damaged, as SQLite itself says.
+    #[error("catalog.sqlite is damaged: SQLite says {0:?}")]
+    Damaged(String),
+    /// The file is a database of something else.
+    #[error("catalog.sqlite is not a catalog of Gantry")]
+    Foreign,
+    /// There is no catalog, or an empty file, where instances are stored.
+    #[error("catalog.sqlite is {0}, and the store holds instances that it should name")]
+    Missing(&'static str),
+    /// The catalog was made under another secret.
+    #[error("the file `secret` is not the one that this workspace was made with")]
+    OtherSecret,
     /// A JSON column does not hold what it should.
     #[error("the catalog holds a value that cannot be read: {0}")]
     Json(#[from] serde_json::Error),
@@ -32,6 +47,24 @@ pub enum CatalogError {
     /// What a transaction refuses, in a person's words: somebody else holds the task …
     #[error("{0}")]
     Refused(String),
+}
+
+impl From<rusqlite::Error> for CatalogError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(words_of(&error)),
+            Some(ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+/// What SQLite says, without its codes.
+fn words_of(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(_, Some(words)) => words.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// The catalog's database.
@@ -67,17 +100,20 @@ struct Pool {
 }
 
 impl Catalog {
-    /// Opens the database, making or migrating it.
+    /// Opens the database, making or migrating it. One that is damaged, or that something else made, is refused as it
+    /// stands: nothing is written to it.
     ///
     /// # Errors
-    /// It cannot be opened, or is of a later version.
+    /// It cannot be opened, is damaged, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, CatalogError> {
+        examine(path)?;
         let migrations = [
             include_str!("migrations/0001_catalog.sql"),
             include_str!("migrations/0002_reads.sql"),
             include_str!("migrations/0003_search.sql"),
             include_str!("migrations/0004_known.sql"),
             include_str!("migrations/0005_leaving.sql"),
+            include_str!("migrations/0006_integrity.sql"),
         ];
         let writer = open_writer(path, &migrations)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
@@ -218,6 +254,14 @@ impl Catalog {
 }
 
 impl Reader<'_> {
+    /// Everything read from here on, until this is dropped, is as of one moment.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn hold(&self) -> Result<(), CatalogError> {
+        Ok(self.connection().execute_batch("BEGIN")?)
+    }
+
     pub(super) fn index(&self) -> &Index {
         self.index
     }
@@ -234,6 +278,10 @@ impl Reader<'_> {
 impl Drop for Reader<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
+            if !connection.is_autocommit() {
+                // Nothing was written; a connection that could not end it would not be sound for anybody.
+                let _ = connection.execute_batch("ROLLBACK");
+            }
             lock(&self.pool.idle).push(connection);
             self.pool.returned.notify_one();
         }
@@ -276,6 +324,42 @@ pub(super) fn open_writer(path: &Path, migrations: &[&str]) -> Result<Connection
         tx.commit()?;
     }
     Ok(writer)
+}
+
+/// A database up to this size is checked whenever it is opened: some tens of milliseconds.
+const CHECKED_AT_OPENING: u64 = 64 << 20;
+/// What is said of a damaged database, at most.
+const DAMAGES: usize = 20;
+/// Tables that every catalog has had from its first version on.
+const OWN_TABLES: [&str; 3] = ["instance", "job", "trail"];
+
+/// Whether a file, where there is one, is a sound catalog.
+fn examine(path: &Path) -> Result<(), CatalogError> {
+    let size = std::fs::metadata(path).map_or(0, |m| m.len());
+    if size == 0 {
+        return Ok(());
+    }
+    let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    reader.busy_timeout(Duration::from_secs(10))?;
+    let mut statement = reader.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?;
+    let tables: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if !tables.is_empty() && !OWN_TABLES.iter().all(|own| tables.iter().any(|t| t == own)) {
+        return Err(CatalogError::Foreign);
+    }
+    if size <= CHECKED_AT_OPENING
+        && let Some(first) = integrity(&reader, true)?.into_iter().next()
+    {
+        return Err(CatalogError::Damaged(first));
+    }
+    Ok(())
+}
+
+/// What SQLite's own check of the database finds; empty where it is sound. `quick` leaves the content of indexes aside.
+pub(super) fn integrity(connection: &Connection, quick: bool) -> Result<Vec<String>, CatalogError> {
+    let check = if quick { "quick_check" } else { "integrity_check" };
+    let mut statement = connection.prepare(&format!("PRAGMA {check}({DAMAGES})"))?;
+    let lines: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(lines.into_iter().filter(|line| line != "ok").collect())
 }
 
 fn open_reader(path: &Path) -> Result<Connection, CatalogError> {

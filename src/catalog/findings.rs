@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use super::{CatalogError, Reader, Tx};
+use crate::audit::{self, Hash};
 
 /// A finding about to be stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,11 +23,12 @@ pub struct NewFinding {
 }
 
 impl Tx<'_> {
-    /// Replaces what the checks of a series by itself found, and the counts beside it.
+    /// Replaces what the checks of a series by itself found, and the counts beside it. Returns the root over them, which
+    /// belongs into the trail.
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn put_findings(&self, series_uid: &str, findings: &[NewFinding]) -> Result<(), CatalogError> {
+    pub fn put_findings(&self, series_uid: &str, findings: &[NewFinding]) -> Result<Hash, CatalogError> {
         self.put_scoped_findings(series_uid, 0, findings)
     }
 
@@ -36,7 +38,7 @@ impl Tx<'_> {
         series_uid: &str,
         scope: u8,
         findings: &[NewFinding],
-    ) -> Result<(), CatalogError> {
+    ) -> Result<Hash, CatalogError> {
         self.tx
             .prepare_cached("DELETE FROM finding WHERE series_uid = ?1 AND scope = ?2")?
             .execute(params![series_uid, scope])?;
@@ -56,14 +58,19 @@ impl Tx<'_> {
                  WHERE uid = ?1",
             )?
             .execute([series_uid])?;
-        Ok(())
+        Ok(root(findings))
     }
 
-    /// Replaces what the checks of its study found about a series; those of the series by itself stay.
+    /// Replaces what the checks of its study found about a series; those of the series by itself stay. Returns the root
+    /// over them, which belongs into the trail.
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn put_study_findings(&self, series_uid: &str, findings: &[NewFinding]) -> Result<(), CatalogError> {
+    pub fn put_study_findings(
+        &self,
+        series_uid: &str,
+        findings: &[NewFinding],
+    ) -> Result<Hash, CatalogError> {
         self.put_scoped_findings(series_uid, 1, findings)
     }
 
@@ -148,7 +155,20 @@ impl Reader<'_> {
     }
 }
 
-fn finding(row: &rusqlite::Row<'_>) -> rusqlite::Result<NewFinding> {
+/// The Merkle root over findings, in their order: nothing of one can change without it.
+pub(super) fn root(findings: &[NewFinding]) -> Hash {
+    let leaves: Vec<Hash> = findings
+        .iter()
+        .map(|f| {
+            let (version, severity) = (f.version.to_be_bytes(), [f.severity]);
+            let texts = [&f.message, &f.evidence, &f.slices].map(|t| t.as_bytes());
+            audit::leaf([f.check.as_bytes(), &version, &severity].into_iter().chain(texts))
+        })
+        .collect();
+    audit::merkle_root(&leaves)
+}
+
+pub(super) fn finding(row: &rusqlite::Row<'_>) -> rusqlite::Result<NewFinding> {
     Ok(NewFinding {
         check: row.get(0)?,
         version: row.get(1)?,

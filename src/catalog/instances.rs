@@ -54,6 +54,11 @@ impl LedgerLine {
         Self { json: json.into(), hash: Sha256::digest(json).into() }
     }
 
+    /// The JSON.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
     /// SHA-256 of the JSON.
     pub fn hash(&self) -> &[u8; 32] {
         &self.hash
@@ -91,18 +96,24 @@ impl Tx<'_> {
         Ok(of.iter().all(|instance| blobs.contains(&instance.blob)))
     }
 
-    /// Catalogues an instance; `false` when these very bytes are catalogued already.
+    /// Catalogues an instance; `false` when these very bytes are catalogued already. `event` is the trail entry that will
+    /// cover it and its place among the leaves there.
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn put_instance(&self, new: &NewInstance, now_ms: i64) -> Result<bool, CatalogError> {
+    pub fn put_instance(
+        &self,
+        new: &NewInstance,
+        (event, place): (u64, usize),
+        now_ms: i64,
+    ) -> Result<bool, CatalogError> {
         let record = self.record(&new.record)?;
         let changed = self
             .tx
             .prepare_cached(
                 "INSERT INTO instance (sop_uid, source_hash, blob, bytes, series_uid, study_uid, subject, site, \
-                 sop_class, modality, syntax, stored_ms, record, scanner, known) VALUES \
-                 (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15) \
+                 sop_class, modality, syntax, stored_ms, record, scanner, known, event, place) VALUES \
+                 (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17) \
                  ON CONFLICT DO NOTHING",
             )?
             .execute(params![
@@ -120,7 +131,9 @@ impl Tx<'_> {
                 now_ms,
                 record,
                 new.scanner,
-                new.known
+                new.known,
+                event as i64,
+                place as i64
             ])?;
         Ok(changed == 1)
     }

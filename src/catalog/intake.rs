@@ -1,6 +1,7 @@
 //! The landing side's map: which file came from where and what became of it. Its rows may hold PHI (paths carry
 //! names), so it is a database of its own in the landing folder.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -71,6 +72,17 @@ pub struct GroupRecord {
     pub latest_ms: i64,
 }
 
+/// Whether a version of a file was dealt with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// It was not.
+    Never,
+    /// It was.
+    DealtWith,
+    /// It could not be read, which may have changed since.
+    Unreadable,
+}
+
 /// Which files of the map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
@@ -97,14 +109,22 @@ impl IntakeMap {
         Ok(Self { connection: Mutex::new(connection) })
     }
 
-    /// Records a batch.
+    /// Records a batch. Returns the hashes of quarantined copies that no row needs any more: of files that were sent
+    /// again, or stored from elsewhere.
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn put(&self, files: &[NewFile]) -> Result<(), CatalogError> {
+    pub fn put(&self, files: &[NewFile]) -> Result<Vec<String>, CatalogError> {
         let mut connection = lock(&self.connection);
         let tx = connection.transaction()?;
+        let mut freed = BTreeSet::new();
         {
+            let mut before = tx.prepare_cached(
+                "SELECT sha256 FROM file WHERE inbox = ?1 AND path = ?2 AND kept = 1 AND (?3 = 0 OR sha256 <> ?4)",
+            )?;
+            let mut stored = tx.prepare_cached(
+                "UPDATE file SET status = 'duplicate', reason = '', detail = '', kept = 0 WHERE sha256 = ?1 AND kept = 1",
+            )?;
             let mut statement = tx.prepare_cached(
                 "INSERT INTO file (inbox, path, bytes, mtime_ns, sha256, status, reason, detail, site, trusted, at_ms, \
                  day, kept) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13) \
@@ -112,6 +132,12 @@ impl IntakeMap {
                  reason = ?7, detail = ?8, site = ?9, trusted = ?10, at_ms = ?11, day = ?12, kept = ?13, settled = 0",
             )?;
             for f in files {
+                let kept_before =
+                    before.query_map(params![f.inbox, f.path, f.kept, f.sha256], |row| row.get(0))?;
+                freed.extend(kept_before.collect::<Result<Vec<String>, _>>()?);
+                if f.status == "deidentified" && stored.execute([&f.sha256])? > 0 {
+                    freed.insert(f.sha256.clone());
+                }
                 statement.execute(params![
                     f.inbox,
                     f.path,
@@ -129,20 +155,34 @@ impl IntakeMap {
                 ])?;
             }
         }
+        let mut free = Vec::new();
+        for sha256 in freed {
+            let mut keeps =
+                tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM file WHERE sha256 = ?1 AND kept = 1)")?;
+            if !keeps.query_row([&sha256], |row| row.get::<_, bool>(0))? {
+                free.push(sha256);
+            }
+        }
         tx.commit()?;
-        Ok(())
+        Ok(free)
     }
 
     /// Whether this version of a watched file was dealt with.
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn knows(&self, inbox: &str, path: &str, bytes: u64, mtime_ns: i64) -> Result<bool, CatalogError> {
-        Ok(lock(&self.connection)
+    pub fn knows(&self, inbox: &str, path: &str, bytes: u64, mtime_ns: i64) -> Result<Known, CatalogError> {
+        let unreadable: Option<bool> = lock(&self.connection)
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM file WHERE inbox = ?1 AND path = ?2 AND bytes = ?3 AND mtime_ns = ?4)",
+                "SELECT reason = 'unreadable' FROM file WHERE inbox = ?1 AND path = ?2 AND bytes = ?3 AND mtime_ns = ?4",
             )?
-            .query_row(params![inbox, path, bytes as i64, mtime_ns], |row| row.get(0))?)
+            .query_row(params![inbox, path, bytes as i64, mtime_ns], |row| row.get(0))
+            .optional()?;
+        Ok(match unreadable {
+            None => Known::Never,
+            Some(false) => Known::DealtWith,
+            Some(true) => Known::Unreadable,
+        })
     }
 
     /// Forgets a watched file, so that it is looked at again.
@@ -151,6 +191,19 @@ impl IntakeMap {
     /// SQLite refuses.
     pub fn forget(&self, id: i64) -> Result<(), CatalogError> {
         lock(&self.connection).execute("DELETE FROM file WHERE id = ?1", [id])?;
+        Ok(())
+    }
+
+    /// Forgets every file of an inbox, and its archives.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn forget_inbox(&self, inbox: &str) -> Result<(), CatalogError> {
+        // Archives are kept under the inbox's name and a separator.
+        lock(&self.connection).execute(
+            "DELETE FROM file WHERE inbox = ?1 OR inbox > ?1 || char(31) AND inbox < ?1 || char(32)",
+            [inbox],
+        )?;
         Ok(())
     }
 
@@ -320,6 +373,40 @@ impl IntakeMap {
         let backup = rusqlite::backup::Backup::new(&connection, &mut copy)?;
         backup.run_to_completion(1_000, std::time::Duration::ZERO, None)?;
         Ok(())
+    }
+
+    /// Hashes of the quarantined copies that rows need, and whether the map holds any row at all.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn kept(&self) -> Result<(BTreeSet<String>, bool), CatalogError> {
+        let connection = lock(&self.connection);
+        let mut statement = connection.prepare_cached("SELECT DISTINCT sha256 FROM file WHERE kept = 1")?;
+        let kept = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let any = connection.query_row("SELECT EXISTS (SELECT 1 FROM file)", [], |row| row.get(0))?;
+        Ok((kept, any))
+    }
+
+    /// Rows whose source has this hash.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn of_hash(&self, sha256: &str) -> Result<Vec<FileRecord>, CatalogError> {
+        let sql = format!("SELECT {COLUMNS} FROM file WHERE sha256 = ?1 ORDER BY id");
+        let connection = lock(&self.connection);
+        let mut statement = connection.prepare_cached(&sql)?;
+        Ok(statement.query_map([sha256], record)?.collect::<Result<_, _>>()?)
+    }
+
+    /// Rows after a number, in the order of their numbers.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn rows_after(&self, after: i64, limit: u32) -> Result<Vec<FileRecord>, CatalogError> {
+        let sql = format!("SELECT {COLUMNS} FROM file WHERE id > ?1 ORDER BY id LIMIT ?2");
+        let connection = lock(&self.connection);
+        let mut statement = connection.prepare_cached(&sql)?;
+        Ok(statement.query_map(params![after, limit], record)?.collect::<Result<_, _>>()?)
     }
 
     /// Whether any row still needs the quarantined copy with this hash.

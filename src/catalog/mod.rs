@@ -5,6 +5,7 @@
 //! map of the landing side is a database of its own ([`IntakeMap`]), and so is what studies name
 //! ([`KnownIdentifiers`]), so that nothing that carries a name is ever beside de-identified data.
 
+mod about;
 mod behind;
 mod database;
 mod facets;
@@ -14,6 +15,7 @@ mod findings;
 mod index;
 mod instances;
 mod intake;
+mod integrity;
 mod jobs;
 mod known;
 mod pulse;
@@ -24,6 +26,7 @@ mod studies;
 mod tasks;
 mod trail;
 
+pub use about::About;
 pub use behind::{Behind, Replacement};
 pub use database::{Catalog, CatalogError, Reader, Tx};
 pub use fields::{FIELDS, Field, Order, SortField};
@@ -31,7 +34,8 @@ pub use filter::{Filter, FilterError};
 pub use findings::NewFinding;
 use index::Index;
 pub use instances::{InstanceRecord, LedgerLine, NewInstance};
-pub use intake::{Choice, FileRecord, GroupRecord, IntakeMap, NewFile};
+pub use intake::{Choice, FileRecord, GroupRecord, IntakeMap, Known, NewFile};
+pub use integrity::{DecisionRow, OutcomeRow, StoredRow};
 pub use jobs::{Job, MAX_ATTEMPTS, Parked};
 pub use known::{KnownIdentifiers, StudyKnown};
 pub use pulse::{Pulse, SLOT_MS};

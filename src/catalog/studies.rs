@@ -101,6 +101,16 @@ impl Reader<'_> {
         Ok(statement.query_row([], |row| row.get::<_, i64>(0))? as u64)
     }
 
+    /// Every study of which an instance is stored.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn study_uids(&self) -> Result<Vec<String>, CatalogError> {
+        let mut statement =
+            self.connection().prepare("SELECT DISTINCT study_uid FROM instance ORDER BY study_uid")?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
     /// The members of a study that were checked: (series UID, state, member as JSON).
     ///
     /// # Errors

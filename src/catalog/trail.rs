@@ -88,6 +88,15 @@ impl Reader<'_> {
         Ok((rows, total as u64))
     }
 
+    /// The hash of one entry.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn trail_hash(&self, sequence: u64) -> Result<Option<Hash>, CatalogError> {
+        let mut statement = self.connection().prepare_cached("SELECT hash FROM trail WHERE sequence = ?1")?;
+        Ok(statement.query_row([sequence as i64], |row| row.get(0)).optional()?)
+    }
+
     /// Verifies the whole chain: how many entries, the last hash, and where it breaks if it does.
     ///
     /// # Errors
@@ -117,7 +126,7 @@ impl Reader<'_> {
     }
 }
 
-fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<TrailRecord> {
+pub(super) fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<TrailRecord> {
     Ok(TrailRecord {
         sequence: row.get::<_, i64>(0)? as u64,
         at_ms: row.get(1)?,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::connect::connect;
-use super::{Exit, Failure, Global, Output};
+use super::{Exit, Failure, Global, Output, verify};
 use crate::engine::command::Backup;
 use crate::engine::query::{History, Ledger, Page, TrailEntry, VerifyTrail};
 
@@ -14,7 +14,7 @@ const AT_ONCE: u32 = 5_000;
 /// Arguments of `gantry audit`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gantry audit verify\n  gantry audit show --text accept --limit 20\n  gantry --json audit export > trail.jsonl\n\nExit codes: 0 done; 1 the chain is broken; 3 workspace"
+    after_help = "Examples:\n  gantry audit verify\n  gantry audit checkpoint --to /media/safe/lung.checkpoint\n  gantry audit verify --checkpoint /media/safe/lung.checkpoint\n  gantry audit show --text accept --limit 20\n  gantry --json audit export > trail.jsonl\n\nExit codes: 0 done; 1 the chain is broken; 3 workspace"
 )]
 pub struct AuditArgs {
     #[command(subcommand)]
@@ -24,7 +24,17 @@ pub struct AuditArgs {
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// Verify every link of the chain
-    Verify,
+    Verify {
+        /// Hold it against this checkpoint as well: a trail whose end was cut off is whole by itself
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+    },
+    /// Write the end of the trail to a file, to be kept where nobody can change it
+    Checkpoint {
+        /// The file, which must not exist yet
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
     /// The latest entries
     Show {
         /// Only those about this object (a series UID, `config`, `intake` …)
@@ -64,8 +74,14 @@ pub fn audit(args: &AuditArgs, global: &Global, out: &Output) -> Result<Exit, Fa
     let connection = connect(global)?;
     let client = &connection.client;
     match &args.what {
-        AuditCommand::Verify => {
-            let verified = client.ask(VerifyTrail {})?;
+        AuditCommand::Checkpoint { to } => {
+            let checkpoint = verify::write_checkpoint(&**client, to)?;
+            out.result(&checkpoint, |c| format!("{} entries, last hash {}", c.entries, c.hash));
+            Ok(Exit::Done)
+        }
+        AuditCommand::Verify { checkpoint } => {
+            let checkpoint = checkpoint.as_deref().map(verify::read_checkpoint).transpose()?;
+            let verified = client.ask(VerifyTrail { checkpoint })?;
             let broken = verified.broken.is_some();
             out.result(&verified, |v| match &v.broken {
                 None => format!("{} entries, chain whole, last hash {}", v.entries, v.hash),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Exit, Failure, Global};
+use crate::catalog::CatalogError;
 use crate::config::{ConfigError, Workspace, WorkspaceError};
 use crate::daemon::{Attached, Server, user_name};
 use crate::engine::{Client, Engine, EngineError, OpenError};
@@ -94,12 +95,43 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Workspace(error) => error.into(),
-            OpenError::Catalog(_) | OpenError::Blob(_) => {
-                Self::new(Exit::Storage, "storage", error.to_string())
-            }
+            OpenError::Catalog(error) => error.into(),
+            OpenError::Blob(_) => Self::new(Exit::Storage, "storage", error.to_string()),
             OpenError::Rules(_) => Self::new(Exit::Workspace, "rules", error.to_string())
                 .hint("`gantry harmonise check`, `gantry protocol check` and `gantry qc --list` help"),
             OpenError::Profile(_) => Self::new(Exit::Workspace, "profile", error.to_string()),
+        }
+    }
+}
+
+/// What to do about a catalog that is damaged, missing or another's.
+const RESTORE: &str = "nothing was changed; bring the last good state back with `gantry restore BACKUP`";
+/// What to do about a full disk.
+const MAKE_ROOM: &str = "make room on the disk and run it again: what is stored is not stored twice";
+
+impl From<CatalogError> for Failure {
+    fn from(error: CatalogError) -> Self {
+        let (exit, code, hint) = match &error {
+            CatalogError::Damaged(_) => (Exit::Storage, "catalog_damaged", Some(RESTORE)),
+            CatalogError::Missing(_) => (Exit::Workspace, "catalog_missing", Some(RESTORE)),
+            CatalogError::Foreign => (Exit::Workspace, "catalog_foreign", Some(RESTORE)),
+            CatalogError::OtherSecret => {
+                let back =
+                    "put the file `secret` of this workspace back, from where it was kept or from a backup";
+                (Exit::Workspace, "other_secret", Some(back))
+            }
+            CatalogError::Full => (Exit::Storage, "disk_full", Some(MAKE_ROOM)),
+            CatalogError::TooNew => (
+                Exit::Workspace,
+                "catalog_too_new",
+                Some("use the version of Gantry that wrote it, or a later one"),
+            ),
+            _ => (Exit::Storage, "storage", None),
+        };
+        let failure = Self::new(exit, code, error.to_string());
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
     }
 }
@@ -112,13 +144,14 @@ impl From<EngineError> for Failure {
             EngineError::Invalid { .. } => (Exit::Usage, "invalid"),
             EngineError::Forbidden { .. } => (Exit::Permission, "forbidden"),
             EngineError::Storage { .. } => (Exit::Storage, "storage"),
+            EngineError::Full => (Exit::Storage, "disk_full"),
+            EngineError::Damaged { .. } => (Exit::Storage, "catalog_damaged"),
             EngineError::Gone => (Exit::Storage, "gone"),
         };
         let failure = Self::new(exit, code, error.to_string());
         match error {
-            EngineError::Storage { .. } => {
-                failure.hint("once the disk has room, run it again: what is stored is not stored twice")
-            }
+            EngineError::Full => failure.hint(MAKE_ROOM),
+            EngineError::Damaged { .. } => failure.hint(RESTORE),
             _ => failure,
         }
     }

@@ -17,6 +17,7 @@ use crate::demo::{self, Arrivals, Pace, Readings, Senders, Sent, Verdict};
 use crate::engine::command::{ClaimTask, DecideTask, Decision, IngestOutcome};
 use crate::engine::query::{Page, Queue, QueueTab, Severity, TaskRow};
 use crate::engine::{Client, Engine, now_ms};
+use crate::model::Links;
 
 /// Arguments of `gantry demo`.
 #[derive(Debug, ClapArgs)]
@@ -128,6 +129,7 @@ fn make_workspace(dir: Option<&Path>) -> Result<Workspace, Failure> {
             after: After::Keep,
             move_to: None,
             pixels: Pixels::Checked,
+            links: Links::Never,
         });
     }
     edit.save()?;

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::connect::{connect, workspace};
 use super::{Exit, Failure, Global, Output, log};
-use crate::engine::command::{self, IngestOutcome};
+use crate::engine::command::{self, IngestOutcome, Links};
+use crate::source::unread_words;
 
 /// Arguments of `gantry ingest`.
 #[derive(Debug, Args)]
@@ -22,9 +23,28 @@ pub struct Ingest {
     /// The site whose data they are (else ingest.default_site)
     #[arg(long)]
     site: Option<String>,
-    /// Exit with 1 when anything was quarantined or rejected, or a check found something
+    /// Symbolic links below the folders: never followed, or where they stay inside the folder
+    #[arg(long, value_enum, default_value = "never")]
+    links: LinkChoice,
+    /// Exit with 1 when anything was quarantined, rejected or not read, or a check found something
     #[arg(long)]
     strict: bool,
+}
+
+/// What is done with symbolic links.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LinkChoice {
+    Never,
+    Inside,
+}
+
+impl From<LinkChoice> for Links {
+    fn from(choice: LinkChoice) -> Self {
+        match choice {
+            LinkChoice::Never => Self::Never,
+            LinkChoice::Inside => Self::Inside,
+        }
+    }
 }
 
 /// Arguments of `gantry run`.
@@ -65,7 +85,7 @@ pub fn ingest(args: &Ingest, global: &Global, out: &Output) -> Result<Exit, Fail
         })
         .collect::<Result<_, Failure>>()?;
     let connection = connect(global)?;
-    let outcome = connection.client.act(command::Ingest { paths, site })?;
+    let outcome = connection.client.act(command::Ingest { paths, site, links: args.links.into() })?;
     report(&outcome, args.strict, out)
 }
 
@@ -116,9 +136,14 @@ fn stop_signal() -> Result<&'static AtomicBool, Failure> {
 
 fn report(outcome: &IngestOutcome, strict: bool, out: &Output) -> Result<Exit, Failure> {
     out.result(outcome, |o| {
+        let unread = if o.unread.is_empty() {
+            String::new()
+        } else {
+            format!("\nnot read: {}", unread_words(&o.unread))
+        };
         format!(
             "{} received: {} stored, {} quarantined, {} rejected, {} duplicates\n{} series, {} findings, {} jobs done, \
-             {} parked, {:.1} s",
+             {} parked, {:.1} s{unread}",
             o.received,
             o.deidentified,
             o.quarantined,
@@ -131,6 +156,8 @@ fn report(outcome: &IngestOutcome, strict: bool, out: &Output) -> Result<Exit, F
             o.elapsed_ms as f64 / 1000.0
         )
     });
-    let found = outcome.quarantined + outcome.rejected + outcome.qc_findings + outcome.jobs_failed > 0;
+    let unread: u64 = outcome.unread.values().sum();
+    let found =
+        outcome.quarantined + outcome.rejected + outcome.qc_findings + outcome.jobs_failed + unread > 0;
     Ok(if strict && found { Exit::Findings } else { Exit::Done })
 }

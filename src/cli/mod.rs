@@ -24,10 +24,12 @@ mod protocol;
 mod qc;
 pub mod queue;
 mod reading;
+mod restore;
 mod scan;
 pub mod shell;
 pub mod stats;
 pub mod vault;
+pub mod verify;
 pub mod view;
 pub mod workspace;
 
@@ -108,8 +110,12 @@ pub enum Command {
     Audit(audit::AuditArgs),
     /// Who a subject was: sealed, opened only with a key and a reason
     Vault(vault::VaultArgs),
+    /// Verify that everything is as it was stored, and repair what can be
+    Verify(verify::VerifyArgs),
     /// Copy the workspace
     Backup(audit::BackupArgs),
+    /// Bring a workspace back from a backup
+    Restore(restore::RestoreArgs),
     /// The console
     Console(console::Args),
     /// Draw one slice inline in the terminal
@@ -182,6 +188,8 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Export(args)) => export::run(args, global, out),
         Some(Command::Audit(args)) => audit::audit(args, global, out),
         Some(Command::Vault(args)) => vault::vault(args, global, out),
+        Some(Command::Verify(args)) => verify::run(args, global, out),
+        Some(Command::Restore(args)) => restore::run(args, global, out),
         Some(Command::Backup(args)) => audit::backup(args, global, out),
         Some(Command::Completions(args)) => shell::completions(args),
         Some(Command::Man) => shell::man(),

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Severity;
+use crate::model::{Links, Severity};
 
 /// Everything that can be configured. Absent keys have the defaults of each type.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -77,6 +77,9 @@ pub struct Inbox {
     /// Whether pixels that may carry burned-in text are quarantined.
     #[serde(default)]
     pub pixels: Pixels,
+    /// Whether symbolic links are followed: `never`, or `inside` the folder.
+    #[serde(default)]
+    pub links: Links,
 }
 
 /// What is done with a watched file once it is safe.

@@ -75,6 +75,15 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// Tells one secret from another and nothing of it: 16 bytes of its keyed hash, as hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        let mut mac = keyed(&self.0);
+        mac.update(b"fingerprint of the secret");
+        hex::encode(&mac.finalize().into_bytes()[..16])
+    }
+}
+
 /// The keys derived from a secret, one per purpose.
 #[derive(Clone)]
 pub struct Keys {

@@ -38,6 +38,15 @@ pub enum EngineError {
         /// What failed.
         why: String,
     },
+    /// The disk, or a quota, is full.
+    #[error("storage: there is no room on the disk")]
+    Full,
+    /// The catalog is damaged, as SQLite itself says.
+    #[error("{why}")]
+    Damaged {
+        /// What SQLite says.
+        why: String,
+    },
     /// The owner of the workspace has gone; attach again.
     #[error("the workspace is not served any more")]
     Gone,

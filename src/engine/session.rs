@@ -1,5 +1,6 @@
 //! An open workspace, and one user's access to it.
 
+use std::io::ErrorKind;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,10 +14,12 @@ use super::query::Query;
 use super::{Client, EngineError, answer, perform};
 use crate::blob::{BlobError, FsStore};
 use crate::bulk::Bulk;
-use crate::catalog::{Catalog, CatalogError, IntakeMap, KnownIdentifiers};
+use crate::catalog::{About, Catalog, CatalogError, IntakeMap, KnownIdentifiers};
 use crate::config::{Lock, Workspace, WorkspaceError};
 use crate::model::Event;
-use crate::pipeline::{Counts, Deidentify, Intake, Shared, Supervisor, Tally, Watchers, take_up, watch};
+use crate::pipeline::{
+    Counts, Deidentify, Intake, Refusal, Shared, Supervisor, Tally, Watchers, landing, take_up, watch,
+};
 use crate::source::{Mode, WatchState, open_file};
 
 /// An open workspace with its pipeline. Dropping it stops watching, finishes what is in hand and gives the lock up.
@@ -53,10 +56,12 @@ impl Engine {
         let config = workspace.config()?;
         let lock = workspace.lock()?;
         let secret = workspace.secret()?;
+        let store = FsStore::open(&workspace.store())?;
+        needs_catalog(&workspace, &store)?;
         let catalog = Catalog::open(&workspace.catalog())?;
+        knows_secret(&catalog, &secret)?;
         let map = IntakeMap::open(&workspace.intake())?;
         let known = KnownIdentifiers::open(&workspace.known(), &secret)?;
-        let store = FsStore::open(&workspace.store())?;
         if lock.was_unclean {
             let swept = store.sweep(&catalog.read().blobs()?)?;
             catalog.write(|tx| tx.release_leases())?;
@@ -71,6 +76,7 @@ impl Engine {
         let shared = Arc::new(Shared::new((catalog, map, known, store), deid, places, config));
         shared.set_rules(rules);
         shared.set_qc(qc);
+        landing::sweep(&shared)?;
         take_up(&shared)?;
         let pipeline =
             Pipeline { intake: Arc::new(Intake::start(&shared)), supervisor: Supervisor::start(&shared) };
@@ -145,7 +151,7 @@ impl Engine {
             self.shared.catalog.write_derived(|tx| tx.hurry(crate::pipeline::now_ms()))?;
             let busy = match self.pipeline().as_ref() {
                 Some(p) => match p.supervisor.stuck() {
-                    Some(why) => return Err(EngineError::Storage { why }),
+                    Some(why) => return Err(why.into()),
                     None => p.supervisor.is_busy(&self.shared)?,
                 },
                 None => false,
@@ -181,8 +187,11 @@ impl Engine {
     pub fn totals(&self) -> Result<IngestOutcome, EngineError> {
         let mut all = Counts::default();
         for inbox in &self.shared.config().inboxes {
-            let Some((_, tally)) = self.watchers.state(&inbox.name) else { continue };
+            let Some((state, tally)) = self.watchers.state(&inbox.name) else { continue };
             let counts = tally.counts();
+            for (why, n) in counts.unread.into_iter().chain(state.unread()) {
+                *all.unread.entry(why).or_default() += n;
+            }
             all.received += counts.received;
             all.deidentified += counts.deidentified;
             all.quarantined += counts.quarantined;
@@ -239,6 +248,28 @@ impl Client for Session {
     }
 }
 
+/// A catalog that is missing beside a store that is not empty is never made anew: what is stored would be swept.
+fn needs_catalog(workspace: &Workspace, store: &FsStore) -> Result<(), OpenError> {
+    let how = match std::fs::metadata(workspace.catalog()) {
+        Ok(found) if found.len() > 0 => return Ok(()),
+        Ok(_) => "empty",
+        Err(error) if error.kind() == ErrorKind::NotFound => "missing",
+        Err(error) => return Err(CatalogError::Io(error).into()),
+    };
+    if store.is_empty()? { Ok(()) } else { Err(CatalogError::Missing(how).into()) }
+}
+
+/// The workspace keeps to the secret that it was made with: under another one the same subject would get another
+/// pseudonym. What is kept of it is a keyed hash, from which it cannot be found.
+fn knows_secret(catalog: &Catalog, secret: &[u8; 32]) -> Result<(), OpenError> {
+    let fingerprint = crate::deid::Secret::new(*secret).fingerprint();
+    match catalog.read().about(About::SecretFingerprint)? {
+        Some(known) if known == fingerprint => Ok(()),
+        Some(_) => Err(CatalogError::OtherSecret.into()),
+        None => Ok(catalog.write(|tx| tx.set_about(About::SecretFingerprint, &fingerprint))?),
+    }
+}
+
 /// Why a workspace cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -263,7 +294,18 @@ impl From<CatalogError> for EngineError {
     fn from(error: CatalogError) -> Self {
         match error {
             CatalogError::Refused(why) => Self::Conflict { why },
+            CatalogError::Full => Self::Full,
+            CatalogError::Damaged(_) => Self::Damaged { why: error.to_string() },
             other => Self::Storage { why: other.to_string() },
+        }
+    }
+}
+
+impl From<Refusal> for EngineError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Full => Self::Full,
+            Refusal::Other(why) => Self::Storage { why },
         }
     }
 }
@@ -272,6 +314,7 @@ impl From<BlobError> for EngineError {
     fn from(error: BlobError) -> Self {
         match error {
             BlobError::NotFound(id) => Self::NotFound { what: "blob".into(), id },
+            BlobError::Io(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => Self::Full,
             other => Self::Storage { why: other.to_string() },
         }
     }

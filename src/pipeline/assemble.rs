@@ -48,13 +48,13 @@ impl Stage for Assemble {
             }
             tx.put_series(&record)?;
             tx.put_links(&record.uid, &links)?;
+            let mut detail =
+                json!({ "instances": record.instances, "frames": record.frames, "state": record.state });
             if next.is_empty() {
-                tx.put_findings(&record.uid, &[])?;
+                detail["root"] = hex::encode(tx.put_findings(&record.uid, &[])?).into();
             } else {
                 tx.want(next, &record.uid, AT_ONCE, now)?;
             }
-            let detail =
-                json!({ "instances": record.instances, "frames": record.frames, "state": record.state });
             tx.audit(now, "gantry", "series.assemble", &record.uid, &detail)?;
             tx.finish(job)
         })?;

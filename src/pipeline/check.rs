@@ -53,7 +53,7 @@ impl Stage for Check {
         let now = now_ms();
         let uid = &job.object;
         shared.catalog.write_derived(|tx| {
-            tx.put_findings(uid, &findings)?;
+            let root = tx.put_findings(uid, &findings)?;
             tx.set_series_state(uid, "checked")?;
             tx.put_member(uid, &member_json, &stats)?;
             let look_back = new_of_kind && qc::look_back(tx.peer_count(&stats.kind)?);
@@ -64,7 +64,13 @@ impl Stage for Check {
             }
             tx.count("checked", "", 1, now)?;
             let names: Vec<&str> = findings.iter().map(|f| &*f.check).collect();
-            tx.audit(now, "gantry", "series.check", uid, &json!({ "findings": names }))?;
+            tx.audit(
+                now,
+                "gantry",
+                "series.check",
+                uid,
+                &json!({ "findings": names, "root": hex::encode(root) }),
+            )?;
             tx.finish(job)
         })?;
         shared.bus.tell(What::Series { series_uid: uid.clone() });

@@ -8,7 +8,6 @@ use std::sync::{PoisonError, TryLockError};
 
 use serde_json::json;
 
-use super::intake::leaf;
 use super::known::Names;
 use super::stage::{Stage, StageError};
 use super::{Shared, now_ms};
@@ -134,11 +133,13 @@ fn commit(shared: &Shared, study_uid: &str, generation: i64, mut done: Done) -> 
     shared.store.settle(done.again.iter_mut().map(|(staged, ..)| staged), false)?;
     let series: BTreeSet<&str> = done.again.iter().map(|(.., was)| &*was.series_uid).collect();
     let leaves: Vec<audit::Hash> =
-        done.again.iter().map(|(_, new, _)| leaf(&new.blob, &new.record)).collect();
+        done.again.iter().map(|(_, new, _)| audit::instance_leaf(&new.blob, new.record.hash())).collect();
     let now = now_ms();
     let write = |tx: &Tx<'_>| -> Result<(), CatalogError> {
         tx.keep_up(&done.clean, generation)?;
-        for (_, new, was) in &done.again {
+        let event = tx.next_event()?;
+        for (place, (_, new, was)) in done.again.iter().enumerate() {
+            tx.cover(was.id, event, place)?;
             tx.replace_blob(new)?;
             tx.keep_up(&[was.id], generation)?;
         }

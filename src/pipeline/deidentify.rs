@@ -305,6 +305,9 @@ pub fn explain_reason(code: &str) -> &str {
             "its pixels may carry burned-in text and could not be searched: somebody must look"
         }
         "pixels_doubtful" => "its pixels may show a name or a face, or none: somebody must look",
+        "found_without_row" => {
+            "its copy was found on the landing side without a record of where it came from"
+        }
         "cannot_be_made_safe" => "it could not be made safe",
         other => other,
     }

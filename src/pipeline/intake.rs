@@ -18,15 +18,15 @@ use sha2::{Digest, Sha256};
 use super::archives::{Delivery, Ended, Member};
 use super::deidentify::{Made, Verdict};
 use super::known::{Latest, Learned};
-use super::{Shared, Tally, day_of, now_ms};
+use super::{Refusal, Shared, Tally, day_of, now_ms};
 use crate::audit;
-use crate::blob::Staged;
+use crate::blob::{BlobError, Staged};
 use crate::bulk::Bulk;
 use crate::catalog::{CatalogError, LedgerLine, NewFile, NewInstance};
 use crate::deid::Context;
 use crate::dicom::Contents;
 use crate::model::{Vetting, What};
-use crate::source::{Found, Item, Unreadable};
+use crate::source::{Found, Item, NotRead, Unreadable};
 
 /// Files of a batch, at most; its transaction stays within 50 ms.
 const BATCH_FILES: usize = 512;
@@ -75,6 +75,11 @@ enum End {
     Duplicate {
         series: Vec<String>,
     },
+    /// It was stored before, and what was stored is missing or damaged: it is stored again.
+    Restored {
+        staged: Staged,
+        instance: Box<NewInstance>,
+    },
     Quarantined {
         reason: String,
         detail: String,
@@ -82,9 +87,13 @@ enum End {
     Rejected {
         reason: String,
         detail: String,
+        /// Nothing could be read of it.
+        unread: Option<NotRead>,
     },
+    /// It was gone before it was read: nothing is recorded.
+    Vanished,
     /// Disk or database refused: nothing is recorded, so the file is found again.
-    Failed(String),
+    Failed(Refusal),
 }
 
 impl Intake {
@@ -156,9 +165,11 @@ fn work(shared: &Shared, queue: &Receiver<Work>, out: &Sender<Dealt>) {
 /// done and of what ends in quarantine.
 fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>, End) {
     let refused = |error: Unreadable| {
+        let unread = if let Unreadable::Io(kind) = error { Some(NotRead::of_file(kind)) } else { None };
         let end = match error.no_room() {
-            Some(no_room) => End::Failed(no_room.to_string()),
-            None => End::Rejected { reason: error.code().into(), detail: error.to_string() },
+            Some(_) => End::Failed(Refusal::Full),
+            None if unread == Some(NotRead::Vanished) => End::Vanished,
+            None => End::Rejected { reason: error.code().into(), detail: error.to_string(), unread },
         };
         (String::new(), None, end)
     };
@@ -181,17 +192,17 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>
             let end = end(shared, &source, &sha256, &context, names.generation);
             (sha256, learned, end)
         }
-        Err(error) => (sha256, None, End::Failed(error.to_string())),
+        Err(error) => (sha256, None, End::Failed(error.into())),
     }
 }
 
 /// How a file ends whose study names `names`.
 fn end(shared: &Shared, source: &Contents<'_>, sha256: &str, context: &Context<'_>, generation: i64) -> End {
-    match shared.catalog.read().series_of_source(sha256) {
-        Ok(series) if !series.is_empty() => return End::Duplicate { series },
-        Ok(_) => {}
-        Err(error) => return End::Failed(error.to_string()),
-    }
+    let before = match stored_before(shared, sha256) {
+        Ok(StoredBefore::Whole(series)) => return End::Duplicate { series },
+        Ok(before) => before,
+        Err(why) => return End::Failed(why),
+    };
     match shared.deid.judge(source, context, generation) {
         Verdict::Stored(made) => match stage(shared, source, &made, context.site) {
             Ok(staged) => {
@@ -199,27 +210,62 @@ fn end(shared: &Shared, source: &Contents<'_>, sha256: &str, context: &Context<'
                 instance.source_hash = sha256.to_string();
                 instance.blob.clone_from(&staged.name);
                 instance.bytes = staged.bytes;
-                End::Stored { staged, instance: Box::new(instance) }
+                let instance = Box::new(instance);
+                match before {
+                    StoredBefore::Damaged => End::Restored { staged, instance },
+                    _ => End::Stored { staged, instance },
+                }
             }
             Err(why) => End::Failed(why),
         },
         Verdict::Quarantined { reason, detail } => match keep(shared, sha256, source.whole()) {
             Ok(()) => End::Quarantined { reason, detail },
-            Err(error) => End::Failed(format!("quarantine: {}", error.kind())),
+            Err(error) => End::Failed(error.kind().into()),
         },
-        Verdict::Rejected { reason, detail } => End::Rejected { reason, detail },
-        Verdict::Failed(why) => End::Failed(why),
+        Verdict::Rejected { reason, detail } => End::Rejected { reason, detail, unread: None },
+        Verdict::Failed(_) => End::Failed(Refusal::Full),
     }
 }
 
+/// What is stored of a source already.
+enum StoredBefore {
+    /// Nothing.
+    Never,
+    /// Its instances, in these series; they read back, and their ledger lines are those that were written.
+    Whole(Vec<String>),
+    /// Something that does not read back as it was stored.
+    Damaged,
+}
+
+fn stored_before(shared: &Shared, sha256: &str) -> Result<StoredBefore, Refusal> {
+    let reader = shared.catalog.read();
+    let series = reader.series_of_source(sha256)?;
+    let stored = reader.stored_of_source(sha256)?;
+    drop(reader);
+    if series.is_empty() {
+        return Ok(StoredBefore::Never);
+    }
+    for (blob, ledger, hash) in &stored {
+        let is_whole = match shared.store.open_verified(blob) {
+            Ok(_) => LedgerLine::new(ledger).hash() == hash,
+            Err(BlobError::NotFound(_) | BlobError::Damaged(_)) => false,
+            Err(error) => return Err(error.into()),
+        };
+        if !is_whole {
+            return Ok(StoredBefore::Damaged);
+        }
+    }
+    Ok(if stored.is_empty() { StoredBefore::Damaged } else { StoredBefore::Whole(series) })
+}
+
 /// Keeps who the subject is, where that is wanted, and the bytes, not yet in their place.
-fn stage(shared: &Shared, source: &Contents<'_>, made: &Made, site: &str) -> Result<Staged, String> {
+fn stage(shared: &Shared, source: &Contents<'_>, made: &Made, site: &str) -> Result<Staged, Refusal> {
     let recipient = &shared.config().vault.recipient;
     if !recipient.is_empty() {
         let new = (&*made.instance.subject, &*made.instance.study_uid, site);
-        shared.vault.keep(recipient, source, new).map_err(|e| e.to_string())?;
+        shared.vault.keep(recipient, source, new)?;
     }
-    shared.store.stage(&made.bytes).map_err(|e| e.to_string())
+    Ok(shared.store.stage(&made.bytes)?)
 }
 
 /// Keeps a copy on the landing side, readable by its owner alone.
@@ -275,16 +321,17 @@ fn commit(shared: &Shared, mut batch: Vec<Dealt>) {
     for dealt in &batch {
         if let Some(delivery) = &dealt.delivery {
             let ended = match dealt.end {
-                End::Stored { .. } | End::Duplicate { .. } => Ended::Stored,
+                End::Stored { .. } | End::Restored { .. } | End::Duplicate { .. } => Ended::Stored,
                 End::Quarantined { .. } | End::Rejected { .. } => Ended::Aside,
-                End::Failed(_) => Ended::Failed,
+                End::Failed(_) | End::Vanished => Ended::Failed,
             };
             files.extend(delivery.dealt_with(ended, now, &day));
         }
     }
     // The catalog has them; without the map they are merely found again and counted as duplicates.
-    if let Err(error) = shared.map.put(&files) {
-        tracing::error!("the intake map: {error}");
+    match shared.map.put(&files) {
+        Ok(freed) => super::landing::remove_copies(shared, &freed),
+        Err(error) => tracing::error!("the intake map: {error}"),
     }
     for dealt in &batch {
         dealt.tally.update(|c| match &dealt.end {
@@ -296,8 +343,21 @@ fn commit(shared: &Shared, mut batch: Vec<Dealt>) {
                 c.duplicates += 1;
                 c.series.extend(series.iter().cloned());
             }
+            End::Restored { instance, .. } => {
+                c.duplicates += 1;
+                c.series.insert(instance.series_uid.clone());
+            }
             End::Quarantined { .. } => c.quarantined += 1,
-            End::Rejected { .. } => c.rejected += 1,
+            End::Rejected { unread, .. } => {
+                c.rejected += 1;
+                if let Some(why) = unread {
+                    *c.unread.entry(*why).or_default() += 1;
+                }
+            }
+            End::Vanished => {
+                c.received -= 1;
+                *c.unread.entry(NotRead::Vanished).or_default() += 1;
+            }
             End::Failed(why) => {
                 c.failed += 1;
                 c.failure = Some(why.clone());
@@ -308,45 +368,50 @@ fn commit(shared: &Shared, mut batch: Vec<Dealt>) {
 }
 
 /// Blobs and rows of a batch; no blob of it is taken away before its row is there.
-fn record(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), String> {
-    let said = |error: CatalogError| error.to_string();
-    let latest = Latest::of(shared, batch.iter().filter_map(|d| d.learned.as_ref())).map_err(said)?;
+fn record(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), Refusal> {
+    let latest = Latest::of(shared, batch.iter().filter_map(|d| d.learned.as_ref()))?;
     let placing = shared.placing.lock().unwrap_or_else(PoisonError::into_inner);
     flush(shared, batch, latest.is_owed())?;
-    rows(shared, batch, &latest, now).map_err(said)?;
+    rows(shared, batch, &latest, now)?;
     drop(placing);
     latest.settle(shared);
     Ok(())
 }
 
 /// Puts the batch's blobs in place and flushes them, with the quarantined copies and what was learned, in one call.
-fn flush(shared: &Shared, batch: &mut [Dealt], learned: bool) -> Result<(), String> {
+fn flush(shared: &Shared, batch: &mut [Dealt], learned: bool) -> Result<(), Refusal> {
     let kept = learned || batch.iter().any(|d| matches!(d.end, End::Quarantined { .. }));
     let staged = batch.iter_mut().filter_map(|d| match &mut d.end {
-        End::Stored { staged, .. } => Some(staged),
+        End::Stored { staged, .. } | End::Restored { staged, .. } => Some(staged),
         _ => None,
     });
-    shared.store.settle(staged, kept).map_err(|e| e.to_string())
+    Ok(shared.store.settle(staged, kept)?)
 }
 
 /// The rows of a batch, the jobs that follow from it and its audit event.
 fn rows(shared: &Shared, batch: &mut [Dealt], latest: &Latest, now: i64) -> Result<(), CatalogError> {
     let quiet = shared.config().ingest.series_quiet_ms as i64;
     let (first, doubled) = shared.catalog.write(|tx| {
-        let (mut leaves, mut doubled) = (Vec::new(), Vec::new());
+        let (mut leaves, mut doubled, mut restored) = (Vec::new(), Vec::new(), 0u64);
+        let event = tx.next_event()?;
         let mut series = std::collections::BTreeSet::new();
         let (mut quarantined, mut rejected) = (0, 0);
         let mut received = std::collections::BTreeMap::<&str, u64>::new();
         for (i, dealt) in batch.iter().enumerate() {
             match &dealt.end {
-                End::Stored { instance, .. } if tx.put_instance(instance, now)? => {
-                    leaves.push(leaf(&instance.blob, &instance.record));
+                End::Stored { instance, .. } if tx.put_instance(instance, (event, leaves.len()), now)? => {
+                    leaves.push(audit::instance_leaf(&instance.blob, instance.record.hash()));
                     series.insert((&*instance.series_uid, &*dealt.found.inbox));
                 }
-                End::Stored { .. } => doubled.push(i),
+                End::Restored { instance, .. } if tx.restore_instance(instance, (event, leaves.len()), now)? => {
+                    leaves.push(audit::instance_leaf(&instance.blob, instance.record.hash()));
+                    series.insert((&*instance.series_uid, &*dealt.found.inbox));
+                    restored += 1;
+                }
+                End::Stored { .. } | End::Restored { .. } => doubled.push(i),
                 End::Quarantined { .. } => quarantined += 1,
                 End::Rejected { .. } => rejected += 1,
-                End::Duplicate { .. } | End::Failed(_) => {}
+                End::Duplicate { .. } | End::Failed(_) | End::Vanished => {}
             }
             *received.entry(&*dealt.found.inbox).or_default() += 1;
         }
@@ -357,11 +422,11 @@ fn rows(shared: &Shared, batch: &mut [Dealt], latest: &Latest, now: i64) -> Resu
         for (uid, _) in &series {
             tx.want("assemble", uid, now + quiet, now)?;
         }
-        let stored = leaves.len() as u64;
+        let stored = leaves.len() as u64 - restored;
         tx.count("deidentified", "", stored, now)?;
         tx.count("catalogued", "", stored, now)?;
         let detail = json!({
-            "stored": stored, "quarantined": quarantined, "rejected": rejected, "series": series.len(),
+            "stored": stored, "restored": restored, "quarantined": quarantined, "rejected": rejected, "series": series.len(),
             "merkle_root": hex::encode(audit::merkle_root(&leaves)),
         });
         tx.audit(now, "gantry", "intake.batch", "intake", &detail)?;
@@ -370,28 +435,20 @@ fn rows(shared: &Shared, batch: &mut [Dealt], latest: &Latest, now: i64) -> Resu
     tracing::debug!(stored = first, doubled = doubled.len(), "committed a batch");
     // Two byte-identical files in one batch: the second is a duplicate of the first.
     for i in doubled {
-        if let End::Stored { instance, .. } = &batch[i].end {
+        if let End::Stored { instance, .. } | End::Restored { instance, .. } = &batch[i].end {
             batch[i].end = End::Duplicate { series: vec![instance.series_uid.clone()] };
         }
     }
     Ok(())
 }
 
-/// Binds the stored bytes and what de-identification says it did to them into the trail.
-pub(super) fn leaf(blob: &str, record: &LedgerLine) -> audit::Hash {
-    let mut hash = Sha256::new();
-    hash.update(blob.as_bytes());
-    hash.update(record.hash());
-    hash.finalize().into()
-}
-
 fn file_row(dealt: &Dealt, now: i64, day: &str) -> Option<NewFile> {
     let (status, reason, detail) = match &dealt.end {
         End::Stored { .. } => ("deidentified", "", ""),
-        End::Duplicate { .. } => ("duplicate", "", ""),
+        End::Duplicate { .. } | End::Restored { .. } => ("duplicate", "", ""),
         End::Quarantined { reason, detail } => ("quarantined", &**reason, &**detail),
-        End::Rejected { reason, detail } => ("rejected", &**reason, &**detail),
-        End::Failed(_) => return None,
+        End::Rejected { reason, detail, .. } => ("rejected", &**reason, &**detail),
+        End::Failed(_) | End::Vanished => return None,
     };
     Some(NewFile {
         inbox: dealt.found.inbox.clone(),

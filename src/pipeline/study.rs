@@ -46,9 +46,10 @@ impl Stage for CompareStudy {
         shared.catalog.write_derived(|tx| {
             for (uid, found, differs, route) in &changed {
                 if *differs {
-                    tx.put_study_findings(uid, found)?;
+                    let root = hex::encode(tx.put_study_findings(uid, found)?);
                     let names: Vec<&str> = found.iter().map(|f| &*f.check).collect();
-                    tx.audit(now, "gantry", "study.check", uid, &json!({ "findings": names }))?;
+                    let detail = json!({ "findings": names, "root": root });
+                    tx.audit(now, "gantry", "study.check", uid, &detail)?;
                 }
                 if *route {
                     tx.want("route", uid, now, now)?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{Shared, StageError, now_ms, stages};
+use super::{Refusal, Shared, StageError, now_ms, stages};
 use crate::catalog::{CatalogError, Job};
 use crate::model::What;
 
@@ -30,7 +30,7 @@ struct State {
     done: AtomicU64,
     parked: AtomicU64,
     /// Since when nothing can be leased or recorded, and why.
-    stuck: Mutex<Option<(Instant, String)>>,
+    stuck: Mutex<Option<(Instant, Refusal)>>,
 }
 
 impl State {
@@ -38,7 +38,7 @@ impl State {
         let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
         if stuck.is_none() {
             tracing::error!("jobs cannot be recorded: {error}");
-            *stuck = Some((Instant::now(), error.to_string()));
+            *stuck = Some((Instant::now(), error.into()));
         }
     }
 
@@ -73,7 +73,7 @@ impl Supervisor {
     }
 
     /// Why no job has been leased or recorded for a while, where that is so: a full disk, above all.
-    pub fn stuck(&self) -> Option<String> {
+    pub fn stuck(&self) -> Option<Refusal> {
         let stuck = self.state.stuck.lock().unwrap_or_else(PoisonError::into_inner);
         stuck.as_ref().filter(|(since, _)| since.elapsed() > PATIENCE).map(|(_, why)| why.clone())
     }

@@ -1,14 +1,67 @@
 //! What became of the files of one ingest or run, and when the last of them is accounted for.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::blob::BlobError;
+use crate::catalog::CatalogError;
+use crate::source::{NotRead, Unread};
 
 /// Counts of one ingest; shared between who hands files in and who deals with them.
 #[derive(Debug, Default)]
 pub struct Tally {
     counts: Mutex<Counts>,
     changed: Condvar,
+}
+
+/// Why something could not be recorded, for none of its own faults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no room on the disk.
+    Full,
+    /// What else the disk or the database said.
+    Other(String),
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Full => f.write_str("there is no room on the disk"),
+            Self::Other(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<&CatalogError> for Refusal {
+    fn from(error: &CatalogError) -> Self {
+        if matches!(error, CatalogError::Full) { Self::Full } else { Self::Other(error.to_string()) }
+    }
+}
+
+impl From<CatalogError> for Refusal {
+    fn from(error: CatalogError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<BlobError> for Refusal {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Io(kind) => kind.into(),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl From<ErrorKind> for Refusal {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
+            other => Self::Other(other.to_string()),
+        }
+    }
 }
 
 /// The counts.
@@ -27,9 +80,11 @@ pub struct Counts {
     /// Could not be dealt with because the disk or database refused; they are looked at again.
     pub failed: u64,
     /// Why, of the last of them.
-    pub failure: Option<String>,
+    pub failure: Option<Refusal>,
     /// Series that the files belong to.
     pub series: BTreeSet<String>,
+    /// What was not read, by reason; files among it are rejected, too, but for those that vanished.
+    pub unread: Unread,
 }
 
 impl Tally {
@@ -40,6 +95,11 @@ impl Tally {
     /// One more file was handed in.
     pub fn received(&self) {
         self.lock().received += 1;
+    }
+
+    /// Something was not read.
+    pub fn not_read(&self, why: NotRead) {
+        *self.lock().unread.entry(why).or_default() += 1;
     }
 
     /// Changes the counts and wakes who waits.

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::Refusal;
 use crate::deid::{Recipient, VaultEntry, VaultError, VaultKey};
 use crate::dicom::{Contents, ReadOptions};
 
@@ -23,6 +24,15 @@ pub enum KeepError {
     /// The disk refuses.
     #[error("vault: {}", .0.kind())]
     Disk(#[from] io::Error),
+}
+
+impl From<KeepError> for Refusal {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Disk(error) => error.kind().into(),
+            other => Self::Other(other.to_string()),
+        }
+    }
 }
 
 impl Vault {

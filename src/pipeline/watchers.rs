@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::{Intake, Shared, Tally, archives, settle_sources};
+use crate::catalog::Known;
 use crate::config::{After, Inbox, Pixels};
 use crate::model::What;
 use crate::source::archive::is_archive;
@@ -106,11 +107,19 @@ pub fn watch(
         trusted: inbox.pixels == Pixels::Trusted,
         settle: Duration::from_millis(config.ingest.settle_ms),
         rescan: Duration::from_secs(config.ingest.rescan_seconds),
+        links: inbox.links,
     };
     let knows = |path: &Path, bytes: u64, mtime_ns: i64| {
-        let known = |inbox: &str| shared.map.knows(inbox, &path.to_string_lossy(), bytes, mtime_ns);
-        known(&inbox.name).unwrap_or(false)
-            || is_archive(path) && known(&archives::inbox_of(&inbox.name)).unwrap_or(false)
+        let known = |inbox: &str| {
+            let known = shared.map.knows(inbox, &path.to_string_lossy(), bytes, mtime_ns);
+            match known.unwrap_or(Known::Never) {
+                Known::Never => false,
+                Known::DealtWith => true,
+                // Permissions change without the file's time.
+                Known::Unreadable => std::fs::File::open(path).is_err(),
+            }
+        };
+        known(&inbox.name) || is_archive(path) && known(&archives::inbox_of(&inbox.name))
     };
     let mut handed = 0u64;
     folder.run(mode, state, stop, knows, |found| {
@@ -121,6 +130,9 @@ pub fn watch(
         intake.hand_in(found, tally)
     });
     if mode == Mode::Once {
+        for (why, n) in state.unread() {
+            tally.update(|c| *c.unread.entry(why).or_default() += n);
+        }
         while tally.open() > 0 {
             tally.wait(Duration::from_millis(200));
         }

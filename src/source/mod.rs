@@ -6,7 +6,7 @@ mod tree;
 mod watch_folder;
 
 pub use item::{Item, Unreadable, items, open_file};
-pub use tree::{Entry, walk};
+pub use tree::{Entry, NotRead, Unread, unread_words, walk};
 pub use watch_folder::{Mode, WatchFolder, WatchState};
 
 use std::path::PathBuf;

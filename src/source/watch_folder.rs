@@ -13,8 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::{By, Entry, Found, walk};
-use crate::model::Vetting;
+use super::{By, Entry, Found, Unread, walk};
+use crate::model::{Links, Vetting};
 
 /// How often waiting files are looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -30,8 +30,8 @@ pub struct WatchState {
     pub by_rescan: AtomicU64,
     /// Files that are still being written.
     pub settling: AtomicU64,
-    /// Links, devices and pipes that were not followed, at the last rescan.
-    pub refused: AtomicU64,
+    /// What was not read at the last rescan.
+    unread: Mutex<Unread>,
     problem: Mutex<Option<String>>,
 }
 
@@ -39,6 +39,11 @@ impl WatchState {
     /// Why the folder cannot be read, or why no events come.
     pub fn problem(&self) -> Option<String> {
         self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was not read at the last rescan, by reason.
+    pub fn unread(&self) -> Unread {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set_problem(&self, problem: Option<String>) {
@@ -70,6 +75,8 @@ pub struct WatchFolder {
     pub settle: Duration,
     /// Between two walks.
     pub rescan: Duration,
+    /// Whether symbolic links are followed.
+    pub links: Links,
 }
 
 /// A file that has been seen and may still be growing.
@@ -138,8 +145,8 @@ impl WatchFolder {
         loop {
             match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Ok(event)) if !event.kind.is_access() && !event.kind.is_remove() => {
-                    for path in event.paths {
-                        walk(&path, &mut |entry| {
+                    for path in event.paths.into_iter().filter(|path| !path.is_symlink()) {
+                        walk(&path, Links::Never, &mut |entry| {
                             if let Entry::File(path, bytes, mtime_ns) = entry
                                 && see(waiting, path, bytes, mtime_ns, By::Event)
                             {
@@ -171,8 +178,8 @@ impl WatchFolder {
         stop: &AtomicBool,
         knows: &impl Fn(&Path, u64, i64) -> bool,
     ) {
-        let (mut refused, mut missed, mut readable) = (0, 0, true);
-        walk(&self.path, &mut |entry| {
+        let (mut unread, mut missed, mut readable) = (Unread::new(), 0, true);
+        walk(&self.path, self.links, &mut |entry| {
             match entry {
                 Entry::File(path, bytes, mtime_ns) => {
                     if !waiting.contains_key(&path)
@@ -182,12 +189,14 @@ impl WatchFolder {
                         missed += 1;
                     }
                 }
-                Entry::Refused(_) => refused += 1,
-                Entry::Unreadable(path) => readable &= path != self.path,
+                Entry::NotRead(path, why) => {
+                    readable &= path != self.path;
+                    *unread.entry(why).or_default() += 1;
+                }
             }
             !stop.load(Ordering::Relaxed)
         });
-        state.refused.store(refused, Ordering::Relaxed);
+        *state.unread.lock().unwrap_or_else(PoisonError::into_inner) = unread;
         if !first {
             state.by_rescan.fetch_add(missed, Ordering::Relaxed);
         }
@@ -213,7 +222,7 @@ impl WatchFolder {
         let now =
             SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos() as i64;
         let mut ready: Vec<(PathBuf, Waiting)> = waiting
-            .extract_if(|path, file| match fs::symlink_metadata(path) {
+            .extract_if(|path, file| match self.metadata(path) {
                 Ok(m) if m.is_file() => {
                     let mtime_ns = m.mtime().saturating_mul(1_000_000_000).saturating_add(m.mtime_nsec());
                     if (m.len(), mtime_ns) != (file.bytes, file.mtime_ns) {
@@ -228,6 +237,13 @@ impl WatchFolder {
         ready.retain(|(path, _)| path.is_file());
         ready.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         ready
+    }
+
+    fn metadata(&self, path: &Path) -> std::io::Result<fs::Metadata> {
+        match self.links {
+            Links::Never => fs::symlink_metadata(path),
+            Links::Inside => fs::metadata(path),
+        }
     }
 
     fn found(&self, path: PathBuf, file: &Waiting) -> Found {
@@ -282,6 +298,7 @@ mod tests {
             trusted: false,
             settle: Duration::from_millis(300),
             rescan: Duration::from_millis(500),
+            links: Links::Never,
         }
     }
 

@@ -135,6 +135,7 @@ fn source() -> SourceView {
         after: "keep".into(),
         events: false,
         problem: Some("no file events on this mount; the rescan finds files".into()),
+        unread: Default::default(),
         by_event: 0,
         by_rescan: 1204,
         settling: 3,

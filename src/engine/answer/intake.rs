@@ -43,6 +43,7 @@ fn source(session: &Session, inbox: &Inbox) -> Result<SourceView, EngineError> {
             Some(state) => state.problem(),
             None => Some("not watched: the pipeline does not run".into()),
         },
+        unread: state.map(|s| s.unread()).unwrap_or_default(),
         by_event: count(|s| &s.by_event),
         by_rescan: count(|s| &s.by_rescan),
         settling: count(|s| &s.settling),

@@ -12,6 +12,7 @@ mod queue;
 mod readers;
 mod stats;
 mod trail;
+mod verify;
 
 pub(super) use catalog::parse as parse_filter;
 pub(super) use harmonise::{Survey, load_qc, load_rules};
@@ -48,12 +49,14 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::HarmoniseCoverage(q) => wire(harmonise::coverage(session, &q)?),
         Query::HarmoniseDryRun(q) => wire(harmonise::dry_run(session, &q)?),
         Query::LearnProtocol(q) => wire(harmonise::learn(session, &q)?),
-        Query::VerifyTrail(_) => wire(trail::verify(session)?),
+        Query::VerifyTrail(q) => wire(trail::verify(session, &q)?),
         Query::Agreement(q) => wire(agreement::agreement(session, &q)?),
         Query::Drift(q) => wire(drift::drift(session, &q)?),
         Query::Process(q) => wire(process::process(session, &q)?),
         Query::Reads(q) => wire(labels::reads(session, &q)?),
         Query::Vault(_) => wire(trail::vault(session)?),
+        Query::Verify(q) => wire(verify::verify(session, &q)?),
+        Query::TakeCheckpoint(_) => wire(verify::checkpoint(session)?),
         Query::ReadDetail(q) => wire(labels::read(session, q.id)?),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::catalog::TrailRecord;
 use crate::engine::query::{
-    History, Ledger, LedgerLine, ParkedJob, Rows, TrailEntry, TrailVerified, VaultView,
+    History, Ledger, LedgerLine, ParkedJob, Rows, TrailEntry, TrailVerified, VaultView, VerifyTrail,
 };
 use crate::engine::{EngineError, Session};
 
@@ -33,9 +33,15 @@ pub fn vault(session: &Session) -> Result<VaultView, EngineError> {
     Ok(VaultView { recipient, entries: files.len() as u64, studies: shared.catalog.read().study_count()? })
 }
 
-pub fn verify(session: &Session) -> Result<TrailVerified, EngineError> {
-    let (entries, hash, broken) = session.engine.shared.catalog.read().verify_trail()?;
-    Ok(TrailVerified { entries, hash: hex::encode(hash), broken: broken.map(|b| b.to_string()) })
+pub fn verify(session: &Session, query: &VerifyTrail) -> Result<TrailVerified, EngineError> {
+    let reader = session.engine.shared.catalog.read();
+    let (entries, hash, broken) = reader.verify_trail()?;
+    let mut broken = broken.map(|b| b.to_string());
+    if let (Some(checkpoint), None) = (&query.checkpoint, &broken) {
+        let seen = reader.trail_hash(checkpoint.entries)?;
+        broken = checkpoint.contradicted_by(seen.as_ref(), entries);
+    }
+    Ok(TrailVerified { entries, hash: hex::encode(hash), broken })
 }
 
 pub fn parked(session: &Session) -> Result<Vec<ParkedJob>, EngineError> {

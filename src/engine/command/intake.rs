@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Drawing;
+pub use crate::model::Links;
+pub use crate::source::Unread;
 
 /// Watches one more folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,9 @@ pub struct Ingest {
     pub paths: Vec<String>,
     /// The site whose data they are.
     pub site: String,
+    /// Whether symbolic links below the folders are followed.
+    #[serde(default)]
+    pub links: Links,
 }
 
 /// What became of the files of one ingest or run.
@@ -44,6 +49,9 @@ pub struct IngestOutcome {
     pub rejected: u64,
     /// Stored before.
     pub duplicates: u64,
+    /// What was not read, by reason; files among it count as rejected, too, but for those that vanished.
+    #[serde(default)]
+    pub unread: Unread,
     /// Series in the catalog that these files belong to.
     pub series: u64,
     /// Findings of those series.

@@ -6,6 +6,7 @@ mod intake;
 mod labels;
 mod review;
 mod vault;
+mod verify;
 
 pub use catalog::*;
 pub use dataset::*;
@@ -13,6 +14,7 @@ pub use intake::*;
 pub use labels::*;
 pub use review::*;
 pub use vault::*;
+pub use verify::*;
 
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +59,7 @@ commands! {
     ImportReads => ImportOutcome,
     SealVault => (),
     OpenVault => VaultOpened,
+    Repair => Repaired,
 }
 
 /// How many objects a command moved, and which it could not.

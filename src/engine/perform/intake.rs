@@ -14,8 +14,8 @@ use crate::engine::command::{
     AddInbox, Ingest, IngestOutcome, IntakeChoice, LookIntake, LookedAt, MaskIntake, Moved, RemoveInbox,
 };
 use crate::engine::{Engine, EngineError, Session};
-use crate::model::{Vetting, What};
-use crate::pipeline::{Counts, Tally, now_ms};
+use crate::model::{Links, Vetting, What};
+use crate::pipeline::{Counts, Refusal, Tally, now_ms};
 use crate::source::{By, Entry, Found, walk};
 
 /// Files of a group handled in one go.
@@ -32,6 +32,7 @@ pub fn add_inbox(session: &Session, command: AddInbox) -> Result<(), EngineError
         after: After::Keep,
         move_to: None,
         pixels: Pixels::Checked,
+        links: Links::Never,
     };
     let detail = json!({ "name": inbox.name, "site": inbox.site });
     edit(session, "inbox.add", &detail, |edit| {
@@ -79,7 +80,7 @@ pub fn ingest(session: &Session, command: &Ingest) -> Result<IngestOutcome, Engi
             });
         }
         folders::is_source(session, path)?;
-        hand_in_tree(session, path, &command.site, &tally)?;
+        hand_in_tree(session, path, command, &tally)?;
     }
     outcome(engine, &tally, before, started)
 }
@@ -96,10 +97,14 @@ pub fn outcome(
     }
     let drained = engine.drain();
     let counts = tally.counts();
-    if let (Some(why), 1..) = (&counts.failure, counts.failed) {
-        return Err(EngineError::Storage {
-            why: format!("{} files could not be stored: {why}", counts.failed),
-        });
+    match (&counts.failure, counts.failed) {
+        (Some(Refusal::Full), 1..) => return Err(EngineError::Full),
+        (Some(why), 1..) => {
+            return Err(EngineError::Storage {
+                why: format!("{} files could not be stored: {why}", counts.failed),
+            });
+        }
+        _ => {}
     }
     drained?;
     counted(engine, &counts, jobs_before, started)
@@ -126,23 +131,32 @@ pub fn counted(
         duplicates: counts.duplicates,
         series: counts.series.len() as u64,
         qc_findings,
+        unread: counts.unread.clone(),
         jobs_done: jobs.0 - jobs_before.0,
         jobs_failed: jobs.1 - jobs_before.1,
         elapsed_ms: started.elapsed().as_millis() as u64,
     })
 }
 
-fn hand_in_tree(session: &Session, path: &Path, site: &str, tally: &Arc<Tally>) -> Result<(), EngineError> {
+fn hand_in_tree(
+    session: &Session,
+    path: &Path,
+    command: &Ingest,
+    tally: &Arc<Tally>,
+) -> Result<(), EngineError> {
     let gone = || EngineError::Gone;
     let taken = session.engine.with_intake(|intake| {
-        walk(path, &mut |entry| match entry {
+        walk(path, command.links, &mut |entry| match entry {
             Entry::File(path, bytes, mtime_ns) => {
-                let (inbox, site) = (String::new(), site.to_string());
+                let (inbox, site) = (String::new(), command.site.clone());
                 let found =
                     Found { inbox, path, bytes, mtime_ns, site, vetting: Vetting::None, by: By::Person };
                 intake.hand_in(found, tally)
             }
-            Entry::Refused(_) | Entry::Unreadable(_) => true,
+            Entry::NotRead(_, why) => {
+                tally.not_read(why);
+                true
+            }
         })
     });
     taken.filter(|taken| *taken).map(|_| ()).ok_or_else(gone)
@@ -222,15 +236,20 @@ fn again(
     Ok(Moved { moved, refused: refused.into_iter().map(|(why, n)| (n, why)).collect() })
 }
 
+/// The inbox under which the map keeps, for a moment, what is taken again.
+pub(super) fn again_of(inbox: &str) -> String {
+    format!("{inbox}\u{1f}again")
+}
+
 /// Takes one copy through the intake and returns what became of it. The row of the copy itself is not kept.
-fn take_again(
+pub(super) fn take_again(
     session: &Session,
     file: &NewFile,
     path: &Path,
     vetting: Vetting,
     tally: &Arc<Tally>,
 ) -> Option<NewFile> {
-    let inbox = format!("{}\u{1f}again", file.inbox);
+    let inbox = again_of(&file.inbox);
     let (bytes, mtime_ns, site) = (file.bytes, file.mtime_ns, file.site.clone());
     let found =
         Found { inbox: inbox.clone(), path: path.into(), bytes, mtime_ns, site, vetting, by: By::Person };
@@ -245,7 +264,12 @@ fn take_again(
 }
 
 /// The file's row tells what became of it now; its quarantined copy goes once nothing needs it.
-fn replace(session: &Session, record: &FileRecord, now: NewFile, was_copy: bool) -> Result<(), EngineError> {
+pub(super) fn replace(
+    session: &Session,
+    record: &FileRecord,
+    now: NewFile,
+    was_copy: bool,
+) -> Result<(), EngineError> {
     let shared = &session.engine.shared;
     let row = NewFile { inbox: record.file.inbox.clone(), path: record.file.path.clone(), ..now };
     let still_kept = row.kept;

@@ -8,6 +8,7 @@ mod intake;
 mod labels;
 mod review;
 mod vault;
+mod verify;
 
 pub(super) use intake::{counted, outcome};
 
@@ -41,6 +42,7 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::ImportReads(c) => wire(labels::import(session, &c)?),
         Command::SealVault(c) => wire(vault::seal(session, &c)?),
         Command::OpenVault(c) => wire(vault::open(session, &c)?),
+        Command::Repair(c) => wire(verify::repair(session, &c)?),
         Command::Export(c) => wire(dataset::export(session, &c)?),
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Page;
 use crate::model::Drawing;
+use crate::source::Unread;
 
 /// Every inbox and other source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub struct SourceView {
     pub events: bool,
     /// Why there are no events, or why the source cannot be read.
     pub problem: Option<String>,
+    /// What was not read at the last look over the folder, by reason.
+    pub unread: Unread,
     /// Files found by an event since start.
     pub by_event: u64,
     /// Files found by the rescan since start.

@@ -11,6 +11,7 @@ mod process;
 mod queue;
 mod trail;
 mod vault;
+mod verify;
 
 pub use agreement::*;
 pub use catalog::*;
@@ -23,6 +24,7 @@ pub use process::*;
 pub use queue::*;
 pub use trail::*;
 pub use vault::*;
+pub use verify::*;
 
 use serde::{Deserialize, Serialize};
 
@@ -90,4 +92,6 @@ queries! {
     Reads => Rows<ReadView>,
     ReadDetail => ReadHistory,
     Vault => VaultView,
+    Verify => Verified,
+    TakeCheckpoint => Checkpoint,
 }

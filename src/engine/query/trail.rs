@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Page;
+use super::{Checkpoint, Page};
 
 /// The history of anything, the latest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,8 +35,12 @@ pub struct TrailEntry {
 }
 
 /// Verifies every link of the trail's hash chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VerifyTrail {}
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyTrail {
+    /// The end of the trail as it was once: tells a trail that was cut off.
+    #[serde(default)]
+    pub checkpoint: Option<Checkpoint>,
+}
 
 /// What the verification found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

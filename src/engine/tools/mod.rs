@@ -12,6 +12,7 @@ mod picture;
 pub mod qc;
 pub mod qc_labels;
 pub mod ratings;
+pub mod restore;
 pub mod rules;
 pub mod scan;
 pub mod series_table;

@@ -1,0 +1,350 @@
+//! What a verification reads: rows with what binds them to the trail.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{CatalogError, NewInstance, Reader, Replacement, TrailRecord, Tx};
+use crate::audit::{self, Hash};
+
+/// A stored instance with everything that can be held against its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRow {
+    /// Its row.
+    pub id: i64,
+    /// The remapped SOP instance UID.
+    pub sop_uid: String,
+    /// SHA-256 of the source's bytes.
+    pub source_hash: String,
+    /// SHA-256 of the stored bytes.
+    pub blob: String,
+    /// Size of the stored bytes.
+    pub bytes: u64,
+    /// The remapped series UID.
+    pub series_uid: String,
+    /// The remapped study UID.
+    pub study_uid: String,
+    /// The subject's pseudonym.
+    pub subject: String,
+    /// SOP Class UID.
+    pub sop_class: String,
+    /// The ledger line, as JSON.
+    pub ledger: String,
+    /// The hash that is stored for the ledger line.
+    pub ledger_hash: Hash,
+    /// The trail entry that covers it, where one does.
+    pub event: Option<u64>,
+}
+
+/// A decision as its row has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionRow {
+    /// The task.
+    pub task: i64,
+    /// Who decided.
+    pub actor: String,
+    /// It accepted.
+    pub accepted: bool,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// It was taken back.
+    pub undone: bool,
+}
+
+/// The outcome of a task as its row has it, with the state of its series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeRow {
+    /// The task.
+    pub task: i64,
+    /// The state of the task.
+    pub state: String,
+    /// Why it was returned.
+    pub reason: Option<String>,
+    /// What the reviewer said.
+    pub comment: Option<String>,
+    /// The state of its series.
+    pub series_state: String,
+}
+
+impl Tx<'_> {
+    /// The number that the next trail entry of this transaction will have.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn next_event(&self) -> Result<u64, CatalogError> {
+        let last: i64 = self
+            .tx
+            .prepare_cached("SELECT coalesce(max(sequence), 0) FROM trail")?
+            .query_row([], |row| row.get(0))?;
+        Ok(last as u64 + 1)
+    }
+
+    /// From now on the instance is covered by this trail entry. The leaf that covered it stays known, so that the root of
+    /// the entry before can still be made again. Called before the row changes.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn cover(&self, id: i64, event: u64, place: usize) -> Result<(), CatalogError> {
+        let before: Option<(Option<i64>, Option<i64>, String, Hash)> = self
+            .tx
+            .prepare_cached(
+                "SELECT i.event, i.place, i.blob, r.hash FROM instance i JOIN record r ON r.id = i.record WHERE i.id = ?1",
+            )?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .optional()?;
+        if let Some((Some(event), Some(place), blob, record)) = before {
+            self.tx
+                .prepare_cached("INSERT OR IGNORE INTO former_leaf VALUES (?1, ?2, ?3)")?
+                .execute(params![event, place, audit::instance_leaf(&blob, &record)])?;
+        }
+        self.tx
+            .prepare_cached("UPDATE instance SET event = ?2, place = ?3 WHERE id = ?1")?
+            .execute(params![id, event as i64, place as i64])?;
+        Ok(())
+    }
+
+    /// Puts an instance that was made again from its source in place of what is missing or damaged; jobs that were parked
+    /// for its series or study go on. `false` where no row is of this source and UID.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn restore_instance(
+        &self,
+        new: &NewInstance,
+        (event, place): (u64, usize),
+        now_ms: i64,
+    ) -> Result<bool, CatalogError> {
+        let id: Option<i64> = self
+            .tx
+            .prepare_cached("SELECT id FROM instance WHERE source_hash = ?1 AND sop_uid = ?2")?
+            .query_row([&new.source_hash, &new.sop_uid], |row| row.get(0))
+            .optional()?;
+        let Some(id) = id else { return Ok(false) };
+        self.cover(id, event, place)?;
+        self.mend_ledger(&new.record)?;
+        let (blob, bytes, record) = (new.blob.clone(), new.bytes, new.record.clone());
+        self.replace_blob(&Replacement { id, blob, bytes, record })?;
+        self.keep_up(&[id], new.known)?;
+        self.tx
+            .prepare_cached(
+                "UPDATE job SET state = 'pending', attempts = 0, not_before_ms = ?3 WHERE state = 'parked' \
+                 AND object IN (?1, ?2)",
+            )?
+            .execute(params![new.series_uid, new.study_uid, now_ms])?;
+        Ok(true)
+    }
+
+    /// The text of a ledger line is again the one that its hash was taken of.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn mend_ledger(&self, line: &super::LedgerLine) -> Result<(), CatalogError> {
+        self.tx
+            .prepare_cached("UPDATE record SET json = ?1 WHERE hash = ?2 AND json <> ?1")?
+            .execute(params![line.json(), line.hash()])?;
+        Ok(())
+    }
+}
+
+impl Reader<'_> {
+    /// Stored instances after a row, in the order of their rows.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn stored_rows(&self, after: i64, limit: u32) -> Result<Vec<StoredRow>, CatalogError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT i.id, i.sop_uid, i.source_hash, i.blob, i.bytes, i.series_uid, i.study_uid, i.subject, i.sop_class, \
+             r.json, r.hash, i.event FROM instance i JOIN record r ON r.id = i.record WHERE i.id > ?1 ORDER BY i.id LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![after, limit], |row| {
+            Ok(StoredRow {
+                id: row.get(0)?,
+                sop_uid: row.get(1)?,
+                source_hash: row.get(2)?,
+                blob: row.get(3)?,
+                bytes: row.get::<_, i64>(4)? as u64,
+                series_uid: row.get(5)?,
+                study_uid: row.get(6)?,
+                subject: row.get(7)?,
+                sop_class: row.get(8)?,
+                ledger: row.get(9)?,
+                ledger_hash: row.get(10)?,
+                event: row.get::<_, Option<i64>>(11)?.map(|n| n as u64),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Hashes of the sources behind a blob or a SOP instance UID.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn sources_of(&self, object: &str) -> Result<Vec<String>, CatalogError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT source_hash FROM instance WHERE blob = ?1 UNION SELECT source_hash FROM instance WHERE sop_uid = ?1",
+        )?;
+        Ok(statement.query_map([object], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Stored instances whose ledger line is missing.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn rows_without_ledger(&self) -> Result<Vec<String>, CatalogError> {
+        let mut statement = self.connection().prepare(
+            "SELECT sop_uid FROM instance WHERE record NOT IN (SELECT id FROM record) ORDER BY sop_uid LIMIT 1000",
+        )?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// What is stored for a source, or under one of its SOP instance UIDs: blob, ledger line, its hash.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn stored_of_source(&self, source_hash: &str) -> Result<Vec<(String, String, Hash)>, CatalogError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT i.blob, r.json, r.hash FROM instance i JOIN record r ON r.id = i.record WHERE i.source_hash = ?1",
+        )?;
+        let rows = statement.query_map([source_hash], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The leaves under the root of a trail entry, by their places: those of rows as they stand, and those that were
+    /// there before a row was replaced.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn leaves(&self, event: u64) -> Result<Vec<(u64, Hash)>, CatalogError> {
+        let mut rows = self.connection().prepare_cached(
+            "SELECT i.place, i.blob, r.hash FROM instance i JOIN record r ON r.id = i.record WHERE i.event = ?1",
+        )?;
+        let standing = rows.query_map([event as i64], |row| {
+            let (place, blob, record): (i64, String, Hash) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((place as u64, audit::instance_leaf(&blob, &record)))
+        })?;
+        let mut leaves: Vec<(u64, Hash)> = standing.collect::<Result<_, _>>()?;
+        let mut rows =
+            self.connection().prepare_cached("SELECT place, hash FROM former_leaf WHERE event = ?1")?;
+        let former = rows.query_map([event as i64], |row| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?)))?;
+        leaves.extend(former.collect::<Result<Vec<(u64, Hash)>, _>>()?);
+        leaves.sort_unstable();
+        Ok(leaves)
+    }
+
+    /// The latest trail entry that covers a stored instance; what lies after it never did.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn first_covering_event(&self) -> Result<Option<u64>, CatalogError> {
+        let first: Option<i64> = self.connection().query_row(
+            "SELECT min(e) FROM (SELECT min(event) AS e FROM instance UNION ALL SELECT min(event) FROM former_leaf)",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(first.map(|n| n as u64))
+    }
+
+    /// Gives every trail entry to `each`, the oldest first.
+    ///
+    /// # Errors
+    /// SQLite refuses, or what `each` returns.
+    pub fn each_trail_entry(
+        &self,
+        mut each: impl FnMut(TrailRecord) -> Result<(), CatalogError>,
+    ) -> Result<(), CatalogError> {
+        let mut statement = self.connection().prepare(
+            "SELECT sequence, at_ms, actor, action, object, detail, hash FROM trail ORDER BY sequence",
+        )?;
+        for found in statement.query_map([], super::trail::record)? {
+            each(found?)?;
+        }
+        Ok(())
+    }
+
+    /// Every decision, in the order in which they were made.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn decision_rows(&self) -> Result<Vec<DecisionRow>, CatalogError> {
+        let mut statement = self
+            .connection()
+            .prepare("SELECT task, actor, accepted, at_ms, undone FROM decision ORDER BY id")?;
+        let rows = statement.query_map([], |row| {
+            Ok(DecisionRow {
+                task: row.get(0)?,
+                actor: row.get(1)?,
+                accepted: row.get(2)?,
+                at_ms: row.get(3)?,
+                undone: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Every task with its outcome.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn outcome_rows(&self) -> Result<Vec<OutcomeRow>, CatalogError> {
+        let mut statement = self.connection().prepare(
+            "SELECT t.id, t.state, t.reason, t.comment, s.state FROM task t JOIN series s ON s.uid = t.series_uid",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok(OutcomeRow {
+                task: row.get(0)?,
+                state: row.get(1)?,
+                reason: row.get(2)?,
+                comment: row.get(3)?,
+                series_state: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Series that are accepted or returned and have no task that says so.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn undecided_outcomes(&self) -> Result<Vec<String>, CatalogError> {
+        let mut statement = self.connection().prepare(
+            "SELECT uid FROM series WHERE state IN ('accepted', 'returned') \
+             AND uid NOT IN (SELECT series_uid FROM task) ORDER BY uid",
+        )?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Every series with findings, or that had any: (UID, the root over its own, the root over those of its study).
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn finding_roots(&self, series_uid: &str) -> Result<[Hash; 2], CatalogError> {
+        Ok([self.finding_root(series_uid, 0)?, self.finding_root(series_uid, 1)?])
+    }
+
+    /// Series that have findings.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn series_with_findings(&self) -> Result<Vec<String>, CatalogError> {
+        let mut statement =
+            self.connection().prepare("SELECT DISTINCT series_uid FROM finding ORDER BY series_uid")?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    fn finding_root(&self, series_uid: &str, scope: u8) -> Result<Hash, CatalogError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT check_name, check_version, severity, message, evidence, slices FROM finding \
+             WHERE series_uid = ?1 AND scope = ?2 ORDER BY id",
+        )?;
+        let found: Vec<super::NewFinding> = statement
+            .query_map(params![series_uid, scope], super::findings::finding)?
+            .collect::<Result<_, _>>()?;
+        Ok(super::findings::root(&found))
+    }
+
+    /// What SQLite's own check of the whole database finds; empty where it is sound. `quick` leaves indexes aside.
+    ///
+    /// # Errors
+    /// SQLite refuses to look.
+    pub fn integrity_check(&self, quick: bool) -> Result<Vec<String>, CatalogError> {
+        super::database::integrity(self.connection(), quick)
+    }
+}
