@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{Exit, Failure, Output, progress};
 use crate::engine::tools::{gather, scan};
 use crate::model::text::visible;
+use crate::source::unread_words;
 
 /// Find the series below paths, sort and measure them from their headers
 #[derive(Debug, clap::Args)]
@@ -138,6 +139,9 @@ fn summary_text(s: &scan::Summary) -> String {
     );
     for (reason, n) in s.reasons.iter().filter(|(reason, _)| **reason != "not_dicom") {
         let _ = write!(text, "\n    {n} {}", reason.replace('_', " "));
+    }
+    if !s.unread.is_empty() {
+        let _ = write!(text, "\n    not read: {}", unread_words(&s.unread));
     }
     text
 }

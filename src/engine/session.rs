@@ -208,6 +208,10 @@ impl Engine {
         let pipeline = self.pipeline().take();
         if pipeline.is_some() {
             drop(pipeline);
+            // Everything stands in the one file then; what a reader keeps from it is done at the next end.
+            if let Err(error) = self.shared.catalog.fold_log() {
+                tracing::warn!("{error}");
+            }
             self.lock.mark_clean();
         }
     }

@@ -62,7 +62,8 @@ impl NotRead {
         }
     }
 
-    fn of_folder(kind: ErrorKind) -> Self {
+    /// Of a folder that could not be opened or read.
+    pub fn of_folder(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::NotFound => Self::Vanished,
             ErrorKind::PermissionDenied => Self::FolderDenied,

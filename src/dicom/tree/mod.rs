@@ -17,7 +17,7 @@ use super::ReadError;
 use crate::bulk::{Bulk, Scratch};
 use crate::model::{Header, Interner};
 use crate::source::archive::{Archive, MemberError};
-use crate::source::{Item, Unreadable};
+use crate::source::{Item, NotRead, Unread, Unreadable};
 
 pub use directory::Directory;
 pub use read::decoded_digest;
@@ -38,6 +38,8 @@ pub struct Tree {
     pub bytes_read: u64,
     /// Folders that could not be read.
     pub unreadable_folders: Vec<PathBuf>,
+    /// What was not read, by reason; regular files among it are refused, too.
+    pub unread: Unread,
 }
 
 /// Why a file is no instance.
@@ -166,10 +168,16 @@ pub fn read_tree(roots: &[PathBuf], decode_copies: bool, progress: &AtomicU64) -
         drop(receiver);
         let walked = walker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (tree.paths, tree.unreadable_folders) = (walked.paths, walked.unreadable);
+        tree.unread = walked.unread;
     });
     tree.files = tree.paths.files.len() as u64;
     tree.headers.sort_unstable_by_key(|h| h.source);
     tree.refused.sort_unstable_by_key(|r| r.0);
+    for (_, refusal) in &tree.refused {
+        if let Refusal::Read(ReadError::Io(kind)) = refusal {
+            *tree.unread.entry(NotRead::of_file(*kind)).or_default() += 1;
+        }
+    }
     listings.sort_unstable_by_key(|l| l.source);
     tree.directories = directory::compare(listings, &tree);
     read::compare_copies(&mut tree, decode_copies);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{Folder, Paths};
 use crate::source::archive::{Archive, is_archive};
+use crate::source::{NotRead, Unread};
 
 /// Files that a worker takes at once, and batches that may wait.
 const BATCH: usize = 256;
@@ -31,19 +32,21 @@ pub(super) enum Place {
 pub(super) struct Walked {
     pub(super) paths: Paths,
     pub(super) unreadable: Vec<PathBuf>,
+    pub(super) unread: Unread,
 }
 
 /// Walks folders in the order of names and hands files on in batches.
 pub(super) struct Walk {
     paths: Paths,
     unreadable: Vec<PathBuf>,
+    unread: Unread,
     batch: Vec<Job>,
     sender: crossbeam_channel::Sender<Vec<Job>>,
 }
 
 impl Walk {
     pub(super) fn new(sender: crossbeam_channel::Sender<Vec<Job>>) -> Self {
-        Self { paths: Paths::default(), unreadable: Vec::new(), batch: Vec::new(), sender }
+        Self { paths: Paths::default(), unreadable: Vec::new(), unread: Unread::new(), batch: Vec::new(), sender }
     }
 
     /// Walks, and hangs up when it is done, so that readers end.
@@ -60,23 +63,31 @@ impl Walk {
             }
         }
         self.send();
-        Walked { paths: self.paths, unreadable: self.unreadable }
+        Walked { paths: self.paths, unreadable: self.unreadable, unread: self.unread }
     }
 
     /// Folders wait on a stack, so that depth costs no recursion; the last pushed comes first.
     fn tree(&mut self, root: &Path) {
         let mut waiting = vec![root.to_path_buf()];
         while let Some(folder) = waiting.pop() {
-            let Ok(entries) = fs::read_dir(&folder) else {
-                self.unreadable.push(folder);
-                continue;
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    *self.unread.entry(NotRead::of_folder(error.kind())).or_default() += 1;
+                    self.unreadable.push(folder);
+                    continue;
+                }
             };
             let (mut files, mut folders) = (Vec::new(), Vec::new());
             for entry in entries.flatten() {
                 match entry.file_type() {
                     Ok(kind) if kind.is_file() => files.push(entry.file_name()),
                     Ok(kind) if kind.is_dir() => folders.push(entry.file_name()),
-                    _ => {}
+                    Ok(kind) if kind.is_symlink() => {
+                        *self.unread.entry(NotRead::SymbolicLink).or_default() += 1;
+                    }
+                    Ok(_) => *self.unread.entry(NotRead::SpecialFile).or_default() += 1,
+                    Err(error) => *self.unread.entry(NotRead::of_file(error.kind())).or_default() += 1,
                 }
             }
             files.sort_unstable();

@@ -15,6 +15,7 @@ use crate::dicom::{self, ReadOptions};
 use crate::model::{Finding, Severity};
 use crate::qc;
 use crate::series::{Gap, Series, Slice, SplitReason, Stack, VolumeReason};
+use crate::source::Unread;
 
 /// One stack of a series: a line of `scan`.
 #[derive(Debug, Serialize)]
@@ -136,6 +137,8 @@ pub struct Summary {
     pub rejected: u64,
     /// Reasons of files that are no instance.
     pub reasons: BTreeMap<&'static str, u64>,
+    /// What was not read, by reason; files among it are rejected, too.
+    pub unread: Unread,
     /// Series.
     pub series: u64,
     /// Findings on the lines.
@@ -155,6 +158,7 @@ pub fn summary(gathered: &Gathered, findings: u64, elapsed_ms: u64) -> Summary {
         not_dicom,
         rejected: gathered.tree.refused.len() as u64 - not_dicom,
         reasons: gathered.tree.reasons(),
+        unread: gathered.tree.unread.clone(),
         series: gathered.series.len() as u64,
         findings,
         bytes_read: gathered.tree.bytes_read,
