@@ -23,7 +23,9 @@ fn main() {
     let client: &dyn Client = &session;
     let started = Instant::now();
     let paths = vec![folder.canonicalize().expect("the folder exists").to_string_lossy().into_owned()];
-    let outcome = client.act(Ingest { paths, site: "bench".into(), links: Default::default() }).expect("it is ingested");
+    let outcome = client
+        .act(Ingest { paths, site: "bench".into(), links: Default::default() })
+        .expect("it is ingested");
     let seconds = started.elapsed().as_secs_f64();
     println!(
         "{} received, {} stored, {} series in {seconds:.2} s: {:.0} instances/s; peak memory {} MiB",

@@ -412,7 +412,7 @@ fn series_are_compared_across_studies() {
                 tx.put_series(&series(uid, "CT", 1.0))?;
                 tx.put_member(uid, "{}", &stats(if at == 2 { "b" } else { "a" }, at as f64))?;
             }
-            for (sop, uid, hash) in [
+            for (at, (sop, uid, hash)) in [
                 ("2.25.9", "2.25.1", "h1"),
                 ("2.25.8", "2.25.1", "h2"),
                 ("2.25.9", "2.25.2", "h3"),

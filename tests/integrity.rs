@@ -6,6 +6,8 @@ mod common;
 mod folders;
 #[path = "integrity/landing.rs"]
 mod landing;
+#[path = "integrity/people.rs"]
+mod people;
 #[path = "integrity/restore.rs"]
 mod restore;
 #[path = "integrity/verify.rs"]

@@ -34,6 +34,15 @@ impl Reader<'_> {
 }
 
 impl Tx<'_> {
+    /// What is known, as this transaction sees it.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn about(&self, what: About) -> Result<Option<String>, CatalogError> {
+        let mut statement = self.tx.prepare_cached("SELECT value FROM about WHERE key = ?1")?;
+        Ok(statement.query_row([what.key()], |row| row.get(0)).optional()?)
+    }
+
     /// Keeps what is known.
     ///
     /// # Errors

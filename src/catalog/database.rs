@@ -114,6 +114,7 @@ impl Catalog {
             include_str!("migrations/0004_known.sql"),
             include_str!("migrations/0005_leaving.sql"),
             include_str!("migrations/0006_integrity.sql"),
+            include_str!("migrations/0007_subjects.sql"),
         ];
         let writer = open_writer(path, &migrations)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;

@@ -57,7 +57,10 @@ impl KnownIdentifiers {
     /// It cannot be opened, or is of a later version.
     pub fn open(path: &Path, secret: &[u8; 32]) -> Result<Self, CatalogError> {
         OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        let connection = open_writer(path, &[include_str!("migrations/0001_known.sql")])?;
+        let connection = open_writer(
+            path,
+            &[include_str!("migrations/0001_known.sql"), include_str!("migrations/0002_people.sql")],
+        )?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         Ok(Self { connection: Mutex::new(connection), seal: Sealed::of_secret(secret) })
     }
@@ -213,6 +216,25 @@ impl KnownIdentifiers {
         let backup = rusqlite::backup::Backup::new(&connection, &mut copy)?;
         backup.run_to_completion(1_000, std::time::Duration::ZERO, None)?;
         Ok(())
+    }
+
+    pub(super) fn connection(&self) -> &Mutex<Connection> {
+        &self.connection
+    }
+
+    /// A value of a study as it stands in the database: equal ones are equal there, too.
+    pub(super) fn seal_value(&self, study: &str, value: &str) -> Vec<u8> {
+        self.seal.close(&self.seal.name(study), value)
+    }
+
+    pub(super) fn open_value(&self, sealed: &[u8]) -> String {
+        self.seal.open(sealed)
+    }
+
+    /// A keyed hash of parts.
+    pub(super) fn keyed(&self, parts: &[&str]) -> [u8; NONCE] {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        self.seal.nonce(&parts)
     }
 
     fn values(

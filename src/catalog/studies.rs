@@ -101,6 +101,17 @@ impl Reader<'_> {
         Ok(statement.query_row([], |row| row.get::<_, i64>(0))? as u64)
     }
 
+    /// The pseudonym and the site of a study's subject; `None` where nothing of it is stored.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn subject_of_study(&self, study_uid: &str) -> Result<Option<(String, String)>, CatalogError> {
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT subject, site FROM instance WHERE study_uid = ?1 ORDER BY id LIMIT 1")?;
+        Ok(statement.query_row([study_uid], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    }
+
     /// Every study of which an instance is stored.
     ///
     /// # Errors

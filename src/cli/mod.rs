@@ -28,6 +28,7 @@ mod restore;
 mod scan;
 pub mod shell;
 pub mod stats;
+mod subjects;
 pub mod vault;
 pub mod verify;
 pub mod view;
@@ -112,6 +113,8 @@ pub enum Command {
     Vault(vault::VaultArgs),
     /// Verify that everything is as it was stored, and repair what can be
     Verify(verify::VerifyArgs),
+    /// Who is whom, where headers do not say it rightly
+    Subjects(subjects::SubjectsArgs),
     /// Copy the workspace
     Backup(audit::BackupArgs),
     /// Bring a workspace back from a backup
@@ -190,6 +193,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Vault(args)) => vault::vault(args, global, out),
         Some(Command::Verify(args)) => verify::run(args, global, out),
         Some(Command::Restore(args)) => restore::run(args, global, out),
+        Some(Command::Subjects(args)) => subjects::run(args, global, out),
         Some(Command::Backup(args)) => audit::backup(args, global, out),
         Some(Command::Completions(args)) => shell::completions(args),
         Some(Command::Man) => shell::man(),

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::connect::{connect_to, workspace};
 use super::{Exit, Failure, Global, Output};
-use crate::engine::command::{OpenVault, SealVault, VaultEntry};
+use crate::engine::command::{FillVault, OpenVault, SealVault, VaultEntry};
 use crate::engine::query::Vault;
 use crate::engine::tools::vault::new_key;
 use crate::model::text::visible;
@@ -14,7 +14,7 @@ use crate::model::text::visible;
 /// Arguments of `gantry vault`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gantry vault init --key /media/safe/vault.key\n  gantry vault status\n  gantry vault open --key /media/safe/vault.key --subject S-7K2M9Q --reason \"incidental finding\"\n\nThe workspace keeps the public key alone: it writes entries and cannot read them. Keep the key file elsewhere; who loses it loses the crosswalk. Every opening is in the trail (`gantry audit show --object vault`).\n\nExit codes: 0 done; 2 usage; 3 workspace; 6 storage"
+    after_help = "Examples:\n  gantry vault init --key /media/safe/vault.key\n  gantry vault status\n  gantry vault fill /data/delivery\n  gantry vault open --key /media/safe/vault.key --subject S-7K2M9Q --reason \"incidental finding\"\n  gantry vault open --key /media/safe/vault.key --accession A123 --reason \"site asked\"\n\nThe workspace keeps the public key alone: it writes entries and cannot read them. Keep the key file elsewhere; who loses it loses the crosswalk. Every opening is in the trail (`gantry audit show --object vault`).\n\nExit codes: 0 done; 2 usage; 3 workspace; 4 no such entry; 6 storage"
 )]
 pub struct VaultArgs {
     #[command(subcommand)]
@@ -32,6 +32,12 @@ enum VaultCommand {
         #[arg(long, conflicts_with = "key")]
         recipient: Option<String>,
     },
+    /// Add entries of studies that have none, from their sources
+    Fill {
+        /// Files and folders as they were delivered
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
     /// Whether entries are kept, and for how many studies
     Status,
     /// Open it: identities as their senders know them
@@ -45,6 +51,12 @@ enum VaultCommand {
         /// Only the study with this UID
         #[arg(long)]
         study: Option<String>,
+        /// Only the person with this Patient ID, as the sender knows it
+        #[arg(long, value_name = "ID")]
+        patient_id: Option<String>,
+        /// Only the study with this Accession Number, as the sender knows it
+        #[arg(long, value_name = "NUMBER")]
+        accession: Option<String>,
         /// Why; it stands in the trail
         #[arg(long)]
         reason: String,
@@ -77,23 +89,60 @@ pub fn vault(args: &VaultArgs, global: &Global, out: &Output) -> Result<Exit, Fa
                 (None, None) => return Err(Failure::usage("say --key or --recipient")),
             };
             client.act(SealVault { recipient: recipient.clone() })?;
-            out.result(&serde_json::json!({ "recipient": recipient }), |_| {
-                format!("every study from now on has an entry sealed to {recipient}")
+            let without = client.ask(Vault {})?.without_entry;
+            out.result(&serde_json::json!({ "recipient": recipient, "without_entry": without }), |_| {
+                let before = match without {
+                    0 => String::new(),
+                    n => format!(
+                        "\n{n} studies that are here already have none: `gantry vault fill PATH` adds them from their sources"
+                    ),
+                };
+                format!("every study from now on has an entry sealed to {recipient}{before}")
             });
         }
         VaultCommand::Status => {
             let view = client.ask(Vault {})?;
             out.result(&view, |v| match &v.recipient {
                 None => "no entries are kept: gantry vault init".into(),
-                Some(key) => format!("{} of {} studies have an entry, sealed to {key}", v.entries, v.studies),
+                Some(key) => {
+                    let has = v.studies - v.without_entry.min(v.studies);
+                    format!("{has} of {} studies have an entry; sealed to {key}", v.studies)
+                }
             });
         }
-        VaultCommand::Open { key, subject, study, reason } => {
+        VaultCommand::Fill { paths } => {
+            let absolute = |path: &PathBuf| {
+                let found = path.canonicalize().map_err(|e| {
+                    Failure::new(Exit::Input, "not_found", format!("{}: {}", path.display(), e.kind()))
+                })?;
+                Ok(found.to_string_lossy().into_owned())
+            };
+            let paths = paths.iter().map(absolute).collect::<Result<_, Failure>>()?;
+            let filled = client.act(FillVault { paths })?;
+            out.result(&filled, |f| {
+                format!(
+                    "{} files looked at: {} entries added, {} files of no study that is here; {} studies still have no entry",
+                    f.files, f.added, f.unknown, f.without_entry
+                )
+            });
+        }
+        VaultCommand::Open { key, subject, study, patient_id, accession, reason } => {
             let key = std::fs::read_to_string(key).map_err(|e| {
                 Failure::new(Exit::Storage, "storage", format!("{}: {}", key.display(), e.kind()))
             })?;
             let (study_uid, subject, reason) = (study.clone(), subject.clone(), reason.clone());
-            let opened = client.act(OpenVault { key, study_uid, subject, reason })?;
+            let (patient_id, accession_number) = (patient_id.clone(), accession.clone());
+            let command = OpenVault { key, study_uid, subject, patient_id, accession_number, reason };
+            let opened = client.act(command)?;
+            if opened.entries.is_empty() {
+                let hint = match opened.shut {
+                    0 => "`gantry vault status` tells how many studies have an entry".to_string(),
+                    n => format!("{n} entries are sealed to another key, or damaged"),
+                };
+                return Err(
+                    Failure::new(Exit::Input, "not_found", "the vault holds no such entry").hint(hint)
+                );
+            }
             out.result(&opened, |o| {
                 let mut lines: Vec<String> = o.entries.iter().map(line).collect();
                 if o.shut > 0 {

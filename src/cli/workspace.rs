@@ -10,6 +10,7 @@ use serde_json::json;
 use super::connect::workspace;
 use super::{Exit, Failure, Global, Output};
 use crate::config::{Config, Edit, Workspace, effective};
+use crate::engine::command::SetConfig;
 use crate::engine::tools::rules;
 
 /// Arguments of `gantry init`.
@@ -89,13 +90,26 @@ pub fn config(args: &ConfigArgs, global: &Global, out: &Output) -> Result<Exit, 
             out.result(&json!({ "valid": true }), |_| format!("{} is valid", path.display()));
         }
         ConfigCommand::Set { key, value } => {
-            let mut edit = Edit::open(&path)?;
-            edit.set(key, value);
-            edit.save()?;
+            set(key, value, &path, global)?;
             out.result(&json!({ "key": key, "value": value }), |_| format!("{key} = {value}"));
         }
     }
     Ok(Exit::Done)
+}
+
+/// In a workspace that can be opened the change is an act of a person; a file that stands by itself, or that is what keeps
+/// the workspace from being opened, is edited as it is, and the trail learns of it at the next start.
+fn set(key: &str, value: &str, path: &Path, global: &Global) -> Result<(), Failure> {
+    if global.config.is_none()
+        && let Ok(connection) = super::connect::connect(global)
+    {
+        connection.client.act(SetConfig { key: key.into(), value: value.into() })?;
+        return Ok(());
+    }
+    let mut edit = Edit::open(path)?;
+    edit.set(key, value);
+    edit.save()?;
+    Ok(())
 }
 
 /// One thing that the doctor looked at.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::identity::{Kind, kind_of, values_of};
 use super::plan::{Plan, Plans};
 use crate::dicom::{Charset, DataSet, Value};
-use crate::model::{Vr, tags};
+use crate::model::{Person, Vr, tags};
 
 /// Values longer than this are prose and name nobody.
 const LONGEST: usize = 64;
@@ -38,13 +38,21 @@ pub struct Named {
     pub study_uid: String,
     /// Names of people, numbers of people and orders, places; each once, as the header writes them.
     pub identifiers: Vec<(Kind, String)>,
+    /// Who the subject is said to be.
+    pub person: Person,
 }
 
 impl Named {
     /// From the header of an instance; `None` where it belongs to no study.
     pub fn of(set: &DataSet<'_>, plans: &Plans) -> Option<Self> {
         let study_uid = set.ascii(tags::STUDY_INSTANCE_UID)?.to_string();
-        let mut named = Self { study_uid, identifiers: Vec::new() };
+        let charset = set.charset(&Charset::default());
+        let person = Person {
+            name: set.text(tags::PATIENT_NAME, &charset).unwrap_or_default(),
+            birth_date: set.ascii(tags::PATIENT_BIRTH_DATE).unwrap_or_default().into(),
+            sex: set.ascii(tags::PATIENT_SEX).unwrap_or_default().into(),
+        };
+        let mut named = Self { study_uid, identifiers: Vec::new(), person };
         named.collect(set, plans, &Charset::default());
         named.identifiers.sort_unstable();
         named.identifiers.dedup();

@@ -60,6 +60,7 @@ impl Engine {
         needs_catalog(&workspace, &store)?;
         let catalog = Catalog::open(&workspace.catalog())?;
         knows_secret(&catalog, &secret)?;
+        perform::follow_file(&catalog, &config)?;
         let map = IntakeMap::open(&workspace.intake())?;
         let known = KnownIdentifiers::open(&workspace.known(), &secret)?;
         if lock.was_unclean {

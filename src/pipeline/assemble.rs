@@ -173,7 +173,11 @@ impl Loaded {
         Ok(SeriesRecord {
             uid: uid.into(),
             study_uid: text(series.study_uid.as_ref()).unwrap_or_default(),
-            subject: instances[0].subject.clone(),
+            subject: match series.study_uid.as_ref() {
+                Some(study) => shared.catalog.read().decided_subject(study)?,
+                None => None,
+            }
+            .unwrap_or_else(|| instances[0].subject.clone()),
             site: instances[0].site.clone(),
             modality: series.modality().unwrap_or("OT").into(),
             is_image,

@@ -44,7 +44,9 @@ impl Stage for Check {
             subjects: instances.iter().map(|i| i.subject.clone()).collect(),
             ..Member::of(&loaded.series, &about, Some(&pixels))
         };
-        let member = Member { series_uid: job.object.clone(), ..member };
+        let decided = shared.catalog.read().decided_subject(&member.study_uid)?;
+        let subjects = decided.map_or(member.subjects.clone(), |subject| [subject].into());
+        let member = Member { series_uid: job.object.clone(), subjects, ..member };
         let member_json = serde_json::to_string(&member)?;
         let stats = member.stats.as_ref().map(record).unwrap_or_default();
         let others = others(shared, &member)?;

@@ -14,7 +14,7 @@ use crate::deid::{
     Secret, Uncleaned,
 };
 use crate::dicom::{Charset, Contents, DataSet, Element, ReadOptions, Value, keyword};
-use crate::model::{Drawing, Tag, Vr, text};
+use crate::model::{Drawing, Person, Tag, Vr, text};
 
 /// Ledger lines that are remembered, for the next instance with the same.
 const RECENT_LINES: usize = 8;
@@ -57,6 +57,16 @@ pub struct Made {
     pub bytes: Bulk<'static>,
     /// Its row, without the hashes of source and stored bytes.
     pub instance: NewInstance,
+}
+
+/// Whom and what a source file names. It identifies: it is held in memory and on the landing side alone.
+pub struct NamedStudy {
+    /// The remapped UID of its study.
+    pub study_uid: String,
+    /// Names, numbers, places.
+    pub identifiers: Vec<(Kind, String)>,
+    /// Who the subject is said to be.
+    pub person: Person,
 }
 
 /// An attribute of a file and what the profile does with it.
@@ -124,7 +134,7 @@ impl Deidentify {
 
     /// Whom and what a source file names, with the remapped UID of its study; `None` where it is no DICOM or belongs
     /// to no study. A file that is damaged further on is read as far as it goes.
-    pub fn named(&self, source: &Contents<'_>) -> Option<(String, Vec<(Kind, String)>)> {
+    pub fn named(&self, source: &Contents<'_>) -> Option<NamedStudy> {
         let look = || {
             // All of it: elements may stand behind the pixels.
             let file = source
@@ -132,7 +142,8 @@ impl Deidentify {
                 .or_else(|_| source.read(ReadOptions { header_only: true, partial: false }))
                 .ok()?;
             let named = self.engine.named(&file.dataset)?;
-            Some((self.engine.study_uid(&named), named.identifiers))
+            let study_uid = self.engine.study_uid(&named);
+            Some(NamedStudy { study_uid, identifiers: named.identifiers, person: named.person })
         };
         catch_unwind(AssertUnwindSafe(look)).ok().flatten()
     }

@@ -183,13 +183,19 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>
         Err(error) => return refused(Unreadable::Io(error.kind())),
     };
     let named = shared.deid.named(&source);
-    let learned = named.map(|(study_uid, named)| shared.known.learn(study_uid, &named, &shared.catalog));
+    let learned =
+        named.as_ref().map(|n| shared.known.learn(n.study_uid.clone(), &n.identifiers, &shared.catalog));
     match learned.transpose() {
         Ok(learned) => {
             let names = learned.as_ref().map(|l| l.names.clone()).unwrap_or_default();
             let (site, vetting) = (&*found.site, &found.vetting);
             let context = Context { site, vetting, known: &names, scratch };
-            let end = end(shared, &source, &sha256, &context, names.generation);
+            let mut end = end(shared, &source, &sha256, &context, names.generation);
+            if let (End::Stored { instance, .. }, Some(named)) = (&end, &named)
+                && let Err(error) = shared.known.learn_person(instance, &named.person)
+            {
+                end = End::Failed(error.into());
+            }
             (sha256, learned, end)
         }
         Err(error) => (sha256, None, End::Failed(error.into())),

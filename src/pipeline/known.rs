@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Shared, now_ms};
-use crate::catalog::{Catalog, CatalogError, KnownIdentifiers, StudyKnown, Tx};
+use crate::catalog::{Catalog, CatalogError, KnownIdentifiers, NewInstance, StudyKnown, StudyPerson, Tx};
 use crate::deid::{Kind, Known};
+use crate::model::Person;
 
 /// Studies kept at hand, at most.
 const STUDIES_AT_HAND: usize = 256;
@@ -18,6 +19,8 @@ pub struct StudyNames {
     all: KnownIdentifiers,
     /// Also held while something new is learned: what is at hand never goes back to an earlier generation.
     at_hand: Mutex<AtHand>,
+    /// The study and the person of the latest instance.
+    latest_person: Mutex<Option<(String, Person)>>,
 }
 
 #[derive(Default)]
@@ -70,7 +73,7 @@ impl Known for Names {
 impl StudyNames {
     /// On top of what is kept on the landing side.
     pub fn new(all: KnownIdentifiers) -> Self {
-        Self { all, at_hand: Mutex::default() }
+        Self { all, at_hand: Mutex::default(), latest_person: Mutex::default() }
     }
 
     /// What a study names.
@@ -113,6 +116,37 @@ impl StudyNames {
             at_hand.keep(&study_uid, &names);
         }
         Ok(Learned { study_uid, names })
+    }
+
+    /// Notes who the subject of a stored instance is said to be; the usual instance says what the one before it said.
+    ///
+    /// # Errors
+    /// The landing side cannot be used; the instance must not be stored then.
+    pub fn learn_person(&self, instance: &NewInstance, person: &Person) -> Result<(), CatalogError> {
+        let mut latest = self.latest_person.lock().unwrap_or_else(PoisonError::into_inner);
+        if latest.as_ref().is_some_and(|(study, said)| *study == instance.study_uid && said == person) {
+            return Ok(());
+        }
+        let of = (&*instance.subject, &*instance.site);
+        self.all.learn_person(&instance.study_uid, of, person)?;
+        *latest = Some((instance.study_uid.clone(), person.clone()));
+        Ok(())
+    }
+
+    /// Everybody whom studies under this pseudonym, or this study, are said to be about.
+    ///
+    /// # Errors
+    /// The landing side cannot be read.
+    pub fn people(&self, subject_or_study: &str) -> Result<Vec<StudyPerson>, CatalogError> {
+        self.all.people(subject_or_study)
+    }
+
+    /// Studies whose subject has the name and birth date of this study's, at its site.
+    ///
+    /// # Errors
+    /// The landing side cannot be read.
+    pub fn namesakes(&self, study_uid: &str) -> Result<Vec<StudyPerson>, CatalogError> {
+        self.all.namesakes(study_uid)
     }
 
     /// Whoever asked for what follows from these is done: nothing is owed for them.

@@ -6,10 +6,13 @@ use serde_json::json;
 
 use super::check::stored;
 use super::stage::{Stage, StageError};
-use super::{Shared, now_ms};
+use super::{Shared, now_ms, people};
 use crate::catalog::{Job, NewFinding, StatsRecord, TwinRecord};
 use crate::model::What;
 use crate::qc::{self, ImageStats, Member, Peers, Study, Twin};
+
+/// Its name.
+pub const STAGE: &str = "study";
 
 /// Runs the checks of a study.
 pub struct CompareStudy;
@@ -19,11 +22,16 @@ const MOST: usize = 2_000;
 
 impl Stage for CompareStudy {
     fn name(&self) -> &'static str {
-        "study"
+        STAGE
     }
 
     fn run(&self, shared: &Shared, job: &Job) -> Result<(), StageError> {
-        let (members, states, peers) = gather(shared, &job.object)?;
+        let (mut members, states, peers) = gather(shared, &job.object)?;
+        let doubts = people::doubts(shared, &shared.catalog.read(), &job.object)?;
+        for member in &mut members {
+            member.contradictions.clone_from(&doubts.contradictions);
+            member.namesakes.clone_from(&doubts.namesakes);
+        }
         let settings = shared.qc_settings();
         let mut found: Vec<Vec<NewFinding>> = members.iter().map(|_| Vec::new()).collect();
         for (at, finding) in
@@ -54,6 +62,11 @@ impl Stage for CompareStudy {
                 if *route {
                     tx.want("route", uid, now, now)?;
                 }
+            }
+            // Those who do not know it yet are told; they find the same, and nobody is left to tell.
+            let is_news = changed.iter().any(|(.., differs, _)| *differs);
+            for study in doubts.concerned.iter().filter(|_| is_news) {
+                tx.want(STAGE, study, now, now)?;
             }
             tx.finish(job)
         })?;

@@ -48,6 +48,11 @@ impl Vault {
         self.folder.join(shelf).join(format!("{name}.age"))
     }
 
+    /// Whether a study has an entry.
+    pub fn has(&self, study_uid: &str) -> bool {
+        self.place(study_uid).exists()
+    }
+
     /// Seals what a source says of its study, where that is not known yet.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ pub use label::{LabelCheck, LabelInput, Nearest, Place, SliceSet, structures};
 pub use pixels::{FrameStats, InstancePixels, SeriesPixels, statistics};
 pub use settings::{Setting, Settings, Threshold};
 pub use study::outliers::look_back;
-pub use study::{ImageStats, Member, Peers, Study, StudyCheck, Twin};
+pub use study::{Contradiction, ImageStats, Member, Peers, Study, StudyCheck, Twin};
 
 use rayon::prelude::*;
 
@@ -61,6 +61,8 @@ pub static CHECKS: &[&dyn Check] = &[
 
 /// Every check of a study's series beside one another.
 pub static STUDY_CHECKS: &[&dyn StudyCheck] = &[
+    &study::subject_conflict::SubjectConflict,
+    &study::subject_split::SubjectSplit,
     &study::uid_reuse::UidReuse,
     &study::study_conflict::StudyAttributeConflict,
     &study::frame_of_reference::StudyFrameOfReference,

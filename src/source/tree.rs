@@ -96,7 +96,10 @@ pub enum Entry {
 pub fn walk(root: &Path, links: Links, each: &mut impl FnMut(Entry) -> bool) -> bool {
     let mut walk = Walk { links, inside: root.canonicalize().ok(), followed: HashSet::new() };
     match fs::metadata(root) {
-        Ok(metadata) if metadata.is_dir() => walk.folder(root, 0, each),
+        Ok(metadata) if metadata.is_dir() => {
+            walk.followed.insert((metadata.dev(), metadata.ino()));
+            walk.folder(root, 0, each)
+        }
         Ok(metadata) if metadata.is_file() => each(file(root.into(), &metadata)),
         Ok(_) => each(Entry::NotRead(root.into(), NotRead::SpecialFile)),
         Err(error) => each(Entry::NotRead(root.into(), NotRead::of_folder(error.kind()))),

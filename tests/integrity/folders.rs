@@ -38,7 +38,10 @@ fn an_inbox_on_the_workspace_is_refused_before_anything_is_touched() {
         assert!(told.contains("inside"), "{told}");
     }
     assert_eq!(place.blobs(), blobs);
-    configure(&place, &(inbox(&place.at("in"), "") + &inbox(&place.at("in/a"), "").replace("\"in\"", "\"b\"")));
+    configure(
+        &place,
+        &(inbox(&place.at("in"), "") + &inbox(&place.at("in/a"), "").replace("\"in\"", "\"b\"")),
+    );
     assert!(place.refusal(&["config", "check"], 3).contains("inbox[1].path"));
     configure(&place, &inbox(&place.at("in"), ""));
     assert_eq!(place.run(&["config", "check"], 0)["valid"], true);

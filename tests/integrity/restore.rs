@@ -11,7 +11,9 @@ fn a_missing_empty_or_foreign_catalog_is_never_made_anew() {
     let backup = place.at("backup");
     place.run(&["backup", text(&backup)], 0);
     let (blobs, catalog) = (place.blobs(), place.workspace().join("catalog.sqlite"));
-    for (how, word) in [("missing", "missing"), ("empty", "empty"), ("foreign", "not a catalog"), ("text", "damaged")] {
+    for (how, word) in
+        [("missing", "missing"), ("empty", "empty"), ("foreign", "not a catalog"), ("text", "damaged")]
+    {
         for end in ["", "-wal", "-shm"] {
             let _ = fs::remove_file(place.workspace().join(format!("catalog.sqlite{end}")));
         }

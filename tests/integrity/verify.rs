@@ -49,8 +49,10 @@ fn a_duplicate_whose_blob_is_damaged_is_stored_again() {
     let blobs = place.blobs();
     flip_a_bit(&blobs[0]);
     fs::remove_file(&blobs[1]).unwrap();
-    place.tamper("INSERT INTO job (stage, object, state, not_before_ms, changed_ms, attempts) \
-                  SELECT 'assemble', uid, 'parked', 0, 0, 3 FROM series");
+    place.tamper(
+        "INSERT INTO job (stage, object, state, not_before_ms, changed_ms, attempts) \
+                  SELECT 'assemble', uid, 'parked', 0, 0, 3 FROM series",
+    );
     let told = place.run(&["ingest", text(&place.sources()), "--site", "A"], 0);
     assert_eq!((told["duplicates"].as_u64(), told["deidentified"].as_u64()), (Some(3), Some(0)), "{told}");
     assert_eq!(place.run(&["verify"], 0)["damaged"].as_u64(), Some(0));
@@ -85,7 +87,10 @@ fn changed_rows_are_found() {
     for (sql, kind) in [
         ("UPDATE record SET json = json || ' '", "changed_ledger"),
         ("UPDATE instance SET subject = 'S-OTHER' WHERE id = 1", "changed_instance"),
-        ("UPDATE instance SET blob = (SELECT blob FROM instance WHERE id = 2) WHERE id = 1", "changed_instance"),
+        (
+            "UPDATE instance SET blob = (SELECT blob FROM instance WHERE id = 2) WHERE id = 1",
+            "changed_instance",
+        ),
         ("DELETE FROM instance WHERE id = 2", "broken_root"),
         ("UPDATE finding SET severity = 0", "changed_finding"),
         ("DELETE FROM finding", "changed_finding"),

@@ -46,7 +46,13 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn new(sender: crossbeam_channel::Sender<Vec<Job>>) -> Self {
-        Self { paths: Paths::default(), unreadable: Vec::new(), unread: Unread::new(), batch: Vec::new(), sender }
+        Self {
+            paths: Paths::default(),
+            unreadable: Vec::new(),
+            unread: Unread::new(),
+            batch: Vec::new(),
+            sender,
+        }
     }
 
     /// Walks, and hangs up when it is done, so that readers end.

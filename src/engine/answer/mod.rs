@@ -11,6 +11,7 @@ mod process;
 mod queue;
 mod readers;
 mod stats;
+mod subjects;
 mod trail;
 mod verify;
 
@@ -55,6 +56,7 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::Process(q) => wire(process::process(session, &q)?),
         Query::Reads(q) => wire(labels::reads(session, &q)?),
         Query::Vault(_) => wire(trail::vault(session)?),
+        Query::Subjects(_) => wire(subjects::subjects(session)?),
         Query::Verify(q) => wire(verify::verify(session, &q)?),
         Query::TakeCheckpoint(_) => wire(verify::checkpoint(session)?),
         Query::ReadDetail(q) => wire(labels::read(session, q.id)?),

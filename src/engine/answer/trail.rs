@@ -30,7 +30,9 @@ pub fn vault(session: &Session) -> Result<VaultView, EngineError> {
     let shared = &session.engine.shared;
     let files = shared.vault.files().map_err(|e| EngineError::Storage { why: e.kind().to_string() })?;
     let recipient = Some(shared.config().vault.recipient.clone()).filter(|r| !r.is_empty());
-    Ok(VaultView { recipient, entries: files.len() as u64, studies: shared.catalog.read().study_count()? })
+    let studies = shared.catalog.read().study_uids()?;
+    let without_entry = studies.iter().filter(|study| !shared.vault.has(study)).count() as u64;
+    Ok(VaultView { recipient, entries: files.len() as u64, studies: studies.len() as u64, without_entry })
 }
 
 pub fn verify(session: &Session, query: &VerifyTrail) -> Result<TrailVerified, EngineError> {

@@ -1,18 +1,22 @@
 //! Commands, one file per family. Each is carried out in one transaction with its audit event.
 
 mod catalog;
+mod config;
 mod dataset;
 mod intake;
 mod labels;
 mod review;
+mod subjects;
 mod vault;
 mod verify;
 
 pub use catalog::*;
+pub use config::*;
 pub use dataset::*;
 pub use intake::*;
 pub use labels::*;
 pub use review::*;
+pub use subjects::*;
 pub use vault::*;
 pub use verify::*;
 
@@ -58,7 +62,12 @@ commands! {
     ApplyRules => HarmoniseOutcome,
     ImportReads => ImportOutcome,
     SealVault => (),
+    FillVault => VaultFilled,
     OpenVault => VaultOpened,
+    SetConfig => (),
+    JoinSubjects => SubjectDecided,
+    PartSubject => SubjectDecided,
+    KeepSubject => SubjectDecided,
     Repair => Repaired,
 }
 

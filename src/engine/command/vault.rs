@@ -20,6 +20,12 @@ pub struct OpenVault {
     pub study_uid: Option<String>,
     /// Only studies of the subject with this pseudonym.
     pub subject: Option<String>,
+    /// Only studies of the person with this Patient ID, as its sender knows it.
+    #[serde(default)]
+    pub patient_id: Option<String>,
+    /// Only the study with this Accession Number, as its sender knows it.
+    #[serde(default)]
+    pub accession_number: Option<String>,
     /// Why it is opened.
     pub reason: String,
 }
@@ -28,6 +34,26 @@ impl std::fmt::Debug for OpenVault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OpenVault").field("reason", &self.reason).finish_non_exhaustive()
     }
+}
+
+/// Adds entries of studies that have none, from sources that are still there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FillVault {
+    /// Files and folders, absolute.
+    pub paths: Vec<String>,
+}
+
+/// What was added to the vault.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultFilled {
+    /// Files looked at.
+    pub files: u64,
+    /// Entries added.
+    pub added: u64,
+    /// Files of studies that are not in the catalog, or that are no DICOM.
+    pub unknown: u64,
+    /// Studies in the catalog that still have no entry.
+    pub without_entry: u64,
 }
 
 /// What was in the vault.

@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 use serde_json::json;
 
 use super::folders;
-use crate::config::CONFIG_FILE;
+use crate::config::{CONFIG_FILE, Workspace};
 use crate::engine::command::{Backup, BackupOutcome};
 use crate::engine::{EngineError, Session};
 use crate::pipeline::now_ms;
@@ -66,6 +66,7 @@ fn copy(session: &Session, to: &Path, landing: bool) -> Result<BackupOutcome, En
     private_folder(&to.join("landing"))?;
     private_folder(&to.join("landing/quarantine"))?;
     private_folder(&to.join("landing/received"))?;
+    copy_vault(workspace, to)?;
     if landing {
         shared.map.backup(&to.join("landing/intake.sqlite"))?;
         shared.known.backup(&to.join("landing/known.sqlite"))?;
@@ -75,6 +76,27 @@ fn copy(session: &Session, to: &Path, landing: bool) -> Result<BackupOutcome, En
     }
     rustix::fs::syncfs(fs::File::open(to).map_err(refused)?).map_err(|e| refused(e.into()))?;
     Ok(outcome)
+}
+
+/// The vault is sealed: it goes with every backup, for a subject that cannot be found again is lost.
+fn copy_vault(workspace: &Workspace, to: &Path) -> Result<(), EngineError> {
+    let from = workspace.landing().join("vault");
+    if !from.is_dir() {
+        return Ok(());
+    }
+    private_folder(&to.join("landing/vault"))?;
+    for shelf in fs::read_dir(&from).map_err(refused)? {
+        let shelf = shelf.map_err(refused)?;
+        let place = to.join("landing/vault").join(shelf.file_name());
+        private_folder(&place)?;
+        for entry in fs::read_dir(shelf.path()).map_err(refused)? {
+            let entry = entry.map_err(refused)?;
+            if entry.path().extension().is_some_and(|e| e == "age") {
+                fs::copy(entry.path(), place.join(entry.file_name())).map_err(refused)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn private_folder(path: &Path) -> Result<(), EngineError> {

@@ -59,8 +59,13 @@ pub(super) fn edit(
     let mut edit = Edit::open(&session.engine.workspace.config_file()).map_err(invalid)?;
     change(&mut edit)?;
     let shared = &session.engine.shared;
-    shared.set_config(edit.save().map_err(invalid)?);
-    shared.catalog.write_first(|tx| tx.audit(now_ms(), &session.user, action, "config", detail))?;
+    let config = edit.save().map_err(invalid)?;
+    shared.set_config(config.clone());
+    let mut detail = detail.clone();
+    shared.catalog.write_first(|tx| {
+        super::config::note(tx, &config, &mut detail)?;
+        tx.audit(now_ms(), &session.user, action, "config", &detail)
+    })?;
     session.engine.watch();
     shared.bus.tell(What::Config);
     Ok(())

@@ -2,14 +2,17 @@
 
 mod backup;
 mod catalog;
+mod config;
 mod dataset;
 mod folders;
 mod intake;
 mod labels;
 mod review;
+mod subjects;
 mod vault;
 mod verify;
 
+pub(super) use config::follow_file;
 pub(super) use intake::{counted, outcome};
 
 use serde_json::Value;
@@ -41,6 +44,11 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::ApplyRules(_) => wire(catalog::apply_rules(session)?),
         Command::ImportReads(c) => wire(labels::import(session, &c)?),
         Command::SealVault(c) => wire(vault::seal(session, &c)?),
+        Command::FillVault(c) => wire(vault::fill(session, &c)?),
+        Command::SetConfig(c) => wire(config::set(session, &c)?),
+        Command::JoinSubjects(c) => wire(subjects::join(session, &c)?),
+        Command::PartSubject(c) => wire(subjects::part(session, &c)?),
+        Command::KeepSubject(c) => wire(subjects::keep(session, &c)?),
         Command::OpenVault(c) => wire(vault::open(session, &c)?),
         Command::Repair(c) => wire(verify::repair(session, &c)?),
         Command::Export(c) => wire(dataset::export(session, &c)?),

@@ -9,6 +9,7 @@ mod labels;
 mod overview;
 mod process;
 mod queue;
+mod subjects;
 mod trail;
 mod vault;
 mod verify;
@@ -22,6 +23,7 @@ pub use labels::*;
 pub use overview::*;
 pub use process::*;
 pub use queue::*;
+pub use subjects::*;
 pub use trail::*;
 pub use vault::*;
 pub use verify::*;
@@ -92,6 +94,7 @@ queries! {
     Reads => Rows<ReadView>,
     ReadDetail => ReadHistory,
     Vault => VaultView,
+    Subjects => Vec<SubjectView>,
     Verify => Verified,
     TakeCheckpoint => Checkpoint,
 }

@@ -15,4 +15,6 @@ pub struct VaultView {
     pub entries: u64,
     /// Studies in the catalog.
     pub studies: u64,
+    /// Studies in the catalog that have no entry: `gantry vault fill` adds them from their sources.
+    pub without_entry: u64,
 }

@@ -197,6 +197,7 @@ fn landing(
             fs::copy(there, here)?;
         }
     }
+    bring_vault(&from.landing().join("vault"), &workspace.landing().join("vault"))?;
     let map = IntakeMap::open(&workspace.intake())?;
     let mut after = 0;
     loop {
@@ -221,6 +222,27 @@ fn landing(
             }
             Ok(())
         })?;
+    }
+    Ok(())
+}
+
+/// Entries of the vault that are not there; one that stands is never written over.
+fn bring_vault(from: &Path, to: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if !from.is_dir() {
+        return Ok(());
+    }
+    for shelf in fs::read_dir(from)? {
+        let shelf = shelf?;
+        let place = to.join(shelf.file_name());
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&place)?;
+        for entry in fs::read_dir(shelf.path())? {
+            let entry = entry?;
+            let here = place.join(entry.file_name());
+            if !here.exists() {
+                fs::copy(entry.path(), here)?;
+            }
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::harmonise::Harmonised;
+use crate::model::PersonConflict;
 use crate::model::geometry::dot;
 use crate::qc::series::is_survey;
 use crate::qc::{Described, SeriesPixels};
@@ -49,8 +50,21 @@ pub struct Member {
     pub shares_instances: Vec<(String, u64)>,
     /// Series of other studies that have the same pixels.
     pub twins: Vec<Twin>,
+    /// Studies under the same Patient ID that cannot be of the same person.
+    pub contradictions: Vec<Contradiction>,
+    /// Other subjects of the site with the same name and birth date.
+    pub namesakes: Vec<String>,
     /// Statistics of its image.
     pub stats: Option<ImageStats>,
+}
+
+/// A study that cannot be of the same person, though its Patient ID says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contradiction {
+    /// Its study UID: another study's, or this one's, where its own instances differ.
+    pub study_uid: String,
+    /// What differs.
+    pub attributes: Vec<PersonConflict>,
 }
 
 /// Where a stack lies.

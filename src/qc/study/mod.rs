@@ -7,13 +7,15 @@ mod member;
 pub mod outliers;
 pub mod partial_series;
 pub mod study_conflict;
+pub mod subject_conflict;
+pub mod subject_split;
 pub mod uid_reuse;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-pub use member::{ImageStats, Member, Twin};
+pub use member::{Contradiction, ImageStats, Member, Twin};
 
 use super::settings::{Settings, Threshold};
 use crate::model::{Finding, Severity};
