@@ -11,7 +11,7 @@ use crate::dicom::codec::{self, FrameReader, PixelError};
 use crate::dicom::{self, File, ReadOptions};
 use crate::model::pixels::Samples;
 use crate::model::{Header, Mosaic};
-use crate::series::{Series, Slice, Stack, VolumeReason};
+use crate::series::{Series, Slice, Stack};
 
 /// Bytes of voxels that are loaded at most.
 pub const MAX_BYTES: u64 = 16 << 30;
@@ -46,7 +46,7 @@ pub fn load(series: &Series, stack: &Stack, source: &dyn Source) -> Result<Volum
     let size = [grid.shape[0] as usize, grid.shape[1] as usize];
     let planes = ordered.into_iter().map(|(_, plane)| plane).collect();
     let (voxels, slope, intercept) = unify(planes, size[0] * size[1])?;
-    Ok(Volume { grid, volumes, step_s: step_s(series, stack), voxels, slope, intercept })
+    Ok(Volume { grid, volumes, step_s: stack.step_s(), voxels, slope, intercept })
 }
 
 /// Decodes one slice of a series, whether it lies on a grid or not.
@@ -156,20 +156,4 @@ fn cut(
         Samples::F64(v) => cut!(F64, v),
     };
     tile.ok_or(VolumeError::Mixed)
-}
-
-/// Seconds between volumes that follow one another in time: the median of acquisition times, else Repetition Time.
-fn step_s(series: &Series, stack: &Stack) -> Option<f64> {
-    let in_time = !matches!(stack.volumes_by, None | Some(VolumeReason::Diffusion | VolumeReason::Segment));
-    if !in_time {
-        return None;
-    }
-    let first_of = stack.slices.iter().step_by(stack.depth().max(1));
-    let times: Vec<f64> =
-        first_of.filter_map(|s| series.header_of(s)?.frame(s.frame.saturating_sub(1))?.acquired_s).collect();
-    let mut steps: Vec<f64> = times.windows(2).map(|w| w[1] - w[0]).filter(|s| *s > 0.0).collect();
-    steps.sort_by(f64::total_cmp);
-    let enough = steps.len() + 1 == stack.volumes.unwrap_or(0) as usize;
-    let median = steps.get(steps.len() / 2).copied().filter(|_| enough);
-    median.or_else(|| stack.common.repetition_time_ms.map(|ms| ms / 1000.0))
 }

@@ -33,7 +33,7 @@ impl Format {
 }
 
 /// Findings that forbid a volume: what would be written would not be what was imaged.
-const FORBIDDING: [&str; 7] = [
+const FORBIDDING: [&str; 8] = [
     "missing_slices",
     "uneven_spacing",
     "duplicated_slices",
@@ -41,6 +41,7 @@ const FORBIDDING: [&str; 7] = [
     "off_line",
     "frame_of_reference",
     "not_a_volume",
+    "partial_rescale",
 ];
 
 /// The finding that forbids to make a volume of a stack, if there is one.

@@ -2,7 +2,7 @@
 //! nuclear medicine, from the tiles of a mosaic.
 
 use super::csa::Csa;
-use super::{diffusion, joined, private, time};
+use super::{diffusion, joined, nuclear, private, time};
 use crate::dicom::DataSet;
 use crate::model::geometry::{Orientation, add, dot, scale};
 use crate::model::{Frame, Interner, Mosaic, SpacingSource, Tag, tags};
@@ -23,6 +23,8 @@ const NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE: Tag = Tag::new(0x0020, 0x9241);
 const TEMPORAL_POSITION_SEQUENCE: Tag = Tag::new(0x0020, 0x9310);
 const TEMPORAL_POSITION_TIME_OFFSET: Tag = Tag::new(0x0020, 0x930D);
 const INVERSION_TIMES: Tag = Tag::new(0x0018, 0x9079);
+const CT_RECONSTRUCTION: Tag = Tag::new(0x0018, 0x9314);
+const CT_X_RAY_DETAILS: Tag = Tag::new(0x0018, 0x9325);
 const CONTRAST_USAGE: Tag = Tag::new(0x0018, 0x9341);
 const CONTRAST_PHASE: Tag = Tag::new(0x0018, 0x9344);
 const SEGMENT_IDENTIFICATION: Tag = Tag::new(0x0062, 0x000A);
@@ -53,6 +55,18 @@ pub fn measure(set: &DataSet<'_>, tag: Tag) -> Option<f64> {
     set.number(tag).or_else(|| group(shared)).or_else(|| group(first))
 }
 
+/// Repetition Time in ms, also where functional groups hold it.
+pub fn repetition_time_ms(set: &DataSet<'_>) -> Option<f64> {
+    let shared = set.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+    let first = set.item(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+    let group = |g: Option<&DataSet<'_>>| g?.item(MR_TIMING)?.number(tags::REPETITION_TIME);
+    let positive = |v: &f64| *v > 0.0;
+    set.number(tags::REPETITION_TIME)
+        .filter(positive)
+        .or_else(|| group(shared).filter(positive))
+        .or_else(|| group(first).filter(positive))
+}
+
 /// The frames of an instance, and the mosaic where its tiles could be placed.
 pub fn of(
     set: &DataSet<'_>,
@@ -79,8 +93,9 @@ pub fn of(
         });
         return (frames.collect(), None);
     }
-    let frames =
-        (count > 1).then(|| dose_grid(set, &base, count).or_else(|| reconstruction(set, &base, count)));
+    let frames = (count > 1).then(|| {
+        dose_grid(set, &base, count).or_else(|| nuclear::reconstruction(set, &base, count, interner))
+    });
     (frames.flatten().unwrap_or_else(|| vec![base]).into(), None)
 }
 
@@ -95,7 +110,6 @@ fn of_data_set(set: &DataSet<'_>, csa: Option<&Csa>, interner: &Interner) -> Fra
     let (b_value, b_direction) = diffusion::of_data_set(set, csa, orientation);
     let (spacing_mm, spacing_source) = spacing(set);
     let acquired = set.ascii(tags::ACQUISITION_DATE_TIME).and_then(time::date_time);
-    let phase_time = [tags::TRIGGER_TIME, NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE, FRAME_REFERENCE_TIME];
     Frame {
         position_mm: set
             .numbers(tags::IMAGE_POSITION_PATIENT)
@@ -108,6 +122,8 @@ fn of_data_set(set: &DataSet<'_>, csa: Option<&Csa>, interner: &Interner) -> Fra
         image_type: image_type(set, interner),
         echo_time_ms: set.number(tags::ECHO_TIME),
         echo_number: set.integer(tags::ECHO_NUMBERS),
+        kernel: joined(set, tags::CONVOLUTION_KERNEL, interner),
+        kvp: set.number(tags::KVP),
         inversion_time_ms: set.number(tags::INVERSION_TIME),
         flip_degrees: set.number(tags::FLIP_ANGLE),
         acquisition_number: set.integer(tags::ACQUISITION_NUMBER),
@@ -115,7 +131,12 @@ fn of_data_set(set: &DataSet<'_>, csa: Option<&Csa>, interner: &Interner) -> Fra
         stack: joined(set, tags::STACK_ID, interner),
         segment: None,
         temporal_position: set.integer(tags::TEMPORAL_POSITION_IDENTIFIER),
-        phase_time: phase_time.into_iter().find_map(|tag| set.number(tag)),
+        temporal_offset_s: None,
+        trigger_ms: set.number(tags::TRIGGER_TIME),
+        frame_reference_ms: set.number(FRAME_REFERENCE_TIME),
+        cardiac_percent: set.number(NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE),
+        cardiac_delay_ms: set.number(NOMINAL_CARDIAC_TRIGGER_DELAY),
+        counters: None,
         acquired_s: acquired.or_else(|| time::moment(set, tags::ACQUISITION_DATE, tags::ACQUISITION_TIME)),
         content_s: time::moment(set, tags::CONTENT_DATE, tags::CONTENT_TIME),
         b_value,
@@ -158,12 +179,16 @@ fn overlay(frame: &mut Frame, group: &DataSet<'_>, interner: &Interner) {
     set(&mut frame.flip_degrees, group.item(MR_TIMING).and_then(|t| t.number(tags::FLIP_ANGLE)));
     let inversion = |m: &DataSet<'_>| m.number(INVERSION_TIMES).or_else(|| m.number(tags::INVERSION_TIME));
     set(&mut frame.inversion_time_ms, group.item(MR_MODIFIER).and_then(inversion));
-    let phase = |c: &DataSet<'_>| {
-        c.number(NOMINAL_CARDIAC_TRIGGER_DELAY).or_else(|| c.number(NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE))
-    };
-    set(&mut frame.phase_time, group.item(CARDIAC_SYNCHRONIZATION).and_then(phase));
+    if let Some(cardiac) = group.item(CARDIAC_SYNCHRONIZATION) {
+        set(&mut frame.cardiac_delay_ms, cardiac.number(NOMINAL_CARDIAC_TRIGGER_DELAY));
+        set(&mut frame.cardiac_percent, cardiac.number(NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE));
+    }
     let offset = |t: &DataSet<'_>| t.number(TEMPORAL_POSITION_TIME_OFFSET);
-    set(&mut frame.phase_time, group.item(TEMPORAL_POSITION_SEQUENCE).and_then(offset));
+    set(&mut frame.temporal_offset_s, group.item(TEMPORAL_POSITION_SEQUENCE).and_then(offset));
+    set(&mut frame.kvp, group.item(CT_X_RAY_DETAILS).and_then(|x| x.number(tags::KVP)));
+    if let Some(reconstruction) = group.item(CT_RECONSTRUCTION) {
+        frame.kernel = joined(reconstruction, tags::CONVOLUTION_KERNEL, interner).or(frame.kernel.take());
+    }
     let (b, direction) = diffusion::of_functional_group(group);
     set(&mut frame.b_value, b);
     frame.b_direction = direction.or(frame.b_direction);
@@ -243,18 +268,6 @@ fn dose_grid(set: &DataSet<'_>, base: &Frame, count: u32) -> Option<Vec<Frame>> 
     let relative = offsets[0] == 0.0;
     let along = |offset: f64| if relative { offset } else { (offset - position[2]) * normal[2].signum() };
     Some(offsets.iter().map(|&o| at(base, add(position, scale(normal, along(o))))).collect())
-}
-
-/// The planes of a reconstruction in nuclear medicine: equidistant along the normal.
-fn reconstruction(set: &DataSet<'_>, base: &Frame, count: u32) -> Option<Vec<Frame>> {
-    let is_reconstruction = set.ascii_values(tags::IMAGE_TYPE).any(|v| v == "RECON TOMO");
-    let step = set.number(tags::SPACING_BETWEEN_SLICES).or_else(|| set.number(tags::SLICE_THICKNESS))?;
-    let (position, orientation) = (base.position_mm?, base.orientation?);
-    if !is_reconstruction || count > MAX_COMPUTED || step == 0.0 {
-        return None;
-    }
-    let normal = orientation.normal();
-    Some((0..count).map(|i| at(base, add(position, scale(normal, step * f64::from(i))))).collect())
 }
 
 /// The slices of a mosaic. Image Position is that of the corner which an image as wide as the whole mosaic would have

@@ -4,6 +4,7 @@ mod csa;
 mod diffusion;
 mod digest;
 mod frames;
+mod nuclear;
 mod private;
 mod time;
 
@@ -119,9 +120,9 @@ fn common(file: &File<'_>, interner: &Interner) -> Common {
         slice_thickness_mm: positive(frames::measure(set, tags::SLICE_THICKNESS)),
         spacing_between_slices_mm: positive(frames::measure(set, tags::SPACING_BETWEEN_SLICES)),
         declared_tilt_degrees: set.number(tags::GANTRY_DETECTOR_TILT),
-        kernel: joined(set, tags::CONVOLUTION_KERNEL, interner),
         scanning_sequence: joined(set, tags::SCANNING_SEQUENCE, interner),
-        repetition_time_ms: set.number(tags::REPETITION_TIME),
+        acquisition_type: uid(tags::MR_ACQUISITION_TYPE),
+        repetition_time_ms: frames::repetition_time_ms(set),
         series_type: joined(set, SERIES_TYPE, interner),
         units: uid(UNITS),
         temporal_positions: count(tags::NUMBER_OF_TEMPORAL_POSITIONS),
@@ -142,6 +143,7 @@ fn pixel_format(set: &DataSet<'_>, interner: &Interner) -> PixelFormat {
         samples: small(tags::SAMPLES_PER_PIXEL, 1),
         bits_allocated,
         bits_stored: small(tags::BITS_STORED, bits_allocated),
+        high_bit: set.integer(tags::HIGH_BIT).and_then(|n| u16::try_from(n).ok()),
         signed: set.integer(tags::PIXEL_REPRESENTATION) == Some(1),
         photometric: set.ascii(tags::PHOTOMETRIC_INTERPRETATION).map(|t| interner.text(t)),
     }
