@@ -264,7 +264,7 @@ fn about(change: impl FnOnce(&mut Attributes)) -> Described {
     };
     change(&mut attributes);
     let harmonised = harmonise::derive(&attributes, &Rules::default());
-    Described { attributes, harmonised }
+    Described { attributes, harmonised, instances: Vec::new() }
 }
 
 /// What is found on a clean series that says this of itself.

@@ -92,6 +92,8 @@ pub struct Loaded {
     /// The stored instances that the series was built from.
     pub blobs: Vec<String>,
     facts: Facts,
+    /// What each instance of `blobs` says, with how many follow that say the same.
+    every: Vec<(Attributes, u32)>,
     references: Vec<String>,
 }
 
@@ -114,7 +116,7 @@ impl Loaded {
     pub fn read(shared: &Shared, instances: &[InstanceRecord]) -> Result<Self, StageError> {
         let interner = Interner::default();
         let (mut headers, mut blobs) = (Vec::new(), Vec::new());
-        let (mut facts, mut references) = (None, Vec::new());
+        let (mut facts, mut references, mut every) = (None, Vec::new(), Vec::new());
         let mut files: BTreeMap<&str, usize> = BTreeMap::new();
         instances.iter().for_each(|i| *files.entry(&i.sop_uid).or_default() += 1);
         for record in ranked(instances) {
@@ -122,6 +124,7 @@ impl Loaded {
             let path = shared.store.locate(&record.blob)?;
             let read = dicom::with_header(&path, |file, length| {
                 facts.get_or_insert_with(|| Facts::of(&file.dataset));
+                count(&mut every, dicom::attributes(&file.dataset));
                 dicom::header(file, length, &interner, source)
             });
             let mut header = match read {
@@ -139,7 +142,7 @@ impl Loaded {
             headers.push(header);
         }
         let series = assemble(headers).into_iter().next().unwrap_or_default();
-        Ok(Self { series, blobs, facts: facts.unwrap_or_default(), references })
+        Ok(Self { series, blobs, facts: facts.unwrap_or_default(), every, references })
     }
 
     /// The series that hold what this one refers to.
@@ -210,6 +213,17 @@ impl Loaded {
         }
     }
 
+    /// What each instance says, by itself.
+    pub fn every(&self, instances: &[InstanceRecord]) -> Vec<Attributes> {
+        let (site, scanner) =
+            instances.first().map(|i| (Some(i.site.clone()), i.scanner.clone())).unwrap_or_default();
+        let each = |(a, n): &(Attributes, u32)| {
+            let known = Attributes { site: site.clone(), scanner: scanner.clone(), ..a.clone() };
+            std::iter::repeat_n(known, *n as usize)
+        };
+        self.every.iter().flat_map(each).collect()
+    }
+
     fn view(&self, stack: &Stack) -> StackView {
         let volumes = stack.volumes.unwrap_or(1).max(1);
         let frames = stack.slices.iter().filter_map(|slice| {
@@ -229,6 +243,14 @@ impl Loaded {
             affine_ras: stack.grid.as_ref().map(crate::model::geometry::Grid::affine_ras),
             frames: frames.collect(),
         }
+    }
+}
+
+/// Adds what another instance says.
+fn count(every: &mut Vec<(Attributes, u32)>, attributes: Attributes) {
+    match every.last_mut().filter(|last| last.0 == attributes) {
+        Some(last) => last.1 += 1,
+        None => every.push((attributes, 1)),
     }
 }
 

@@ -11,7 +11,7 @@ mod series;
 mod settings;
 mod study;
 
-pub use check::{Check, Described, Input};
+pub use check::{Check, Described, Input, SameAttributes};
 pub use label::{LabelCheck, LabelInput, Nearest, Place, SliceSet, structures};
 pub use pixels::{FrameStats, InstancePixels, SeriesPixels, statistics};
 pub use settings::{Setting, Settings, Threshold};
