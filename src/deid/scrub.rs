@@ -124,7 +124,7 @@ impl<'s> Scrub<'s> {
             }
             kept.extend(element);
         }
-        for &(tag, name) in &safe.missing {
+        for &private::MissingCreator { tag, name } in &safe.missing {
             if !kept.iter().any(|e| e.tag.is_private() && e.tag.private_creator() == tag) {
                 continue;
             }

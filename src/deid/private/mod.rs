@@ -47,19 +47,41 @@ pub fn safe(set: &DataSet<'_>, tag: Tag) -> Option<Safe> {
     elements.iter().find(|e| e.0 == tag.element() as u8).map(|e| e.1)
 }
 
-/// Blocks that are known by group and maker where an anonymiser before us has taken the creators away: geometry and
-/// diffusion are read from them all the same.
-const USUAL: [(u16, &str, &str); 2] = [(0x0043, "GEMS_PARM_01", "GE"), (0x0019, "GEMS_ACQU_01", "GE")];
+/// Blocks that are known by group and maker where an anonymiser before us has taken the creators away: geometry,
+/// timing and diffusion are read from them all the same.
+const USUAL: [(u16, &str, &str); 6] = [
+    (0x0019, "GEMS_ACQU_01", "GE"),
+    (0x0043, "GEMS_PARM_01", "GE"),
+    (0x0019, "SIEMENS MR HEADER", "SIEMENS"),
+    (0x0029, "SIEMENS CSA HEADER", "SIEMENS"),
+    (0x2001, "Philips Imaging DD 001", "PHILIPS"),
+    (0x2005, "Philips MR Imaging DD 001", "PHILIPS"),
+];
 
-/// The creator that is missing of a safe number, and where it belongs; `None` where the group has creators, or the
-/// number is not known to be safe.
-pub fn missing_creator(set: &DataSet<'_>, tag: Tag) -> Option<(Tag, &'static str)> {
-    let &(group, creator, maker) = USUAL.iter().find(|u| u.0 == tag.group() && tag.element() >> 8 == 0x10)?;
-    let numbers = &SAFE.iter().find(|b| b.0 == creator && b.1 == group)?.2;
-    let safe = numbers.iter().any(|e| e.0 == tag.element() as u8 && e.1 == Safe::Numbers);
-    let of_maker = set.ascii(tags::MANUFACTURER)?.to_ascii_uppercase().contains(maker);
+/// A creator that is missing of a safe element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissingCreator {
+    /// Where it belongs.
+    pub tag: Tag,
+    /// Its name.
+    pub name: &'static str,
+}
+
+/// The creator that is missing of a number or a header that is rebuilt, and what the element is; `None` where the
+/// group has creators, the equipment is not of the maker, or the element is not known to be safe.
+pub fn missing_creator(set: &DataSet<'_>, tag: Tag) -> Option<(MissingCreator, Safe)> {
+    if tag.element() >> 8 != 0x10 || !USUAL.iter().any(|u| u.0 == tag.group()) {
+        return None;
+    }
+    let maker = set.ascii(tags::MANUFACTURER)?.to_ascii_uppercase();
+    let is_mr = set.ascii(tags::MODALITY) == Some("MR");
+    let usual = |u: &&(u16, &str, &str)| u.0 == tag.group() && maker.contains(u.2) && (is_mr || u.2 == "GE");
+    let &(group, name, _) = USUAL.iter().find(usual)?;
+    let elements = &SAFE.iter().find(|b| b.0 == name && b.1 == group)?.2;
+    let kind = elements.iter().find(|e| e.0 == tag.element() as u8).map(|e| e.1)?;
     let reserved = set.elements().iter().any(|e| e.tag.group() == group && e.tag.is_private_creator());
-    (safe && of_maker && !reserved).then_some((Tag::new(group, 0x0010), creator))
+    let certain = matches!(kind, Safe::Numbers | Safe::Csa | Safe::CsaSeries);
+    (certain && !reserved).then_some((MissingCreator { tag: Tag::new(group, 0x0010), name }, kind))
 }
 
 fn block(set: &DataSet<'_>, tag: Tag) -> Option<&'static Block> {
@@ -149,7 +171,7 @@ pub struct SafePrivate {
     /// Their creators.
     pub creators: Vec<(Tag, &'static str)>,
     /// Creators that are not there and are written again if anything of their block stays.
-    pub missing: Vec<(Tag, &'static str)>,
+    pub missing: Vec<MissingCreator>,
 }
 
 impl SafePrivate {
@@ -161,8 +183,8 @@ impl SafePrivate {
                 found.creators.extend(creator(set, element.tag).map(|name| (element.tag, name)));
             } else if let Some(kind) = safe(set, element.tag).filter(|_| !found.creators.is_empty()) {
                 found.elements.push((element.tag, kind));
-            } else if let Some(creator) = missing_creator(set, element.tag) {
-                found.elements.push((element.tag, Safe::Numbers));
+            } else if let Some((creator, kind)) = missing_creator(set, element.tag) {
+                found.elements.push((element.tag, kind));
                 if !found.missing.contains(&creator) {
                     found.missing.push(creator);
                 }
