@@ -197,6 +197,8 @@ pub struct Frame {
     pub cardiac_percent: Option<f64>,
     /// Nominal Cardiac Trigger Delay Time in ms.
     pub cardiac_delay_ms: Option<f64>,
+    /// Actual Frame Duration or Frame Acquisition Duration in ms.
+    pub duration_ms: Option<f64>,
     /// Where in the vectors of nuclear medicine a frame stands: detector, energy window, rotation, phase, time slot and
     /// whatever else is not the slice.
     pub counters: Option<Arc<str>>,
@@ -210,6 +212,8 @@ pub struct Frame {
     pub b_direction: Option<Vec3>,
     /// Rescale Slope and Rescale Intercept.
     pub rescale: Option<[f64; 2]>,
+    /// Scale Slope of Philips: measured value = display value / (Rescale Slope × it).
+    pub philips_scale: Option<f64>,
     /// Slice Location.
     pub slice_location_mm: Option<f64>,
 }

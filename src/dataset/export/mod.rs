@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::harmonise::Harmonised;
 use crate::model::Finding;
 use crate::series::Series;
-use crate::volume::{Transform, Volume};
+use crate::volume::{self, Transform, Volume};
 
 /// One stack of a series on its way out.
 pub struct Item<'a> {
@@ -28,6 +28,8 @@ pub struct Item<'a> {
     pub volume: &'a Volume,
     /// What was done to its grid and values, where something was asked.
     pub transform: Option<&'a Transform>,
+    /// What stands beside it: acquisition parameters, b-values and directions.
+    pub sidecar: &'a volume::Sidecar,
     /// What the catalog knows of the series.
     pub about: &'a About,
 }

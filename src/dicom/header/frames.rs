@@ -16,6 +16,8 @@ const METABOLITE_MAP_DESCRIPTION: Tag = Tag::new(0x0018, 0x9080);
 const COMPLEX_IMAGE_COMPONENT: Tag = Tag::new(0x0008, 0x9208);
 const FRAME_ACQUISITION_DATE_TIME: Tag = Tag::new(0x0018, 0x9074);
 const FRAME_REFERENCE_DATE_TIME: Tag = Tag::new(0x0018, 0x9151);
+const ACTUAL_FRAME_DURATION: Tag = Tag::new(0x0018, 0x1242);
+const FRAME_ACQUISITION_DURATION: Tag = Tag::new(0x0018, 0x9220);
 const FRAME_ACQUISITION_NUMBER: Tag = Tag::new(0x0020, 0x9156);
 const FRAME_REFERENCE_TIME: Tag = Tag::new(0x0054, 0x1300);
 const NOMINAL_CARDIAC_TRIGGER_DELAY: Tag = Tag::new(0x0020, 0x9153);
@@ -89,6 +91,8 @@ pub fn of(
         let frames = groups.iter().take(count as usize).map(|group| {
             let mut frame = base.clone();
             overlay(&mut frame, group, interner);
+            frame.philips_scale =
+                philips_frame(group).and_then(|item| philips_scale(set, item)).or(frame.philips_scale);
             frame
         });
         return (frames.collect(), None);
@@ -136,12 +140,14 @@ fn of_data_set(set: &DataSet<'_>, csa: Option<&Csa>, interner: &Interner) -> Fra
         frame_reference_ms: set.number(FRAME_REFERENCE_TIME),
         cardiac_percent: set.number(NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE),
         cardiac_delay_ms: set.number(NOMINAL_CARDIAC_TRIGGER_DELAY),
+        duration_ms: set.number(ACTUAL_FRAME_DURATION).filter(|ms| *ms > 0.0),
         counters: None,
         acquired_s: acquired.or_else(|| time::moment(set, tags::ACQUISITION_DATE, tags::ACQUISITION_TIME)),
         content_s: time::moment(set, tags::CONTENT_DATE, tags::CONTENT_TIME),
         b_value,
         b_direction,
         rescale: rescale(set),
+        philips_scale: philips_scale(set, set),
         slice_location_mm: set.number(tags::SLICE_LOCATION),
     }
 }
@@ -210,6 +216,8 @@ fn overlay_content(frame: &mut Frame, content: &DataSet<'_>, interner: &Interner
     let moment = |tag| content.ascii(tag).and_then(time::date_time);
     frame.acquired_s = moment(FRAME_ACQUISITION_DATE_TIME).or(frame.acquired_s);
     frame.content_s = moment(FRAME_REFERENCE_DATE_TIME).or(frame.content_s);
+    let duration = content.number(FRAME_ACQUISITION_DURATION).filter(|ms| *ms > 0.0);
+    frame.duration_ms = duration.or(frame.duration_ms);
 }
 
 /// Frame Type with the part of complex data, and what a Dixon map shows.
@@ -254,6 +262,21 @@ fn spacing(set: &DataSet<'_>) -> (Option<[f64; 2]>, SpacingSource) {
 fn rescale(set: &DataSet<'_>) -> Option<[f64; 2]> {
     let slope = set.number(tags::RESCALE_SLOPE).or_else(|| set.number(DOSE_GRID_SCALING))?;
     Some([slope, set.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0)])
+}
+
+/// The private item that Philips adds to the functional groups of a frame.
+fn philips_frame<'s>(group: &'s DataSet<'_>) -> Option<&'s DataSet<'s>> {
+    private::get(group, 0x2005, "Philips MR Imaging DD 005", 0x0F)?.items().first()
+}
+
+/// The slope of Philips' scale of measured values, which stands in the data set or in an item of it.
+fn philips_scale(set: &DataSet<'_>, holder: &DataSet<'_>) -> Option<f64> {
+    if !private::is_made_by(set, "PHILIPS") {
+        return None;
+    }
+    let single = |b: [u8; 4]| f64::from(f32::from_le_bytes(b));
+    let found = private::binary(holder, 0x2005, "Philips MR Imaging DD 001", 0x0E, single);
+    found.first().copied().filter(|s| *s > 0.0)
 }
 
 /// The planes of a dose grid: Grid Frame Offset Vector, relative to the position or as patient coordinates (PS3.3

@@ -1,11 +1,12 @@
 //! From a data set to the facts of an instance, [`model::Header`](crate::model::Header).
 
-mod csa;
+pub mod csa;
 mod diffusion;
 mod digest;
 mod frames;
+pub mod ge;
 mod nuclear;
-mod private;
+pub mod private;
 mod time;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::{Charset, DataSet, File, Syntax, Value, is_pixel_data};
 use crate::model::{Common, Header, Interner, Mosaic, PixelFormat, Tag, tags};
 
 pub use digest::Digest;
+pub use time::{date_time, moment, seconds};
 
 const MR_SPECTROSCOPY: &str = "1.2.840.10008.5.1.4.1.1.4.2";
 const LOSSY_IMAGE_COMPRESSION: Tag = tags::LOSSY_IMAGE_COMPRESSION;

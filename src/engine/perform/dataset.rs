@@ -91,8 +91,15 @@ fn one(
         match volume::load(&loaded.series, stack, &read).and_then(|v| standardised(v, stack, standard)) {
             Ok((volume, transform)) => {
                 let transform = transform.as_ref();
-                let item =
-                    Item { series: &loaded.series, stack: i, volume: &volume, transform, about: &about };
+                let sidecar = volume::sidecar(&loaded.series, stack, &volume, &read);
+                let item = Item {
+                    series: &loaded.series,
+                    stack: i,
+                    volume: &volume,
+                    transform,
+                    sidecar: &sidecar,
+                    about: &about,
+                };
                 outcome.files += dataset.add(&item, formats).map_err(refused)?;
                 written = true;
             }
