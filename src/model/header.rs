@@ -23,6 +23,13 @@ pub struct Header {
     pub frames: Box<[Frame]>,
     /// Digest of the data set without pixels and without what only the encoding determines.
     pub header_digest: u64,
+    /// Digest of the numbers in the data set, which no de-identification changes from secret to secret: it orders what
+    /// nothing else does.
+    #[serde(default)]
+    pub numbers_digest: u64,
+    /// Which of several files of one instance is preferred, the smallest first, where the caller knows; else 0.
+    #[serde(default)]
+    pub rank: u32,
     /// Digest of the stored pixel values, where somebody read them.
     pub pixel_digest: Option<u64>,
     /// [`Header::pixel_digest`] is one of decoded samples, the same in every encoding.

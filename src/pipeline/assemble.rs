@@ -123,9 +123,14 @@ impl Loaded {
             let source = blobs.len() as u32;
             let path = shared.store.locate(&record.blob)?;
             let read = dicom::with_header(&path, |file, length| {
-                facts.get_or_insert_with(|| Facts::of(&file.dataset));
+                let header = dicom::header(file, length, &interner, source);
+                // By number and never by UID: another secret orders those otherwise.
+                let key = (header.instance_number.unwrap_or(i32::MAX), header.numbers_digest);
+                if facts.as_ref().is_none_or(|(known, _)| key < *known) {
+                    facts = Some((key, Facts::of(&file.dataset)));
+                }
                 count(&mut every, dicom::attributes(&file.dataset));
-                dicom::header(file, length, &interner, source)
+                Header { rank: source, ..header }
             });
             let mut header = match read {
                 Ok(header) => header,
@@ -142,7 +147,13 @@ impl Loaded {
             headers.push(header);
         }
         let series = assemble(headers).into_iter().next().unwrap_or_default();
-        Ok(Self { series, blobs, facts: facts.unwrap_or_default(), every, references })
+        Ok(Self {
+            series,
+            blobs,
+            facts: facts.map(|(_, facts)| facts).unwrap_or_default(),
+            every,
+            references,
+        })
     }
 
     /// The series that hold what this one refers to.
@@ -167,7 +178,7 @@ impl Loaded {
     ) -> Result<SeriesRecord, StageError> {
         let attributes = self.attributes(&instances[0]);
         let series = &self.series;
-        let first = series.instances.first().map(|i| &i.header);
+        let first = series.first().map(|i| &i.header);
         let stack = series.stacks.iter().max_by_key(|s| s.frames);
         let common = first.map(|h| &*h.common);
         let text = |value: Option<&Arc<str>>| value.map(|v| v.to_string());
@@ -272,8 +283,8 @@ fn spacing(stack: &Stack) -> Option<[f64; 3]> {
     Some([row, column, stack.slice_spacing_mm?])
 }
 
-/// One record per SOP UID first, by the rule: decodable, then lossless, then native, then the smallest hash; the
-/// others follow, so that the series knows of them.
+/// One record per SOP UID first, by the rule: decodable, then lossless, then native, then the smallest hash of the
+/// source, which is the same under any secret; the others follow, so that the series knows of them.
 fn ranked(instances: &[InstanceRecord]) -> Vec<&InstanceRecord> {
     let mut by_uid: BTreeMap<&str, Vec<&InstanceRecord>> = BTreeMap::new();
     for record in instances {
@@ -286,7 +297,7 @@ fn ranked(instances: &[InstanceRecord]) -> Vec<&InstanceRecord> {
             let decodable = known.is_some_and(|s| s.codec != Codec::None);
             let lossless = known.is_some_and(|s| !s.lossy);
             let native = known.is_some_and(|s| !s.encapsulated);
-            (!decodable, !lossless, !native, r.blob.clone())
+            (!decodable, !lossless, !native, r.source_hash.clone())
         });
         out.extend(same);
     }

@@ -65,15 +65,17 @@ fn join_copies(mut headers: Vec<Header>) -> Vec<Instance> {
     instances
 }
 
-/// Of several files of one instance the first in this order is the one to build from: whole, without loss, native.
-fn preference(header: &Header) -> (bool, bool, bool, u64, Option<u64>, u32) {
+/// Of several files of one instance the first in this order is the one to build from: the caller's rank, then whole,
+/// without loss, native; then by pixels and numbers, which are the same under any secret.
+fn preference(header: &Header) -> impl Ord {
     let syntax = &*header.common.transfer_syntax;
     let is_native = matches!(
         syntax,
         "1.2.840.10008.1.2" | "1.2.840.10008.1.2.1" | "1.2.840.10008.1.2.1.99" | "1.2.840.10008.1.2.2"
     );
     let is_lossy = header.common.lossy || LOSSY.contains(&syntax);
-    (header.truncated, is_lossy, !is_native, header.header_digest, header.pixel_digest, header.source)
+    let kept = (header.truncated, is_lossy, !is_native);
+    (header.rank, kept, header.pixel_digest, header.numbers_digest, header.header_digest, header.source)
 }
 
 /// Transfer syntaxes that always lose something.

@@ -236,6 +236,14 @@ impl Series {
         self.stacks.first()?.common.modality.as_deref()
     }
 
+    /// The first instance by its number, whatever its UID.
+    pub fn first(&self) -> Option<&Instance> {
+        self.instances.iter().min_by_key(|i| {
+            let header = &i.header;
+            (header.instance_number.unwrap_or(i32::MAX), header.numbers_digest, header.sop_uid.clone())
+        })
+    }
+
     /// The header that slice `slice` of a stack stands in.
     pub fn header_of(&self, slice: &Slice) -> Option<&Header> {
         self.instances.get(slice.instance as usize).map(|i| &i.header)

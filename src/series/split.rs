@@ -51,7 +51,7 @@ pub fn split(facts: Facts<'_>, slots: Vec<Slot>) -> Vec<Part> {
     });
     let mut parts: Vec<Part> = parts.into_iter().flat_map(|part| split_kinds(facts, part)).collect();
     parts.sort_by_cached_key(|p| {
-        p.slots.iter().map(|s| facts.number(*s)).min().map(|(n, u, f, s)| (n, u.to_string(), f, s))
+        p.slots.iter().map(|s| facts.number(*s)).min().map(|(n, d, u, f, s)| (n, d, u.to_string(), f, s))
     });
     parts.into_iter().flat_map(|part| split_repeats(facts, part)).collect()
 }

@@ -50,6 +50,8 @@ pub fn slice(i: u32) -> Header {
         frame_count: 1,
         frames: vec![frame].into(),
         header_digest: u64::from(i),
+        numbers_digest: u64::from(i),
+        rank: 0,
         pixel_digest: None,
         pixels_decoded: false,
         pixel_bytes: Some(64 * 64 * 2),

@@ -174,6 +174,9 @@ pub fn protocol(text: &[u8], is_clean: IsClean<'_>) -> Option<Vec<u8>> {
     let head = out.len();
     for line in text[begin..end].split(|&b| b == b'\n').skip(1).take(MAX_LINES) {
         let line = line.trim_ascii_end();
+        // A character is written beside its code: `0x20 # ' '`.
+        let code = line.iter().position(|&b| b == b'#').filter(|_| !line.contains(&b'"'));
+        let line = code.map_or(line, |at| line[..at].trim_ascii_end());
         if is_known(line, is_clean) {
             out.extend_from_slice(line);
             out.push(b'\n');

@@ -142,6 +142,9 @@ fn lines(bytes: &[u8]) -> Option<Protocol> {
     let line = |line: &[u8]| {
         let text = String::from_utf8_lossy(line);
         let (name, value) = text.split_once('=')?;
+        let quoted = value.trim_start().starts_with('"');
+        // A character is written beside its code: `0x20 # ' '`.
+        let value = if quoted { value } else { value.split('#').next().unwrap_or_default() };
         Some((name.trim().to_string(), value.trim().to_string()))
     };
     let lines = bytes[begin..end].split(|&b| b == b'\n').skip(1).take(MAX_LINES);

@@ -45,12 +45,15 @@ pub fn header(file: &File<'_>, length: u64, interner: &Interner, source: u32) ->
         Value::Stored(extent) => Some(extent.len()),
         _ => None,
     });
+    let digests = digest::of(set);
     Header {
         sop_uid: set.ascii(tags::SOP_INSTANCE_UID).map(Into::into),
         instance_number: set.integer(tags::INSTANCE_NUMBER),
         frame_count,
         frames,
-        header_digest: digest::of(set),
+        header_digest: digests.whole,
+        numbers_digest: digests.numbers,
+        rank: 0,
         pixel_digest: None,
         pixels_decoded: false,
         pixel_bytes,

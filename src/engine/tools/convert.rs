@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::gather::Gathered;
-pub use super::names::{Names, Pattern};
+pub use crate::dataset::names::{Names, Pattern};
 use crate::dicom::{self, Charset, ReadOptions};
 use crate::model::text;
 use crate::model::{Finding, Severity};
@@ -241,7 +241,7 @@ pub struct How<'h> {
 fn name(gathered: &Gathered, series: &Series, number: usize, stack: Option<usize>, how: &How<'_>) -> String {
     let stack = stack.map_or(String::new(), |n| format!("_{n}"));
     if let Some(pattern) = how.names {
-        let first = series.instances.first().and_then(|i| gathered.tree.read(i.header.source).ok());
+        let first = series.first().and_then(|i| gathered.tree.read(i.header.source).ok());
         let options = ReadOptions { header_only: true, ..ReadOptions::default() };
         let file = first.as_deref().and_then(|bytes| dicom::read(bytes, options).ok());
         let text =

@@ -7,7 +7,6 @@ pub mod drift;
 pub mod gather;
 pub mod label;
 pub mod measure;
-pub mod names;
 mod overlay;
 mod picture;
 pub mod qc;

@@ -242,7 +242,7 @@ fn find_twins(members: &mut [Member]) {
 
 /// What the headers of a series say, and what that means.
 pub fn described(gathered: &Gathered, series: &Series) -> Described {
-    let first = series.instances.first().and_then(|i| gathered.tree.read(i.header.source).ok());
+    let first = series.first().and_then(|i| gathered.tree.read(i.header.source).ok());
     let header = ReadOptions { header_only: true, ..ReadOptions::default() };
     let read = |bytes: &[u8]| Some(dicom::attributes(&dicom::read(bytes, header).ok()?.dataset));
     let mut attributes = first.and_then(|bytes| read(&bytes)).unwrap_or_default();

@@ -9,6 +9,7 @@ const SCAN_OPTIONS: Tag = Tag::new(0x0018, 0x0022);
 const SOFTWARE_VERSIONS: Tag = Tag::new(0x0018, 0x1020);
 const INSTITUTION_ADDRESS: Tag = Tag::new(0x0008, 0x0081);
 const DEPARTMENT: Tag = Tag::new(0x0008, 0x1040);
+const PROCEDURE_STEP_DESCRIPTION: Tag = Tag::new(0x0040, 0x0254);
 const IMAGE_COMMENTS: Tag = Tag::new(0x0020, 0x4000);
 
 /// Makers as BIDS names them: what their names hold, in capitals.
@@ -36,13 +37,14 @@ pub fn add(facts: &Facts<'_>, keys: &mut Map<String, Value>) {
     put_text(keys, "PatientPosition", text(tags::PATIENT_POSITION));
     put_text(keys, "SoftwareVersions", text(SOFTWARE_VERSIONS));
     put_text(keys, "SeriesDescription", text(tags::SERIES_DESCRIPTION));
-    put_text(keys, "ProtocolName", text(tags::PROTOCOL_NAME));
+    put_text(keys, "ProtocolName", text(tags::PROTOCOL_NAME).or_else(|| text(tags::SERIES_DESCRIPTION)));
+    put_text(keys, "ProcedureStepDescription", text(PROCEDURE_STEP_DESCRIPTION));
     put_text(keys, "ImageComments", text(IMAGE_COMMENTS));
     let image_type = facts.values(tags::IMAGE_TYPE);
     if !image_type.is_empty() {
         keys.insert("ImageType".into(), json!(image_type));
     }
-    put_text(keys, "ScanOptions", Some(facts.values(SCAN_OPTIONS).join("_")));
+    put_text(keys, "ScanOptions", Some(facts.values(SCAN_OPTIONS).join("\\")));
     put(keys, "SeriesNumber", facts.number(tags::SERIES_NUMBER));
     put(keys, "AcquisitionNumber", facts.number(tags::ACQUISITION_NUMBER));
     put_text(keys, "AcquisitionTime", text(tags::ACQUISITION_TIME).and_then(|t| clock(&t)));

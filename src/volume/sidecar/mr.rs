@@ -25,6 +25,9 @@ const PARALLEL_FACTOR_IN_PLANE: Tag = Tag::new(0x0018, 0x9069);
 const PARALLEL_TECHNIQUE: Tag = Tag::new(0x0018, 0x9078);
 const PARALLEL_FACTOR_OUT_OF_PLANE: Tag = Tag::new(0x0018, 0x9155);
 const PARTIAL_FOURIER_DIRECTION: Tag = Tag::new(0x0018, 0x9036);
+const SPOILING: Tag = Tag::new(0x0018, 0x9016);
+const MAGNETIZATION_TRANSFER: Tag = Tag::new(0x0018, 0x9020);
+const TRANSMITTER_FREQUENCY: Tag = Tag::new(0x0018, 0x9098);
 const WATER_FAT_SHIFT_HZ_PER_TESLA: f64 = 3.4;
 /// A direction in the plane is an axis of the image within this cosine.
 const ALONG: f64 = 0.99;
@@ -34,12 +37,12 @@ pub fn add(facts: &Facts<'_>, keys: &mut Map<String, Value>) -> Slicing {
     let number = |tag| facts.number(tag);
     let seconds = |tag| number(tag).map(|ms| ms / 1000.0);
     put(keys, "MagneticFieldStrength", number(tags::MAGNETIC_FIELD_STRENGTH));
-    put(keys, "ImagingFrequency", number(IMAGING_FREQUENCY));
+    put(keys, "ImagingFrequency", imaging_frequency(facts));
     put_text(keys, "MRAcquisitionType", facts.text(tags::MR_ACQUISITION_TYPE));
     for (name, tag) in
         [("ScanningSequence", tags::SCANNING_SEQUENCE), ("SequenceVariant", tags::SEQUENCE_VARIANT)]
     {
-        put_text(keys, name, Some(facts.values(tag).join("_")));
+        put_text(keys, name, Some(facts.values(tag).join("\\")));
     }
     put_text(keys, "SequenceName", facts.text(tags::SEQUENCE_NAME));
     put_text(keys, "PulseSequenceName", facts.text(PULSE_SEQUENCE_NAME));
@@ -62,9 +65,7 @@ pub fn add(facts: &Facts<'_>, keys: &mut Map<String, Value>) -> Slicing {
     put(keys, "ParallelReductionOutOfPlane", number(PARALLEL_FACTOR_OUT_OF_PLANE).filter(|f| *f > 1.0));
     put_text(keys, "ParallelAcquisitionTechnique", facts.text(PARALLEL_TECHNIQUE));
     put_text(keys, "PartialFourierDirection", facts.text(PARTIAL_FOURIER_DIRECTION));
-    if facts.values(tags::SEQUENCE_VARIANT).iter().any(|v| v == "SP") {
-        keys.insert("SpoilingState".into(), true.into());
-    }
+    add_states(facts, keys);
     if facts.is_of("SIEMENS") {
         siemens::add(facts, keys);
     }
@@ -80,6 +81,32 @@ pub fn add(facts: &Facts<'_>, keys: &mut Map<String, Value>) -> Slicing {
     }
     let slice_code = times.as_deref().map_or(0, timing::slice_code);
     Slicing { slice_code, slices: facts.volume.grid.shape[2], ..phase }
+}
+
+fn imaging_frequency(facts: &Facts<'_>) -> Option<f64> {
+    facts.number(IMAGING_FREQUENCY).or_else(|| facts.number(TRANSMITTER_FREQUENCY))
+}
+
+/// Adds whether spoiling, magnetisation transfer and distortion correction were used, where the header says so.
+fn add_states(facts: &Facts<'_>, keys: &mut Map<String, Value>) {
+    let spoiling = facts.text(SPOILING);
+    let spoiled = spoiling.as_deref().map(|s| s != "NONE");
+    let by_variant = facts.values(tags::SEQUENCE_VARIANT).iter().any(|v| v == "SP").then_some(true);
+    if let Some(spoiled) = spoiled.or(by_variant) {
+        keys.insert("SpoilingState".into(), spoiled.into());
+    }
+    put_text(keys, "SpoilingType", spoiling.filter(|s| s != "NONE"));
+    if let Some(transfer) = facts.text(MAGNETIZATION_TRANSFER) {
+        keys.insert("MTState".into(), (transfer != "NONE").into());
+    }
+    let corrected = facts.values(tags::IMAGE_TYPE).iter().find_map(|v| match v.as_str() {
+        "DIS2D" | "DIS3D" => Some(true),
+        "ND" => Some(false),
+        _ => None,
+    });
+    if let Some(corrected) = corrected {
+        keys.insert("NonlinearGradientCorrection".into(), corrected.into());
+    }
 }
 
 fn add_ge(facts: &Facts<'_>, keys: &mut Map<String, Value>) {
@@ -133,7 +160,12 @@ fn add_phase(facts: &Facts<'_>, keys: &mut Map<String, Value>) -> Slicing {
     let along_columns = match direction.as_str() {
         "COL" | "COLUMN" => true,
         "ROW" => false,
-        _ => return Slicing::default(),
+        _ => {
+            // Without a direction only what is the same along both is known.
+            put(keys, "ReconMatrixPE", Some(f64::from(rows)).filter(|_| rows == columns));
+            put(keys, "AcquisitionMatrixPE", acquired_lines(facts, true));
+            return Slicing::default();
+        }
     };
     let word = if along_columns { "COL" } else { "ROW" };
     put_text(keys, "InPlanePhaseEncodingDirectionDICOM", Some(word.into()));
@@ -149,16 +181,14 @@ fn add_phase(facts: &Facts<'_>, keys: &mut Map<String, Value>) -> Slicing {
     let across = if along_columns { grid.column_mm } else { grid.row_mm };
     let Some((phase, sign)) = axis(facts, towards) else { return Slicing::default() };
     let name = ["i", "j", "k"][phase];
-    if facts.stack.common.acquisition_type.as_deref() != Some("3D") {
-        let positive = if facts.is_of("GE") { is_ge_flipped(facts).map(|f| !f) } else { None };
-        let positive = positive.or_else(|| siemens::is_phase_positive(facts)).or_else(|| uih_positive(facts));
-        match positive {
-            Some(positive) => {
-                let minus = if positive == (sign > 0.0) { "" } else { "-" };
-                put_text(keys, "PhaseEncodingDirection", Some(format!("{name}{minus}")));
-            }
-            None => put_text(keys, "PhaseEncodingAxis", Some(name.into())),
+    let positive = if facts.is_of("GE") { is_ge_flipped(facts).map(|f| !f) } else { None };
+    let positive = positive.or_else(|| siemens::is_phase_positive(facts)).or_else(|| uih_positive(facts));
+    match positive.filter(|_| facts.stack.common.acquisition_type.as_deref() != Some("3D")) {
+        Some(positive) => {
+            let minus = if positive == (sign > 0.0) { "" } else { "-" };
+            put_text(keys, "PhaseEncodingDirection", Some(format!("{name}{minus}")));
         }
+        None => put_text(keys, "PhaseEncodingAxis", Some(name.into())),
     }
     let frequency = axis(facts, across).map_or(0, |(axis, _)| axis as u8 + 1);
     let slice = axis(facts, grid.slice_mm).map_or(0, |(axis, _)| axis as u8 + 1);
@@ -197,6 +227,12 @@ fn echo_spacing(
 ) -> Option<f64> {
     if let Some(bandwidth) = siemens::phase_bandwidth(facts) {
         put(keys, "BandwidthPerPixelPhaseEncode", Some(bandwidth));
+        // What the console shows: without parallel imaging, with oversampling.
+        let number = |name: &str| keys.get(name).and_then(Value::as_f64);
+        let reduction = number("ParallelReductionFactorInPlane").unwrap_or(1.0);
+        let oversampling = 1.0 + number("PhaseOversampling").unwrap_or(0.0);
+        let reported = reduction / (bandwidth * matrix * oversampling);
+        put(keys, "DerivedVendorReportedEchoSpacing", Some(reported));
         return Some(1.0 / (bandwidth * matrix));
     }
     let set = facts.set;
@@ -214,7 +250,7 @@ fn echo_spacing(
     let shift = private::number(set, 0x2001, "Philips Imaging DD 001", 0x22);
     let train = facts.number(ECHO_TRAIN_LENGTH);
     let (shift, train) = (shift.filter(|s| *s != 0.0)?, train.filter(|t| *t > 0.0)?);
-    let frequency = facts.number(IMAGING_FREQUENCY).filter(|f| *f > 0.0)?;
+    let frequency = imaging_frequency(facts).filter(|f| *f > 0.0)?;
     let readout = shift / (frequency * WATER_FAT_SHIFT_HZ_PER_TESLA * (train + 1.0)) * train;
     put(keys, "WaterFatShift", Some(shift));
     put(keys, "EstimatedEffectiveEchoSpacing", Some(readout / (matrix - 1.0)).filter(|_| matrix > 1.0));

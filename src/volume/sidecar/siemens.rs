@@ -58,14 +58,7 @@ pub fn add(facts: &Facts<'_>, keys: &mut Map<String, Value>) {
         text(set).or_else(|| text(frame?))
     };
     let coils = word(0x0051, MR_HEADER, 0x0F).or_else(|| word(0x0021, SDI, 0x4F));
-    let corrected = facts.values(tags::IMAGE_TYPE).iter().find_map(|v| match v.as_str() {
-        "DIS2D" | "DIS3D" => Some(true),
-        "ND" => Some(false),
-        _ => None,
-    });
-    if let Some(corrected) = corrected {
-        keys.insert("NonlinearGradientCorrection".into(), corrected.into());
-    }
+    put_text(keys, "ImageOrientationText", word(0x0051, MR_HEADER, 0x0E));
     let protocol = csa::protocol(set).or_else(|| csa::protocol_of(shared_item(set)?));
     let measured = protocol.as_ref().and_then(|p| p.text("sCoilSelectMeas.sCoilStringForConversion"));
     put_text(keys, "ReceiveCoilActiveElements", measured.or(coils));
@@ -86,7 +79,7 @@ fn add_protocol(protocol: &Protocol, keys: &mut Map<String, Value>) {
         2 => Some(0.625),
         4 => Some(0.75),
         8 => Some(0.875),
-        16 => Some(1.0),
+        16 | 32 => Some(1.0),
         _ => None,
     });
     put(keys, "PartialFourier", partial);
@@ -97,6 +90,7 @@ fn add_protocol(protocol: &Protocol, keys: &mut Map<String, Value>) {
     let above_one = |v: Option<f64>| v.filter(|v| *v > 1.0);
     put(keys, "ParallelReductionFactorInPlane", above_one(number("sPat.lAccelFactPE")));
     put(keys, "AccelFact3D", above_one(number("sPat.lAccelFact3D")));
+    put(keys, "MultibandAccelerationFactor", above_one(number("sSliceAcceleration.lMultiBandFactor")));
     put(keys, "RefLinesPE", number("sPat.lRefLinesPE"));
     put(keys, "TxRefAmp", number("sTXSPEC.asNucleusInfo[0].flReferenceAmplitude"));
     let mode = |name: &str, words: [&str; 2]| {

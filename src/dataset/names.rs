@@ -1,4 +1,4 @@
-//! Names of files from a pattern such as `{subject}_{series}_{description}`.
+//! Names of files from a pattern such as `{subject}_{series}_{description}`; none of its fields is a UID.
 
 use std::collections::HashMap;
 
