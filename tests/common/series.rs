@@ -28,6 +28,7 @@ pub fn slice(i: u32) -> Header {
             samples: 1,
             bits_allocated: 16,
             bits_stored: 12,
+            high_bit: Some(11),
             signed: false,
             photometric: Some("MONOCHROME2".into()),
         },

@@ -37,7 +37,9 @@ pub fn add(facts: &Facts<'_>, keys: &mut Map<String, Value>) {
     put_text(keys, "PatientPosition", text(tags::PATIENT_POSITION));
     put_text(keys, "SoftwareVersions", text(SOFTWARE_VERSIONS));
     put_text(keys, "SeriesDescription", text(tags::SERIES_DESCRIPTION));
-    put_text(keys, "ProtocolName", text(tags::PROTOCOL_NAME).or_else(|| text(tags::SERIES_DESCRIPTION)));
+    // Without a name of its own a protocol is known by its series, or by its sequence.
+    let protocol = [tags::PROTOCOL_NAME, tags::SERIES_DESCRIPTION, tags::SEQUENCE_NAME];
+    put_text(keys, "ProtocolName", protocol.into_iter().find_map(text));
     put_text(keys, "ProcedureStepDescription", text(PROCEDURE_STEP_DESCRIPTION));
     put_text(keys, "ImageComments", text(IMAGE_COMMENTS));
     let image_type = facts.values(tags::IMAGE_TYPE);

@@ -25,6 +25,7 @@ const PARALLEL_FACTOR_IN_PLANE: Tag = Tag::new(0x0018, 0x9069);
 const PARALLEL_TECHNIQUE: Tag = Tag::new(0x0018, 0x9078);
 const PARALLEL_FACTOR_OUT_OF_PLANE: Tag = Tag::new(0x0018, 0x9155);
 const PARTIAL_FOURIER_DIRECTION: Tag = Tag::new(0x0018, 0x9036);
+const ENCODING_STEPS_IN_PLANE: Tag = Tag::new(0x0018, 0x9231);
 const SPOILING: Tag = Tag::new(0x0018, 0x9016);
 const MAGNETIZATION_TRANSFER: Tag = Tag::new(0x0018, 0x9020);
 const TRANSMITTER_FREQUENCY: Tag = Tag::new(0x0018, 0x9098);
@@ -95,11 +96,14 @@ fn add_states(facts: &Facts<'_>, keys: &mut Map<String, Value>) {
     if let Some(spoiled) = spoiled.or(by_variant) {
         keys.insert("SpoilingState".into(), spoiled.into());
     }
-    put_text(keys, "SpoilingType", spoiling.filter(|s| s != "NONE"));
+    let kind = spoiling.filter(|s| s != "NONE");
+    let kind = kind.map(|s| if s == "RF_AND_GRADIENT" { "COMBINED".into() } else { s });
+    put_text(keys, "SpoilingType", kind);
     if let Some(transfer) = facts.text(MAGNETIZATION_TRANSFER) {
         keys.insert("MTState".into(), (transfer != "NONE").into());
     }
-    let corrected = facts.values(tags::IMAGE_TYPE).iter().find_map(|v| match v.as_str() {
+    let words = [facts.values(tags::IMAGE_TYPE), siemens::image_type_words(facts)].concat();
+    let corrected = words.iter().find_map(|v| match v.as_str() {
         "DIS2D" | "DIS3D" => Some(true),
         "ND" => Some(false),
         _ => None,
@@ -210,7 +214,8 @@ fn axis(facts: &Facts<'_>, direction: Vec3) -> Option<(usize, f64)> {
 /// Lines that were acquired along the direction of phase encoding, from Acquisition Matrix: frequency rows, frequency
 /// columns, phase rows, phase columns.
 fn acquired_lines(facts: &Facts<'_>, along_columns: bool) -> Option<f64> {
-    let holder = crate::dicom::holder(facts.set, ACQUISITION_MATRIX)?;
+    let steps = || facts.number(ENCODING_STEPS_IN_PLANE).filter(|n| *n > 0.0);
+    let Some(holder) = crate::dicom::holder(facts.set, ACQUISITION_MATRIX) else { return steps() };
     let matrix = holder.numbers(ACQUISITION_MATRIX);
     let [_, _, rows, columns] = *matrix.first_chunk()?;
     let lines = if along_columns { columns } else { rows };

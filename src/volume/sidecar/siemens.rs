@@ -17,6 +17,16 @@ fn frame_item<'s>(set: &'s DataSet<'_>) -> Option<&'s DataSet<'s>> {
     private::get(group, 0x0021, SDI, 0xFE)?.items().first()
 }
 
+/// Image type as XA keeps it in a private element, with the words that its public one leaves out.
+pub fn image_type_words(facts: &Facts<'_>) -> Vec<String> {
+    let words = || {
+        let bytes = private::get(frame_item(facts.set)?, 0x0021, SDI, 0x75)?.bytes()?;
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        Some(text.split('\\').take(64).map(|w| w.trim_matches([' ', '\0']).to_string()).collect())
+    };
+    words().unwrap_or_default()
+}
+
 /// Times of the tiles of a mosaic in seconds.
 pub fn mosaic_times_s(facts: &Facts<'_>) -> Option<Vec<f64>> {
     let plain = private::binary(facts.set, 0x0019, MR_HEADER, 0x29, f64::from_le_bytes);
@@ -59,6 +69,10 @@ pub fn add(facts: &Facts<'_>, keys: &mut Map<String, Value>) {
     };
     let coils = word(0x0051, MR_HEADER, 0x0F).or_else(|| word(0x0021, SDI, 0x4F));
     put_text(keys, "ImageOrientationText", word(0x0051, MR_HEADER, 0x0E));
+    let words = image_type_words(facts);
+    if !words.is_empty() {
+        keys.insert("ImageTypeText".into(), words.into());
+    }
     let protocol = csa::protocol(set).or_else(|| csa::protocol_of(shared_item(set)?));
     let measured = protocol.as_ref().and_then(|p| p.text("sCoilSelectMeas.sCoilStringForConversion"));
     put_text(keys, "ReceiveCoilActiveElements", measured.or(coils));
