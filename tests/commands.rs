@@ -10,6 +10,8 @@ mod diffusion;
 mod directory;
 #[path = "commands/grids.rs"]
 mod grids;
+#[path = "commands/nuclear.rs"]
+mod nuclear;
 #[path = "commands/process.rs"]
 mod process;
 

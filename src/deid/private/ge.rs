@@ -75,3 +75,37 @@ pub fn user_data(bytes: &[u8]) -> Option<Vec<u8>> {
     }
     Some(out)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_protocol_keeps_known_lines_and_no_name() {
+        let text = b"SEDESC \"Brackley\"\nIMODE \"2D\"\nSLICEORDER \"1\"\nPSEQ \"Brackley\"\n";
+        let mut gz = GzBuilder::new().filename("Ex27018").write(Vec::new(), Compression::new(1));
+        gz.write_all(text).unwrap();
+        let bytes = [&[0; 4][..], &gz.finish().unwrap()].concat();
+        let kept = protocol(&bytes, &|t| !t.contains("Brackley")).unwrap();
+        let mut inflated = String::new();
+        GzDecoder::new(&kept[4..]).read_to_string(&mut inflated).unwrap();
+        assert_eq!(inflated, "IMODE \"2D\"\nSLICEORDER \"1\"\n");
+        assert_eq!(kept[..4], ((kept.len() - 4) as u32).to_le_bytes());
+        assert_eq!(protocol(b"no gzip at all", &|_| true), None);
+    }
+
+    #[test]
+    fn of_user_data_only_the_flags_stay() {
+        let mut bytes = vec![b'B'; 2000];
+        bytes[24..26].copy_from_slice(&100_u16.to_le_bytes());
+        bytes[100..104].copy_from_slice(&27_f32.to_le_bytes());
+        let kept = user_data(&bytes).unwrap();
+        assert_eq!(kept.len(), bytes.len());
+        let kept_at: Vec<usize> = (0..kept.len()).filter(|&at| kept[at] == b'B').collect();
+        assert_eq!(kept_at, [0xE0, 0xE1, 0xEA, 0xEB, 0x3B8, 0x3B9]);
+        assert_eq!(user_data(&bytes[..200]), None);
+        bytes[100..104].copy_from_slice(b"NAME");
+        assert_eq!(user_data(&bytes), None);
+    }
+}

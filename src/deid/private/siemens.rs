@@ -316,3 +316,38 @@ impl<'a> Reader<'a> {
         Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_protocol_keeps_known_lines_and_no_name() {
+        let text = b"rubbish\n### ASCCONV BEGIN object=x ###\nsKSpace.lBaseResolution\t = \t64\n\
+            tPatientName = \"\"Brackley\"\"\nsKSpace.ucPhasePartialFourier = 0x20 # ' '\n\
+            sKSpace.lPartitions = Brackley\na.asList[3].sCoilElementID.tCoilID = \"\"Head_32\"\"\n\
+            b.sCoilElementID.tCoilID = \"\"Brackley\"\"\n### ASCCONV END ###\n<tail>";
+        let kept = protocol(text, &|t| !t.contains("Brackley")).unwrap();
+        assert_eq!(
+            String::from_utf8(kept).unwrap(),
+            "### ASCCONV BEGIN ###\nsKSpace.lBaseResolution\t = \t64\nsKSpace.ucPhasePartialFourier = 0x20\n\
+             a.asList[3].sCoilElementID.tCoilID = \"\"Head_32\"\"\n### ASCCONV END ###\n"
+        );
+        assert_eq!(protocol(b"### ASCCONV BEGIN ###\ntPatientName = 1\n", &|_| true), None);
+        assert_eq!(protocol(b"nothing", &|_| true), None);
+    }
+
+    #[test]
+    fn values_keep_their_places_among_six_items() {
+        let value = [&b"1"[..], b"", b"Brackley", b"0.5"].to_vec();
+        let header = written(&[("MosaicRefAcqTimes".into(), *b"FD\0\0", value)]);
+        let rebuilt = image_header(&header, &|_| true).unwrap();
+        let found = entries(&rebuilt).unwrap();
+        assert_eq!(found[0].2, [&b"1"[..], b"", b"", b"0.5", b"", b""]);
+        assert!(!rebuilt.windows(8).any(|w| w == b"Brackley"));
+        for end in 0..rebuilt.len() {
+            let _ = image_header(&rebuilt[..end], &|_| true);
+        }
+    }
+}

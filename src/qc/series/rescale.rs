@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{count, is_survey, on_grid};
-use crate::model::{Finding, Severity};
+use crate::model::{Finding, Frame, Severity};
 use crate::qc::{Check, Input};
 use crate::series::Slice;
 
@@ -20,7 +20,7 @@ impl Check for InconsistentRescale {
         let mut findings = Vec::new();
         for (i, stack) in on_grid(input.series).filter(|(_, s)| s.common.modality.as_deref() == Some("CT")) {
             // Images without one are told by another check.
-            let mut distinct: Vec<_> = stack.slices.iter().filter_map(|s| rescale(input, s)?).collect();
+            let mut distinct: Vec<_> = stack.slices.iter().filter_map(|s| frame(input, s)?.rescale).collect();
             distinct.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
             distinct.dedup();
             if distinct.len() > 1 {
@@ -51,7 +51,7 @@ impl Check for PartialRescale {
     fn run(&self, input: &Input<'_>) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (i, stack) in input.series.stacks.iter().enumerate() {
-            let lacking = stack.slices.iter().filter(|s| rescale(input, s) == Some(None)).count();
+            let lacking = stack.slices.iter().filter(|s| is_bare(input, s)).count();
             if lacking == 0 || lacking == stack.slices.len() {
                 continue;
             }
@@ -79,7 +79,7 @@ impl Check for ZeroSlope {
     fn run(&self, input: &Input<'_>) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (i, stack) in input.series.stacks.iter().enumerate() {
-            let is_zero = |s: &&Slice| matches!(rescale(input, s), Some(Some([slope, _])) if slope == 0.0);
+            let is_zero = |s: &&Slice| frame(input, s).and_then(|f| f.rescale).is_some_and(|r| r[0] == 0.0);
             let found = stack.slices.iter().filter(is_zero).count();
             if found > 0 {
                 let message =
@@ -92,9 +92,14 @@ impl Check for ZeroSlope {
     }
 }
 
-/// The rescale of a slice; `None` where nothing is known of the slice.
-fn rescale(input: &Input<'_>, slice: &Slice) -> Option<Option<[f64; 2]>> {
-    Some(input.series.header_of(slice)?.frame(slice.frame.saturating_sub(1))?.rescale)
+/// What is known of a slice.
+fn frame<'f>(input: &Input<'f>, slice: &Slice) -> Option<&'f Frame> {
+    input.series.header_of(slice)?.frame(slice.frame.saturating_sub(1))
+}
+
+/// Whether a slice is known and has no rescale.
+fn is_bare(input: &Input<'_>, slice: &Slice) -> bool {
+    frame(input, slice).is_some_and(|f| f.rescale.is_none())
 }
 
 /// CT images without rescale slope and intercept: stored values are no Hounsfield units.
@@ -113,7 +118,7 @@ impl Check for MissingRescale {
                 stack.common.sop_class.as_deref(),
                 Some("1.2.840.10008.5.1.4.1.1.2" | "1.2.840.10008.5.1.4.1.1.2.1")
             );
-            let found = stack.slices.iter().filter(|s| rescale(input, s) == Some(None)).count();
+            let found = stack.slices.iter().filter(|s| is_bare(input, s)).count();
             if is_ct_image && !is_survey(stack) && found > 0 {
                 let message = format!("{found} CT images without rescale slope and intercept");
                 findings.push(self.finding(Severity::Warning, message, json!({"images": found})).of_stack(i));

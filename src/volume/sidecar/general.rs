@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Facts, put, put_all, put_text};
+use super::{Facts, put, put_all, put_text, siemens};
 use crate::model::{Tag, tags};
 
 const SCAN_OPTIONS: Tag = Tag::new(0x0018, 0x0022);
@@ -37,9 +37,10 @@ pub fn add(facts: &Facts<'_>, keys: &mut Map<String, Value>) {
     put_text(keys, "PatientPosition", text(tags::PATIENT_POSITION));
     put_text(keys, "SoftwareVersions", text(SOFTWARE_VERSIONS));
     put_text(keys, "SeriesDescription", text(tags::SERIES_DESCRIPTION));
-    // Without a name of its own a protocol is known by its series, or by its sequence.
-    let protocol = [tags::PROTOCOL_NAME, tags::SERIES_DESCRIPTION, tags::SEQUENCE_NAME];
-    put_text(keys, "ProtocolName", protocol.into_iter().find_map(text));
+    // Without a name of its own a protocol is known by its series, by what the maker calls it, or by its sequence.
+    let named = text(tags::PROTOCOL_NAME).or_else(|| text(tags::SERIES_DESCRIPTION));
+    let named = named.or_else(|| siemens::protocol_name(facts)).or_else(|| text(tags::SEQUENCE_NAME));
+    put_text(keys, "ProtocolName", named);
     put_text(keys, "ProcedureStepDescription", text(PROCEDURE_STEP_DESCRIPTION));
     put_text(keys, "ImageComments", text(IMAGE_COMMENTS));
     let image_type = facts.values(tags::IMAGE_TYPE);

@@ -17,6 +17,11 @@ fn frame_item<'s>(set: &'s DataSet<'_>) -> Option<&'s DataSet<'s>> {
     private::get(group, 0x0021, SDI, 0xFE)?.items().first()
 }
 
+/// What the protocol in the private header is called.
+pub fn protocol_name(facts: &Facts<'_>) -> Option<String> {
+    csa::protocol(facts.set)?.text("tProtocolName")
+}
+
 /// Image type as XA keeps it in a private element, with the words that its public one leaves out.
 pub fn image_type_words(facts: &Facts<'_>) -> Vec<String> {
     let words = || {
