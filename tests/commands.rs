@@ -1,6 +1,8 @@
 //! `scan`, `convert` and `qc` as processes, and what the readers of makers' private headers find, from outside.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "commands/beside.rs"]
+mod beside;
 mod common;
 #[path = "commands/diffusion.rs"]
 mod diffusion;
@@ -8,6 +10,8 @@ mod diffusion;
 mod directory;
 #[path = "commands/grids.rs"]
 mod grids;
+#[path = "commands/nuclear.rs"]
+mod nuclear;
 #[path = "commands/process.rs"]
 mod process;
 

@@ -2,6 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "qc/volumes.rs"]
+mod volumes;
 
 use std::collections::BTreeMap;
 
@@ -219,7 +221,8 @@ fn attributes_that_contradict() {
     raises(changed(4, |h| framed(h, |f| f.rescale = Some([1.0, -1000.0]))), &["inconsistent_rescale"]);
     let bare = |h| framed(h, |f| f.rescale = None);
     raises(ct(12).into_iter().map(bare).collect(), &["missing_rescale"]);
-    raises(changed(4, |h| with(h, |c| c.pixel.bits_stored = 16)), &["inconsistent_pixel_format"]);
+    let wide = |h| with(h, |c| (c.pixel.bits_stored, c.pixel.high_bit) = (16, Some(15)));
+    raises(changed(4, wide), &["inconsistent_pixel_format"]);
     let sides = |h| with(h, |c| c.laterality = Some("L".into()));
     raises(ct(12).into_iter().map(sides).collect(), &[]);
     let headers = changed(4, |h| with(h, |c| c.laterality = Some("R".into())));
@@ -264,7 +267,7 @@ fn about(change: impl FnOnce(&mut Attributes)) -> Described {
     };
     change(&mut attributes);
     let harmonised = harmonise::derive(&attributes, &Rules::default());
-    Described { attributes, harmonised }
+    Described { attributes, harmonised, instances: Vec::new() }
 }
 
 /// What is found on a clean series that says this of itself.

@@ -2,6 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "series/moments.rs"]
+mod moments;
 
 use std::sync::atomic::AtomicU64;
 

@@ -72,6 +72,8 @@ pub struct InstanceRecord {
     pub sop_uid: String,
     /// SHA-256 of the stored bytes.
     pub blob: String,
+    /// SHA-256 of the source bytes.
+    pub source_hash: String,
     /// Transfer syntax of the stored bytes.
     pub syntax: String,
     /// When it was stored, in milliseconds since 1970.
@@ -190,7 +192,7 @@ impl Reader<'_> {
     /// SQLite refuses.
     pub fn instances(&self, series_uid: &str) -> Result<Vec<InstanceRecord>, CatalogError> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT sop_uid, blob, syntax, stored_ms, site, subject, scanner FROM instance WHERE series_uid = ?1 \
+            "SELECT sop_uid, blob, syntax, stored_ms, site, subject, scanner, source_hash FROM instance WHERE series_uid = ?1 \
              ORDER BY sop_uid, blob, source_hash",
         )?;
         let rows = statement.query_map([series_uid], |row| {
@@ -202,6 +204,7 @@ impl Reader<'_> {
                 site: row.get(4)?,
                 subject: row.get(5)?,
                 scanner: row.get(6)?,
+                source_hash: row.get(7)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
 use super::{Exit, Failure, Output, progress};
-use crate::engine::tools::convert::{self, Format, Outcome, Standard};
+use crate::engine::tools::convert::{self, Format, How, Outcome, Pattern, PhilipsScale, Standard};
 use crate::engine::tools::gather::{Gathered, gather};
 use crate::engine::tools::sheet;
 use crate::series::Series;
@@ -41,6 +41,12 @@ pub struct Args {
     /// Another grid or range of values
     #[command(flatten)]
     standard: StandardArgs,
+    /// Names of volumes in a folder, such as "{subject}_{series}_{description}"
+    #[arg(long, value_name = "PATTERN")]
+    name: Option<String>,
+    /// Philips: values as they were measured (the private scale slope taken out), not as they are shown
+    #[arg(long)]
+    precise: bool,
     /// Exit with 1 when something cannot be a volume
     #[arg(long)]
     strict: bool,
@@ -82,15 +88,22 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     if is_sheet && !names_folder(&args.out) && !standard.is_empty() {
         return Err(Failure::usage("a contact sheet shows the slices as they are: leave the other grid out"));
     }
+    let names = args.name.as_deref().map(Pattern::parse).transpose().map_err(Failure::usage)?;
+    if names.is_some() && (format.is_some() || is_sheet) {
+        return Err(Failure::usage("--name is for a folder of volumes; OUT names the one file itself"));
+    }
+    let philips = if args.precise { PhilipsScale::Precise } else { PhilipsScale::Display };
+    let how = How { standard: &standard, philips, names: names.as_ref() };
     let counter = AtomicU64::new(0);
     let paths = std::slice::from_ref(&args.folder);
     let gathered = progress::shown(out, "files", &counter, || gather(paths, false, &counter))
         .map_err(|e| Failure::input(format!("FOLDER cannot be read: {}", e.kind())).hint("check the path"))?;
     let outcome = match format {
-        Some(format) => one(args, &gathered, format, &standard)?,
+        Some(format) => one(args, &gathered, format, &how)?,
         None if is_sheet && !names_folder(&args.out) => sheet(args, &gathered)?,
-        None => convert::all(&gathered, args.series.as_deref(), &args.out, &standard)
-            .map_err(|e| not_written(&e))?,
+        None => {
+            convert::all(&gathered, args.series.as_deref(), &args.out, &how).map_err(|e| not_written(&e))?
+        }
     };
     if convert::image_series(&gathered).next().is_none() {
         return Err(Failure::input("no series with images below FOLDER"));
@@ -126,13 +139,13 @@ fn chosen_stack<'a>(args: &Args, gathered: &'a Gathered) -> Result<(&'a Series, 
 }
 
 /// The one series to one file.
-fn one(args: &Args, gathered: &Gathered, format: Format, standard: &Standard) -> Result<Outcome, Failure> {
+fn one(args: &Args, gathered: &Gathered, format: Format, how: &How<'_>) -> Result<Outcome, Failure> {
     let (series, stack) = chosen_stack(args, gathered)?;
-    let loaded = convert::load(gathered, series, stack)
+    let loaded = convert::load(gathered, series, stack, how.philips)
         .map_err(|(check, message)| Failure::input(format!("the series is no volume: {check}: {message}")))?;
     let target = (&*args.out, format);
-    let written =
-        convert::put(series, &series.stacks[stack], loaded, target, standard).map_err(|e| not_written(&e))?;
+    let written = convert::put(gathered, (series, &series.stacks[stack]), loaded, target, how.standard)
+        .map_err(|e| not_written(&e))?;
     Ok(Outcome { volumes: vec![written], skipped: Vec::new() })
 }
 

@@ -24,6 +24,12 @@ pub struct Args {
     /// Which series, in the query language of search
     #[arg(long)]
     query: Option<String>,
+    /// Names of volumes, such as "{subject}_{series}_{description}"
+    #[arg(long, value_name = "PATTERN")]
+    name: Option<String>,
+    /// Philips: values as they were measured (the private scale slope taken out), not as they are shown
+    #[arg(long)]
+    precise: bool,
     /// Another grid or range of values for every volume
     #[command(flatten)]
     standard: StandardArgs,
@@ -41,6 +47,8 @@ pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> 
         formats: args.format.clone(),
         to: to.to_string_lossy().into_owned(),
         filter: args.query.clone(),
+        name: args.name.clone(),
+        precise: args.precise,
         standard: StandardWords {
             untilt: args.standard.untilt,
             orientation: args.standard.orientation.clone(),

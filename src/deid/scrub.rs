@@ -124,7 +124,7 @@ impl<'s> Scrub<'s> {
             }
             kept.extend(element);
         }
-        for &(tag, name) in &safe.missing {
+        for &private::MissingCreator { tag, name } in &safe.missing {
             if !kept.iter().any(|e| e.tag.is_private() && e.tag.private_creator() == tag) {
                 continue;
             }
@@ -345,8 +345,17 @@ impl<'s> Scrub<'s> {
         let Some(kind) = safe.elements.iter().find(|e| e.0 == tag).map(|e| e.1) else {
             return (None, Action::Removed);
         };
-        let action = if kind == private::Safe::Csa { Action::Cleaned } else { Action::Kept };
-        let cleaned = private::cleaned(element, kind).filter(|e| self.is_clean_code(e));
+        if kind == private::Safe::Items {
+            let (sequence, action) = self.items(element, place, Action::Cleaned);
+            let holds = |e: &Element<'_>| matches!(&e.value, Value::Items(i) if !i.is_empty());
+            let sequence = sequence.filter(holds);
+            self.private_kept |= sequence.is_some();
+            let action = if sequence.is_some() { action } else { Action::Removed };
+            return (sequence, action);
+        }
+        let action = if kind.is_rebuilt() { Action::Cleaned } else { Action::Kept };
+        let cleaned = private::cleaned(element, kind, &|text| self.cleaner.is_clean(text))
+            .filter(|e| self.is_clean_code(e));
         self.private_kept |= cleaned.is_some();
         let action = if cleaned.is_some() { action } else { Action::Removed };
         (cleaned, action)

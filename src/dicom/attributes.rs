@@ -65,8 +65,8 @@ pub fn attributes(set: &DataSet<'_>) -> Attributes {
     }
 }
 
-/// The data set or the functional group that holds an attribute.
-fn holder<'s, 'a>(set: &'s DataSet<'a>, tag: Tag) -> Option<&'s DataSet<'a>> {
+/// The data set or the functional group (shared, or of the first frame) that holds an attribute.
+pub fn holder<'s, 'a>(set: &'s DataSet<'a>, tag: Tag) -> Option<&'s DataSet<'a>> {
     if set.get(tag).is_some_and(|e| !e.is_empty()) {
         return Some(set);
     }

@@ -218,6 +218,14 @@ impl<'a> Element<'a> {
         }
     }
 
+    /// The items of a sequence; empty where it is none.
+    pub fn items(&self) -> &[DataSet<'a>] {
+        match &self.value {
+            Value::Items(items) => items,
+            _ => &[],
+        }
+    }
+
     /// The bytes, wherever they are; `None` as for [`Element::bytes`].
     pub fn bulk(&self) -> Option<Bulk<'_>> {
         match &self.value {

@@ -237,6 +237,16 @@ impl<'a> Parser<'a> {
             return Ok((Element::sequence(head.tag, items), next));
         }
         let bytes = &self.bytes[head.value..next];
+        if vr == Vr::UN && is_private_sequence(head.tag, bytes) {
+            // What an implicit file, or a reader that did not know better, calls unknown.
+            let implicit =
+                Encoding { explicit: false, big_endian: encoding.big_endian && !encoding.explicit };
+            match self.items(head.value, next, false, implicit, depth + 1) {
+                Ok((items, _)) => return Ok((Element::sequence(head.tag, items), next)),
+                Err(error @ (ReadError::TooDeep | ReadError::TooManyElements)) => return Err(error),
+                Err(_) => {}
+            }
+        }
         if vr == Vr::UN && encoding.explicit {
             return Ok((self.unknown(head, next, depth)?, next));
         }
@@ -441,6 +451,16 @@ impl<'a> Parser<'a> {
         let bytes = [self.bytes[pos], self.bytes[pos + 1], self.bytes[pos + 2], self.bytes[pos + 3]];
         if encoding.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
     }
+}
+
+/// Whether a value of unknown representation is one of the private sequences that hold what geometry and timing need
+/// (Philips stacks and frames, Siemens frames, United Imaging grids): they are at known elements and begin with an item.
+fn is_private_sequence(tag: Tag, bytes: &[u8]) -> bool {
+    let known = matches!(
+        (tag.group(), tag.element() & 0xFF),
+        (0x2001, 0x5F) | (0x2005, 0x0E | 0x0F) | (0x0021, 0xFE) | (0x0065, 0x51)
+    );
+    known && tag.element() >= 0x1000 && bytes.starts_with(&[0xFE, 0xFF, 0x00, 0xE0])
 }
 
 /// Whether a value of undefined length is encapsulated pixel data rather than a sequence.

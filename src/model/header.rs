@@ -23,6 +23,13 @@ pub struct Header {
     pub frames: Box<[Frame]>,
     /// Digest of the data set without pixels and without what only the encoding determines.
     pub header_digest: u64,
+    /// Digest of the numbers in the data set, which no de-identification changes from secret to secret: it orders what
+    /// nothing else does.
+    #[serde(default)]
+    pub numbers_digest: u64,
+    /// Which of several files of one instance is preferred, the smallest first, where the caller knows; else 0.
+    #[serde(default)]
+    pub rank: u32,
     /// Digest of the stored pixel values, where somebody read them.
     pub pixel_digest: Option<u64>,
     /// [`Header::pixel_digest`] is one of decoded samples, the same in every encoding.
@@ -88,11 +95,11 @@ pub struct Common {
     pub spacing_between_slices_mm: Option<f64>,
     /// Gantry/Detector Tilt in degrees.
     pub declared_tilt_degrees: Option<f64>,
-    /// Convolution Kernel.
-    pub kernel: Option<Arc<str>>,
     /// Scanning Sequence, values joined by backslashes.
     pub scanning_sequence: Option<Arc<str>>,
-    /// Repetition Time in ms.
+    /// MR Acquisition Type: 2D or 3D.
+    pub acquisition_type: Option<Arc<str>>,
+    /// Repetition Time in ms; of an enhanced object that of its first frame.
     pub repetition_time_ms: Option<f64>,
     /// Series Type of PET, values joined by backslashes.
     pub series_type: Option<Arc<str>>,
@@ -114,6 +121,16 @@ pub struct Common {
     pub burned_in: Option<bool>,
 }
 
+impl Common {
+    /// Seconds from one volume to the next as an MR header declares them: Repetition Time, which is the time of a
+    /// volume where slices are acquired one by one. A volume that is acquired as a whole takes many repetitions.
+    pub fn repetition_s(&self) -> Option<f64> {
+        let is_whole = self.acquisition_type.as_deref() == Some("3D");
+        let seconds = self.repetition_time_ms.map(|ms| ms / 1000.0).filter(|s| *s > 0.0);
+        seconds.filter(|_| self.modality.as_deref() == Some("MR") && !is_whole)
+    }
+}
+
 /// How samples are stored (PS3.3 C.7.6.3).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PixelFormat {
@@ -123,6 +140,9 @@ pub struct PixelFormat {
     pub bits_allocated: u16,
     /// Bits Stored.
     pub bits_stored: u16,
+    /// High Bit; `None` where it is absent.
+    #[serde(default)]
+    pub high_bit: Option<u16>,
     /// Pixel Representation is 1.
     pub signed: bool,
     /// Photometric Interpretation.
@@ -156,6 +176,10 @@ pub struct Frame {
     pub echo_time_ms: Option<f64>,
     /// Echo number.
     pub echo_number: Option<i32>,
+    /// Convolution Kernel, values joined by backslashes.
+    pub kernel: Option<Arc<str>>,
+    /// Peak kilovoltage.
+    pub kvp: Option<f64>,
     /// Inversion Time in ms.
     pub inversion_time_ms: Option<f64>,
     /// Flip Angle in degrees.
@@ -170,11 +194,24 @@ pub struct Frame {
     pub segment: Option<i32>,
     /// Temporal Position Identifier or Index.
     pub temporal_position: Option<i32>,
-    /// Trigger Time, Nominal Percentage of Cardiac Phase or Frame Reference Time, as the file has it.
-    pub phase_time: Option<f64>,
+    /// Temporal Position Time Offset in s.
+    pub temporal_offset_s: Option<f64>,
+    /// Trigger Time in ms.
+    pub trigger_ms: Option<f64>,
+    /// Frame Reference Time in ms.
+    pub frame_reference_ms: Option<f64>,
+    /// Nominal Percentage of Cardiac Phase.
+    pub cardiac_percent: Option<f64>,
+    /// Nominal Cardiac Trigger Delay Time in ms.
+    pub cardiac_delay_ms: Option<f64>,
+    /// Actual Frame Duration or Frame Acquisition Duration in ms.
+    pub duration_ms: Option<f64>,
+    /// Where in the vectors of nuclear medicine a frame stands: detector, energy window, rotation, phase, time slot and
+    /// whatever else is not the slice.
+    pub counters: Option<Arc<str>>,
     /// Acquisition date and time in seconds, date included.
     pub acquired_s: Option<f64>,
-    /// Content time in seconds of the day.
+    /// Content date and time in seconds, date included.
     pub content_s: Option<f64>,
     /// Diffusion weighting in s/mm².
     pub b_value: Option<f64>,
@@ -182,6 +219,8 @@ pub struct Frame {
     pub b_direction: Option<Vec3>,
     /// Rescale Slope and Rescale Intercept.
     pub rescale: Option<[f64; 2]>,
+    /// Scale Slope of Philips: measured value = display value / (Rescale Slope × it).
+    pub philips_scale: Option<f64>,
     /// Slice Location.
     pub slice_location_mm: Option<f64>,
 }

@@ -92,6 +92,8 @@ pub struct Loaded {
     /// The stored instances that the series was built from.
     pub blobs: Vec<String>,
     facts: Facts,
+    /// What each instance of `blobs` says, with how many follow that say the same.
+    every: Vec<(Attributes, u32)>,
     references: Vec<String>,
 }
 
@@ -114,15 +116,21 @@ impl Loaded {
     pub fn read(shared: &Shared, instances: &[InstanceRecord]) -> Result<Self, StageError> {
         let interner = Interner::default();
         let (mut headers, mut blobs) = (Vec::new(), Vec::new());
-        let (mut facts, mut references) = (None, Vec::new());
+        let (mut facts, mut references, mut every) = (None, Vec::new(), Vec::new());
         let mut files: BTreeMap<&str, usize> = BTreeMap::new();
         instances.iter().for_each(|i| *files.entry(&i.sop_uid).or_default() += 1);
         for record in ranked(instances) {
             let source = blobs.len() as u32;
             let path = shared.store.locate(&record.blob)?;
             let read = dicom::with_header(&path, |file, length| {
-                facts.get_or_insert_with(|| Facts::of(&file.dataset));
-                dicom::header(file, length, &interner, source)
+                let header = dicom::header(file, length, &interner, source);
+                // By number and never by UID: another secret orders those otherwise.
+                let key = (header.instance_number.unwrap_or(i32::MAX), header.numbers_digest);
+                if facts.as_ref().is_none_or(|(known, _)| key < *known) {
+                    facts = Some((key, Facts::of(&file.dataset)));
+                }
+                count(&mut every, dicom::attributes(&file.dataset));
+                Header { rank: source, ..header }
             });
             let mut header = match read {
                 Ok(header) => header,
@@ -139,7 +147,13 @@ impl Loaded {
             headers.push(header);
         }
         let series = assemble(headers).into_iter().next().unwrap_or_default();
-        Ok(Self { series, blobs, facts: facts.unwrap_or_default(), references })
+        Ok(Self {
+            series,
+            blobs,
+            facts: facts.map(|(_, facts)| facts).unwrap_or_default(),
+            every,
+            references,
+        })
     }
 
     /// The series that hold what this one refers to.
@@ -164,7 +178,7 @@ impl Loaded {
     ) -> Result<SeriesRecord, StageError> {
         let attributes = self.attributes(&instances[0]);
         let series = &self.series;
-        let first = series.instances.first().map(|i| &i.header);
+        let first = series.first().map(|i| &i.header);
         let stack = series.stacks.iter().max_by_key(|s| s.frames);
         let common = first.map(|h| &*h.common);
         let text = |value: Option<&Arc<str>>| value.map(|v| v.to_string());
@@ -214,6 +228,17 @@ impl Loaded {
         }
     }
 
+    /// What each instance says, by itself.
+    pub fn every(&self, instances: &[InstanceRecord]) -> Vec<Attributes> {
+        let (site, scanner) =
+            instances.first().map(|i| (Some(i.site.clone()), i.scanner.clone())).unwrap_or_default();
+        let each = |(a, n): &(Attributes, u32)| {
+            let known = Attributes { site: site.clone(), scanner: scanner.clone(), ..a.clone() };
+            std::iter::repeat_n(known, *n as usize)
+        };
+        self.every.iter().flat_map(each).collect()
+    }
+
     fn view(&self, stack: &Stack) -> StackView {
         let volumes = stack.volumes.unwrap_or(1).max(1);
         let frames = stack.slices.iter().filter_map(|slice| {
@@ -236,6 +261,14 @@ impl Loaded {
     }
 }
 
+/// Adds what another instance says.
+fn count(every: &mut Vec<(Attributes, u32)>, attributes: Attributes) {
+    match every.last_mut().filter(|last| last.0 == attributes) {
+        Some(last) => last.1 += 1,
+        None => every.push((attributes, 1)),
+    }
+}
+
 /// What tells whether two files of one instance have the same pixels.
 fn decoded(shared: &Shared, blob: &str) -> Result<Option<u64>, StageError> {
     let contents = Contents::of(shared.store.open_verified(blob)?, shared.scratch());
@@ -254,8 +287,8 @@ fn spacing(stack: &Stack) -> Option<[f64; 3]> {
     Some([row, column, stack.slice_spacing_mm?])
 }
 
-/// One record per SOP UID first, by the rule: decodable, then lossless, then native, then the smallest hash; the
-/// others follow, so that the series knows of them.
+/// One record per SOP UID first, by the rule: decodable, then lossless, then native, then the smallest hash of the
+/// source, which is the same under any secret; the others follow, so that the series knows of them.
 fn ranked(instances: &[InstanceRecord]) -> Vec<&InstanceRecord> {
     let mut by_uid: BTreeMap<&str, Vec<&InstanceRecord>> = BTreeMap::new();
     for record in instances {
@@ -268,7 +301,7 @@ fn ranked(instances: &[InstanceRecord]) -> Vec<&InstanceRecord> {
             let decodable = known.is_some_and(|s| s.codec != Codec::None);
             let lossless = known.is_some_and(|s| !s.lossy);
             let native = known.is_some_and(|s| !s.encapsulated);
-            (!decodable, !lossless, !native, r.blob.clone())
+            (!decodable, !lossless, !native, r.source_hash.clone())
         });
         out.extend(same);
     }

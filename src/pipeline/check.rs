@@ -15,7 +15,7 @@ use crate::catalog::{Job, NewFinding};
 use crate::dicom::Contents;
 use crate::harmonise;
 use crate::model::{Finding, Severity, What};
-use crate::qc::{self, Described, Input, InstancePixels, Member, SeriesPixels};
+use crate::qc::{self, Described, Input, InstancePixels, Member, SameAttributes, SeriesPixels};
 
 /// Runs the checks.
 pub struct Check;
@@ -34,8 +34,10 @@ impl Stage for Check {
         let pixels = pixels(shared, &loaded);
         let settings = shared.qc_settings();
         let attributes = instances.first().map(|first| loaded.attributes(first)).unwrap_or_default();
-        let harmonised = harmonise::derive(&attributes, &shared.rules());
-        let about = Described { attributes, harmonised };
+        let rules = shared.rules();
+        let harmonised = harmonise::derive(&attributes, &rules);
+        let every = if settings.protocols.is_empty() { Vec::new() } else { loaded.every(&instances) };
+        let about = Described { attributes, harmonised, instances: SameAttributes::gather(every, &rules) };
         let input =
             Input { series: &loaded.series, pixels: Some(&pixels), about: Some(&about), settings: &settings };
         let findings: Vec<NewFinding> =

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::SeriesPixels;
 use super::settings::{self, Settings, Threshold};
-use crate::harmonise::{Attributes, Harmonised};
+use crate::harmonise::{self, Attributes, Harmonised, Rules};
 use crate::model::{Finding, Severity};
 use crate::series::Series;
 
@@ -28,6 +28,36 @@ pub struct Described {
     pub attributes: Attributes,
     /// Harmonised values.
     pub harmonised: Harmonised,
+    /// What each instance says, those that say the same together; empty where only the first was looked at.
+    pub instances: Vec<SameAttributes>,
+}
+
+/// Instances of a series whose headers say the same.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SameAttributes {
+    /// Attributes as they stand there.
+    pub attributes: Attributes,
+    /// Harmonised values.
+    pub harmonised: Harmonised,
+    /// How many instances.
+    pub count: u32,
+}
+
+impl SameAttributes {
+    /// Gathers what instances say, in their order; neighbours that say the same are taken together.
+    pub fn gather(every: impl IntoIterator<Item = Attributes>, rules: &Rules) -> Vec<Self> {
+        let mut out: Vec<Self> = Vec::new();
+        for attributes in every {
+            match out.last_mut().filter(|last| last.attributes == attributes) {
+                Some(last) => last.count += 1,
+                None => {
+                    let harmonised = harmonise::derive(&attributes, rules);
+                    out.push(Self { attributes, harmonised, count: 1 });
+                }
+            }
+        }
+        out
+    }
 }
 
 impl<'a> Input<'a> {

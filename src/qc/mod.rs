@@ -11,7 +11,7 @@ mod series;
 mod settings;
 mod study;
 
-pub use check::{Check, Described, Input};
+pub use check::{Check, Described, Input, SameAttributes};
 pub use label::{LabelCheck, LabelInput, Nearest, Place, SliceSet, structures};
 pub use pixels::{FrameStats, InstancePixels, SeriesPixels, statistics};
 pub use settings::{Setting, Settings, Threshold};
@@ -33,6 +33,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &series::mixed_matrix::MixedMatrix,
     &series::mixed_orientation::MixedOrientation,
     &series::mixed_spacing::MixedSpacing,
+    &series::mixed_acquisition::MixedAcquisition,
     &series::missing_slices::MissingSlices,
     &series::uneven_spacing::UnevenSpacing,
     &series::duplicated_slices::DuplicatedSlices,
@@ -43,9 +44,13 @@ pub static CHECKS: &[&dyn Check] = &[
     &series::instance_order::InstanceOrder,
     &series::declared_count::DeclaredCount,
     &series::frame_of_reference::FrameOfReference,
+    &series::uneven_frames::UnevenFrames,
     &series::rescale::InconsistentRescale,
+    &series::rescale::PartialRescale,
+    &series::rescale::ZeroSlope,
     &series::rescale::MissingRescale,
     &series::pixel_format::InconsistentPixelFormat,
+    &series::high_bit::HighBit,
     &series::laterality::LateralityConflict,
     &series::date_order::DateOrder,
     &series::body_part::BodyPartConflict,

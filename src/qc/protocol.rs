@@ -94,6 +94,8 @@ pub struct Deviation {
     pub found: Json,
     /// What is expected, in words.
     pub expected: String,
+    /// Instances (frames of an object with many) that have it.
+    pub instances: u32,
 }
 
 /// What is known of a series.
@@ -140,6 +142,7 @@ impl Expectation {
                 attribute: name.clone(),
                 found: found.cloned().unwrap_or(Json::Null),
                 expected: expected.words(),
+                instances: 1,
             })
         };
         self.attributes.iter().filter_map(deviates).collect()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::moment::{Times, Told};
 use super::order::{Along, Facts, Slot};
 use super::split::{Part, split};
 use super::volumes::divide;
@@ -34,10 +35,7 @@ fn of_headers(headers: Vec<Header>) -> Series {
     study_uids.dedup();
     let nothing = Frame::default();
     let facts = Facts::new(&instances, &nothing);
-    let mut parts = split(facts, facts.slots());
-    parts.sort_by_cached_key(|p| {
-        p.slots.iter().map(|s| facts.number(*s)).min().map(|(n, u, f, s)| (n, u.to_string(), f, s))
-    });
+    let parts = split(facts, facts.slots());
     let mut counted = vec![false; instances.len()];
     let stacks = parts.iter().map(|part| stack(facts, part, &mut counted)).collect();
     Series {
@@ -67,15 +65,17 @@ fn join_copies(mut headers: Vec<Header>) -> Vec<Instance> {
     instances
 }
 
-/// Of several files of one instance the first in this order is the one to build from: whole, without loss, native.
-fn preference(header: &Header) -> (bool, bool, bool, u64, Option<u64>, u32) {
+/// Of several files of one instance the first in this order is the one to build from: the caller's rank, then whole,
+/// without loss, native; then by pixels and numbers, which are the same under any secret.
+fn preference(header: &Header) -> impl Ord {
     let syntax = &*header.common.transfer_syntax;
     let is_native = matches!(
         syntax,
         "1.2.840.10008.1.2" | "1.2.840.10008.1.2.1" | "1.2.840.10008.1.2.1.99" | "1.2.840.10008.1.2.2"
     );
     let is_lossy = header.common.lossy || LOSSY.contains(&syntax);
-    (header.truncated, is_lossy, !is_native, header.header_digest, header.pixel_digest, header.source)
+    let kept = (header.truncated, is_lossy, !is_native);
+    (header.rank, kept, header.pixel_digest, header.numbers_digest, header.header_digest, header.source)
 }
 
 /// Transfer syntaxes that always lose something.
@@ -141,6 +141,7 @@ fn empty(facts: Facts<'_>, first: Option<Slot>) -> Stack {
         slice_spacing_mm: None,
         volumes: None,
         volumes_by: None,
+        times: None,
         slices: Vec::new(),
         gaps: Vec::new(),
         holes: Vec::new(),
@@ -151,7 +152,8 @@ fn empty(facts: Facts<'_>, first: Option<Slot>) -> Stack {
 /// Frames with positions: sorted along the normal, volume by volume.
 fn with_grid(facts: Facts<'_>, slots: &[Slot]) -> Stack {
     let along = Along::of(facts, slots);
-    let division = divide(facts, slots, &along);
+    let told = Told::of(facts, slots, &along);
+    let division = divide(facts, slots, &along, &told);
     let mut order: Vec<usize> = (0..slots.len()).collect();
     order.sort_by_key(|&i| (division.volume[i], along.rank[i]));
     // The first slot at each position stands for it.
@@ -168,6 +170,11 @@ fn with_grid(facts: Facts<'_>, slots: &[Slot]) -> Stack {
     stack.frames = frames(facts, slots);
     stack.volumes = Some(division.count as u32);
     stack.volumes_by = division.reason;
+    if division.count > 1 {
+        let mut volumes = vec![Vec::new(); division.count];
+        slots.iter().zip(&division.volume).for_each(|(slot, v)| volumes[*v].push(*slot));
+        stack.times = Times::of(facts, &volumes, &told);
+    }
     stack.holes = holes(&division.volume, division.count, &along, &mm);
     stack.off_line_mm = off_line(&positions, &mm);
     let steps: Vec<f64> = mm.windows(2).map(|w| w[1] - w[0]).collect();

@@ -6,6 +6,7 @@
 
 mod assemble;
 mod cluster;
+mod moment;
 mod order;
 mod split;
 mod volumes;
@@ -19,6 +20,7 @@ use crate::model::geometry::{Grid, Orientation, Vec3};
 use crate::model::{Common, Header, SpacingSource};
 
 pub use assemble::assemble;
+pub use moment::{Moment, Times};
 
 /// A series: its instances and how their frames are stacked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -84,6 +86,9 @@ pub struct Stack {
     pub volumes: Option<u32>,
     /// What tells the volumes apart.
     pub volumes_by: Option<VolumeReason>,
+    /// When the volumes begin; `None` where there is one, or nothing tells.
+    #[serde(default)]
+    pub times: Option<Times>,
     /// Every slice, volume by volume, each in order along the normal row × column. Without positions: the order of
     /// instance numbers, and not shown as an order of slices.
     pub slices: Vec<Slice>,
@@ -161,6 +166,12 @@ pub enum SplitReason {
     Kernel,
     /// Flip angle.
     FlipAngle,
+    /// Peak kilovoltage.
+    Kvp,
+    /// Diffusion weighting or direction.
+    Diffusion,
+    /// Energy window, detector, rotation or phase of nuclear medicine.
+    Detector,
     /// Inversion time.
     InversionTime,
     /// Stack ID.
@@ -184,6 +195,9 @@ impl SplitReason {
             Self::ImageType => "image type",
             Self::Kernel => "convolution kernel",
             Self::FlipAngle => "flip angle",
+            Self::Kvp => "tube voltage",
+            Self::Diffusion => "diffusion weighting",
+            Self::Detector => "energy window, detector, rotation or phase",
             Self::InversionTime => "inversion time",
             Self::StackId => "stack ID",
             Self::ContrastPhase => "contrast phase",
@@ -222,6 +236,14 @@ impl Series {
         self.stacks.first()?.common.modality.as_deref()
     }
 
+    /// The first instance by its number, whatever its UID.
+    pub fn first(&self) -> Option<&Instance> {
+        self.instances.iter().min_by_key(|i| {
+            let header = &i.header;
+            (header.instance_number.unwrap_or(i32::MAX), header.numbers_digest, header.sop_uid.clone())
+        })
+    }
+
     /// The header that slice `slice` of a stack stands in.
     pub fn header_of(&self, slice: &Slice) -> Option<&Header> {
         self.instances.get(slice.instance as usize).map(|i| &i.header)
@@ -237,6 +259,19 @@ impl Stack {
     /// Whether every volume has every position, so that the slices fill a block.
     pub fn is_complete(&self) -> bool {
         self.holes.is_empty() && self.slices.len() == self.depth() * self.volumes.unwrap_or(0) as usize
+    }
+
+    /// Seconds from one volume to the next, where they follow one another evenly: as their times say, and where none
+    /// tells as the header declares.
+    pub fn step_s(&self) -> Option<f64> {
+        if self.volumes.unwrap_or(0) < 2 || self.volumes_by == Some(VolumeReason::Segment) {
+            return None;
+        }
+        let declared = self.common.repetition_s();
+        match &self.times {
+            Some(times) if !times.starts_s.is_empty() => times.step_s(declared),
+            _ => declared,
+        }
     }
 
     /// Centre of the first voxel, LPS.

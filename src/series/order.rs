@@ -65,11 +65,13 @@ impl<'a> Facts<'a> {
             .flatten()
     }
 
-    /// A key that orders slots as their makers numbered them.
-    pub fn number(self, slot: Slot) -> (i32, &'a str, u32, u32) {
+    /// A key that orders slots as their makers numbered them; UIDs, which each de-identification makes anew, decide
+    /// only between headers that say the same.
+    pub fn number(self, slot: Slot) -> (i32, u64, &'a str, u32, u32) {
         let header = self.header(slot);
         let number = header.instance_number.unwrap_or(i32::MAX);
-        (number, header.sop_uid.as_deref().unwrap_or(""), slot.frame, header.source)
+        let uid = header.sop_uid.as_deref().unwrap_or("");
+        (number, header.numbers_digest, uid, slot.frame, header.source)
     }
 }
 

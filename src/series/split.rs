@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use super::SplitReason;
 use super::cluster::{cluster, ranks};
+use super::moment::Moment;
 use super::order::{Along, Facts, Slot};
+use super::volumes::diffusion;
 use crate::model::Frame;
 use crate::model::geometry::{dot, sub};
 
 /// Pixel spacing and orientation agree within this.
 const TOLERANCE: f64 = 1e-3;
-/// Times and angles of the sequence agree within this.
+/// Inversion times, angles and tube voltages agree within this.
 const PARAMETER_TOLERANCE: f64 = 0.05;
+/// Echo times agree within this.
+const ECHO_TOLERANCE_MS: f64 = 0.01;
 /// Places within a plane agree within this.
 const IN_PLANE_TOLERANCE_MM: f64 = 0.1;
 
@@ -24,7 +28,9 @@ pub struct Part {
     pub reasons: Vec<SplitReason>,
 }
 
-/// Splits by matrix, position, spacing and orientation, and where positions repeat by what else can tell frames apart.
+/// Splits by matrix, position, spacing and orientation; by what makes two slices different images wherever they lie;
+/// and where positions repeat by what else can tell frames apart. Parts come in the order of their first instance
+/// numbers, what repeats in time in the order of time.
 pub fn split(facts: Facts<'_>, slots: Vec<Slot>) -> Vec<Part> {
     let whole = vec![Part { slots, reasons: Vec::new() }];
     let parts = divide_all(whole, SplitReason::Matrix, |slots| {
@@ -43,43 +49,107 @@ pub fn split(facts: Facts<'_>, slots: Vec<Slot>) -> Vec<Part> {
         let orientation = |s: &Slot| facts.frame(*s).orientation.map_or([0.0; 6], <[f64; 6]>::from);
         cluster(&slots.iter().map(orientation).collect::<Vec<_>>(), TOLERANCE)
     });
+    let mut parts: Vec<Part> = parts.into_iter().flat_map(|part| split_kinds(facts, part)).collect();
+    parts.sort_by_cached_key(|p| {
+        p.slots.iter().map(|s| facts.number(*s)).min().map(|(n, d, u, f, s)| (n, d, u.to_string(), f, s))
+    });
     parts.into_iter().flat_map(|part| split_repeats(facts, part)).collect()
 }
 
-/// How slots of one plane can differ though their positions repeat, in the order in which it is tried.
-const TELLING: [(SplitReason, fn(Facts<'_>, &[Slot]) -> Vec<usize>); 8] = [
-    (SplitReason::InPlanePosition, in_plane),
-    (SplitReason::Echo, |facts, slots| {
-        let times = numbers(facts, slots, |f| f.echo_time_ms);
+/// When an attribute splits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Wherever it differs: such slices are different images.
+    Differs,
+    /// Where one position holds several values.
+    Repeats,
+    /// Where no position holds several values; where one does, they are volumes on one grid.
+    Apart,
+}
+
+type Telling = (SplitReason, When, fn(Facts<'_>, &[Slot]) -> Vec<usize>);
+
+/// How slots of one plane can differ, in the order in which it is tried.
+const KINDS: [Telling; 9] = [
+    (SplitReason::InPlanePosition, When::Repeats, in_plane),
+    (SplitReason::Echo, When::Differs, |facts, slots| {
+        let times = numbers(facts, slots, |f| f.echo_time_ms, ECHO_TOLERANCE_MS);
         let numbers: Vec<_> = slots.iter().map(|s| facts.frame(*s).echo_number).collect();
         number(times.into_iter().zip(numbers))
     }),
-    (SplitReason::ImageType, |facts, slots| keys(slots, |s| facts.frame(s).image_type.clone())),
-    (SplitReason::Kernel, |facts, slots| keys(slots, |s| facts.header(s).common.kernel.clone())),
-    (SplitReason::FlipAngle, |facts, slots| numbers(facts, slots, |f| f.flip_degrees)),
-    (SplitReason::InversionTime, |facts, slots| numbers(facts, slots, |f| f.inversion_time_ms)),
-    (SplitReason::StackId, |facts, slots| keys(slots, |s| facts.frame(s).stack.clone())),
-    (SplitReason::ContrastPhase, |facts, slots| {
+    (SplitReason::ImageType, When::Differs, |facts, slots| {
+        keys(slots, |s| facts.frame(s).image_type.clone())
+    }),
+    (SplitReason::Kernel, When::Differs, |facts, slots| keys(slots, |s| facts.frame(s).kernel.clone())),
+    (SplitReason::Kvp, When::Differs, |facts, slots| numbers(facts, slots, |f| f.kvp, PARAMETER_TOLERANCE)),
+    (SplitReason::FlipAngle, When::Differs, |facts, slots| {
+        numbers(facts, slots, |f| f.flip_degrees, PARAMETER_TOLERANCE)
+    }),
+    (SplitReason::Detector, When::Differs, |facts, slots| keys(slots, |s| facts.frame(s).counters.clone())),
+    (SplitReason::Diffusion, When::Apart, diffusion),
+    (SplitReason::InversionTime, When::Repeats, |facts, slots| {
+        numbers(facts, slots, |f| f.inversion_time_ms, PARAMETER_TOLERANCE)
+    }),
+];
+
+/// What repeats in time.
+const REPEATS: [Telling; 3] = [
+    (SplitReason::StackId, When::Repeats, |facts, slots| keys(slots, |s| facts.frame(s).stack.clone())),
+    (SplitReason::ContrastPhase, When::Differs, |facts, slots| {
         if repeats_in_time(facts, slots) {
             return vec![0; slots.len()];
         }
         keys(slots, |s| facts.frame(s).contrast.clone())
     }),
+    (SplitReason::Acquisition, When::Repeats, acquisitions),
 ];
 
-fn split_repeats(facts: Facts<'_>, part: Part) -> Vec<Part> {
-    if part.slots.first().is_none_or(|s| facts.position(*s).is_none()) {
-        return vec![part];
-    }
+fn split_kinds(facts: Facts<'_>, part: Part) -> Vec<Part> {
     let mut parts = vec![part];
-    for (reason, telling) in TELLING {
-        parts = divide_all(parts, reason, |slots| {
-            let along = Along::of(facts, slots);
-            let keys = if along.repeats() { telling(facts, slots) } else { Vec::new() };
-            if along.repeats_across(&keys) { keys } else { vec![0; slots.len()] }
+    for telling in KINDS {
+        parts = divide_by(facts, parts, telling);
+    }
+    parts
+}
+
+fn split_repeats(facts: Facts<'_>, part: Part) -> Vec<Part> {
+    let mut parts = vec![part];
+    for telling in REPEATS {
+        parts = divide_by(facts, parts, telling);
+    }
+    in_time(facts, parts)
+}
+
+/// Divides parts by one attribute, where it is to split them. Slots without a position stay together.
+fn divide_by(facts: Facts<'_>, parts: Vec<Part>, (reason, when, telling): Telling) -> Vec<Part> {
+    divide_all(parts, reason, |slots| {
+        let whole = vec![0; slots.len()];
+        if slots.first().is_none_or(|s| facts.position(*s).is_none()) {
+            return whole;
+        }
+        let along = Along::of(facts, slots);
+        if when == When::Repeats && !along.repeats() {
+            return whole;
+        }
+        let keys = telling(facts, slots);
+        let splits = match when {
+            When::Differs => true,
+            When::Repeats => along.repeats_across(&keys),
+            When::Apart => !along.repeats_across(&keys),
+        };
+        if splits { keys } else { whole }
+    })
+}
+
+/// Parts in the order of time, where an attribute that tells it differs between them; else as they are.
+fn in_time(facts: Facts<'_>, mut parts: Vec<Part>) -> Vec<Part> {
+    if let Some(moment) = Moment::between(facts, parts.iter().map(|p| &*p.slots)) {
+        parts.sort_by(|a, b| {
+            let first = |p: &Part| moment.first_of(facts, &p.slots).unwrap_or(f64::NEG_INFINITY);
+            first(a).total_cmp(&first(b))
         });
     }
-    divide_all(parts, SplitReason::Acquisition, |slots| acquisitions(facts, slots))
+    parts
 }
 
 /// Acquisitions that repeat a position are stacks of their own; those that continue one another are one.
@@ -115,6 +185,7 @@ fn repeats_in_time(facts: Facts<'_>, slots: &[Slot]) -> bool {
     };
     let Some(common) = slots.first().map(|s| &facts.header(*s).common) else { return false };
     differs(&|f| f.temporal_position.map(i64::from))
+        || repeats_in_the_cycle(facts, slots)
         || differs(&|f| f.b_value.map(|b| b.round() as i64))
         || differs(&|f| f.b_direction.map(|d| (d[0] * 500.0).round() as i64 * 4096 + (d[1] * 500.0).round() as i64))
         || common.temporal_positions.is_some_and(|n| n > 1)
@@ -122,6 +193,16 @@ fn repeats_in_time(facts: Facts<'_>, slots: &[Slot]) -> bool {
         || common.series_type.as_deref().is_some_and(|t| t.starts_with("DYNAMIC") || t.starts_with("GATED"))
         // Echo-planar imaging is functional or diffusion imaging: its acquisition numbers count volumes.
         || common.scanning_sequence.as_deref().is_some_and(|s| s.split('\\').any(|v| v == "EP"))
+}
+
+/// Whether one position holds several moments of a cycle.
+fn repeats_in_the_cycle(facts: Facts<'_>, slots: &[Slot]) -> bool {
+    let phase = |s: &Slot| {
+        let frame = facts.frame(*s);
+        frame.trigger_ms.or(frame.cardiac_percent).or(frame.cardiac_delay_ms).map(|t| (t * 1e3) as i64)
+    };
+    let keys: Vec<_> = slots.iter().map(phase).collect();
+    Along::of(facts, slots).repeats_across(&keys)
 }
 
 /// Where a position along the normal holds images at different places of the plane, the places.
@@ -187,7 +268,12 @@ pub fn number<K: Ord>(keys: impl IntoIterator<Item = K>) -> Vec<usize> {
 }
 
 /// Numbers the distinct values of a parameter, within tolerance; absent is a value of its own.
-fn numbers(facts: Facts<'_>, slots: &[Slot], value: impl Fn(&Frame) -> Option<f64>) -> Vec<usize> {
+fn numbers(
+    facts: Facts<'_>,
+    slots: &[Slot],
+    value: impl Fn(&Frame) -> Option<f64>,
+    tolerance: f64,
+) -> Vec<usize> {
     let values: Vec<f64> = slots.iter().map(|s| value(facts.frame(*s)).unwrap_or(-1e6)).collect();
-    ranks(&values, PARAMETER_TOLERANCE).0
+    ranks(&values, tolerance).0
 }

@@ -6,12 +6,12 @@ use rayon::prelude::*;
 
 use super::lut::{Palette, Table};
 use super::unify::{Plane, Values, unify};
-use super::{Picture, Source, Volume, VolumeError};
+use super::{PhilipsScale, Picture, Source, Volume, VolumeError};
 use crate::dicom::codec::{self, FrameReader, PixelError};
 use crate::dicom::{self, File, ReadOptions};
 use crate::model::pixels::Samples;
 use crate::model::{Header, Mosaic};
-use crate::series::{Series, Slice, Stack, VolumeReason};
+use crate::series::{Series, Slice, Stack};
 
 /// Bytes of voxels that are loaded at most.
 pub const MAX_BYTES: u64 = 16 << 30;
@@ -21,6 +21,19 @@ pub const MAX_BYTES: u64 = 16 << 30;
 /// # Errors
 /// [`VolumeError`]: the stack is no block of voxels, or a slice cannot be read.
 pub fn load(series: &Series, stack: &Stack, source: &dyn Source) -> Result<Volume, VolumeError> {
+    load_scaled(series, stack, source, PhilipsScale::default())
+}
+
+/// The same with the values of Philips in one of their two scales.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_scaled(
+    series: &Series,
+    stack: &Stack,
+    source: &dyn Source,
+    philips: PhilipsScale,
+) -> Result<Volume, VolumeError> {
     let grid = stack.grid.ok_or(VolumeError::NoGrid)?;
     let volumes = stack.volumes.unwrap_or(1);
     if !stack.is_complete() {
@@ -39,14 +52,16 @@ pub fn load(series: &Series, stack: &Stack, source: &dyn Source) -> Result<Volum
         wanted.entry(slice.instance).or_default().push((at, slice.frame.saturating_sub(1)));
     }
     let wanted: Vec<_> = wanted.into_iter().collect();
-    let decoded: Vec<Vec<(usize, Plane)>> =
-        wanted.par_iter().map(|(i, frames)| planes(series, *i, frames, source)).collect::<Result<_, _>>()?;
+    let decoded: Vec<Vec<(usize, Plane)>> = wanted
+        .par_iter()
+        .map(|(i, frames)| planes(series, *i, frames, source, philips))
+        .collect::<Result<_, _>>()?;
     let mut ordered: Vec<(usize, Plane)> = decoded.into_iter().flatten().collect();
     ordered.sort_by_key(|(at, _)| *at);
     let size = [grid.shape[0] as usize, grid.shape[1] as usize];
     let planes = ordered.into_iter().map(|(_, plane)| plane).collect();
     let (voxels, slope, intercept) = unify(planes, size[0] * size[1])?;
-    Ok(Volume { grid, volumes, step_s: step_s(series, stack), voxels, slope, intercept })
+    Ok(Volume { grid, volumes, step_s: stack.step_s(), voxels, slope, intercept, philips })
 }
 
 /// Decodes one slice of a series, whether it lies on a grid or not.
@@ -55,7 +70,10 @@ pub fn load(series: &Series, stack: &Stack, source: &dyn Source) -> Result<Volum
 /// [`VolumeError`]: the file cannot be read or its pixels not be decoded.
 pub fn picture(series: &Series, slice: &Slice, source: &dyn Source) -> Result<Picture, VolumeError> {
     let frame = [(0, slice.frame.saturating_sub(1))];
-    let plane = planes(series, slice.instance, &frame, source)?.pop().ok_or(VolumeError::NoGrid)?.1;
+    let plane = planes(series, slice.instance, &frame, source, PhilipsScale::Display)?
+        .pop()
+        .ok_or(VolumeError::NoGrid)?
+        .1;
     let common = series.header_of(slice).map(|h| &h.common).ok_or(VolumeError::NoGrid)?;
     let (columns, rows) = (common.columns.unwrap_or(0), common.rows.unwrap_or(0));
     let (voxels, slope, intercept) = unify(vec![plane], columns as usize * rows as usize)?;
@@ -68,6 +86,7 @@ fn planes(
     instance: u32,
     frames: &[(usize, u32)],
     source: &dyn Source,
+    philips: PhilipsScale,
 ) -> Result<Vec<(usize, Plane)>, VolumeError> {
     let unreadable = |why: String| VolumeError::Read(why);
     let found =
@@ -76,7 +95,7 @@ fn planes(
     let file = dicom::read(&bytes, ReadOptions::default()).map_err(|e| unreadable(e.to_string()))?;
     let refused = |e: PixelError| VolumeError::Pixels(e.to_string());
     let reader = codec::open(&file).map_err(refused)?;
-    let tables = Tables::of(&file, &reader);
+    let tables = Tables::of(&file, &reader, philips);
     let header = &found.header;
     if let Some(mosaic) = header.common.mosaic {
         let whole = reader.decode_frame(0).map_err(refused)?;
@@ -97,19 +116,27 @@ fn planes(
 struct Tables {
     modality: Option<Table>,
     palette: Option<Palette>,
+    philips: PhilipsScale,
 }
 
 impl Tables {
-    fn of(file: &File<'_>, reader: &FrameReader<'_>) -> Self {
+    fn of(file: &File<'_>, reader: &FrameReader<'_>, philips: PhilipsScale) -> Self {
         let layout = reader.layout();
         Self {
             modality: Table::modality(&file.dataset, layout.signed),
             palette: Palette::of(&file.dataset, &layout.photometric),
+            philips,
         }
     }
 
     fn plane(&self, samples: Samples, header: &Header, frame: u32, samples_per_pixel: u16) -> Plane {
-        let rescale = header.frame(frame).and_then(|f| f.rescale).unwrap_or([1.0, 0.0]);
+        let facts = header.frame(frame);
+        let display = facts.and_then(|f| f.rescale).unwrap_or([1.0, 0.0]);
+        let scale = facts.and_then(|f| f.philips_scale).filter(|_| self.philips == PhilipsScale::Precise);
+        let rescale = match scale {
+            Some(scale) if display[0] != 0.0 => [1.0 / scale, display[1] / (display[0] * scale)],
+            _ => display,
+        };
         if let Some(palette) = &self.palette {
             let colours = (0..samples.len()).map(|i| palette.at(samples.get(i).unwrap_or(0.0))).collect();
             return Plane { values: Values::Rgb(colours), rescale: [1.0, 0.0] };
@@ -156,20 +183,4 @@ fn cut(
         Samples::F64(v) => cut!(F64, v),
     };
     tile.ok_or(VolumeError::Mixed)
-}
-
-/// Seconds between volumes that follow one another in time: the median of acquisition times, else Repetition Time.
-fn step_s(series: &Series, stack: &Stack) -> Option<f64> {
-    let in_time = !matches!(stack.volumes_by, None | Some(VolumeReason::Diffusion | VolumeReason::Segment));
-    if !in_time {
-        return None;
-    }
-    let first_of = stack.slices.iter().step_by(stack.depth().max(1));
-    let times: Vec<f64> =
-        first_of.filter_map(|s| series.header_of(s)?.frame(s.frame.saturating_sub(1))?.acquired_s).collect();
-    let mut steps: Vec<f64> = times.windows(2).map(|w| w[1] - w[0]).filter(|s| *s > 0.0).collect();
-    steps.sort_by(f64::total_cmp);
-    let enough = steps.len() + 1 == stack.volumes.unwrap_or(0) as usize;
-    let median = steps.get(steps.len() / 2).copied().filter(|_| enough);
-    median.or_else(|| stack.common.repetition_time_ms.map(|ms| ms / 1000.0))
 }

@@ -3,6 +3,7 @@
 
 mod load;
 mod lut;
+mod sidecar;
 mod standard;
 mod unify;
 mod write;
@@ -13,9 +14,10 @@ use crate::model::geometry::Grid;
 use crate::model::pixels::Samples;
 use crate::series::Instance;
 
-pub use load::{MAX_BYTES, load, picture};
+pub use load::{MAX_BYTES, load, load_scaled, picture};
+pub use sidecar::{Gradients, Sidecar, beside, sidecar};
 pub use standard::{Axes, Spacing, Standard, Transform};
-pub use write::{Format, forbidden, write};
+pub use write::{Format, forbidden, write, write_sliced};
 
 /// A volume, or several on one grid.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +34,19 @@ pub struct Volume {
     pub slope: f64,
     /// See [`Volume::slope`].
     pub intercept: f64,
+    /// Which of the two scales of Philips the values are in.
+    pub philips: PhilipsScale,
+}
+
+/// Philips gives two scales: that of the screen, which may differ from series to series, and that of what was measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PhilipsScale {
+    /// Rescale Slope and Intercept.
+    #[default]
+    Display,
+    /// With the private Scale Slope taken out, where the header has it: stored value / Scale Slope + Rescale
+    /// Intercept / (Rescale Slope × Scale Slope).
+    Precise,
 }
 
 /// One slice for display.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::{Volume, Voxels};
-use crate::format::nifti::{self, Nifti};
+use crate::format::nifti::{self, Nifti, Slicing};
 use crate::format::nrrd::{Nrrd, Values};
 use crate::model::pixels::Samples;
 use crate::model::{Finding, Severity};
@@ -33,7 +33,7 @@ impl Format {
 }
 
 /// Findings that forbid a volume: what would be written would not be what was imaged.
-const FORBIDDING: [&str; 7] = [
+const FORBIDDING: [&str; 8] = [
     "missing_slices",
     "uneven_spacing",
     "duplicated_slices",
@@ -41,6 +41,7 @@ const FORBIDDING: [&str; 7] = [
     "off_line",
     "frame_of_reference",
     "not_a_volume",
+    "partial_rescale",
 ];
 
 /// The finding that forbids to make a volume of a stack, if there is one.
@@ -57,8 +58,16 @@ pub fn forbidden(findings: &[Finding], stack: usize) -> Option<&Finding> {
 /// # Errors
 /// The file cannot be written, or the format cannot hold the volume.
 pub fn write(volume: &Volume, path: &Path, format: Format) -> io::Result<()> {
+    write_sliced(volume, path, format, Slicing::default())
+}
+
+/// The same with what is known of the axes and the order of slices.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_sliced(volume: &Volume, path: &Path, format: Format, slicing: Slicing) -> io::Result<()> {
     match format {
-        Format::Nifti => nifti_of(volume)?.write(path).map_err(io::Error::other),
+        Format::Nifti => nifti_of(volume)?.write_sliced(path, slicing).map_err(io::Error::other),
         Format::Nrrd => nrrd(volume, path),
     }
 }

@@ -1,4 +1,4 @@
-//! A JSON sidecar: de-identified facts of the acquisition, geometry, findings, and provenance down to the stored
+//! A JSON sidecar: acquisition parameters under the names and in the units of BIDS, de-identified facts, geometry, findings, and provenance down to the stored
 //! instances.
 
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ impl Exporter for Sidecar {
             .collect();
         let facts: BTreeMap<_, _> = about.facts.iter().map(|(name, value)| (name, value)).collect();
         let figures = item.volume.figures();
-        let sidecar = json!({
+        let mut sidecar = json!({
             "subject": about.subject,
             "site": about.site,
             "study_uid": item.series.study_uid,
@@ -69,6 +69,9 @@ impl Exporter for Sidecar {
                     .collect::<Vec<_>>(),
             },
         });
+        if let Some(keys) = sidecar.as_object_mut() {
+            keys.extend(item.sidecar.keys.clone());
+        }
         let path = ending(stem, ".json");
         let text = serde_json::to_string_pretty(&sidecar).map_err(io::Error::other)?;
         fs::write(&path, text + "\n")?;

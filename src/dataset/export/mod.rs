@@ -13,10 +13,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::dataset::names::{Names, Pattern};
 use crate::harmonise::Harmonised;
-use crate::model::Finding;
+use crate::model::{Finding, tags};
 use crate::series::Series;
-use crate::volume::{Transform, Volume};
+use crate::volume::{self, Transform, Volume};
 
 /// One stack of a series on its way out.
 pub struct Item<'a> {
@@ -28,6 +29,8 @@ pub struct Item<'a> {
     pub volume: &'a Volume,
     /// What was done to its grid and values, where something was asked.
     pub transform: Option<&'a Transform>,
+    /// What stands beside it: acquisition parameters, b-values and directions.
+    pub sidecar: &'a volume::Sidecar,
     /// What the catalog knows of the series.
     pub about: &'a About,
 }
@@ -88,6 +91,7 @@ pub struct Dataset {
     to: PathBuf,
     draft: PathBuf,
     files: Vec<Value>,
+    names: Names,
 }
 
 /// Why a dataset cannot be begun.
@@ -118,15 +122,21 @@ impl Dataset {
             fs::remove_dir_all(&draft)?;
         }
         fs::create_dir_all(&draft)?;
-        Ok(Self { to: to.into(), draft, files: Vec::new() })
+        Ok(Self { to: to.into(), draft, files: Vec::new(), names: Names::default() })
     }
 
     /// Writes one stack in every format.
     ///
     /// # Errors
     /// The disk refuses, or a format cannot hold the volume.
-    pub fn add(&mut self, item: &Item<'_>, formats: &[&dyn Exporter]) -> io::Result<u64> {
-        let stem = self.draft.join(stem(item));
+    pub fn add(
+        &mut self,
+        item: &Item<'_>,
+        formats: &[&dyn Exporter],
+        pattern: Option<&Pattern>,
+    ) -> io::Result<u64> {
+        let name = pattern.map_or_else(|| stem(item), |p| self.named(item, p));
+        let stem = self.draft.join(name);
         if let Some(folder) = stem.parent() {
             fs::create_dir_all(folder)?;
         }
@@ -147,6 +157,29 @@ impl Dataset {
             }
         }
         Ok(written)
+    }
+
+    /// `SUBJECT/NAME`, the name by a pattern from de-identified facts.
+    fn named(&mut self, item: &Item<'_>, pattern: &Pattern) -> PathBuf {
+        let (about, common) = (item.about, &item.series.stacks[item.stack].common);
+        let owned = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(str::to_string);
+        let key = |name: &str| item.sidecar.keys.get(name)?.as_str().map(str::to_string);
+        let text = |tag| match tag {
+            tags::PATIENT_ID => Some(about.subject.clone()),
+            tags::STUDY_DATE => about.study_date.clone(),
+            tags::SERIES_NUMBER => about.number.map(|n| n.to_string()),
+            tags::SERIES_DESCRIPTION => owned(&common.description),
+            tags::PROTOCOL_NAME => key("ProtocolName"),
+            tags::MODALITY => owned(&common.modality),
+            tags::BODY_PART_EXAMINED => owned(&common.body_part),
+            tags::ECHO_NUMBERS => item.sidecar.keys.get("EchoNumber").map(ToString::to_string),
+            _ => None,
+        };
+        let stack =
+            if item.series.stacks.len() > 1 { format!("_stack{}", item.stack + 1) } else { String::new() };
+        let number = about.number.unwrap_or(0).clamp(0, 99_999) as usize;
+        let name = self.names.unique(pattern.filled(number, text) + &stack);
+        subject_folder(about).join(name)
     }
 
     /// Writes the manifest and puts the whole in its place in one step.
@@ -179,14 +212,20 @@ impl Drop for Dataset {
 
 /// `SUBJECT/SUBJECT_003_1a2b3c4d`: pseudonym, series number and digits of the UID's hash; never a text of a file.
 fn stem(item: &Item<'_>) -> PathBuf {
-    let subject: String = item.about.subject.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
-    let subject = if subject.is_empty() { "subject".into() } else { subject };
+    let folder = subject_folder(item.about);
+    let subject = folder.display();
     let uid = item.series.series_uid.as_deref().unwrap_or_default();
     let short = &hex::encode(Sha256::digest(uid))[..8];
     let stack =
         if item.series.stacks.len() > 1 { format!("_stack{}", item.stack + 1) } else { String::new() };
     let number = item.about.number.unwrap_or(0).clamp(0, 99_999);
-    Path::new(&subject).join(format!("{subject}_{number:03}_{short}{stack}"))
+    folder.join(format!("{subject}_{number:03}_{short}{stack}"))
+}
+
+/// The folder of a subject: the letters and digits of its pseudonym.
+fn subject_folder(about: &About) -> PathBuf {
+    let subject: String = about.subject.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+    PathBuf::from(if subject.is_empty() { "subject".into() } else { subject })
 }
 
 /// `stem` with an ending; unlike `with_extension` it keeps dots of the name.

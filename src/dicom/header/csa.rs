@@ -1,4 +1,7 @@
-//! The CSA image header of Siemens MR, a private table of named values, in both of its layouts.
+//! The CSA headers of Siemens MR: the image header, a private table of named values in both of its layouts, and the
+//! protocol in the series header.
+
+use std::collections::BTreeMap;
 
 use super::private;
 use crate::dicom::DataSet;
@@ -6,8 +9,10 @@ use crate::model::geometry::Vec3;
 
 /// Tags a real header has at most.
 const MAX_TAGS: u32 = 128;
-/// Items of one tag that are read.
-const MAX_ITEMS: u32 = 64;
+/// Items of one tag that are read: a mosaic has a time for each slice.
+const MAX_ITEMS: u32 = 1024;
+/// Lines of a protocol that are read.
+const MAX_LINES: usize = 100_000;
 
 /// The values that Gantry asks for, by their names.
 #[derive(Debug, Default, PartialEq)]
@@ -21,19 +26,30 @@ impl Csa {
         self.entries.iter().find(|e| e.0 == name)?.1.first().copied()
     }
 
+    /// All numbers of an entry.
+    pub fn numbers(&self, name: &str) -> &[f64] {
+        self.entries.iter().find(|e| e.0 == name).map_or(&[], |e| &e.1)
+    }
+
     /// The first three numbers of an entry.
     pub fn vector(&self, name: &str) -> Option<Vec3> {
         self.entries.iter().find(|e| e.0 == name)?.1.first_chunk().copied()
     }
 }
 
+/// The creator of both headers, and whose equipment it is.
+const HEADER: (&str, &str) = ("SIEMENS CSA HEADER", "SIEMENS");
+
 /// The CSA image header of a data set.
 pub fn image_header(set: &DataSet<'_>) -> Option<Csa> {
-    parse(private::get(set, 0x0029, "SIEMENS CSA HEADER", 0x10)?.bytes()?)
+    parse(private::of_maker(set, 0x0029, HEADER, 0x10)?.bytes()?)
 }
 
 /// Names that are worth reading.
-const WANTED: [&str; 5] = [
+const WANTED: [&str; 8] = [
+    "BandwidthPerPixelPhaseEncode",
+    "MosaicRefAcqTimes",
+    "PhaseEncodingDirectionPositive",
     "NumberOfImagesInMosaic",
     "SliceNormalVector",
     "B_value",
@@ -81,6 +97,58 @@ fn parse(bytes: &[u8]) -> Option<Csa> {
         }
     }
     Some(csa)
+}
+
+/// The protocol of a measurement: lines `name = value`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Protocol(BTreeMap<String, String>);
+
+impl Protocol {
+    /// A number by its name, decimal or hexadecimal.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        let value = self.0.get(name)?;
+        match value.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok().map(|n| n as f64),
+            None => value.parse().ok().filter(|n: &f64| n.is_finite()),
+        }
+    }
+
+    /// A text by its name, without its quotes.
+    pub fn text(&self, name: &str) -> Option<String> {
+        Some(self.0.get(name)?.trim_matches('"').to_string()).filter(|t| !t.is_empty())
+    }
+
+    /// The text of the first name that ends so.
+    pub fn ending(&self, end: &str) -> Option<String> {
+        let found = self.0.iter().find(|(name, _)| name.ends_with(end))?;
+        Some(found.1.trim_matches('"').to_string()).filter(|t| !t.is_empty())
+    }
+}
+
+/// The protocol in the CSA series header of a data set.
+pub fn protocol(set: &DataSet<'_>) -> Option<Protocol> {
+    lines(private::of_maker(set, 0x0029, HEADER, 0x20)?.bytes()?)
+}
+
+/// The protocol in the private item of an enhanced object of XA.
+pub fn protocol_of(item: &DataSet<'_>) -> Option<Protocol> {
+    lines(private::get(item, 0x0021, "SIEMENS MR SDS 01", 0x19)?.bytes()?)
+}
+
+fn lines(bytes: &[u8]) -> Option<Protocol> {
+    let find = |what: &[u8]| bytes.windows(what.len()).position(|w| w == what);
+    let begin = find(b"### ASCCONV BEGIN")?;
+    let end = find(b"### ASCCONV END").filter(|end| *end > begin).unwrap_or(bytes.len());
+    let line = |line: &[u8]| {
+        let text = String::from_utf8_lossy(line);
+        let (name, value) = text.split_once('=')?;
+        let quoted = value.trim_start().starts_with('"');
+        // A character is written beside its code: `0x20 # ' '`.
+        let value = if quoted { value } else { value.split('#').next().unwrap_or_default() };
+        Some((name.trim().to_string(), value.trim().to_string()))
+    };
+    let lines = bytes[begin..end].split(|&b| b == b'\n').skip(1).take(MAX_LINES);
+    Some(Protocol(lines.filter_map(line).collect()))
 }
 
 struct Reader<'a> {

@@ -40,27 +40,50 @@ impl Digest {
     }
 }
 
-/// Digest of a data set, whatever its encoding.
-pub fn of(set: &DataSet<'_>) -> u64 {
-    let mut digest = Digest::default();
-    add(&mut digest, set);
-    digest.finish()
+/// Digests of a data set, whatever its encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digests {
+    /// Of everything.
+    pub whole: u64,
+    /// Of the numbers alone.
+    pub numbers: u64,
 }
 
-fn add(digest: &mut Digest, set: &DataSet<'_>) {
+/// Digests of a data set.
+pub fn of(set: &DataSet<'_>) -> Digests {
+    let (mut whole, mut numbers) = (Digest::default(), Digest::default());
+    add(&mut whole, &mut numbers, set);
+    Digests { whole: whole.finish(), numbers: numbers.finish() }
+}
+
+fn add(whole: &mut Digest, numbers: &mut Digest, set: &DataSet<'_>) {
     for element in set.elements().iter().filter(|e| !depends_on_encoding(e)) {
-        digest.word(u64::from(element.tag.0));
+        whole.word(u64::from(element.tag.0));
         match &element.value {
-            Value::Bytes(bytes) => digest.bytes(unpadded(bytes)),
+            Value::Bytes(bytes) => {
+                whole.bytes(unpadded(bytes));
+                if is_number(element) {
+                    numbers.word(u64::from(element.tag.0));
+                    numbers.bytes(unpadded(bytes));
+                }
+            }
             Value::Items(items) => {
-                digest.word(items.len() as u64);
+                whole.word(items.len() as u64);
                 for item in items {
-                    add(digest, item);
+                    add(whole, numbers, item);
                 }
             }
             Value::Fragments(_) | Value::Stored(_) | Value::Unread(_) => {}
         }
     }
+}
+
+/// A public number that says nothing of the subject: what another secret, or no de-identification at all, leaves alike.
+fn is_number(element: &Element<'_>) -> bool {
+    const PATIENT: u16 = 0x0010;
+    !element.tag.is_private()
+        && element.tag.group() != PATIENT
+        && matches!(element.vr, Vr::DS | Vr::IS | Vr::US | Vr::SS | Vr::UL | Vr::SL | Vr::FL | Vr::FD)
 }
 
 fn unpadded(bytes: &[u8]) -> &[u8] {

@@ -2,7 +2,7 @@
 //! nuclear medicine, from the tiles of a mosaic.
 
 use super::csa::Csa;
-use super::{diffusion, joined, private, time};
+use super::{diffusion, joined, nuclear, private, time};
 use crate::dicom::DataSet;
 use crate::model::geometry::{Orientation, add, dot, scale};
 use crate::model::{Frame, Interner, Mosaic, SpacingSource, Tag, tags};
@@ -16,6 +16,8 @@ const METABOLITE_MAP_DESCRIPTION: Tag = Tag::new(0x0018, 0x9080);
 const COMPLEX_IMAGE_COMPONENT: Tag = Tag::new(0x0008, 0x9208);
 const FRAME_ACQUISITION_DATE_TIME: Tag = Tag::new(0x0018, 0x9074);
 const FRAME_REFERENCE_DATE_TIME: Tag = Tag::new(0x0018, 0x9151);
+const ACTUAL_FRAME_DURATION: Tag = Tag::new(0x0018, 0x1242);
+const FRAME_ACQUISITION_DURATION: Tag = Tag::new(0x0018, 0x9220);
 const FRAME_ACQUISITION_NUMBER: Tag = Tag::new(0x0020, 0x9156);
 const FRAME_REFERENCE_TIME: Tag = Tag::new(0x0054, 0x1300);
 const NOMINAL_CARDIAC_TRIGGER_DELAY: Tag = Tag::new(0x0020, 0x9153);
@@ -23,6 +25,8 @@ const NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE: Tag = Tag::new(0x0020, 0x9241);
 const TEMPORAL_POSITION_SEQUENCE: Tag = Tag::new(0x0020, 0x9310);
 const TEMPORAL_POSITION_TIME_OFFSET: Tag = Tag::new(0x0020, 0x930D);
 const INVERSION_TIMES: Tag = Tag::new(0x0018, 0x9079);
+const CT_RECONSTRUCTION: Tag = Tag::new(0x0018, 0x9314);
+const CT_X_RAY_DETAILS: Tag = Tag::new(0x0018, 0x9325);
 const CONTRAST_USAGE: Tag = Tag::new(0x0018, 0x9341);
 const CONTRAST_PHASE: Tag = Tag::new(0x0018, 0x9344);
 const SEGMENT_IDENTIFICATION: Tag = Tag::new(0x0062, 0x000A);
@@ -53,6 +57,18 @@ pub fn measure(set: &DataSet<'_>, tag: Tag) -> Option<f64> {
     set.number(tag).or_else(|| group(shared)).or_else(|| group(first))
 }
 
+/// Repetition Time in ms, also where functional groups hold it.
+pub fn repetition_time_ms(set: &DataSet<'_>) -> Option<f64> {
+    let shared = set.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+    let first = set.item(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+    let group = |g: Option<&DataSet<'_>>| g?.item(MR_TIMING)?.number(tags::REPETITION_TIME);
+    let positive = |v: &f64| *v > 0.0;
+    set.number(tags::REPETITION_TIME)
+        .filter(positive)
+        .or_else(|| group(shared).filter(positive))
+        .or_else(|| group(first).filter(positive))
+}
+
 /// The frames of an instance, and the mosaic where its tiles could be placed.
 pub fn of(
     set: &DataSet<'_>,
@@ -75,12 +91,15 @@ pub fn of(
         let frames = groups.iter().take(count as usize).map(|group| {
             let mut frame = base.clone();
             overlay(&mut frame, group, interner);
+            frame.philips_scale =
+                philips_frame(group).and_then(|item| philips_scale(set, item)).or(frame.philips_scale);
             frame
         });
         return (frames.collect(), None);
     }
-    let frames =
-        (count > 1).then(|| dose_grid(set, &base, count).or_else(|| reconstruction(set, &base, count)));
+    let frames = (count > 1).then(|| {
+        dose_grid(set, &base, count).or_else(|| nuclear::reconstruction(set, &base, count, interner))
+    });
     (frames.flatten().unwrap_or_else(|| vec![base]).into(), None)
 }
 
@@ -95,7 +114,6 @@ fn of_data_set(set: &DataSet<'_>, csa: Option<&Csa>, interner: &Interner) -> Fra
     let (b_value, b_direction) = diffusion::of_data_set(set, csa, orientation);
     let (spacing_mm, spacing_source) = spacing(set);
     let acquired = set.ascii(tags::ACQUISITION_DATE_TIME).and_then(time::date_time);
-    let phase_time = [tags::TRIGGER_TIME, NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE, FRAME_REFERENCE_TIME];
     Frame {
         position_mm: set
             .numbers(tags::IMAGE_POSITION_PATIENT)
@@ -108,6 +126,8 @@ fn of_data_set(set: &DataSet<'_>, csa: Option<&Csa>, interner: &Interner) -> Fra
         image_type: image_type(set, interner),
         echo_time_ms: set.number(tags::ECHO_TIME),
         echo_number: set.integer(tags::ECHO_NUMBERS),
+        kernel: joined(set, tags::CONVOLUTION_KERNEL, interner),
+        kvp: set.number(tags::KVP),
         inversion_time_ms: set.number(tags::INVERSION_TIME),
         flip_degrees: set.number(tags::FLIP_ANGLE),
         acquisition_number: set.integer(tags::ACQUISITION_NUMBER),
@@ -115,12 +135,19 @@ fn of_data_set(set: &DataSet<'_>, csa: Option<&Csa>, interner: &Interner) -> Fra
         stack: joined(set, tags::STACK_ID, interner),
         segment: None,
         temporal_position: set.integer(tags::TEMPORAL_POSITION_IDENTIFIER),
-        phase_time: phase_time.into_iter().find_map(|tag| set.number(tag)),
+        temporal_offset_s: None,
+        trigger_ms: set.number(tags::TRIGGER_TIME),
+        frame_reference_ms: set.number(FRAME_REFERENCE_TIME),
+        cardiac_percent: set.number(NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE),
+        cardiac_delay_ms: set.number(NOMINAL_CARDIAC_TRIGGER_DELAY),
+        duration_ms: set.number(ACTUAL_FRAME_DURATION).filter(|ms| *ms > 0.0),
+        counters: None,
         acquired_s: acquired.or_else(|| time::moment(set, tags::ACQUISITION_DATE, tags::ACQUISITION_TIME)),
         content_s: time::moment(set, tags::CONTENT_DATE, tags::CONTENT_TIME),
         b_value,
         b_direction,
         rescale: rescale(set),
+        philips_scale: philips_scale(set, set),
         slice_location_mm: set.number(tags::SLICE_LOCATION),
     }
 }
@@ -158,12 +185,16 @@ fn overlay(frame: &mut Frame, group: &DataSet<'_>, interner: &Interner) {
     set(&mut frame.flip_degrees, group.item(MR_TIMING).and_then(|t| t.number(tags::FLIP_ANGLE)));
     let inversion = |m: &DataSet<'_>| m.number(INVERSION_TIMES).or_else(|| m.number(tags::INVERSION_TIME));
     set(&mut frame.inversion_time_ms, group.item(MR_MODIFIER).and_then(inversion));
-    let phase = |c: &DataSet<'_>| {
-        c.number(NOMINAL_CARDIAC_TRIGGER_DELAY).or_else(|| c.number(NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE))
-    };
-    set(&mut frame.phase_time, group.item(CARDIAC_SYNCHRONIZATION).and_then(phase));
+    if let Some(cardiac) = group.item(CARDIAC_SYNCHRONIZATION) {
+        set(&mut frame.cardiac_delay_ms, cardiac.number(NOMINAL_CARDIAC_TRIGGER_DELAY));
+        set(&mut frame.cardiac_percent, cardiac.number(NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE));
+    }
     let offset = |t: &DataSet<'_>| t.number(TEMPORAL_POSITION_TIME_OFFSET);
-    set(&mut frame.phase_time, group.item(TEMPORAL_POSITION_SEQUENCE).and_then(offset));
+    set(&mut frame.temporal_offset_s, group.item(TEMPORAL_POSITION_SEQUENCE).and_then(offset));
+    set(&mut frame.kvp, group.item(CT_X_RAY_DETAILS).and_then(|x| x.number(tags::KVP)));
+    if let Some(reconstruction) = group.item(CT_RECONSTRUCTION) {
+        frame.kernel = joined(reconstruction, tags::CONVOLUTION_KERNEL, interner).or(frame.kernel.take());
+    }
     let (b, direction) = diffusion::of_functional_group(group);
     set(&mut frame.b_value, b);
     frame.b_direction = direction.or(frame.b_direction);
@@ -185,6 +216,8 @@ fn overlay_content(frame: &mut Frame, content: &DataSet<'_>, interner: &Interner
     let moment = |tag| content.ascii(tag).and_then(time::date_time);
     frame.acquired_s = moment(FRAME_ACQUISITION_DATE_TIME).or(frame.acquired_s);
     frame.content_s = moment(FRAME_REFERENCE_DATE_TIME).or(frame.content_s);
+    let duration = content.number(FRAME_ACQUISITION_DURATION).filter(|ms| *ms > 0.0);
+    frame.duration_ms = duration.or(frame.duration_ms);
 }
 
 /// Frame Type with the part of complex data, and what a Dixon map shows.
@@ -231,6 +264,21 @@ fn rescale(set: &DataSet<'_>) -> Option<[f64; 2]> {
     Some([slope, set.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0)])
 }
 
+/// The private item that Philips adds to the functional groups of a frame.
+fn philips_frame<'s>(group: &'s DataSet<'_>) -> Option<&'s DataSet<'s>> {
+    private::get(group, 0x2005, "Philips MR Imaging DD 005", 0x0F)?.items().first()
+}
+
+/// The slope of Philips' scale of measured values, which stands in the data set or in an item of it.
+fn philips_scale(set: &DataSet<'_>, holder: &DataSet<'_>) -> Option<f64> {
+    if !private::is_made_by(set, "PHILIPS") {
+        return None;
+    }
+    let single = |b: [u8; 4]| f64::from(f32::from_le_bytes(b));
+    let found = private::binary(holder, 0x2005, "Philips MR Imaging DD 001", 0x0E, single);
+    found.first().copied().filter(|s| *s > 0.0)
+}
+
 /// The planes of a dose grid: Grid Frame Offset Vector, relative to the position or as patient coordinates (PS3.3
 /// C.8.8.3.2).
 fn dose_grid(set: &DataSet<'_>, base: &Frame, count: u32) -> Option<Vec<Frame>> {
@@ -243,18 +291,6 @@ fn dose_grid(set: &DataSet<'_>, base: &Frame, count: u32) -> Option<Vec<Frame>> 
     let relative = offsets[0] == 0.0;
     let along = |offset: f64| if relative { offset } else { (offset - position[2]) * normal[2].signum() };
     Some(offsets.iter().map(|&o| at(base, add(position, scale(normal, along(o))))).collect())
-}
-
-/// The planes of a reconstruction in nuclear medicine: equidistant along the normal.
-fn reconstruction(set: &DataSet<'_>, base: &Frame, count: u32) -> Option<Vec<Frame>> {
-    let is_reconstruction = set.ascii_values(tags::IMAGE_TYPE).any(|v| v == "RECON TOMO");
-    let step = set.number(tags::SPACING_BETWEEN_SLICES).or_else(|| set.number(tags::SLICE_THICKNESS))?;
-    let (position, orientation) = (base.position_mm?, base.orientation?);
-    if !is_reconstruction || count > MAX_COMPUTED || step == 0.0 {
-        return None;
-    }
-    let normal = orientation.normal();
-    Some((0..count).map(|i| at(base, add(position, scale(normal, step * f64::from(i))))).collect())
 }
 
 /// The slices of a mosaic. Image Position is that of the corner which an image as wide as the whole mosaic would have

@@ -1,10 +1,12 @@
 //! From a data set to the facts of an instance, [`model::Header`](crate::model::Header).
 
-mod csa;
+pub mod csa;
 mod diffusion;
 mod digest;
 mod frames;
-mod private;
+pub mod ge;
+mod nuclear;
+pub mod private;
 mod time;
 
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use super::{Charset, DataSet, File, Syntax, Value, is_pixel_data};
 use crate::model::{Common, Header, Interner, Mosaic, PixelFormat, Tag, tags};
 
 pub use digest::Digest;
+pub use time::{date_time, moment, seconds};
 
 const MR_SPECTROSCOPY: &str = "1.2.840.10008.5.1.4.1.1.4.2";
 const LOSSY_IMAGE_COMPRESSION: Tag = tags::LOSSY_IMAGE_COMPRESSION;
@@ -42,12 +45,15 @@ pub fn header(file: &File<'_>, length: u64, interner: &Interner, source: u32) ->
         Value::Stored(extent) => Some(extent.len()),
         _ => None,
     });
+    let digests = digest::of(set);
     Header {
         sop_uid: set.ascii(tags::SOP_INSTANCE_UID).map(Into::into),
         instance_number: set.integer(tags::INSTANCE_NUMBER),
         frame_count,
         frames,
-        header_digest: digest::of(set),
+        header_digest: digests.whole,
+        numbers_digest: digests.numbers,
+        rank: 0,
         pixel_digest: None,
         pixels_decoded: false,
         pixel_bytes,
@@ -119,9 +125,9 @@ fn common(file: &File<'_>, interner: &Interner) -> Common {
         slice_thickness_mm: positive(frames::measure(set, tags::SLICE_THICKNESS)),
         spacing_between_slices_mm: positive(frames::measure(set, tags::SPACING_BETWEEN_SLICES)),
         declared_tilt_degrees: set.number(tags::GANTRY_DETECTOR_TILT),
-        kernel: joined(set, tags::CONVOLUTION_KERNEL, interner),
         scanning_sequence: joined(set, tags::SCANNING_SEQUENCE, interner),
-        repetition_time_ms: set.number(tags::REPETITION_TIME),
+        acquisition_type: uid(tags::MR_ACQUISITION_TYPE),
+        repetition_time_ms: frames::repetition_time_ms(set),
         series_type: joined(set, SERIES_TYPE, interner),
         units: uid(UNITS),
         temporal_positions: count(tags::NUMBER_OF_TEMPORAL_POSITIONS),
@@ -142,6 +148,7 @@ fn pixel_format(set: &DataSet<'_>, interner: &Interner) -> PixelFormat {
         samples: small(tags::SAMPLES_PER_PIXEL, 1),
         bits_allocated,
         bits_stored: small(tags::BITS_STORED, bits_allocated),
+        high_bit: set.integer(tags::HIGH_BIT).and_then(|n| u16::try_from(n).ok()),
         signed: set.integer(tags::PIXEL_REPRESENTATION) == Some(1),
         photometric: set.ascii(tags::PHOTOMETRIC_INTERPRETATION).map(|t| interner.text(t)),
     }

@@ -14,23 +14,33 @@ pub fn get<'s, 'a>(set: &'s DataSet<'a>, group: u16, creator: &str, element: u8)
         .find_map(|e| set.get(Tag::new(group, e.tag.element() << 8 | u16::from(element))))
 }
 
-/// The first number of the element, also where an anonymiser has taken the creators of the group away: then in the
-/// first block, if the equipment is of the maker whose block it usually is.
-pub fn number_of_maker(
-    set: &DataSet<'_>,
+/// The element, also where an anonymiser has taken the creators of the group away: then in the first block, if the
+/// equipment is of the maker whose block it usually is.
+pub fn of_maker<'s, 'a>(
+    set: &'s DataSet<'a>,
     group: u16,
     (creator, maker): (&str, &str),
     element: u8,
-) -> Option<f64> {
-    number(set, group, creator, element).or_else(|| {
+) -> Option<&'s Element<'a>> {
+    get(set, group, creator, element).or_else(|| {
         let elements = set.elements();
         let start = elements.partition_point(|e| e.tag < Tag::new(group, 0x10));
         let reserved = elements.get(start).is_some_and(|e| e.tag <= Tag::new(group, 0xFF));
         if reserved || !is_made_by(set, maker) {
             return None;
         }
-        set.number(Tag::new(group, 0x1000 | u16::from(element)))
+        set.get(Tag::new(group, 0x1000 | u16::from(element)))
     })
+}
+
+/// The first number of it.
+pub fn number_of_maker(
+    set: &DataSet<'_>,
+    group: u16,
+    creator_and_maker: (&str, &str),
+    element: u8,
+) -> Option<f64> {
+    of_maker(set, group, creator_and_maker, element)?.number()
 }
 
 /// Its first number.

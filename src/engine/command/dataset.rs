@@ -14,6 +14,12 @@ pub struct Export {
     /// Another grid or range of values for every volume.
     #[serde(default)]
     pub standard: StandardWords,
+    /// A pattern for names, see [`crate::dataset::names::Pattern`].
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Values of Philips as they were measured, not as they are shown.
+    #[serde(default)]
+    pub precise: bool,
 }
 
 /// What is asked of a volume, in the words of a person; see [`crate::volume::Standard::parse`].

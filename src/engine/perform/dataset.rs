@@ -8,13 +8,14 @@ use serde_json::json;
 use super::folders;
 use crate::catalog::{Filter, Order, SeriesRecord};
 use crate::dataset::export::{About, BeginError, Dataset, Exporter, Item, formats};
+use crate::dataset::names::Pattern;
 use crate::engine::command::{Export, ExportOutcome};
 use crate::engine::{EngineError, Session};
 use crate::model::Finding;
 use crate::pipeline::{Loaded, now_ms};
 use crate::qc;
 use crate::series::{Instance, Stack};
-use crate::volume::{self, Standard, Transform, Volume, VolumeError};
+use crate::volume::{self, PhilipsScale, Standard, Transform, Volume, VolumeError};
 
 /// Series looked up at a time.
 const AT_ONCE: u32 = 500;
@@ -36,6 +37,9 @@ pub fn export(session: &Session, command: &Export) -> Result<ExportOutcome, Engi
     let standard = Standard::parse(w.untilt, axes, spacing, w.range.as_deref())
         .map_err(|why| invalid(why.to_string()))?;
     folders::is_target(session, Path::new(&command.to), Some(&session.engine.workspace.exports()))?;
+    let pattern = command.name.as_deref().map(Pattern::parse).transpose().map_err(invalid)?;
+    let philips = if command.precise { PhilipsScale::Precise } else { PhilipsScale::Display };
+    let how = How { formats: &formats, standard: &standard, pattern: pattern.as_ref(), philips };
     let mut dataset = Dataset::begin(Path::new(&command.to)).map_err(|e| match e {
         BeginError::Occupied => EngineError::Conflict { why: e.to_string() },
         BeginError::Io(_) => EngineError::Storage { why: e.to_string() },
@@ -46,7 +50,7 @@ pub fn export(session: &Session, command: &Export) -> Result<ExportOutcome, Engi
         let page = session.engine.shared.catalog.read().search(&parsed, Order::Uid, offset, AT_ONCE)?;
         offset += page.0.len() as u64;
         for series in page.0.iter().filter(|s| s.is_image) {
-            one(session, series, &mut dataset, (&formats, &standard), &mut outcome)?;
+            one(session, series, &mut dataset, &how, &mut outcome)?;
         }
         if page.0.is_empty() || offset >= page.1 {
             break;
@@ -62,12 +66,20 @@ pub fn export(session: &Session, command: &Export) -> Result<ExportOutcome, Engi
     Ok(outcome)
 }
 
+/// How series are written.
+struct How<'h> {
+    formats: &'h [&'static dyn Exporter],
+    standard: &'h Standard,
+    pattern: Option<&'h Pattern>,
+    philips: PhilipsScale,
+}
+
 /// Writes every stack of a series that is a volume; the others are named with why not.
 fn one(
     session: &Session,
     record: &SeriesRecord,
     dataset: &mut Dataset,
-    (formats, standard): (&[&dyn Exporter], &Standard),
+    how: &How<'_>,
     outcome: &mut ExportOutcome,
 ) -> Result<(), EngineError> {
     let shared = &session.engine.shared;
@@ -90,12 +102,21 @@ fn one(
             outcome.left_out.push((record.uid.clone(), format!("{}: {}", finding.check, finding.message)));
             continue;
         }
-        match volume::load(&loaded.series, stack, &read).and_then(|v| standardised(v, stack, standard)) {
+        let made = volume::load_scaled(&loaded.series, stack, &read, how.philips)
+            .and_then(|v| standardised(v, stack, how.standard));
+        match made {
             Ok((volume, transform)) => {
                 let transform = transform.as_ref();
-                let item =
-                    Item { series: &loaded.series, stack: i, volume: &volume, transform, about: &about };
-                outcome.files += dataset.add(&item, formats).map_err(refused)?;
+                let sidecar = volume::sidecar(&loaded.series, stack, &volume, &read);
+                let item = Item {
+                    series: &loaded.series,
+                    stack: i,
+                    volume: &volume,
+                    transform,
+                    sidecar: &sidecar,
+                    about: &about,
+                };
+                outcome.files += dataset.add(&item, how.formats, how.pattern).map_err(refused)?;
                 written = true;
             }
             Err(error) => outcome.left_out.push((record.uid.clone(), error.to_string())),

@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::gather::Gathered;
+pub use crate::dataset::names::{Names, Pattern};
+use crate::dicom::{self, Charset, ReadOptions};
 use crate::model::text;
 use crate::model::{Finding, Severity};
 use crate::qc;
 use crate::series::{Instance, Series, Stack, VolumeReason};
 use crate::volume::{self, Transform, Volume, forbidden};
-pub use crate::volume::{Format, Standard};
+pub use crate::volume::{Format, PhilipsScale, Standard};
 
 /// A volume that was written.
 #[derive(Debug, Serialize)]
@@ -41,6 +43,8 @@ pub struct Written {
     pub transform: Option<Transform>,
     /// The file that says so beside the volume.
     pub sidecar: Option<String>,
+    /// The files with b-values and directions, where the volumes are weighted.
+    pub gradients: Option<[String; 2]>,
 }
 
 /// A stack that cannot be a volume.
@@ -78,13 +82,14 @@ pub fn load(
     gathered: &Gathered,
     series: &Series,
     stack: usize,
+    philips: PhilipsScale,
 ) -> Result<(Volume, Vec<String>), (String, String)> {
     let findings = qc::run(&qc::Input::of(series), |_| true);
     if let Some(finding) = forbidden(&findings, stack) {
         return Err((finding.check.to_string(), finding.message.clone()));
     }
-    let read = |instance: &Instance| gathered.tree.read(instance.header.source).map_err(io::Error::other);
-    let volume = volume::load(series, &series.stacks[stack], &read).map_err(|error| {
+    let read = reader(gathered);
+    let volume = volume::load_scaled(series, &series.stacks[stack], &read, philips).map_err(|error| {
         let text = error.to_string();
         let (check, message) = text.split_once(": ").unwrap_or(("unreadable", &text));
         (check.to_string(), message.to_string())
@@ -92,6 +97,11 @@ pub fn load(
     let here = |f: &&Finding| f.severity >= Severity::Warning && f.stack.is_none_or(|s| s as usize == stack);
     let warnings = findings.iter().filter(here).map(|f| format!("{}: {}", f.check, f.message)).collect();
     Ok((volume, warnings))
+}
+
+/// Reads the files of instances.
+fn reader(gathered: &Gathered) -> impl Fn(&Instance) -> io::Result<Vec<u8>> + Sync {
+    |instance| gathered.tree.read(instance.header.source).map_err(io::Error::other)
 }
 
 /// What is said of a volume that was written.
@@ -120,48 +130,49 @@ pub fn described(
         warnings,
         transform: None,
         sidecar: None,
+        gradients: None,
     }
 }
 
-/// A volume made as asked and written, with a sidecar that says what was done to it.
+/// A volume made as asked and written, with what stands beside it: acquisition parameters, what was done to it, and
+/// b-values and directions.
 ///
 /// # Errors
 /// The result would be too large, or cannot be written.
 pub fn put(
-    series: &Series,
-    stack: &Stack,
+    gathered: &Gathered,
+    (series, stack): (&Series, &Stack),
     (volume, warnings): (Volume, Vec<String>),
     (path, format): (&Path, Format),
     standard: &Standard,
 ) -> io::Result<Written> {
-    if standard.is_empty() {
-        volume::write(&volume, path, format)?;
-        return Ok(described(series, stack, &volume, path, warnings));
-    }
     let labels = stack.common.modality.as_deref() == Some("SEG");
-    let (volume, transform) = Standard { labels, ..*standard }.apply(&volume).map_err(io::Error::other)?;
-    volume::write(&volume, path, format)?;
-    let sidecar = sidecar_of(path);
+    let (volume, transform) = if standard.is_empty() {
+        (volume, None)
+    } else {
+        let made = Standard { labels, ..*standard }.apply(&volume).map_err(io::Error::other)?;
+        (made.0, Some(made.1))
+    };
+    let found = volume::sidecar(series, stack, &volume, &reader(gathered));
+    volume::write_sliced(&volume, path, format, found.slicing)?;
+    let gradients = found.diffusion.as_ref().map(|g| g.write(path)).transpose()?;
+    let sidecar = volume::beside(path, ".json");
     let written = Written {
-        transform: Some(transform),
+        transform,
         sidecar: Some(sidecar.to_string_lossy().into_owned()),
+        gradients: gradients.map(|paths| paths.map(|p| p.to_string_lossy().into_owned())),
         ..described(series, stack, &volume, path, warnings)
     };
-    fs::write(&sidecar, text::json(&written) + "\n")?;
+    let mut keys = found.keys;
+    if let Ok(serde_json::Value::Object(own)) = serde_json::to_value(&written) {
+        keys.extend(own);
+    }
+    // Where the file lies is no business of what travels with it.
+    for name in ["path", "sidecar", "gradients"] {
+        keys.remove(name);
+    }
+    fs::write(&sidecar, text::json(&keys) + "\n")?;
     Ok(written)
-}
-
-/// The name of a volume's sidecar: its own with `.json` instead of the ending.
-fn sidecar_of(path: &Path) -> PathBuf {
-    let stem = path.file_stem().map_or(path, Path::new);
-    let stem = if stem.extension().is_some_and(|e| e.eq_ignore_ascii_case("nii")) {
-        stem.file_stem().map_or(stem, Path::new)
-    } else {
-        stem
-    };
-    let mut name = stem.as_os_str().to_owned();
-    name.push(".json");
-    path.with_file_name(name)
 }
 
 /// What is said of a contact sheet: the shape of the image, and geometry where the stack has a grid.
@@ -179,6 +190,7 @@ pub fn described_sheet(series: &Series, stack: &Stack, size: [u32; 2], path: &Pa
         warnings: Vec::new(),
         transform: None,
         sidecar: None,
+        gradients: None,
     }
 }
 
@@ -186,22 +198,20 @@ pub fn described_sheet(series: &Series, stack: &Stack, size: [u32; 2], path: &Pa
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn all(
-    gathered: &Gathered,
-    only: Option<&str>,
-    folder: &Path,
-    standard: &Standard,
-) -> io::Result<Outcome> {
+pub fn all(gathered: &Gathered, only: Option<&str>, folder: &Path, how: &How<'_>) -> io::Result<Outcome> {
     fs::create_dir_all(folder)?;
     let mut outcome = Outcome::default();
+    let mut names = Names::default();
     let wanted = |s: &&Series| only.is_none_or(|uid| s.series_uid.as_deref() == Some(uid));
     for (number, series) in (1..).zip(image_series(gathered).filter(wanted)) {
         let several = series.stacks.len() > 1;
         for (i, stack) in series.stacks.iter().enumerate().filter(|(_, s)| s.frames > 0) {
-            match load(gathered, series, i) {
+            match load(gathered, series, i, how.philips) {
                 Ok(loaded) => {
-                    let path = folder.join(name(series, number, several.then_some(i + 1)));
-                    outcome.volumes.push(put(series, stack, loaded, (&path, Format::Nifti), standard)?);
+                    let stem = names.unique(name(gathered, series, number, several.then_some(i + 1), how));
+                    let path = folder.join(format!("{stem}.nii.gz"));
+                    let target = (&*path, Format::Nifti);
+                    outcome.volumes.push(put(gathered, (series, stack), loaded, target, how.standard)?);
                 }
                 Err((check, message)) => outcome.skipped.push(Skipped {
                     series_uid: series.series_uid.as_deref().map(Into::into),
@@ -215,10 +225,30 @@ pub fn all(
     Ok(outcome)
 }
 
-/// A file name from numbers and the digits of the UID alone.
-fn name(series: &Series, number: usize, stack: Option<usize>) -> String {
+/// How volumes are made and named.
+#[derive(Debug, Clone, Copy)]
+pub struct How<'h> {
+    /// Another grid or range of values.
+    pub standard: &'h Standard,
+    /// Which scale of Philips.
+    pub philips: PhilipsScale,
+    /// A pattern for names, see [`Pattern`].
+    pub names: Option<&'h Pattern>,
+}
+
+/// The name of a volume without its ending, before it is made unique: by the pattern, else from numbers and the digits
+/// of the UID.
+fn name(gathered: &Gathered, series: &Series, number: usize, stack: Option<usize>, how: &How<'_>) -> String {
+    let stack = stack.map_or(String::new(), |n| format!("_{n}"));
+    if let Some(pattern) = how.names {
+        let first = series.first().and_then(|i| gathered.tree.read(i.header.source).ok());
+        let options = ReadOptions { header_only: true, ..ReadOptions::default() };
+        let file = first.as_deref().and_then(|bytes| dicom::read(bytes, options).ok());
+        let text =
+            |tag| file.as_ref().and_then(|f| f.dataset.text(tag, &f.dataset.charset(&Charset::default())));
+        return pattern.filled(number, text) + &stack;
+    }
     let uid = series.series_uid.as_deref().unwrap_or("");
     let uid: String = uid.chars().filter(|c| c.is_ascii_digit() || *c == '.').take(64).collect();
-    let stack = stack.map_or(String::new(), |n| format!("_{n}"));
-    format!("{number:03}_{uid}{stack}.nii.gz")
+    format!("{number:03}_{uid}{stack}")
 }

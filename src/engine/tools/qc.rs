@@ -14,7 +14,10 @@ use crate::config;
 use crate::dicom::{self, Contents, ReadOptions};
 use crate::harmonise::{self, Rules};
 use crate::model::{Finding, Severity};
-use crate::qc::{self, Described, Input, InstancePixels, Member, Peers, SeriesPixels, Settings, Study, Twin};
+use crate::qc::{
+    self, Described, Input, InstancePixels, Member, Peers, SameAttributes, SeriesPixels, Settings, Study,
+    Twin,
+};
 use crate::series::Series;
 
 /// A line of `qc`.
@@ -148,7 +151,11 @@ pub fn run(
     let mut members = Vec::with_capacity(gathered.series.len());
     for series in &gathered.series {
         let pixels = options.pixels.then(|| statistics(gathered, series, done));
-        let about = described(gathered, series);
+        let about = if settings.protocols.is_empty() {
+            described(gathered, series)
+        } else {
+            every_described(gathered, series)
+        };
         let input = Input { series, pixels: pixels.as_ref(), about: Some(&about), settings };
         for finding in qc::run(&input, |_| true) {
             summary.count(finding.severity);
@@ -235,14 +242,25 @@ fn find_twins(members: &mut [Member]) {
 
 /// What the headers of a series say, and what that means.
 pub fn described(gathered: &Gathered, series: &Series) -> Described {
-    let first = series.instances.first().and_then(|i| gathered.tree.read(i.header.source).ok());
+    let first = series.first().and_then(|i| gathered.tree.read(i.header.source).ok());
     let header = ReadOptions { header_only: true, ..ReadOptions::default() };
     let read = |bytes: &[u8]| Some(dicom::attributes(&dicom::read(bytes, header).ok()?.dataset));
     let mut attributes = first.and_then(|bytes| read(&bytes)).unwrap_or_default();
     let b_values = series.instances.iter().flat_map(|i| &i.header.frames).filter_map(|f| f.b_value);
     attributes.b_value = b_values.fold(attributes.b_value, |most, b| Some(most.map_or(b, |m| m.max(b))));
     let harmonised = harmonise::derive(&attributes, &Rules::default());
-    Described { attributes, harmonised }
+    Described { attributes, harmonised, instances: Vec::new() }
+}
+
+/// The same with what each instance says.
+fn every_described(gathered: &Gathered, series: &Series) -> Described {
+    let header = ReadOptions { header_only: true, ..ReadOptions::default() };
+    let of = |instance: &crate::series::Instance| {
+        let bytes = gathered.tree.read(instance.header.source).ok()?;
+        Some(dicom::attributes(&dicom::read(&bytes, header).ok()?.dataset))
+    };
+    let every: Vec<_> = series.instances.par_iter().filter_map(of).collect();
+    Described { instances: SameAttributes::gather(every, &Rules::default()), ..described(gathered, series) }
 }
 
 /// A finding as a line.

@@ -25,6 +25,7 @@ use crate::measure::grid::{Grid, GridError, Labels};
 
 use affine::{check_affine, column_length};
 use read::{decode, read_up_to};
+pub use write::Slicing;
 
 /// Bytes of a NIfTI-1 header.
 const HEADER: usize = 348;
@@ -218,25 +219,33 @@ impl Nifti {
     /// # Errors
     /// When the folder cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), NiftiError> {
+        self.write_sliced(path, Slicing::default())
+    }
+
+    /// The same with what is known of the axes and the order of slices; see [`Nifti::write`].
+    ///
+    /// # Errors
+    /// As [`Nifti::write`].
+    pub fn write_sliced(&self, path: &Path, slicing: Slicing) -> Result<(), NiftiError> {
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(".part");
         let part = path.with_file_name(name);
-        let written = self.write_part(path, &part).and_then(|()| Ok(fs::rename(&part, path)?));
+        let written = self.write_part(path, &part, slicing).and_then(|()| Ok(fs::rename(&part, path)?));
         if written.is_err() {
             let _ = fs::remove_file(&part);
         }
         written
     }
 
-    fn write_part(&self, path: &Path, part: &Path) -> Result<(), NiftiError> {
+    fn write_part(&self, path: &Path, part: &Path, slicing: Slicing) -> Result<(), NiftiError> {
         let mut file = BufWriter::with_capacity(1 << 16, File::create(part)?);
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")) {
             let mut gz =
                 GzBuilder::new().mtime(0).operating_system(255).write(&mut file, Compression::new(6));
-            self.write_to(&mut gz)?;
+            self.put(&mut gz, slicing)?;
             gz.finish()?;
         } else {
-            self.write_to(&mut file)?;
+            self.put(&mut file, slicing)?;
         }
         file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         Ok(())
@@ -247,7 +256,11 @@ impl Nifti {
     /// # Errors
     /// When the sink refuses.
     pub fn write_to(&self, out: &mut impl Write) -> Result<(), NiftiError> {
-        out.write_all(&self.header())?;
+        self.put(out, Slicing::default())
+    }
+
+    fn put(&self, out: &mut impl Write, slicing: Slicing) -> Result<(), NiftiError> {
+        out.write_all(&self.header(slicing))?;
         out.write_all(&[0; VOXELS_AT - HEADER])?;
         Ok(self.voxels.write(out)?)
     }

@@ -28,7 +28,7 @@ impl Check for DeclaredCount {
             }
         };
         let found = series.instances.len() as u32;
-        let first = series.instances.first().map(|i| &i.header.common);
+        let first = series.first().map(|i| &i.header.common);
         if let Some(declared) = first.and_then(|c| c.series_related_instances) {
             compare("Number of Series Related Instances", declared, found);
         }

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::{is_survey, on_grid};
-use crate::model::{Finding, Severity};
+use super::{count, is_survey, on_grid};
+use crate::model::{Finding, Frame, Severity};
 use crate::qc::{Check, Input};
+use crate::series::Slice;
 
 /// Slices of one CT stack have different rescale slopes or intercepts.
 #[derive(Debug, Clone, Copy)]
@@ -18,10 +19,8 @@ impl Check for InconsistentRescale {
     fn run(&self, input: &Input<'_>) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (i, stack) in on_grid(input.series).filter(|(_, s)| s.common.modality.as_deref() == Some("CT")) {
-            let of = |s: &crate::series::Slice| {
-                input.series.header_of(s)?.frame(s.frame.saturating_sub(1))?.rescale
-            };
-            let mut distinct: Vec<_> = stack.slices.iter().map(of).collect();
+            // Images without one are told by another check.
+            let mut distinct: Vec<_> = stack.slices.iter().filter_map(|s| frame(input, s)?.rescale).collect();
             distinct.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
             distinct.dedup();
             if distinct.len() > 1 {
@@ -40,6 +39,69 @@ impl Check for InconsistentRescale {
     }
 }
 
+/// Some images of a stack have a rescale and others have none: their values do not mean the same.
+#[derive(Debug, Clone, Copy)]
+pub struct PartialRescale;
+
+impl Check for PartialRescale {
+    fn id(&self) -> &'static str {
+        "partial_rescale"
+    }
+
+    fn run(&self, input: &Input<'_>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (i, stack) in input.series.stacks.iter().enumerate() {
+            let lacking = stack.slices.iter().filter(|s| is_bare(input, s)).count();
+            if lacking == 0 || lacking == stack.slices.len() {
+                continue;
+            }
+            let message = format!(
+                "{} of {} images of one stack have no rescale slope and intercept, the others have",
+                lacking,
+                stack.slices.len()
+            );
+            let evidence = json!({"without": lacking, "images": stack.slices.len()});
+            findings.push(self.finding(Severity::Error, message, evidence).of_stack(i));
+        }
+        findings
+    }
+}
+
+/// A rescale slope of zero: every pixel means the intercept.
+#[derive(Debug, Clone, Copy)]
+pub struct ZeroSlope;
+
+impl Check for ZeroSlope {
+    fn id(&self) -> &'static str {
+        "zero_slope"
+    }
+
+    fn run(&self, input: &Input<'_>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (i, stack) in input.series.stacks.iter().enumerate() {
+            let is_zero = |s: &&Slice| frame(input, s).and_then(|f| f.rescale).is_some_and(|r| r[0] == 0.0);
+            let found = stack.slices.iter().filter(is_zero).count();
+            if found > 0 {
+                let message =
+                    format!("{} with a rescale slope of 0: their values are lost", count(found, "image"));
+                let evidence = json!({"images": found, "of": stack.slices.len()});
+                findings.push(self.finding(Severity::Error, message, evidence).of_stack(i));
+            }
+        }
+        findings
+    }
+}
+
+/// What is known of a slice.
+fn frame<'f>(input: &Input<'f>, slice: &Slice) -> Option<&'f Frame> {
+    input.series.header_of(slice)?.frame(slice.frame.saturating_sub(1))
+}
+
+/// Whether a slice is known and has no rescale.
+fn is_bare(input: &Input<'_>, slice: &Slice) -> bool {
+    frame(input, slice).is_some_and(|f| f.rescale.is_none())
+}
+
 /// CT images without rescale slope and intercept: stored values are no Hounsfield units.
 #[derive(Debug, Clone, Copy)]
 pub struct MissingRescale;
@@ -56,11 +118,7 @@ impl Check for MissingRescale {
                 stack.common.sop_class.as_deref(),
                 Some("1.2.840.10008.5.1.4.1.1.2" | "1.2.840.10008.5.1.4.1.1.2.1")
             );
-            let lacking = |s: &&crate::series::Slice| {
-                let frame = input.series.header_of(s).and_then(|h| h.frame(s.frame.saturating_sub(1)));
-                frame.is_some_and(|f| f.rescale.is_none())
-            };
-            let found = stack.slices.iter().filter(lacking).count();
+            let found = stack.slices.iter().filter(|s| is_bare(input, s)).count();
             if is_ct_image && !is_survey(stack) && found > 0 {
                 let message = format!("{found} CT images without rescale slope and intercept");
                 findings.push(self.finding(Severity::Warning, message, json!({"images": found})).of_stack(i));
