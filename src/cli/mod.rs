@@ -15,6 +15,7 @@ mod exit;
 pub mod export;
 mod harmonise;
 pub mod ingest;
+pub mod intake;
 pub mod label;
 mod log;
 pub mod measure;
@@ -84,6 +85,8 @@ pub enum Command {
     Doctor,
     /// Take files in through the pipeline and wait until they are accounted for
     Ingest(ingest::Ingest),
+    /// What was quarantined or rejected: look, retry, release, mask, discard, report
+    Intake(intake::IntakeArgs),
     /// Run the pipeline without a screen
     Run(ingest::Run),
     /// Series that match a query
@@ -170,6 +173,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Config(args)) => workspace::config(args, global, out),
         Some(Command::Doctor) => workspace::doctor(global, out),
         Some(Command::Ingest(args)) => ingest::ingest(args, global, out),
+        Some(Command::Intake(args)) => intake::intake(args, global, out),
         Some(Command::Run(args)) => ingest::run(args, global, out),
         Some(Command::Search(args)) => catalog::search(args, global, out),
         Some(Command::Harmonise(args)) => harmonise::run(args, global, out),

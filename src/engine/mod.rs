@@ -11,6 +11,7 @@ mod live;
 mod perform;
 
 pub mod query;
+pub mod refusals;
 mod session;
 pub mod tools;
 
