@@ -19,9 +19,10 @@ use std::sync::Mutex;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::CatalogError;
-use super::database::{lock, open_writer};
+use super::database::{lock, open_unwritable, open_writer};
 use crate::seal::Seal;
 
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_known.sql")];
 /// Pages kept in memory, in KiB.
 const CACHE_KIB: i64 = 32 << 10;
 /// Numbers and places of a study beyond this are not shared among its instances: they are no longer the study's own.
@@ -57,8 +58,18 @@ impl KnownIdentifiers {
     /// It cannot be opened, or is of a later version.
     pub fn open(path: &Path, secret: &[u8; 32]) -> Result<Self, CatalogError> {
         OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        let connection = open_writer(path, &[include_str!("migrations/0001_known.sql")])?;
+        let connection = open_writer(path, &MIGRATIONS)?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
+        Ok(Self { connection: Mutex::new(connection), seal: Sealed::of_secret(secret) })
+    }
+
+    /// Opens a database that cannot be written, whose values are sealed under `secret`.
+    ///
+    /// # Errors
+    /// It cannot be read, or is of another version.
+    pub fn open_read_only(path: &Path, secret: &[u8; 32]) -> Result<Self, CatalogError> {
+        let connection =
+            open_unwritable(path, MIGRATIONS.len(), 1)?.pop().ok_or(rusqlite::Error::InvalidQuery)?;
         Ok(Self { connection: Mutex::new(connection), seal: Sealed::of_secret(secret) })
     }
 

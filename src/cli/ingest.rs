@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::connect::{connect, workspace};
-use super::{Exit, Failure, Global, Output, log};
+use super::{Exit, Failure, Global, Output};
 use crate::engine::command::{self, IngestOutcome};
 
 /// Arguments of `gantry ingest`.
@@ -74,17 +74,27 @@ pub fn ingest(args: &Ingest, global: &Global, out: &Output) -> Result<Exit, Fail
 /// # Errors
 /// Another process runs it, or the storage refuses.
 pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
-    log::init(global.verbose, Some(&workspace(global)?.logs().join("gantry.log")));
-    let connection = connect(global)?;
-    let Some(engine) = &connection.engine else {
+    let mut connection = connect(global)?;
+    let Some(engine) = connection.engine.clone() else {
         return Err(Failure::new(Exit::Workspace, "locked", "another process runs this workspace already")
             .hint("attach to it with `gantry console`"));
     };
+    if engine.is_read_only() {
+        let why = "this workspace is open for reading only: nothing can be taken in";
+        return Err(Failure::new(Exit::Workspace, "read_only", why));
+    }
+    let spoken = out.clone();
+    connection.narrate(move |line| spoken.note(&line.text));
     if args.once {
         let outcome = engine.run_once()?;
+        connection.close();
         return report(&outcome, args.strict, out);
     }
     engine.watch();
+    for inbox in &engine.shared().config().inboxes {
+        let folder = engine.workspace().resolve(&inbox.path);
+        out.note(&format!("watching {} (site {}): {}", inbox.name, inbox.site, folder.display()));
+    }
     out.note("running; Ctrl-C ends it when what is in hand is done");
     let stop = stop_signal()?;
     while !stop.load(Ordering::Relaxed) {
@@ -92,7 +102,7 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
     }
     out.note("ending: what is in hand is finished first");
     let outcome = engine.totals()?;
-    engine.shut_down();
+    connection.close();
     report(&outcome, args.strict, out)
 }
 

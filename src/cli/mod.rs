@@ -19,6 +19,7 @@ pub mod intake;
 pub mod label;
 mod log;
 pub mod measure;
+mod narrate;
 mod output;
 mod progress;
 mod protocol;
@@ -148,11 +149,14 @@ pub fn main() -> ExitCode {
     };
     let out = Output::new(&cli.global);
     log::hush_panics();
-    match &cli.command {
-        // These have a log file in the workspace; the console has no stderr to write to.
-        None | Some(Command::Run(_) | Command::Demo(_)) => {}
-        Some(_) => log::init(cli.global.verbose, None),
-    }
+    let draws = match &cli.command {
+        None | Some(Command::Console(_)) => true,
+        Some(Command::Demo(args)) => args.draws(),
+        // It tells the same in its own lines.
+        Some(Command::Run(_)) => cli.global.verbose == 0,
+        Some(_) => false,
+    };
+    log::init(cli.global.verbose, !draws);
     match run(&cli, &out) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -168,7 +172,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         None => console::run(&console::Args::default(), global),
         Some(Command::Console(args)) => console::run(args, global),
         Some(Command::View(args)) => view::run(args, out),
-        Some(Command::Demo(args)) => demo::run(args, global, out),
+        Some(Command::Demo(args)) => demo::run(args, out),
         Some(Command::Init(args)) => workspace::init(args, out),
         Some(Command::Config(args)) => workspace::config(args, global, out),
         Some(Command::Doctor) => workspace::doctor(global, out),

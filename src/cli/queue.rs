@@ -37,6 +37,9 @@ enum What {
     Claim {
         /// The task
         task: Option<i64>,
+        /// Also where you hold it in another session: it moves here
+        #[arg(long, requires = "task")]
+        take: bool,
     },
     /// Give a task back undecided
     Unclaim {
@@ -55,10 +58,10 @@ enum What {
     Return {
         /// The task
         task: i64,
-        /// Why
+        /// Why: one of review.return_reasons in gantry.toml
         #[arg(long)]
         reason: String,
-        /// If wanted
+        /// What else is to be said
         #[arg(long)]
         comment: Option<String>,
     },
@@ -98,11 +101,11 @@ pub fn queue(args: &QueueArgs, global: &Global, out: &Output) -> Result<Exit, Fa
             out.result(&view, |view| view.rows.iter().map(line).collect());
             Ok(Exit::Done)
         }
-        What::Claim { task: Some(task) } => {
-            client.act(ClaimTask { task: *task })?;
+        What::Claim { task: Some(task), take } => {
+            client.act(ClaimTask { task: *task, take: *take })?;
             done(*task, "claimed")
         }
-        What::Claim { task: None } => {
+        What::Claim { task: None, .. } => {
             let next =
                 client.act(ClaimNext { view: QueueTab::Open, filter: String::new(), except: Vec::new() })?;
             match next {

@@ -31,6 +31,9 @@ pub enum WorkspaceError {
     /// Another process holds the lock.
     #[error("another process runs this workspace")]
     Locked,
+    /// This user may not write it, or nobody can on its medium.
+    #[error("the workspace cannot be written: {0}")]
+    ReadOnly(io::ErrorKind),
     /// The secret can be read by others, or is no secret.
     #[error("the secret is unsafe: {0}")]
     Secret(String),
@@ -117,9 +120,16 @@ impl Workspace {
     /// Takes the right to write.
     ///
     /// # Errors
-    /// Another process has it.
+    /// Another process has it, or the workspace is read only.
     pub fn lock(&self) -> Result<Lock, WorkspaceError> {
-        let at = |what| move |e: io::Error| WorkspaceError::Io { what, kind: e.kind() };
+        let at = |what| {
+            move |e: io::Error| match e.kind() {
+                kind @ (io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+                    WorkspaceError::ReadOnly(kind)
+                }
+                kind => WorkspaceError::Io { what, kind },
+            }
+        };
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)

@@ -69,6 +69,7 @@ pub fn ingest(session: &Session, command: &Ingest) -> Result<IngestOutcome, Engi
     let engine = &session.engine;
     let before = engine.job_totals();
     let tally = Arc::new(Tally::default());
+    engine.news.follow("ingest", &tally);
     for path in &command.paths {
         let path = Path::new(path);
         if !path.exists() {
