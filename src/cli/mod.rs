@@ -5,6 +5,7 @@ pub mod agree;
 pub mod agreement;
 pub mod audit;
 pub mod catalog;
+mod config;
 mod connect;
 pub mod console;
 mod convert;
@@ -81,7 +82,7 @@ pub enum Command {
     /// Make a workspace
     Init(workspace::Init),
     /// Show, check or change the configuration
-    Config(workspace::ConfigArgs),
+    Config(config::ConfigArgs),
     /// Examine terminal, disk, watch limits, database and inboxes
     Doctor,
     /// Take files in through the pipeline and wait until they are accounted for
@@ -174,7 +175,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::View(args)) => view::run(args, out),
         Some(Command::Demo(args)) => demo::run(args, out),
         Some(Command::Init(args)) => workspace::init(args, out),
-        Some(Command::Config(args)) => workspace::config(args, global, out),
+        Some(Command::Config(args)) => config::config(args, global, out),
         Some(Command::Doctor) => workspace::doctor(global, out),
         Some(Command::Ingest(args)) => ingest::ingest(args, global, out),
         Some(Command::Intake(args)) => intake::intake(args, global, out),

@@ -1,16 +1,15 @@
-//! `gantry init`, `gantry config`, `gantry doctor`.
+//! `gantry init` and `gantry doctor`.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
 use super::connect::workspace;
 use super::{Exit, Failure, Global, Output};
-use crate::config::{Config, Edit, Workspace, effective};
-use crate::engine::tools::rules;
+use crate::config::Workspace;
 
 /// Arguments of `gantry init`.
 #[derive(Debug, Args)]
@@ -20,31 +19,6 @@ use crate::engine::tools::rules;
 pub struct Init {
     /// The folder; made where it does not exist
     dir: PathBuf,
-}
-
-/// Arguments of `gantry config`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  gantry config show\n  gantry config check\n  gantry config set review.sample findings\n\nExit codes: 0 valid; 3 invalid, with file, line and key"
-)]
-pub struct ConfigArgs {
-    #[command(subcommand)]
-    what: ConfigCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum ConfigCommand {
-    /// Every value in force and where it comes from
-    Show,
-    /// Whether the configuration is valid
-    Check,
-    /// Set one value; comments and order of the file stay
-    Set {
-        /// Such as review.share
-        key: String,
-        /// As TOML has it; a bare word is taken as text
-        value: String,
-    },
 }
 
 /// Makes a workspace.
@@ -61,40 +35,6 @@ pub fn init(args: &Init, out: &Output) -> Result<Exit, Failure> {
             workspace.config_file().display()
         )
     });
-    Ok(Exit::Done)
-}
-
-/// Shows, checks or changes the configuration.
-///
-/// # Errors
-/// It is invalid.
-pub fn config(args: &ConfigArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
-    let path = match &global.config {
-        Some(path) => path.clone(),
-        None => workspace(global)?.config_file(),
-    };
-    match &args.what {
-        ConfigCommand::Show => {
-            let config = Config::load(&path)?;
-            let values = effective(&config, &std::fs::read_to_string(&path).unwrap_or_default());
-            let width = values.iter().map(|v| v.key.len()).max().unwrap_or(0);
-            out.result(&values, |values| {
-                values.iter().map(|v| format!("{:width$} = {}  ({})\n", v.key, v.value, v.from)).collect()
-            });
-        }
-        ConfigCommand::Check => {
-            let config = Config::load(&path)?;
-            rules::check_config(path.parent().unwrap_or(Path::new(".")), &config)
-                .map_err(|e| Failure::new(Exit::Workspace, "configuration", e.to_string()))?;
-            out.result(&json!({ "valid": true }), |_| format!("{} is valid", path.display()));
-        }
-        ConfigCommand::Set { key, value } => {
-            let mut edit = Edit::open(&path)?;
-            edit.set(key, value);
-            edit.save()?;
-            out.result(&json!({ "key": key, "value": value }), |_| format!("{key} = {value}"));
-        }
-    }
     Ok(Exit::Done)
 }
 

@@ -61,6 +61,11 @@ impl Edit {
         inboxes.len() < before
     }
 
+    /// What would be written.
+    pub fn text(&self) -> String {
+        self.document.to_string()
+    }
+
     /// Checks the result, writes it in one step, and returns it.
     ///
     /// # Errors
