@@ -8,6 +8,8 @@ mod diffusion;
 mod directory;
 #[path = "commands/grids.rs"]
 mod grids;
+#[path = "commands/help.rs"]
+mod help;
 #[path = "commands/intake.rs"]
 mod intake;
 #[path = "commands/process.rs"]

@@ -21,7 +21,7 @@ use crate::engine::{Client, Engine, now_ms};
 /// Arguments of `gantry demo`.
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  gantry demo                              (the console on a fresh workspace)\n  gantry demo --headless --json            (what was planted and what was found)\n  gantry demo --dir play --seed 7 --studies 40\n\nEverything is invented: people, readings and decisions. With fewer than 16 studies not every fault is planted; with fewer than 40 nodules none in how readers read.\n\nExit codes: 0 every file is accounted for; 1 with --strict when a fault was missed or a finding invented; 2 no terminal for the console; 3 the folder is a workspace already; 6 storage"
+    after_help = "Examples:\n  gantry demo  # the console on a fresh workspace\n  gantry demo --headless --json  # what was planted and what was found\n  gantry demo --dir play --seed 7 --studies 40\n\nEverything is invented: people, readings and decisions. With fewer than 16 studies not every fault is planted; with fewer than 40 nodules none in how readers read.\n\nExit codes: 0 every file is accounted for; 1 with --strict when a fault was missed or a finding invented; 2 no terminal for the console; 3 the folder is a workspace already; 6 storage"
 )]
 pub struct Args {
     /// Make the workspace here (else in a fresh temporary folder)

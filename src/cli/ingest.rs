@@ -30,7 +30,7 @@ pub struct Ingest {
 /// Arguments of `gantry run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gantry --workspace W run            (until Ctrl-C)\n  gantry --workspace W run --once\n\nExit codes: 0 done; 1 with --strict and findings; 3 workspace; 6 storage"
+    after_help = "Examples:\n  gantry --workspace W run  # until Ctrl-C\n  gantry --workspace W run --once\n\nExit codes: 0 done; 1 with --strict and findings; 3 workspace; 6 storage"
 )]
 pub struct Run {
     /// End when every inbox is empty and every job is done

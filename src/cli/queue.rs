@@ -11,9 +11,20 @@ use crate::engine::query::{Page, Queue, QueueTab, TaskRow};
 
 /// Arguments of `gantry queue`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  gantry queue list\n  gantry queue claim            (the most urgent one)\n  gantry queue accept 17\n  gantry queue return 17 --reason \"wrong body part\"\n  gantry queue undo 17\n\nExit codes: 0 done; 1 nothing to claim; 3 workspace; 4 no such task, or somebody else holds it"
-)]
+#[command(after_help = "Examples:
+  gantry queue list
+  gantry queue list --tab mine
+  gantry queue claim              # the most urgent one
+  gantry queue claim 17 --take    # also where you hold it in another terminal
+  gantry queue unclaim 17
+  gantry queue accept 17 --comment \"fit for use\"
+  gantry queue return 17 --reason \"wrong body part\" --comment \"this is a neck\"
+  gantry queue undo 17
+
+A claim belongs to the terminal or the console that made it: another one of the same user does not get the task, and is
+told. Reasons for a return are those of review.return_reasons; a comment is free.
+
+Exit codes: 0 done; 1 nothing to claim; 2 no such reason; 3 workspace; 4 no such task, or it is held elsewhere")]
 pub struct QueueArgs {
     #[command(subcommand)]
     what: What,

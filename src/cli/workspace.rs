@@ -31,7 +31,7 @@ pub fn init(args: &Init, out: &Output) -> Result<Exit, Failure> {
     out.result(&json!({ "workspace": root, "config": workspace.config_file().to_string_lossy() }), |_| {
         format!(
             "made the workspace {root}\n\nNext:\n  add a watched folder to {}\n  gantry --workspace {root} ingest FOLDER\n  \
-             gantry --workspace {root}          (the console)\n\nKeep a copy of {root}/secret: every pseudonym is made from it.",
+             gantry --workspace {root}  # the console\n\nKeep a copy of {root}/secret: every pseudonym is made from it.",
             workspace.config_file().display()
         )
     });

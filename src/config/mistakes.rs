@@ -68,22 +68,13 @@ pub(super) fn read(text: &str, path: &Path) -> (Option<Config>, Vec<ConfigError>
 }
 
 /// One mistake that the reader has found; whether it could be taken out of the text.
-fn one(
-    error: &toml::de::Error,
-    patched: &mut Patched,
-    text: &str,
-    path: &Path,
-) -> (ConfigError, bool) {
+fn one(error: &toml::de::Error, patched: &mut Patched, text: &str, path: &Path) -> (ConfigError, bool) {
     let start = error.span().map(|span| span.start);
     let message = error.message().lines().collect::<Vec<_>>().join(" ");
     let entry = start.and_then(|at| place::around(&patched.text, at));
     let at = start.map(|at| ConfigError::position(text, patched.in_file(at)));
-    let said = |key: Option<String>| ConfigError {
-        path: path.into(),
-        at,
-        key,
-        message: words::of_file(&message),
-    };
+    let said =
+        |key: Option<String>| ConfigError { path: path.into(), at, key, message: words::of_file(&message) };
     let Some(entry) = entry else { return (said(None), false) };
     let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
     match missing {

@@ -15,7 +15,7 @@ pub use place::quoted;
 pub use reading::{Agreement, Cost, Level, MeasureConfig};
 pub use show::{Effective, effective};
 pub use words::suggestion;
-pub use workspace::{CONFIG_FILE, Lock, Workspace, WorkspaceError, read_secret};
+pub use workspace::{CONFIG_FILE, Lock, Workspace, WorkspaceError, decode_secret, read_secret};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -143,6 +143,27 @@ pub struct Deid {
     pub profiles: String,
     /// Options of PS3.15 annex E beside those that the profile has.
     pub options: Vec<String>,
+    /// How far dates move, in place of what the profile says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_shift: Option<DateShift>,
+    /// Whether times of day move with their dates, in place of what the profile says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift_times: Option<bool>,
+    /// What alone `retain_patient_characteristics` keeps, in place of what the profile says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patient_characteristics: Option<Vec<String>>,
+}
+
+/// How far the dates of a subject move; all of a subject by the same days, never by 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DateShift {
+    /// The least and the greatest shift in days; the past is negative.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<[i64; 2]>,
+    /// By whole weeks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_weekday: Option<bool>,
 }
 
 /// Who subjects were, sealed.
@@ -253,7 +274,14 @@ impl Default for Ingest {
 
 impl Default for Deid {
     fn default() -> Self {
-        Self { profile: "default".into(), profiles: String::new(), options: Vec::new() }
+        Self {
+            profile: "default".into(),
+            profiles: String::new(),
+            options: Vec::new(),
+            date_shift: None,
+            shift_times: None,
+            patient_characteristics: None,
+        }
     }
 }
 

@@ -90,7 +90,8 @@ impl Agreement {
             }
         }
         for (i, measure) in self.measures.iter().enumerate() {
-            let mut say = |key: &str, why: &str| wrong.push((format!("agreement.measure[{i}].{key}"), why.into()));
+            let mut say =
+                |key: &str, why: &str| wrong.push((format!("agreement.measure[{i}].{key}"), why.into()));
             if measure.name.trim().is_empty() {
                 say("name", "a measure has a name");
             }

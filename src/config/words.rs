@@ -3,7 +3,13 @@
 /// The known name that is written most like `name`, where one is like it at all.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
-    let close = known.into_iter().map(|known| (distance(&lower, &known.to_lowercase()), known)).min()?;
+    let far = |known: &str| {
+        let known = known.to_lowercase();
+        // What was begun and not written to its end is meant.
+        let begun = lower.chars().count() > 2 && known.starts_with(&lower);
+        if begun { 1 } else { distance(&lower, &known) }
+    };
+    let close = known.into_iter().map(|known| (far(known), known)).min()?;
     (close.0 <= 1 + name.chars().count() / 4).then_some(close.1)
 }
 
@@ -110,7 +116,10 @@ mod tests {
         assert_eq!(said, "a whole number, not below zero, is expected, not the text \"often\"");
         let said = of_file("unknown variant `mvoe`, expected one of `keep`, `remove`, `move`");
         assert_eq!(said, "\"mvoe\" is none of \"keep\", \"remove\", \"move\"; did you mean \"move\"?");
-        assert_eq!(of_file("invalid type: map, expected a string"), "text in quotes is expected, not a table");
+        assert_eq!(
+            of_file("invalid type: map, expected a string"),
+            "text in quotes is expected, not a table"
+        );
         assert_eq!(nearest("retain_uid", ["retain_uids", "clean_graphics"]), Some("retain_uids"));
         assert_eq!(nearest("x", ["retain_uids"]), None);
     }

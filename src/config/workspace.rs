@@ -239,7 +239,7 @@ impl Workspace {
     }
 }
 
-/// Reads a secret: 64 hexadecimal digits in a file that only its owner may read.
+/// Reads a secret: 64 hexadecimal digits, or 44 characters of base64, in a file that only its owner may read.
 ///
 /// # Errors
 /// It is missing, is of another size, or others may read it.
@@ -250,10 +250,59 @@ pub fn read_secret(path: &Path) -> Result<[u8; 32], WorkspaceError> {
     if metadata.permissions().mode() & 0o077 != 0 {
         return Err(unsafe_because("others may read it; chmod 600 it"));
     }
-    let text =
-        fs::read_to_string(path).map_err(|e| unsafe_because(&format!("it cannot be read: {}", e.kind())))?;
+    if metadata.len() > 1024 {
+        return Err(unsafe_because(SIZES));
+    }
+    let bytes = fs::read(path).map_err(|e| unsafe_because(&format!("it cannot be read: {}", e.kind())))?;
+    decode_secret(&bytes).ok_or_else(|| unsafe_because(SIZES))
+}
+
+const SIZES: &str = "it is neither 64 hexadecimal digits nor 44 characters of base64";
+
+/// The 32 bytes of a secret that is written as 64 hexadecimal digits or as 44 characters of base64 (RFC 4648).
+pub fn decode_secret(text: &[u8]) -> Option<[u8; 32]> {
+    let text = text.trim_ascii();
     let mut secret = [0; 32];
-    hex::decode_to_slice(text.trim(), &mut secret)
-        .map_err(|_| unsafe_because("it is not 64 hexadecimal digits"))?;
-    Ok(secret)
+    if hex::decode_to_slice(text, &mut secret).is_ok() {
+        return Some(secret);
+    }
+    let digits = text.strip_suffix(b"=").filter(|digits| digits.len() == 43)?;
+    let value = |digit: &u8| match digit {
+        b'A'..=b'Z' => Some(u32::from(digit - b'A')),
+        b'a'..=b'z' => Some(u32::from(digit - b'a') + 26),
+        b'0'..=b'9' => Some(u32::from(digit - b'0') + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let mut bytes = Vec::with_capacity(33);
+    for four in digits.chunks(4) {
+        let bits = four.iter().try_fold(0, |bits, digit| Some(bits << 6 | value(digit)?))?;
+        // The last three digits hold two bytes and two bits that mean nothing: they are zero, or it is another text.
+        let bits = if four.len() == 4 { bits } else { (bits & 3 == 0).then_some(bits << 6)? };
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..]);
+    }
+    bytes.truncate(32);
+    bytes.try_into().ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_read_in_either_writing() {
+        let bytes: [u8; 32] = std::array::from_fn(|i| (i * 37 + 200) as u8);
+        // python3 -c "import base64; print(base64.b64encode(bytes((i * 37 + 200) % 256 for i in range(32))).decode())"
+        let base64 = "yO0SN1yBpsvwFTpfhKnO8xg9Yoes0fYbQGWKr9T5HkM=";
+        assert_eq!(decode_secret(format!("{base64}\n").as_bytes()), Some(bytes));
+        assert_eq!(decode_secret(hex::encode(bytes).as_bytes()), Some(bytes));
+        let last = base64.len() - 2;
+        for wrong in
+            [&base64[1..], &base64[..43], "", &format!("{}B=", &base64[..last]), &base64.replace('=', "A")]
+        {
+            assert_eq!(decode_secret(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
 }

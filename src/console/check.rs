@@ -31,7 +31,10 @@ pub fn invalid_values(config: &Config, root: &Path) -> Vec<(String, String)> {
             wrong.push((key.clone(), format!("there is no action {action}{near}")));
         }
         for name in keys.split_whitespace().filter(|name| Key::parse(name).is_none()) {
-            wrong.push((key.clone(), format!("there is no key {name}; keys are such as a, G, ctrl+d, enter, f5")));
+            wrong.push((
+                key.clone(),
+                format!("there is no key {name}; keys are such as a, G, ctrl+d, enter, f5"),
+            ));
         }
     }
     wrong

@@ -21,11 +21,7 @@ pub fn check(path: &Path, more: impl Fn(&Config, &Path) -> Vec<Wrong>) -> Vec<Co
 }
 
 /// As [`check`], of a text that is to be written there.
-pub fn check_text(
-    text: &str,
-    path: &Path,
-    more: impl Fn(&Config, &Path) -> Vec<Wrong>,
-) -> Vec<ConfigError> {
+pub fn check_text(text: &str, path: &Path, more: impl Fn(&Config, &Path) -> Vec<Wrong>) -> Vec<ConfigError> {
     let beside = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (config, mut mistakes) = Config::read(text, path);
     if let Some(config) = config {
@@ -59,7 +55,9 @@ fn of_named(beside: &Path, config: &Config) -> Vec<Wrong> {
 }
 
 fn inboxes(beside: &Path, config: &Config, wrong: &mut Vec<Wrong>) {
-    for (i, inbox) in config.inboxes.iter().enumerate().filter(|(_, inbox)| !inbox.path.as_os_str().is_empty()) {
+    for (i, inbox) in
+        config.inboxes.iter().enumerate().filter(|(_, inbox)| !inbox.path.as_os_str().is_empty())
+    {
         let place = beside.join(&inbox.path);
         if let Err(error) = std::fs::read_dir(&place) {
             let relative =
@@ -105,8 +103,16 @@ fn profile(beside: &Path, config: &Config, wrong: &mut Vec<Wrong>) {
     }
     let known: Vec<&str> = own.iter().map(String::as_str).chain(["default", "basic"]).collect();
     if !known.contains(&&*deid.profile) {
-        let why = format!("there is no profile {}{}", quoted(&deid.profile), suggestion(&deid.profile, &known));
+        let why =
+            format!("there is no profile {}{}", quoted(&deid.profile), suggestion(&deid.profile, &known));
         wrong.push(("deid.profile".into(), why));
+    }
+    let mut profile = Profile::from_toml(&document, &deid.profile).unwrap_or_default();
+    if let Err(error) = profile.move_dates(deid.date_shift.as_ref(), deid.shift_times) {
+        wrong.push(("deid.date_shift".into(), one_line(error)));
+    }
+    if let Err(error) = profile.narrow(deid.patient_characteristics.as_deref()) {
+        wrong.push(("deid.patient_characteristics".into(), one_line(error)));
     }
     let options = ProfileOption::ALL.map(ProfileOption::name);
     for name in deid.options.iter().filter(|name| !options.contains(&&***name)) {
