@@ -14,6 +14,8 @@ mod help;
 mod intake;
 #[path = "commands/process.rs"]
 mod process;
+#[path = "commands/workspace.rs"]
+mod workspace;
 
 use std::path::Path;
 

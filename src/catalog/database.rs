@@ -1,7 +1,8 @@
 //! Connections, transactions, migrations.
 
+use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,9 @@ const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0005_leaving.sql"),
     include_str!("migrations/0006_claims.sql"),
 ];
+
+/// The version from which on workspaces are closed to others when they are made.
+const CLOSED_SINCE: usize = 6;
 
 /// Why the catalog cannot answer. Never holds a value of a column.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +67,7 @@ pub struct Catalog {
     people_waiting: AtomicUsize,
     machine_gate: Condvar,
     index: Index,
+    was_open: bool,
 }
 
 /// A read connection in use.
@@ -94,9 +99,17 @@ impl Catalog {
     /// # Errors
     /// It cannot be opened, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, CatalogError> {
+        let before = std::fs::metadata(path).is_ok_and(|file| file.len() > 0).then(|| version_at(path));
         let writer = open_writer(path, &MIGRATIONS)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
-        Ok(Self::of(writer, readers))
+        let was_open = before.transpose()?.is_some_and(|version| version < CLOSED_SINCE);
+        Ok(Self { was_open, ..Self::of(writer, readers) })
+    }
+
+    /// Whether it was made by a version that left it to the mask who may read a workspace, and is opened for the first
+    /// time since.
+    pub fn was_open(&self) -> bool {
+        self.was_open
     }
 
     /// Opens a database that cannot be written, as it stands; whatever would write is refused.
@@ -116,6 +129,7 @@ impl Catalog {
             machine_gate: Condvar::new(),
             readers: Pool { idle: Mutex::new(readers), returned: Condvar::new() },
             index: Index::default(),
+            was_open: false,
         }
     }
 
@@ -238,6 +252,7 @@ impl Catalog {
     /// # Errors
     /// The copy cannot be written.
     pub fn backup(&self, to: &Path) -> Result<(), CatalogError> {
+        make_private(to)?;
         let mut copy = Connection::open(to)?;
         let reader = self.read();
         let backup = rusqlite::backup::Backup::new(reader.connection(), &mut copy)?;
@@ -282,8 +297,17 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Makes the file of a database where it is missing, readable by its owner alone: SQLite would leave that to the mask.
+/// The logs beside it take its mode.
+pub(super) fn make_private(path: &Path) -> io::Result<()> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(|_| ())
+}
+
 /// Opens a database for writing and applies the migrations it has not seen.
 pub(super) fn open_writer(path: &Path, migrations: &[&str]) -> Result<Connection, CatalogError> {
+    if !path.as_os_str().is_empty() {
+        make_private(path)?;
+    }
     let mut writer = Connection::open(path)?;
     writer.busy_timeout(Duration::from_secs(10))?;
     keep_plans(&writer)?;
@@ -394,6 +418,10 @@ fn open_alone(path: &Path) -> Result<Connection, CatalogError> {
     keep_plans(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+fn version_at(path: &Path) -> Result<usize, CatalogError> {
+    version_of(&Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
 }
 
 fn version_of(connection: &Connection) -> Result<usize, CatalogError> {

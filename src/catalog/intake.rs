@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::CatalogError;
-use super::database::{lock, open_unwritable, open_writer};
+use super::database::{lock, make_private, open_unwritable, open_writer};
 
 /// The map's database.
 pub struct IntakeMap {
@@ -335,6 +335,7 @@ impl IntakeMap {
     /// # Errors
     /// The copy cannot be written.
     pub fn backup(&self, to: &Path) -> Result<(), CatalogError> {
+        make_private(to)?;
         let mut copy = Connection::open(to)?;
         let connection = lock(&self.connection);
         let backup = rusqlite::backup::Backup::new(&connection, &mut copy)?;

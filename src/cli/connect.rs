@@ -78,6 +78,7 @@ pub fn connect(global: &Global) -> Result<Connection, Failure> {
 /// It cannot be opened.
 pub fn connect_to(workspace: Workspace) -> Result<Connection, Failure> {
     let began = Instant::now();
+    log::open(&workspace.logs());
     loop {
         match Engine::open(workspace.clone()) {
             Ok(engine) => return own(&engine),
@@ -100,7 +101,6 @@ pub fn connect_to(workspace: Workspace) -> Result<Connection, Failure> {
 
 /// This process owns the workspace: it serves others and writes the log.
 fn own(engine: &Arc<Engine>) -> Result<Connection, Failure> {
-    log::open(&engine.workspace().logs());
     let server = Server::start(engine).map_err(|e| Failure::new(Exit::Storage, "socket", e.to_string()))?;
     let user = user_name(rustix::process::getuid().as_raw());
     tracing::info!(

@@ -79,13 +79,18 @@ impl Workspace {
         if workspace.config_file().exists() {
             return Err(WorkspaceError::Exists(workspace.root));
         }
-        for folder in [workspace.store(), workspace.exports(), workspace.logs()] {
-            fs::create_dir_all(folder).map_err(at("a folder cannot be made"))?;
-        }
-        for folder in [workspace.landing(), workspace.quarantine(), workspace.received()] {
+        fs::create_dir_all(workspace.exports()).map_err(at("a folder cannot be made"))?;
+        let private = [
+            workspace.store(),
+            workspace.logs(),
+            workspace.landing(),
+            workspace.quarantine(),
+            workspace.received(),
+        ];
+        for folder in private {
             fs::create_dir_all(&folder)
                 .and_then(|()| fs::set_permissions(&folder, Permissions::from_mode(0o700)))
-                .map_err(at("the landing side cannot be made"))?;
+                .map_err(at("a private folder cannot be made"))?;
         }
         workspace.write_secret().map_err(at("the secret cannot be written"))?;
         fs::write(workspace.config_file(), TEMPLATE).map_err(at("gantry.toml cannot be written"))?;
@@ -163,6 +168,42 @@ impl Workspace {
         let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
         file.write_all(hex::encode(secret).as_bytes())?;
         file.sync_all()
+    }
+
+    /// Files and folders that others than the owner can read or enter, and should not, with the mode that closes them.
+    pub fn open_to_others(&self) -> Vec<(PathBuf, u32)> {
+        let database = self.catalog();
+        let log = |ending: &str| {
+            let mut name = database.clone().into_os_string();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let private = [
+            (self.store(), 0o700),
+            (self.logs(), 0o700),
+            (self.landing(), 0o700),
+            (log("-wal"), 0o600),
+            (log("-shm"), 0o600),
+            (database.clone(), 0o600),
+        ];
+        let is_open = |(path, _): &(PathBuf, u32)| {
+            fs::symlink_metadata(path).is_ok_and(|m| !m.is_symlink() && m.permissions().mode() & 0o077 != 0)
+        };
+        private.into_iter().filter(is_open).collect()
+    }
+
+    /// Closes to others what they should not read; the names of what was open.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn close_to_others(&self) -> Result<Vec<String>, WorkspaceError> {
+        let mut closed = Vec::new();
+        for (path, mode) in self.open_to_others() {
+            fs::set_permissions(&path, Permissions::from_mode(mode))
+                .map_err(|e| WorkspaceError::Io { what: "a mode cannot be changed", kind: e.kind() })?;
+            closed.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        }
+        Ok(closed)
     }
 
     /// The workspace's folder.

@@ -68,6 +68,12 @@ impl Engine {
         let lock = workspace.lock()?;
         let secret = workspace.secret()?;
         let catalog = Catalog::open(&workspace.catalog())?;
+        if catalog.was_open() {
+            let closed = workspace.close_to_others()?;
+            if !closed.is_empty() {
+                tracing::warn!("others could read {}: closed to them now", closed.join(", "));
+            }
+        }
         let map = IntakeMap::open(&workspace.intake())?;
         let known = KnownIdentifiers::open(&workspace.known(), &secret)?;
         let store = FsStore::open(&workspace.store())?;
