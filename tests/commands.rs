@@ -2,6 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "commands/dates.rs"]
+mod dates;
 #[path = "commands/diffusion.rs"]
 mod diffusion;
 #[path = "commands/directory.rs"]
