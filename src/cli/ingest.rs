@@ -101,6 +101,7 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
         std::thread::sleep(Duration::from_millis(100));
     }
     out.note("ending: what is in hand is finished first");
+    engine.finish_watching();
     let outcome = engine.totals()?;
     connection.close();
     report(&outcome, args.strict, out)

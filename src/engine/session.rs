@@ -288,6 +288,11 @@ impl Engine {
         perform::counted(self, &all, (0, 0), self.opened)
     }
 
+    /// Stops watching the inboxes and waits until what they brought is dealt with, so that the totals are whole.
+    pub fn finish_watching(&self) {
+        self.watchers.finish();
+    }
+
     /// Stops: inboxes first, then what is in hand is finished. Safe to call more than once.
     pub fn shut_down(&self) {
         self.watchers.stop();

@@ -98,6 +98,7 @@ impl Query {
         matches!(
             self,
             Self::Overview(_)
+                | Self::Vault(_)
                 | Self::Sources(_)
                 | Self::IntakeGroups(_)
                 | Self::IntakeFiles(_)
