@@ -46,11 +46,15 @@ pub fn open(folder: &Path) {
     *LOG.lock().unwrap_or_else(PoisonError::into_inner) = LogFile::open(folder.join(NAME)).ok();
 }
 
-/// A panic's message may hold a value of a file, so only its place is told.
-pub fn hush_panics() {
-    std::panic::set_hook(Box::new(|info| {
+/// A panic's message may hold a value of a file, so only its place is told: in the log, and on stderr where the log does
+/// not go there, for whoever draws a screen gives the terminal back first.
+pub fn hush_panics(to_stderr: bool) {
+    std::panic::set_hook(Box::new(move |info| {
         let place = info.location().map(|l| format!("{}:{}", l.file(), l.line())).unwrap_or_default();
         tracing::error!("a defect at {place}");
+        if !to_stderr {
+            let _ = writeln!(io::stderr(), "gantry: a defect at {place}");
+        }
     }));
 }
 

@@ -170,7 +170,6 @@ pub fn main() -> ExitCode {
         }
     };
     let out = Output::new(&cli.global);
-    log::hush_panics();
     let draws = match &cli.command {
         None | Some(Command::Console(_)) => true,
         Some(Command::Demo(args)) => args.draws(),
@@ -179,6 +178,7 @@ pub fn main() -> ExitCode {
         Some(_) => false,
     };
     log::init(cli.global.verbose, !draws);
+    log::hush_panics(!draws);
     match run(&cli, &out) {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -5,43 +5,60 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::engine::{Client, Engine, Line, Weight};
+use tokio::sync::broadcast::error::RecvError;
 
-/// Between two looks. A batch takes 20 to 100 ms to fill, so that each has its line.
-const NAP: Duration = Duration::from_millis(20);
+use crate::engine::{Client, Engine, Line, Weight};
+use crate::model::What;
+
+/// Between two looks where nothing says that something has changed: problems of inboxes come without an event.
+const NAP: Duration = Duration::from_secs(1);
+
+enum Signal {
+    Changed,
+    End,
+}
 
 /// Tells the news of an engine to the log, and to whoever listens, until it is dropped.
 pub struct Narrator {
-    end: Option<Sender<()>>,
+    signals: Sender<Signal>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Narrator {
     /// Starts telling.
     pub fn start(engine: &Arc<Engine>, listen: impl Fn(&Line) + Send + 'static) -> Self {
-        let (end, ended) = channel::<()>();
+        let (signals, received) = channel();
+        hear(engine, signals.clone());
         let engine = engine.clone();
-        let mut changes = engine.session("gantry", false).subscribe();
         let thread = std::thread::spawn(move || {
-            let tell = || engine.news().iter().for_each(|line| told(line, &listen));
-            let mut idle = 0;
             loop {
-                let ending = ended.recv_timeout(NAP) != Err(RecvTimeoutError::Timeout);
-                let changed = !changes.is_empty();
-                while changes.try_recv().is_ok() {}
-                idle += 1;
-                // Problems of inboxes come without an event.
-                if changed || ending || idle * NAP.as_millis() > 1_000 {
-                    idle = 0;
-                    tell();
-                }
-                if ending {
+                let signal = received.recv_timeout(NAP);
+                engine.news().iter().for_each(|line| told(line, &listen));
+                if matches!(signal, Ok(Signal::End) | Err(RecvTimeoutError::Disconnected)) {
                     return;
                 }
             }
         });
-        Self { end: Some(end), thread: Some(thread) }
+        Self { signals, thread: Some(thread) }
     }
+}
+
+/// Passes on that something has changed, until the engine or the narrator has gone.
+fn hear(engine: &Arc<Engine>, signals: Sender<Signal>) {
+    let mut changes = engine.session("gantry", false).subscribe();
+    std::thread::spawn(move || {
+        loop {
+            match changes.blocking_recv() {
+                Ok(event) if !matches!(event.what, What::Intake { .. } | What::Jobs | What::Sources) => {}
+                Ok(_) | Err(RecvError::Lagged(_)) => {
+                    if signals.send(Signal::Changed).is_err() {
+                        return;
+                    }
+                }
+                Err(RecvError::Closed) => return,
+            }
+        }
+    });
 }
 
 fn told(line: &Line, listen: &impl Fn(&Line)) {
@@ -54,7 +71,7 @@ fn told(line: &Line, listen: &impl Fn(&Line)) {
 
 impl Drop for Narrator {
     fn drop(&mut self) {
-        drop(self.end.take());
+        let _ = self.signals.send(Signal::End);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

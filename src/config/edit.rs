@@ -74,9 +74,14 @@ impl Edit {
         let text = self.document.to_string();
         let config = Config::parse(&text, &self.path)?;
         let draft = self.path.with_extension("toml.new");
-        std::fs::write(&draft, &text)
-            .and_then(|()| std::fs::rename(&draft, &self.path))
-            .map_err(|e| ConfigError::unreadable(&self.path, &e))?;
+        std::fs::write(&draft, &text).and_then(|()| std::fs::rename(&draft, &self.path)).map_err(|e| {
+            ConfigError {
+                path: self.path.clone(),
+                at: None,
+                key: None,
+                message: format!("cannot be written: {}", e.kind()),
+            }
+        })?;
         Ok(config)
     }
 }

@@ -146,7 +146,7 @@ mod tests {
         let narrow = profile("patient_characteristics = [\"PatientSex\", \"(0010,1010)\"]").unwrap();
         let said = narrow.lint();
         assert_eq!(said.len(), 1);
-        assert!(said[0].message.contains("keeps PatientSex, PatientAge, which"), "{said:?}");
+        assert!(said[0].message.contains("keeps PatientAge, PatientSex, which"), "{said:?}");
         assert!(profile("patient_characteristics = []").unwrap().lint().is_empty());
         assert!(matches!(
             profile("patient_characteristics = [\"PatientName\"]"),
