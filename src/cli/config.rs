@@ -1,6 +1,6 @@
 //! `gantry config`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -91,7 +91,7 @@ fn as_json(mistake: &ConfigError) -> serde_json::Value {
 }
 
 /// Sets one value, where it is right; other mistakes of the file keep nobody from mending this one.
-fn set(path: &PathBuf, key: &str, value: &str, out: &Output) -> Result<Exit, Failure> {
+fn set(path: &Path, key: &str, value: &str, out: &Output) -> Result<Exit, Failure> {
     let mut edit = Edit::open(path)?;
     edit.set(key, value);
     let is_of_key = |mistake: &ConfigError| {

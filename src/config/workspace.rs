@@ -320,7 +320,7 @@ pub fn decode_secret(text: &[u8]) -> Option<[u8; 32]> {
     for four in digits.chunks(4) {
         let bits = four.iter().try_fold(0, |bits, digit| Some(bits << 6 | value(digit)?))?;
         // The last three digits hold two bytes and two bits that mean nothing: they are zero, or it is another text.
-        let bits = if four.len() == 4 { bits } else { (bits & 3 == 0).then_some(bits << 6)? };
+        let bits = if four.len() == 4 { bits } else { (bits.trailing_zeros() >= 2).then_some(bits << 6)? };
         bytes.extend_from_slice(&bits.to_be_bytes()[1..]);
     }
     bytes.truncate(32);

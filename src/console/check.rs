@@ -11,12 +11,12 @@ use crate::config::{Config, quoted, suggestion};
 pub fn invalid_values(config: &Config, root: &Path) -> Vec<(String, String)> {
     let console = &config.console;
     let mut wrong = Vec::new();
-    let theme = match is_file(&console.theme) {
-        true => match std::fs::read_to_string(root.join(&console.theme)) {
-            Ok(text) => Theme::parse(&text, Depth::Full).map_err(|error| error.to_string()),
-            Err(error) => Err(format!("{} cannot be read: {}", console.theme, error.kind())),
-        },
-        false => Theme::named(&console.theme, Depth::Full).map_err(|error| error.to_string()),
+    let theme = if is_file(&console.theme) {
+        std::fs::read_to_string(root.join(&console.theme))
+            .map_err(|error| format!("{} cannot be read: {}", console.theme, error.kind()))
+            .and_then(|text| Theme::parse(&text, Depth::Full).map_err(|error| error.to_string()))
+    } else {
+        Theme::named(&console.theme, Depth::Full).map_err(|error| error.to_string())
     };
     if let Err(why) = theme {
         wrong.push(("console.theme".into(), why));
