@@ -93,13 +93,13 @@ fn a_lease_that_ran_out_is_leased_again() {
 fn two_reviewers_never_hold_the_same_task() {
     let (_folder, catalog) = catalog();
     let task = with_task(&catalog, "2.25.1", 0);
-    catalog.write_first(|tx| tx.claim(task, "amira", 500, 0)).unwrap();
-    let refused = catalog.write_first(|tx| tx.claim(task, "ben", 500, 10)).unwrap_err();
+    catalog.write_first(|tx| tx.claim(task, ("amira", None), 500, 0)).unwrap();
+    let refused = catalog.write_first(|tx| tx.claim(task, ("ben", None), 500, 10)).unwrap_err();
     assert_eq!(refused.to_string(), "amira holds the task");
     let decided = catalog.write_first(|tx| tx.decide(task, "ben", true, (None, None), "k", 10));
     assert!(matches!(decided, Err(CatalogError::Refused(_))));
     // A claim without a decision runs out.
-    catalog.write_first(|tx| tx.claim(task, "ben", 1500, 501)).unwrap();
+    catalog.write_first(|tx| tx.claim(task, ("ben", None), 1500, 501)).unwrap();
     assert_eq!(catalog.read().task_count(Which::Mine("ben"), 502).unwrap(), 1);
     assert_eq!(catalog.read().task_count(Which::Mine("amira"), 502).unwrap(), 0);
 }
@@ -115,11 +115,11 @@ fn a_decision_is_made_once_and_undone_by_who_made_it() {
     assert_eq!(decide("key-1").unwrap(), None, "the same command again is harmless");
     assert!(decide("key-2").is_err(), "another decision is not");
     assert_eq!(catalog.read().series("2.25.1").unwrap().unwrap().state, "returned");
-    assert!(catalog.write_first(|tx| tx.undo(task, "ben", 100)).is_err());
-    catalog.write_first(|tx| tx.undo(task, "amira", 100)).unwrap();
+    assert!(catalog.write_first(|tx| tx.undo(task, ("ben", None), 100)).is_err());
+    catalog.write_first(|tx| tx.undo(task, ("amira", None), 100)).unwrap();
     assert_eq!(catalog.read().series("2.25.1").unwrap().unwrap().state, "in_review");
     assert_eq!(catalog.read().decisions().unwrap(), []);
-    assert!(catalog.write_first(|tx| tx.undo(task, "amira", 100)).is_err());
+    assert!(catalog.write_first(|tx| tx.undo(task, ("amira", None), 100)).is_err());
 }
 
 #[test]

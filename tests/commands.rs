@@ -4,16 +4,24 @@
 #[path = "commands/beside.rs"]
 mod beside;
 mod common;
+#[path = "commands/dates.rs"]
+mod dates;
 #[path = "commands/diffusion.rs"]
 mod diffusion;
 #[path = "commands/directory.rs"]
 mod directory;
 #[path = "commands/grids.rs"]
 mod grids;
+#[path = "commands/help.rs"]
+mod help;
+#[path = "commands/intake.rs"]
+mod intake;
 #[path = "commands/nuclear.rs"]
 mod nuclear;
 #[path = "commands/process.rs"]
 mod process;
+#[path = "commands/workspace.rs"]
+mod workspace;
 
 use std::path::Path;
 

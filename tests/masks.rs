@@ -323,7 +323,7 @@ impl Workplace {
         let groups = self.with(|c| c.ask(IntakeGroups { filter: "status:quarantined".into() })).unwrap();
         let files = groups.iter().flat_map(|group| {
             let page = Page { offset: 0, limit: 100 };
-            self.with(|c| c.ask(IntakeFiles { group: group.key.clone(), page })).unwrap().rows
+            self.with(|c| c.ask(IntakeFiles { group: group.key.clone(), page, names: false })).unwrap().rows
         });
         files.map(|file| file.id).collect()
     }

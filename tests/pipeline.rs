@@ -277,7 +277,7 @@ fn no_two_reviewers_ever_hold_the_same_task() {
     assert_eq!(held.len(), 6);
     assert_eq!(held.iter().collect::<BTreeSet<_>>().len(), 6, "{held:?}");
     let other = engine.session("somebody else", false);
-    let refused = (&other as &dyn Client).act(ClaimTask { task: held[0] });
+    let refused = (&other as &dyn Client).act(ClaimTask { task: held[0], take: false });
     assert!(matches!(refused, Err(EngineError::Conflict { .. })), "{refused:?}");
     let decision = Decision::Accept { comment: None };
     let refused = (&other as &dyn Client).act(DecideTask { task: held[0], decision, key: "k".into() });
@@ -306,7 +306,7 @@ fn who_is_attached_sees_a_change_within_a_second() {
         last == 0
     });
     let here = engine.session("owner", false);
-    (&here as &dyn Client).act(ClaimTask { task }).unwrap();
+    (&here as &dyn Client).act(ClaimTask { task, take: false }).unwrap();
     let changed = Instant::now();
     until("an event", || events.try_recv().is_ok());
     assert!(changed.elapsed() < Duration::from_secs(1), "{:?}", changed.elapsed());

@@ -1,7 +1,9 @@
 //! Connections, transactions, migrations.
 
+use std::fs::OpenOptions;
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +15,21 @@ use super::Index;
 
 /// Readers that may be open at a time; more callers wait.
 const READERS: usize = 4;
+
+/// What brings a database up to date, step by step.
+const MIGRATIONS: [&str; 8] = [
+    include_str!("migrations/0001_catalog.sql"),
+    include_str!("migrations/0002_reads.sql"),
+    include_str!("migrations/0003_search.sql"),
+    include_str!("migrations/0004_known.sql"),
+    include_str!("migrations/0005_leaving.sql"),
+    include_str!("migrations/0006_claims.sql"),
+    include_str!("migrations/0007_integrity.sql"),
+    include_str!("migrations/0008_subjects.sql"),
+];
+
+/// The version from which on workspaces are closed to others when they are made.
+const CLOSED_SINCE: usize = 6;
 
 /// Why the catalog cannot answer. Never holds a value of a column.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +61,9 @@ pub enum CatalogError {
     /// A database of a later version.
     #[error("the catalog was written by a later version of Gantry")]
     TooNew,
+    /// A database of an earlier version, which cannot be written.
+    #[error("the catalog was written by an earlier version of Gantry and cannot be brought up to date here")]
+    TooOld,
     /// What a transaction refuses, in a person's words: somebody else holds the task …
     #[error("{0}")]
     Refused(String),
@@ -67,13 +87,22 @@ fn words_of(error: &rusqlite::Error) -> String {
     }
 }
 
+impl CatalogError {
+    /// Whether SQLite refuses because the database cannot be written.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, Self::Sqlite(e) if e.sqlite_error_code() == Some(ErrorCode::ReadOnly))
+    }
+}
+
 /// The catalog's database.
 pub struct Catalog {
+    // Closed before the writer: whoever closes last moves the write-ahead log into the file, and only a writer can.
+    readers: Pool,
     writer: Mutex<Writer>,
     people_waiting: AtomicUsize,
     machine_gate: Condvar,
-    readers: Pool,
     index: Index,
+    was_open: bool,
 }
 
 /// A read connection in use.
@@ -107,24 +136,38 @@ impl Catalog {
     /// It cannot be opened, is damaged, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, CatalogError> {
         examine(path)?;
-        let migrations = [
-            include_str!("migrations/0001_catalog.sql"),
-            include_str!("migrations/0002_reads.sql"),
-            include_str!("migrations/0003_search.sql"),
-            include_str!("migrations/0004_known.sql"),
-            include_str!("migrations/0005_leaving.sql"),
-            include_str!("migrations/0006_integrity.sql"),
-            include_str!("migrations/0007_subjects.sql"),
-        ];
-        let writer = open_writer(path, &migrations)?;
+        let before = std::fs::metadata(path).is_ok_and(|file| file.len() > 0).then(|| version_at(path));
+        let writer = open_writer(path, &MIGRATIONS)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
-        Ok(Self {
+        let was_open = before.transpose()?.is_some_and(|version| version < CLOSED_SINCE);
+        Ok(Self { was_open, ..Self::of(writer, readers) })
+    }
+
+    /// Whether it was made by a version that left it to the mask who may read a workspace, and is opened for the first
+    /// time since.
+    pub fn was_open(&self) -> bool {
+        self.was_open
+    }
+
+    /// Opens a database that cannot be written, as it stands; whatever would write is refused.
+    ///
+    /// # Errors
+    /// It cannot be read, or is of another version: nothing can bring it up to date.
+    pub fn open_read_only(path: &Path) -> Result<Self, CatalogError> {
+        let mut readers = open_unwritable(path, MIGRATIONS.len(), READERS + 1)?;
+        let writer = readers.pop().ok_or(rusqlite::Error::InvalidQuery)?;
+        Ok(Self::of(writer, readers))
+    }
+
+    fn of(writer: Connection, readers: Vec<Connection>) -> Self {
+        Self {
             writer: Mutex::new(Writer { connection: writer, flushes: true }),
             people_waiting: AtomicUsize::new(0),
             machine_gate: Condvar::new(),
             readers: Pool { idle: Mutex::new(readers), returned: Condvar::new() },
             index: Index::default(),
-        })
+            was_open: false,
+        }
     }
 
     /// Loads the index of every series into memory, from where searches and facets are answered from then on. A second
@@ -246,6 +289,7 @@ impl Catalog {
     /// # Errors
     /// The copy cannot be written.
     pub fn backup(&self, to: &Path) -> Result<(), CatalogError> {
+        make_private(to)?;
         let mut copy = Connection::open(to)?;
         let reader = self.read();
         let backup = rusqlite::backup::Backup::new(reader.connection(), &mut copy)?;
@@ -302,8 +346,17 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Makes the file of a database where it is missing, readable by its owner alone: SQLite would leave that to the mask.
+/// The logs beside it take its mode.
+pub(super) fn make_private(path: &Path) -> io::Result<()> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(|_| ())
+}
+
 /// Opens a database for writing and applies the migrations it has not seen.
 pub(super) fn open_writer(path: &Path, migrations: &[&str]) -> Result<Connection, CatalogError> {
+    if !path.as_os_str().is_empty() {
+        make_private(path)?;
+    }
     let mut writer = Connection::open(path)?;
     writer.busy_timeout(Duration::from_secs(10))?;
     keep_plans(&writer)?;
@@ -313,8 +366,7 @@ pub(super) fn open_writer(path: &Path, migrations: &[&str]) -> Result<Connection
     writer.pragma_update(None, "secure_delete", "ON")?;
     writer.pragma_update(None, "cache_size", -12_000)?;
     writer.set_prepared_statement_cache_capacity(128);
-    let version: usize =
-        writer.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? as usize;
+    let version = version_of(&writer)?;
     if version > migrations.len() {
         return Err(CatalogError::TooNew);
     }
@@ -371,6 +423,94 @@ fn open_reader(path: &Path) -> Result<Connection, CatalogError> {
     reader.pragma_update(None, "cache_size", -4_000)?;
     reader.set_prepared_statement_cache_capacity(64);
     Ok(reader)
+}
+
+/// Opens `count` connections to a database that cannot be written, of version `version`. Beside a running owner, or where
+/// the folder may be written, SQLite shares the write-ahead log; else the file is all there is, or a copy of both is
+/// opened that goes with the process.
+pub(super) fn open_unwritable(
+    path: &Path,
+    version: usize,
+    count: usize,
+) -> Result<Vec<Connection>, CatalogError> {
+    let shared = || open_reader(path).and_then(|connection| of_version(connection, version));
+    match (0..count).map(|_| shared()).collect() {
+        Err(CatalogError::Sqlite(_)) => {}
+        other => return other,
+    }
+    let log = beside(path, "-wal");
+    if !std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        return (0..count).map(|_| of_version(open_alone(path)?, version)).collect();
+    }
+    let folder = private_folder()?;
+    let copy = folder.join("copy.sqlite");
+    let opened = (|| {
+        std::fs::copy(path, &copy)?;
+        std::fs::copy(&log, beside(&copy, "-wal"))?;
+        for file in [copy.clone(), beside(&copy, "-wal")] {
+            std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))?;
+        }
+        // The log goes into the file, so that every connection finds the file alone.
+        Connection::open(&copy)?.pragma_update(None, "journal_mode", "DELETE")?;
+        (0..count).map(|_| of_version(open_alone(&copy)?, version)).collect()
+    })();
+    // Open files stay readable until they are closed.
+    let _ = std::fs::remove_dir_all(folder);
+    opened
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(ending);
+    name.into()
+}
+
+/// A new folder for temporary files that only this user can read.
+fn private_folder() -> Result<PathBuf, CatalogError> {
+    let mut tail = [0; 8];
+    getrandom::fill(&mut tail).map_err(io::Error::other)?;
+    let folder = std::env::temp_dir().join(format!("gantry-{}", hex::encode(tail)));
+    std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+    Ok(folder)
+}
+
+/// The connection, where its database has this version.
+fn of_version(connection: Connection, version: usize) -> Result<Connection, CatalogError> {
+    match version_of(&connection)?.cmp(&version) {
+        std::cmp::Ordering::Less => Err(CatalogError::TooOld),
+        std::cmp::Ordering::Equal => Ok(connection),
+        std::cmp::Ordering::Greater => Err(CatalogError::TooNew),
+    }
+}
+
+/// The file by itself, without a write-ahead log and without locks.
+fn open_alone(path: &Path) -> Result<Connection, CatalogError> {
+    use std::fmt::Write as _;
+    use std::os::unix::ffi::OsStrExt;
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*byte))
+            }
+            other => drop(write!(uri, "%{other:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri, flags)?;
+    keep_plans(&connection)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn version_at(path: &Path) -> Result<usize, CatalogError> {
+    version_of(&Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+}
+
+fn version_of(connection: &Connection) -> Result<usize, CatalogError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? as usize)
 }
 
 /// Without this SQLite prepares a cached statement anew for every value bound to it.

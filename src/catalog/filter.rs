@@ -167,8 +167,8 @@ impl Test {
     }
 }
 
-/// Splits at spaces outside quotes; the quotes stay, so that `"a:b"` is text.
-fn tokens(query: &str) -> Vec<String> {
+/// The words of a query: it is split at spaces outside quotes; the quotes stay, so that `"a:b"` is text.
+pub fn tokens(query: &str) -> Vec<String> {
     let (mut out, mut token, mut quoted) = (Vec::new(), String::new(), false);
     for c in query.chars() {
         match c {

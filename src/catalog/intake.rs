@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::CatalogError;
-use super::database::{lock, open_writer};
+use super::database::{lock, make_private, open_unwritable, open_writer};
 
 /// The map's database.
 pub struct IntakeMap {
@@ -94,6 +94,8 @@ pub enum Choice {
     Statuses(&'static [&'static str]),
 }
 
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_intake.sql")];
+
 const COLUMNS: &str =
     "id, inbox, path, bytes, mtime_ns, sha256, status, reason, detail, site, trusted, at_ms, day, kept";
 
@@ -103,10 +105,28 @@ impl IntakeMap {
     /// # Errors
     /// It cannot be opened, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, CatalogError> {
-        let connection = open_writer(path, &[include_str!("migrations/0001_intake.sql")])?;
+        let connection = open_writer(path, &MIGRATIONS)?;
         // Not flushed at each commit: what a power cut takes from the map is found again and counted as a duplicate.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// Opens a database that cannot be written.
+    ///
+    /// # Errors
+    /// It cannot be read, or is of another version.
+    pub fn open_read_only(path: &Path) -> Result<Self, CatalogError> {
+        let connection =
+            open_unwritable(path, MIGRATIONS.len(), 1)?.pop().ok_or(rusqlite::Error::InvalidQuery)?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// An empty database that lives as long as this value.
+    ///
+    /// # Errors
+    /// SQLite cannot make one.
+    pub fn temporary() -> Result<Self, CatalogError> {
+        Self::open(Path::new(""))
     }
 
     /// Records a batch. Returns the hashes of quarantined copies that no row needs any more: of files that were sent
@@ -368,6 +388,7 @@ impl IntakeMap {
     /// # Errors
     /// The copy cannot be written.
     pub fn backup(&self, to: &Path) -> Result<(), CatalogError> {
+        make_private(to)?;
         let mut copy = Connection::open(to)?;
         let connection = lock(&self.connection);
         let backup = rusqlite::backup::Backup::new(&connection, &mut copy)?;

@@ -11,17 +11,17 @@
 //! moment something was learned until whoever commits has looked which of its instances that concerns.
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::CatalogError;
-use super::database::{lock, open_writer};
+use super::database::{lock, make_private, open_unwritable, open_writer};
 use crate::seal::Seal;
 
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_known.sql"), include_str!("migrations/0002_people.sql")];
 /// Pages kept in memory, in KiB.
 const CACHE_KIB: i64 = 32 << 10;
 /// Numbers and places of a study beyond this are not shared among its instances: they are no longer the study's own.
@@ -56,12 +56,18 @@ impl KnownIdentifiers {
     /// # Errors
     /// It cannot be opened, or is of a later version.
     pub fn open(path: &Path, secret: &[u8; 32]) -> Result<Self, CatalogError> {
-        OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        let connection = open_writer(
-            path,
-            &[include_str!("migrations/0001_known.sql"), include_str!("migrations/0002_people.sql")],
-        )?;
+        let connection = open_writer(path, &MIGRATIONS)?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
+        Ok(Self { connection: Mutex::new(connection), seal: Sealed::of_secret(secret) })
+    }
+
+    /// Opens a database that cannot be written, whose values are sealed under `secret`.
+    ///
+    /// # Errors
+    /// It cannot be read, or is of another version.
+    pub fn open_read_only(path: &Path, secret: &[u8; 32]) -> Result<Self, CatalogError> {
+        let connection =
+            open_unwritable(path, MIGRATIONS.len(), 1)?.pop().ok_or(rusqlite::Error::InvalidQuery)?;
         Ok(Self { connection: Mutex::new(connection), seal: Sealed::of_secret(secret) })
     }
 
@@ -210,7 +216,7 @@ impl KnownIdentifiers {
     /// # Errors
     /// The copy cannot be written.
     pub fn backup(&self, to: &Path) -> Result<(), CatalogError> {
-        OpenOptions::new().create(true).append(true).mode(0o600).open(to)?;
+        make_private(to)?;
         let mut copy = Connection::open(to)?;
         let connection = lock(&self.connection);
         let backup = rusqlite::backup::Backup::new(&connection, &mut copy)?;

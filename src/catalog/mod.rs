@@ -32,7 +32,7 @@ pub use about::About;
 pub use behind::{Behind, Replacement};
 pub use database::{Catalog, CatalogError, Reader, Tx};
 pub use fields::{FIELDS, Field, Order, SortField};
-pub use filter::{Filter, FilterError};
+pub use filter::{Filter, FilterError, tokens};
 pub use findings::NewFinding;
 use index::Index;
 pub use instances::{InstanceRecord, LedgerLine, NewInstance};

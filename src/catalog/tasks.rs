@@ -56,6 +56,8 @@ pub struct TaskRecord {
     pub description: Option<String>,
     /// Frames.
     pub frames: u64,
+    /// Which process and terminal claimed it, where that was noted.
+    pub claim_session: Option<String>,
 }
 
 /// Which tasks, by state and claim.
@@ -108,7 +110,7 @@ pub struct DecisionRecord {
 }
 
 const COLUMNS: &str = "t.id, t.series_uid, t.state, t.assignee, t.claim_until_ms, t.why, t.severity, t.due_ms, \
-    t.created_ms, t.decided_ms, t.reason, t.comment, s.subject, s.site, s.modality, s.body_part, s.description, s.frames";
+    t.created_ms, t.decided_ms, t.reason, t.comment, s.subject, s.site, s.modality, s.body_part, s.description, s.frames, t.claim_session";
 
 impl Tx<'_> {
     /// Makes a task, or brings an open one up to date; a decided one is opened again, since its series has changed.
@@ -148,15 +150,23 @@ impl Tx<'_> {
         Ok(self.tx.prepare_cached(&sql)?.query_row([id], record).optional()?)
     }
 
-    /// Claims a task for a user; the series it is about.
+    /// Claims a task for a user and a session of theirs; the series it is about.
     ///
     /// # Errors
     /// It is decided, somebody else holds it, or SQLite refuses.
-    pub fn claim(&self, id: i64, user: &str, until_ms: i64, now_ms: i64) -> Result<String, CatalogError> {
+    pub fn claim(
+        &self,
+        id: i64,
+        (user, claim_session): (&str, Option<&str>),
+        until_ms: i64,
+        now_ms: i64,
+    ) -> Result<String, CatalogError> {
         let task = self.held_or_free(id, user, now_ms)?;
         self.tx
-            .prepare_cached("UPDATE task SET assignee = ?2, claim_until_ms = ?3 WHERE id = ?1")?
-            .execute(params![id, user, until_ms])?;
+            .prepare_cached(
+                "UPDATE task SET assignee = ?2, claim_until_ms = ?3, claim_session = ?4 WHERE id = ?1",
+            )?
+            .execute(params![id, user, until_ms, claim_session])?;
         Ok(task.series_uid)
     }
 
@@ -167,7 +177,9 @@ impl Tx<'_> {
     pub fn unclaim(&self, id: i64, user: &str, now_ms: i64) -> Result<String, CatalogError> {
         let task = self.held_or_free(id, user, now_ms)?;
         self.tx
-            .prepare_cached("UPDATE task SET assignee = NULL, claim_until_ms = NULL WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE task SET assignee = NULL, claim_until_ms = NULL, claim_session = NULL WHERE id = ?1",
+            )?
             .execute([id])?;
         Ok(task.series_uid)
     }
@@ -198,8 +210,8 @@ impl Tx<'_> {
         let state = if accepted { "accepted" } else { "returned" };
         self.tx
             .prepare_cached(
-                "UPDATE task SET state = ?2, assignee = ?3, claim_until_ms = NULL, decided_ms = ?4, reason = ?5, \
-                 comment = ?6, command_key = ?7 WHERE id = ?1",
+                "UPDATE task SET state = ?2, assignee = ?3, claim_until_ms = NULL, claim_session = NULL, \
+                 decided_ms = ?4, reason = ?5, comment = ?6, command_key = ?7 WHERE id = ?1",
             )?
             .execute(params![id, state, user, now_ms, reason, comment, key])?;
         self.tx
@@ -213,7 +225,12 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// It is not decided, somebody else decided it, or SQLite refuses.
-    pub fn undo(&self, id: i64, user: &str, until_ms: i64) -> Result<String, CatalogError> {
+    pub fn undo(
+        &self,
+        id: i64,
+        (user, claim_session): (&str, Option<&str>),
+        until_ms: i64,
+    ) -> Result<String, CatalogError> {
         let task = self.task(id)?.ok_or_else(|| no_task(id))?;
         if task.state == "open" {
             return Err(CatalogError::Refused("there is no decision to undo".into()));
@@ -224,9 +241,9 @@ impl Tx<'_> {
         self.tx
             .prepare_cached(
                 "UPDATE task SET state = 'open', claim_until_ms = ?2, decided_ms = NULL, reason = NULL, comment = NULL, \
-                 command_key = NULL WHERE id = ?1",
+                 command_key = NULL, claim_session = ?3 WHERE id = ?1",
             )?
-            .execute(params![id, until_ms])?;
+            .execute(params![id, until_ms, claim_session])?;
         self.tx
             .prepare_cached(
                 "UPDATE decision SET undone = 1 WHERE id = (SELECT max(id) FROM decision WHERE task = ?1 AND undone = 0)",
@@ -385,5 +402,6 @@ fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<TaskRecord> {
         body_part: row.get(15)?,
         description: row.get(16)?,
         frames: row.get::<_, i64>(17)? as u64,
+        claim_session: row.get(18)?,
     })
 }

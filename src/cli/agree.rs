@@ -27,7 +27,7 @@ Examples:
   gantry agree --from ratings.parquet --level ordinal --scale 1,2,3,4,5 --weights linear
   gantry agree --from volumes.csv --level interval --bootstrap 2000 --json
 
-Exit codes: 0 done; 2 wrong usage; 6 --out cannot be written; 4 the table is unreadable, lacks a column, or holds a value outside the scale";
+Exit codes: 0 done; 2 wrong usage; 4 the table is unreadable, lacks a column, or holds a value outside the scale; 6 --out cannot be written";
 
 /// Agreement of readers from a table of ratings
 #[derive(Debug, clap::Args)]

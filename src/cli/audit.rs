@@ -14,7 +14,7 @@ const AT_ONCE: u32 = 5_000;
 /// Arguments of `gantry audit`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gantry audit verify\n  gantry audit checkpoint --to /media/safe/lung.checkpoint\n  gantry audit verify --checkpoint /media/safe/lung.checkpoint\n  gantry audit show --text accept --limit 20\n  gantry --json audit export > trail.jsonl\n\nExit codes: 0 done; 1 the chain is broken; 3 workspace"
+    after_help = "Examples:\n  gantry audit verify\n  gantry audit checkpoint --to /media/safe/lung.checkpoint\n  gantry audit verify --checkpoint /media/safe/lung.checkpoint\n  gantry audit show --text accept --limit 20\n  gantry audit export > trail.jsonl\n  gantry audit ledger > ledger.jsonl\n\nExit codes: 0 done; 1 the chain is broken; 3 workspace"
 )]
 pub struct AuditArgs {
     #[command(subcommand)]

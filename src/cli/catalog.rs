@@ -73,7 +73,7 @@ pub struct Search {
 /// Arguments of `gantry show`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gantry show 2.25.1234…        (a series, study or subject)\n  gantry show 17               (a review task)\n\nExit codes: 0 found; 3 workspace; 4 not found"
+    after_help = "Examples:\n  gantry show 2.25.1234…  # a series, study or subject\n  gantry show 17  # a review task\n\nExit codes: 0 found; 3 workspace; 4 not found"
 )]
 pub struct Show {
     /// Subject, study UID, series UID or task number

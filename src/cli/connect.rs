@@ -2,20 +2,53 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::{Exit, Failure, Global};
+use super::narrate::Narrator;
+use super::{Exit, Failure, Global, log};
 use crate::catalog::CatalogError;
 use crate::config::{ConfigError, Workspace, WorkspaceError};
 use crate::daemon::{Attached, Server, user_name};
-use crate::engine::{Client, Engine, EngineError, OpenError};
+use crate::engine::{Client, Engine, EngineError, Line, OpenError};
+
+/// How long another process may take to serve its workspace, or to end.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client, and the engine behind it where this process owns the workspace.
 pub struct Connection {
+    // Told and served until here: both end before the engine does.
+    narrator: Option<Narrator>,
+    server: Option<Server>,
     /// The client.
     pub client: Arc<dyn Client>,
     /// The engine, when it is ours; then it is served to others for as long as this lives.
     pub engine: Option<Arc<Engine>>,
-    _server: Option<Server>,
+}
+
+impl Connection {
+    /// Tells what the engine does to `listen`, too, where it is ours.
+    pub fn narrate(&mut self, listen: impl Fn(&Line) + Send + 'static) {
+        if let Some(engine) = self.engine.as_ref().filter(|engine| !engine.is_read_only()) {
+            self.narrator = None;
+            self.narrator = Some(Narrator::start(engine, listen));
+        }
+    }
+
+    /// Stops the pipeline, where it is ours, after what is in hand; tells the last of it.
+    pub fn close(&mut self) {
+        let Some(engine) = self.engine.as_ref().filter(|engine| !engine.is_read_only()) else { return };
+        self.server = None;
+        engine.shut_down();
+        if self.narrator.take().is_some() {
+            tracing::info!("closed after {:.1} s", engine.opened().elapsed().as_secs_f64());
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.close();
+    }
 }
 
 /// The workspace that the options name.
@@ -45,27 +78,60 @@ pub fn connect(global: &Global) -> Result<Connection, Failure> {
 /// # Errors
 /// It cannot be opened.
 pub fn connect_to(workspace: Workspace) -> Result<Connection, Failure> {
-    match Engine::open(workspace.clone()) {
-        Ok(engine) => {
-            let server =
-                Server::start(&engine).map_err(|e| Failure::new(Exit::Storage, "socket", e.to_string()))?;
-            let user = user_name(rustix::process::getuid().as_raw());
-            let client: Arc<dyn Client> = Arc::new(engine.session(&user, false));
-            Ok(Connection { client, engine: Some(engine), _server: Some(server) })
+    let began = Instant::now();
+    log::open(&workspace.logs());
+    loop {
+        match Engine::open(workspace.clone()) {
+            Ok(engine) => return own(&engine),
+            Err(OpenError::Workspace(WorkspaceError::Locked)) => {}
+            Err(OpenError::Workspace(WorkspaceError::ReadOnly(_))) => return read_only(workspace),
+            Err(error) => return Err(error.into()),
         }
-        Err(OpenError::Workspace(WorkspaceError::Locked)) => {
-            let attached = Attached::connect(workspace).map_err(|_| {
-                Failure::new(
-                    Exit::Workspace,
-                    "locked",
-                    "another process has this workspace and does not serve it (yet)",
-                )
-                .hint("try again in a moment")
-            })?;
-            Ok(Connection { client: Arc::new(attached), engine: None, _server: None })
+        if let Ok(attached) = Attached::connect(workspace.clone()) {
+            let client = Arc::new(attached);
+            return Ok(Connection { narrator: None, server: None, client, engine: None });
         }
-        Err(error) => Err(error.into()),
+        // Its owner is about to serve it, or about to end.
+        if began.elapsed() > PATIENCE {
+            let message = "another process has this workspace and does not serve it (yet)";
+            return Err(Failure::new(Exit::Workspace, "locked", message).hint("try again in a moment"));
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// This process owns the workspace: it serves others and writes the log.
+fn own(engine: &Arc<Engine>) -> Result<Connection, Failure> {
+    let server = Server::start(engine).map_err(|e| Failure::new(Exit::Storage, "socket", e.to_string()))?;
+    let user = user_name(rustix::process::getuid().as_raw());
+    tracing::info!(
+        user,
+        process = std::process::id(),
+        "gantry {} opened the workspace",
+        env!("CARGO_PKG_VERSION")
+    );
+    let client: Arc<dyn Client> = Arc::new(engine.session(&user, false));
+    let narrator = Some(Narrator::start(engine, |_| {}));
+    Ok(Connection { narrator, server: Some(server), client, engine: Some(engine.clone()) })
+}
+
+/// A workspace that cannot be written: attached to its owner where there is one, else read as it stands.
+fn read_only(workspace: Workspace) -> Result<Connection, Failure> {
+    if let Ok(attached) = Attached::connect(workspace.clone()) {
+        let client = Arc::new(attached);
+        return Ok(Connection { narrator: None, server: None, client, engine: None });
+    }
+    let engine = Engine::open_read_only(workspace).map_err(|error| {
+        Failure::new(
+            Exit::Workspace,
+            "read_only",
+            format!("the workspace cannot be written by this user, nor read: {error}"),
+        )
+        .hint("ask its owner, or run as its owner")
+    })?;
+    let user = user_name(rustix::process::getuid().as_raw());
+    let client: Arc<dyn Client> = Arc::new(engine.session(&user, false));
+    Ok(Connection { narrator: None, server: None, client, engine: Some(engine) })
 }
 
 impl From<WorkspaceError> for Failure {
@@ -138,17 +204,16 @@ impl From<CatalogError> for Failure {
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        let (exit, code) = match &error {
-            EngineError::NotFound { .. } => (Exit::Input, "not_found"),
-            EngineError::Conflict { .. } => (Exit::Input, "conflict"),
-            EngineError::Invalid { .. } => (Exit::Usage, "invalid"),
-            EngineError::Forbidden { .. } => (Exit::Permission, "forbidden"),
-            EngineError::Storage { .. } => (Exit::Storage, "storage"),
-            EngineError::Full => (Exit::Storage, "disk_full"),
-            EngineError::Damaged { .. } => (Exit::Storage, "catalog_damaged"),
-            EngineError::Gone => (Exit::Storage, "gone"),
+        let exit = match &error {
+            EngineError::NotFound { .. } | EngineError::Conflict { .. } => Exit::Input,
+            EngineError::Invalid { .. } => Exit::Usage,
+            EngineError::Forbidden { .. } => Exit::Permission,
+            EngineError::ReadOnly { .. } => Exit::Workspace,
+            EngineError::Storage { .. } | EngineError::Full | EngineError::Damaged { .. } | EngineError::Gone => {
+                Exit::Storage
+            }
         };
-        let failure = Self::new(exit, code, error.to_string());
+        let failure = Self::new(exit, error.code(), error.to_string());
         match error {
             EngineError::Full => failure.hint(MAKE_ROOM),
             EngineError::Damaged { .. } => failure.hint(RESTORE),

@@ -80,7 +80,7 @@ pub fn options(args: &Args, workspace: &Workspace) -> Result<Options, Failure> {
         door: args.screen.clone().map(|screen| Door { screen, filter: args.filter.clone(), select: None }),
         ..Options::default()
     };
-    if std::path::Path::new(&theme).extension().is_some_and(|extension| extension == "toml") {
+    if console::is_theme_file(&theme) {
         let path = workspace.root().join(&theme);
         let text = std::fs::read_to_string(&path).map_err(|error| {
             Failure::new(Exit::Workspace, "theme", format!("{}: {error}", path.display()))

@@ -23,7 +23,7 @@ Values are rescaled; integers stay integers where that is exact. A stack that is
 none where voxels only change places; what was done stands in a JSON file beside it. Voxels outside the source get its
 smallest value.
 
-Exit status: 0 done, 1 with --strict when something was skipped, 2 wrong usage, 4 refused or unreadable, 6 not
+Exit codes: 0 done, 1 with --strict when something was skipped, 2 wrong usage, 4 refused or unreadable, 6 not
 written.")]
 pub struct Args {
     /// Folder or file with the series

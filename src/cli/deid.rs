@@ -23,6 +23,9 @@ and modified dates. Another is a table [profile.NAME] of the file that --config 
   attributes = { PatientComments = \"remove\", \"(0008,1010)\" = \"dummy\" }
   allow_words = [\"zorblax\"]
   keep_weekday = true
+  date_shift = { days = [-365, 365] }   (else 1 to 3650 days into the past; all of a subject alike, never 0)
+  shift_times = true       (times of day move with their dates, over midnight too)
+  patient_characteristics = [\"PatientSex\", \"PatientAge\"]   (what alone retain_patient_characteristics keeps)
   search_pixels = true     (false: pixels that usually carry burned-in text go to quarantine)
   review_masks = \"never\"   (doubtful: where something may be writing; always: every mask waits for a person)
   maker_masks = true       (rules that come along: where scanners are known to write names)
@@ -63,7 +66,7 @@ pub struct Args {
     /// One more option of PS3.15 annex E, such as retain_patient_characteristics (repeat for more)
     #[arg(long, value_name = "NAME", value_parser = option)]
     option: Vec<ProfileOption>,
-    /// The secret that makes pseudonyms the same again: 64 hexadecimal digits or 32 bytes, mode 0600
+    /// The secret that makes pseudonyms the same again: 64 hexadecimal digits, 44 characters of base64 or 32 bytes, mode 0600
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// Write the private crosswalk (what came from where), mode 0600, outside OUT
@@ -257,7 +260,7 @@ fn load_profile(name: &str, config: Option<&Path>) -> Result<Profile, Failure> {
                     format!("the configuration cannot be read: {}", e.kind()),
                 )
             })?;
-            Profile::from_toml(&document, name)
+            Profile::from_toml(&document, name).and_then(|profile| profile.with_workspace(&document))
         }
     }
     .map_err(|e| profile_failure(&e))

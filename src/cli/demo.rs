@@ -11,7 +11,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::connect::{Connection, connect_to};
-use super::{Exit, Failure, Global, Output, console, log, progress, reading};
+use super::{Exit, Failure, Output, console, progress, reading};
 use crate::config::{After, Edit, Inbox, Pixels, Workspace};
 use crate::demo::{self, Arrivals, Pace, Readings, Senders, Sent, Verdict};
 use crate::engine::command::{ClaimTask, DecideTask, Decision, IngestOutcome};
@@ -22,7 +22,7 @@ use crate::model::Links;
 /// Arguments of `gantry demo`.
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  gantry demo                              (the console on a fresh workspace)\n  gantry demo --headless --json            (what was planted and what was found)\n  gantry demo --dir play --seed 7 --studies 40\n\nEverything is invented: people, readings and decisions. With fewer than 16 studies not every fault is planted; with fewer than 40 nodules none in how readers read.\n\nExit codes: 0 every file is accounted for; 1 with --strict when a fault was missed or a finding invented; 2 no terminal for the console; 3 the folder is a workspace already; 6 storage"
+    after_help = "Examples:\n  gantry demo  # the console on a fresh workspace\n  gantry demo --headless --json  # what was planted and what was found\n  gantry demo --dir play --seed 7 --studies 40\n\nEverything is invented: people, readings and decisions. With fewer than 16 studies not every fault is planted; with fewer than 40 nodules none in how readers read.\n\nExit codes: 0 every file is accounted for; 1 with --strict when a fault was missed or a finding invented; 2 no terminal for the console; 3 the folder is a workspace already; 6 storage"
 )]
 pub struct Args {
     /// Make the workspace here (else in a fresh temporary folder)
@@ -42,6 +42,13 @@ pub struct Args {
     strict: bool,
 }
 
+impl Args {
+    /// Whether a screen is drawn.
+    pub fn draws(&self) -> bool {
+        !self.headless
+    }
+}
+
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 struct Report {
@@ -57,7 +64,7 @@ const REVIEWERS: [&str; 2] = ["demo-ines", "demo-tomas"];
 ///
 /// # Errors
 /// The folder is a workspace already or cannot be written, or there is no terminal for the console.
-pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     let has_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if !args.headless && (out.is_json() || !has_terminal) {
         return Err(
@@ -67,7 +74,6 @@ pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> 
     let started = Instant::now();
     let workspace = make_workspace(args.dir.as_deref())?;
     let root = workspace.root().to_path_buf();
-    log::init(global.verbose, (!args.headless).then(|| workspace.logs().join("gantry.log")).as_deref());
     out.note(&format!(
         "demo workspace {} (studies, people and decisions are invented; remove it when done)",
         root.display()
@@ -206,7 +212,7 @@ fn review(engine: &Arc<Engine>) -> Result<(), Failure> {
     for (i, row) in tasks.iter().enumerate().filter(|(i, _)| i % 3 != 1) {
         let session = engine.session(REVIEWERS[i % 5 % 2], false);
         let client: &dyn Client = &session;
-        client.act(ClaimTask { task: row.id })?;
+        client.act(ClaimTask { task: row.id, take: false })?;
         if i + 3 < tasks.len() {
             client.act(DecideTask {
                 task: row.id,

@@ -31,7 +31,7 @@ Examples:
   gantry drift --from volumes.parquet --value volume_ml --time date --reference 2024-03-01 --json
   gantry drift --from minutes.csv --value minutes --time n --reference 100
 
-Exit codes: 0 done; 1 a chart of the workspace is in alarm; 3 workspace; 2 wrong usage; 6 --out cannot be written; 4 the table is unreadable, lacks a column, or a value is no number";
+Exit codes: 0 done; 1 a chart of the workspace is in alarm; 2 wrong usage; 3 workspace; 4 the table is unreadable, lacks a column, or a value is no number; 6 --out cannot be written";
 
 /// Drift and control charts of the readers, or of a metric in a table
 #[derive(Debug, clap::Args)]

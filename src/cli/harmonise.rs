@@ -28,6 +28,7 @@ Examples:
   gantry harmonise coverage 'site:B modality:CT'
   gantry harmonise dry-run
   gantry harmonise apply
+  gantry harmonise vocabulary
 
 Exit codes: 0 done; 1 `coverage --strict`: something is unmapped; 2 wrong usage; 3 workspace or rules; 4 a file cannot be read"
 )]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::connect::{connect, workspace};
-use super::{Exit, Failure, Global, Output, log};
+use super::{Exit, Failure, Global, Output};
 use crate::engine::command::{self, IngestOutcome, Links};
 use crate::source::unread_words;
 
@@ -50,7 +50,7 @@ impl From<LinkChoice> for Links {
 /// Arguments of `gantry run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gantry --workspace W run            (until Ctrl-C)\n  gantry --workspace W run --once\n\nExit codes: 0 done; 1 with --strict and findings; 3 workspace; 6 storage"
+    after_help = "Examples:\n  gantry --workspace W run  # until Ctrl-C\n  gantry --workspace W run --once\n\nExit codes: 0 done; 1 with --strict and findings; 3 workspace; 6 storage"
 )]
 pub struct Run {
     /// End when every inbox is empty and every job is done
@@ -94,25 +94,36 @@ pub fn ingest(args: &Ingest, global: &Global, out: &Output) -> Result<Exit, Fail
 /// # Errors
 /// Another process runs it, or the storage refuses.
 pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
-    log::init(global.verbose, Some(&workspace(global)?.logs().join("gantry.log")));
-    let connection = connect(global)?;
-    let Some(engine) = &connection.engine else {
+    let mut connection = connect(global)?;
+    let Some(engine) = connection.engine.clone() else {
         return Err(Failure::new(Exit::Workspace, "locked", "another process runs this workspace already")
             .hint("attach to it with `gantry console`"));
     };
+    if engine.is_read_only() {
+        let why = "this workspace is open for reading only: nothing can be taken in";
+        return Err(Failure::new(Exit::Workspace, "read_only", why));
+    }
+    let spoken = out.clone();
+    connection.narrate(move |line| spoken.note(&line.text));
     if args.once {
         let outcome = engine.run_once()?;
+        connection.close();
         return report(&outcome, args.strict, out);
     }
     engine.watch();
+    for inbox in &engine.shared().config().inboxes {
+        let folder = engine.workspace().resolve(&inbox.path);
+        out.note(&format!("watching {} (site {}): {}", inbox.name, inbox.site, folder.display()));
+    }
     out.note("running; Ctrl-C ends it when what is in hand is done");
     let stop = stop_signal()?;
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(100));
     }
     out.note("ending: what is in hand is finished first");
+    engine.finish_watching();
     let outcome = engine.totals()?;
-    engine.shut_down();
+    connection.close();
     report(&outcome, args.strict, out)
 }
 

@@ -33,9 +33,9 @@ Examples:
   gantry label import ratings.csv
   gantry label import round2/ --reader reader-03 --guideline 2.0
   gantry label list --reader reader-03 --limit 20
-  gantry label show 17                (a read with its history)
-  gantry label show ratings.csv       (what a table holds; needs no workspace)
-  gantry label show seg.dcm           (structures, voxels, volumes of a NIfTI labelmap or a DICOM segmentation)
+  gantry label show 17  # a read with its history
+  gantry label show ratings.csv  # what a table holds; needs no workspace
+  gantry label show seg.dcm  # structures, voxels, volumes of a NIfTI labelmap or a DICOM segmentation
 
 Exit codes: 0 done; 1 some reads are on series that are not here; 2 wrong usage; 3 workspace; 4 a table is refused (nothing of it is taken), no such read";
 

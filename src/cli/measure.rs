@@ -26,7 +26,7 @@ Examples:
   gantry measure --names 1=liver,2=spleen --tolerance 1,2.5 gold.nii.gz read.nii.gz --json
   gantry measure --metrics dice,hd95_mm gold.nii.gz read.nii.gz
 
-Exit codes: 0 done; 2 wrong usage; 6 --out cannot be written; 4 a file is unreadable, no labelmap, or on another grid";
+Exit codes: 0 done; 2 wrong usage; 4 a file is unreadable, no labelmap, or on another grid; 6 --out cannot be written";
 
 /// Compare two label files: overlap and surface distances of every structure
 #[derive(Debug, clap::Args)]

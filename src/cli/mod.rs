@@ -5,6 +5,7 @@ pub mod agree;
 pub mod agreement;
 pub mod audit;
 pub mod catalog;
+mod config;
 mod connect;
 pub mod console;
 mod convert;
@@ -14,10 +15,13 @@ pub mod drift;
 mod exit;
 pub mod export;
 mod harmonise;
+pub mod help;
 pub mod ingest;
+pub mod intake;
 pub mod label;
 mod log;
 pub mod measure;
+mod narrate;
 mod output;
 mod progress;
 mod protocol;
@@ -40,11 +44,11 @@ pub use output::Output;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 /// Terminal operations console and QA auditor for radiology annotation pipelines.
 #[derive(Debug, Parser)]
-#[command(name = "gantry", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "gantry", version, propagate_version = true, disable_help_subcommand = true, after_help = HELP)]
 pub struct Cli {
     /// Options that every command takes.
     #[command(flatten)]
@@ -54,23 +58,39 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
+const HELP: &str = "\
+Examples:
+  gantry demo                                        # everything invented, nothing to prepare
+  gantry init lung-2026
+  gantry --workspace lung-2026 ingest /data/delivery --site A
+  gantry --workspace lung-2026                       # the console
+  gantry scan /data/delivery                         # without a workspace
+
+Without a command the console is opened. `gantry COMMAND --help` and `gantry man COMMAND` say more.
+
+Exit codes: 0 done; 1 done, with findings; 2 wrong usage; 3 workspace or configuration; 4 input unreadable or refused;
+5 not permitted; 6 storage or network; 70 a defect of Gantry";
+
+/// Under which the options that every command takes stand in its help.
+const GLOBAL: &str = "Global options";
+
 /// Options that every command takes, anywhere on the line.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
     /// The workspace folder (else the nearest parent folder that holds gantry.toml)
-    #[arg(long, global = true, value_name = "DIR", env = "GANTRY_WORKSPACE")]
+    #[arg(long, global = true, value_name = "DIR", env = "GANTRY_WORKSPACE", help_heading = GLOBAL)]
     pub workspace: Option<PathBuf>,
     /// Configuration file instead of the workspace's gantry.toml
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
     /// Print results as strict JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// Print nothing but results and errors
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
     /// Say more on stderr (repeat for more)
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
 }
 
@@ -82,11 +102,16 @@ pub enum Command {
     /// Make a workspace
     Init(workspace::Init),
     /// Show, check or change the configuration
-    Config(workspace::ConfigArgs),
+    Config(config::ConfigArgs),
     /// Examine terminal, disk, watch limits, database and inboxes
+    #[command(
+        after_help = "Examples:\n  gantry doctor\n  gantry --workspace lung-2026 doctor --json\n\nExit codes: 0 all is well; 1 something is not, with advice; 2 usage"
+    )]
     Doctor,
     /// Take files in through the pipeline and wait until they are accounted for
     Ingest(ingest::Ingest),
+    /// What was quarantined or rejected: look, retry, release, mask, discard, report
+    Intake(intake::IntakeArgs),
     /// Run the pipeline without a screen
     Run(ingest::Run),
     /// Series that match a query
@@ -125,8 +150,8 @@ pub enum Command {
     View(view::Args),
     /// Print completions for a shell
     Completions(shell::Completions),
-    /// Print the manual page
-    Man,
+    /// Print manual pages, or write one for each command
+    Man(shell::Man),
     /// Compare two label files: overlap and surface distances of every structure
     Measure(measure::Args),
     /// Agreement of readers from a table of ratings
@@ -145,7 +170,8 @@ pub enum Command {
 
 /// Parses the process's arguments, runs the command and returns its exit status.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = help::command().try_get_matches().and_then(|found| Cli::from_arg_matches(&found));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -153,12 +179,15 @@ pub fn main() -> ExitCode {
         }
     };
     let out = Output::new(&cli.global);
-    log::hush_panics();
-    match &cli.command {
-        // These have a log file in the workspace; the console has no stderr to write to.
-        None | Some(Command::Run(_) | Command::Demo(_)) => {}
-        Some(_) => log::init(cli.global.verbose, None),
-    }
+    let draws = match &cli.command {
+        None | Some(Command::Console(_)) => true,
+        Some(Command::Demo(args)) => args.draws(),
+        // It tells the same in its own lines.
+        Some(Command::Run(_)) => cli.global.verbose == 0,
+        Some(_) => false,
+    };
+    log::init(cli.global.verbose, !draws);
+    log::hush_panics(!draws);
     match run(&cli, &out) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -174,11 +203,12 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         None => console::run(&console::Args::default(), global),
         Some(Command::Console(args)) => console::run(args, global),
         Some(Command::View(args)) => view::run(args, out),
-        Some(Command::Demo(args)) => demo::run(args, global, out),
+        Some(Command::Demo(args)) => demo::run(args, out),
         Some(Command::Init(args)) => workspace::init(args, out),
-        Some(Command::Config(args)) => workspace::config(args, global, out),
+        Some(Command::Config(args)) => config::config(args, global, out),
         Some(Command::Doctor) => workspace::doctor(global, out),
         Some(Command::Ingest(args)) => ingest::ingest(args, global, out),
+        Some(Command::Intake(args)) => intake::intake(args, global, out),
         Some(Command::Run(args)) => ingest::run(args, global, out),
         Some(Command::Search(args)) => catalog::search(args, global, out),
         Some(Command::Harmonise(args)) => harmonise::run(args, global, out),
@@ -196,7 +226,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Subjects(args)) => subjects::run(args, global, out),
         Some(Command::Backup(args)) => audit::backup(args, global, out),
         Some(Command::Completions(args)) => shell::completions(args),
-        Some(Command::Man) => shell::man(),
+        Some(Command::Man(args)) => shell::man(args, out),
         Some(Command::Measure(args)) => measure::run(args, out),
         Some(Command::Agree(args)) => agree::run(args, out),
         Some(Command::Drift(args)) => drift::run(args, global, out),

@@ -64,6 +64,14 @@ impl Output {
         }
     }
 
+    /// A line on stderr that quiet does not silence: what is wrong.
+    pub fn say(&self, line: &str) {
+        write_all(
+            &mut io::stderr().lock(),
+            format!("{}\n", text::visible(&format!("gantry: {line}"))).as_bytes(),
+        );
+    }
+
     /// The one line (and with `--json` the object) that says why a command failed.
     pub fn failure(&self, failure: &Failure) {
         let hint = failure.hint.as_deref().map(|h| format!(" ({h})")).unwrap_or_default();

@@ -1,6 +1,5 @@
 //! `gantry protocol`.
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -10,6 +9,7 @@ use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::query::LearnProtocol;
 use crate::engine::tools::rules;
+use crate::format::whole::write_whole;
 
 /// Arguments of `gantry protocol`.
 #[derive(Debug, clap::Args)]
@@ -86,12 +86,8 @@ pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> 
     }
 }
 
-/// Beside its place and renamed: nothing half-written is ever there.
 fn write(file: &std::path::Path, text: &str) -> Result<(), Failure> {
-    let mut name = file.file_name().unwrap_or_default().to_os_string();
-    name.push(".part");
-    let part = file.with_file_name(name);
-    fs::write(&part, text).and_then(|()| fs::rename(&part, file)).map_err(|e| {
+    write_whole(file, text, false).map_err(|e| {
         Failure::new(Exit::Storage, "write", format!("the file cannot be written: {}", e.kind()))
     })
 }

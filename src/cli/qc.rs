@@ -22,7 +22,7 @@ use crate::engine::tools::{gather, qc, qc_labels};
 
 --config FILE takes [qc] from a configuration: off, protocols, and of each check enabled, severity and threshold.
 
-Exit status: 0 no finding, 1 findings, 2 wrong usage, 3 configuration, 4 a path cannot be read.")]
+Exit codes: 0 no finding, 1 findings, 2 wrong usage, 3 configuration, 4 a path cannot be read.")]
 pub struct Args {
     /// Files and folders; links below them are not followed
     #[arg(required_unless_present = "list", value_name = "PATH")]

@@ -11,9 +11,20 @@ use crate::engine::query::{Page, Queue, QueueTab, TaskRow};
 
 /// Arguments of `gantry queue`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  gantry queue list\n  gantry queue claim            (the most urgent one)\n  gantry queue accept 17\n  gantry queue return 17 --reason \"wrong body part\"\n  gantry queue undo 17\n\nExit codes: 0 done; 1 nothing to claim; 3 workspace; 4 no such task, or somebody else holds it"
-)]
+#[command(after_help = "Examples:
+  gantry queue list
+  gantry queue list --tab mine
+  gantry queue claim              # the most urgent one
+  gantry queue claim 17 --take    # also where you hold it in another terminal
+  gantry queue unclaim 17
+  gantry queue accept 17 --comment \"fit for use\"
+  gantry queue return 17 --reason \"wrong body part\" --comment \"this is a neck\"
+  gantry queue undo 17
+
+A claim belongs to the terminal or the console that made it: another one of the same user does not get the task, and is
+told. Reasons for a return are those of review.return_reasons; a comment is free.
+
+Exit codes: 0 done; 1 nothing to claim; 2 no such reason; 3 workspace; 4 no such task, or it is held elsewhere")]
 pub struct QueueArgs {
     #[command(subcommand)]
     what: What,
@@ -37,6 +48,9 @@ enum What {
     Claim {
         /// The task
         task: Option<i64>,
+        /// Also where you hold it in another session: it moves here
+        #[arg(long, requires = "task")]
+        take: bool,
     },
     /// Give a task back undecided
     Unclaim {
@@ -55,10 +69,10 @@ enum What {
     Return {
         /// The task
         task: i64,
-        /// Why
+        /// Why: one of review.return_reasons in gantry.toml
         #[arg(long)]
         reason: String,
-        /// If wanted
+        /// What else is to be said
         #[arg(long)]
         comment: Option<String>,
     },
@@ -98,11 +112,11 @@ pub fn queue(args: &QueueArgs, global: &Global, out: &Output) -> Result<Exit, Fa
             out.result(&view, |view| view.rows.iter().map(line).collect());
             Ok(Exit::Done)
         }
-        What::Claim { task: Some(task) } => {
-            client.act(ClaimTask { task: *task })?;
+        What::Claim { task: Some(task), take } => {
+            client.act(ClaimTask { task: *task, take: *take })?;
             done(*task, "claimed")
         }
-        What::Claim { task: None } => {
+        What::Claim { task: None, .. } => {
             let next =
                 client.act(ClaimNext { view: QueueTab::Open, filter: String::new(), except: Vec::new() })?;
             match next {

@@ -18,7 +18,7 @@ use crate::source::unread_words;
   gantry scan /data/incoming
   gantry --json scan /data/a /data/b --pixels > scan.jsonl
 
-Exit status: 0 every file is accounted for, 1 with --strict when there are findings, 2 wrong usage, 4 a path cannot
+Exit codes: 0 every file is accounted for, 1 with --strict when there are findings, 2 wrong usage, 4 a path cannot
 be read.")]
 pub struct Args {
     /// Files, folders and archives (.zip, .tar, .tar.gz); links below them are not followed

@@ -1,17 +1,20 @@
-//! `gantry init`, `gantry config`, `gantry doctor`.
+//! `gantry init` and `gantry doctor`.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
 use super::connect::workspace;
 use super::{Exit, Failure, Global, Output};
-use crate::config::{Config, Edit, Workspace, effective};
-use crate::engine::command::SetConfig;
-use crate::engine::tools::rules;
+use crate::config::Workspace;
+use crate::engine::query::{History, IntakeGroups, Page, ParkedJobs, Sources, Status};
+use crate::engine::{Client, now_ms};
+
+/// How far the clocks of two processes may lie apart.
+const CLOCK_SLACK_MS: i64 = 1_000;
 
 /// Arguments of `gantry init`.
 #[derive(Debug, Args)]
@@ -21,31 +24,6 @@ use crate::engine::tools::rules;
 pub struct Init {
     /// The folder; made where it does not exist
     dir: PathBuf,
-}
-
-/// Arguments of `gantry config`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  gantry config show\n  gantry config check\n  gantry config set review.sample findings\n\nExit codes: 0 valid; 3 invalid, with file, line and key"
-)]
-pub struct ConfigArgs {
-    #[command(subcommand)]
-    what: ConfigCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum ConfigCommand {
-    /// Every value in force and where it comes from
-    Show,
-    /// Whether the configuration is valid
-    Check,
-    /// Set one value; comments and order of the file stay
-    Set {
-        /// Such as review.share
-        key: String,
-        /// As TOML has it; a bare word is taken as text
-        value: String,
-    },
 }
 
 /// Makes a workspace.
@@ -58,58 +36,11 @@ pub fn init(args: &Init, out: &Output) -> Result<Exit, Failure> {
     out.result(&json!({ "workspace": root, "config": workspace.config_file().to_string_lossy() }), |_| {
         format!(
             "made the workspace {root}\n\nNext:\n  add a watched folder to {}\n  gantry --workspace {root} ingest FOLDER\n  \
-             gantry --workspace {root}          (the console)\n\nKeep a copy of {root}/secret: every pseudonym is made from it.",
+             gantry --workspace {root}  # the console\n\nKeep a copy of {root}/secret: every pseudonym is made from it.",
             workspace.config_file().display()
         )
     });
     Ok(Exit::Done)
-}
-
-/// Shows, checks or changes the configuration.
-///
-/// # Errors
-/// It is invalid.
-pub fn config(args: &ConfigArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
-    let path = match &global.config {
-        Some(path) => path.clone(),
-        None => workspace(global)?.config_file(),
-    };
-    match &args.what {
-        ConfigCommand::Show => {
-            let config = Config::load(&path)?;
-            let values = effective(&config, &std::fs::read_to_string(&path).unwrap_or_default());
-            let width = values.iter().map(|v| v.key.len()).max().unwrap_or(0);
-            out.result(&values, |values| {
-                values.iter().map(|v| format!("{:width$} = {}  ({})\n", v.key, v.value, v.from)).collect()
-            });
-        }
-        ConfigCommand::Check => {
-            let config = Config::load_in(path.parent().unwrap_or(Path::new(".")), &path)?;
-            rules::check_config(path.parent().unwrap_or(Path::new(".")), &config)
-                .map_err(|e| Failure::new(Exit::Workspace, "configuration", e.to_string()))?;
-            out.result(&json!({ "valid": true }), |_| format!("{} is valid", path.display()));
-        }
-        ConfigCommand::Set { key, value } => {
-            set(key, value, &path, global)?;
-            out.result(&json!({ "key": key, "value": value }), |_| format!("{key} = {value}"));
-        }
-    }
-    Ok(Exit::Done)
-}
-
-/// In a workspace that can be opened the change is an act of a person; a file that stands by itself, or that is what keeps
-/// the workspace from being opened, is edited as it is, and the trail learns of it at the next start.
-fn set(key: &str, value: &str, path: &Path, global: &Global) -> Result<(), Failure> {
-    if global.config.is_none()
-        && let Ok(connection) = super::connect::connect(global)
-    {
-        connection.client.act(SetConfig { key: key.into(), value: value.into() })?;
-        return Ok(());
-    }
-    let mut edit = Edit::open(path)?;
-    edit.set(key, value);
-    edit.save()?;
-    Ok(())
 }
 
 /// One thing that the doctor looked at.
@@ -186,9 +117,16 @@ fn watches() -> Examined {
 }
 
 fn of_workspace(workspace: &Workspace) -> Vec<Examined> {
+    let mistakes = super::config::mistakes(&workspace.config_file());
     let mut all = vec![match workspace.config() {
-        Ok(config) => examined("config", true, format!("valid, {} inboxes", config.inboxes.len()), None),
-        Err(error) => examined("config", false, error.to_string(), None),
+        Ok(config) if mistakes.is_empty() => {
+            examined("config", true, format!("valid, {} inboxes", config.inboxes.len()), None)
+        }
+        _ => {
+            let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
+            let found = format!("{} mistakes, the first: {first}", mistakes.len());
+            examined("config", false, found, Some("`gantry config check` names all of them".into()))
+        }
     }];
     all.push(match workspace.secret() {
         Ok(_) => examined("secret", true, "there, readable by its owner alone", None),
@@ -197,7 +135,7 @@ fn of_workspace(workspace: &Workspace) -> Vec<Examined> {
     let free = rustix::fs::statvfs(workspace.root()).map_or(0, |s| s.f_bavail * s.f_frsize);
     let advice = (free < 5 << 30).then(|| "free some space: intake stops when the disk is full".to_string());
     all.push(examined("disk", advice.is_none(), format!("{} MiB free", free >> 20), advice));
-    all.push(landing(workspace));
+    all.push(privacy(workspace));
     for inbox in workspace.config().map(|c| c.inboxes).unwrap_or_default() {
         let path = workspace.resolve(&inbox.path);
         let ok = std::fs::read_dir(&path).is_ok();
@@ -209,28 +147,88 @@ fn of_workspace(workspace: &Workspace) -> Vec<Examined> {
             (!ok).then(|| "the folder is not there or cannot be read".into()),
         ));
     }
-    all.push(database(workspace));
+    all.extend(database(workspace));
     all
 }
 
-fn landing(workspace: &Workspace) -> Examined {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(workspace.landing()).map_or(0, |m| m.permissions().mode() & 0o777);
-    let advice = (mode != 0o700).then(|| "chmod 700 the landing folder: it may hold PHI".to_string());
-    examined("landing", mode == 0o700, format!("mode {mode:03o}"), advice)
+/// Who may read what only the owner should.
+fn privacy(workspace: &Workspace) -> Examined {
+    let open = workspace.open_to_others();
+    if open.is_empty() {
+        return examined("privacy", true, "store, logs, catalog and landing are closed to others", None);
+    }
+    let names: Vec<_> =
+        open.iter().map(|(path, _)| path.file_name().unwrap_or_default().to_string_lossy()).collect();
+    let advice: Vec<String> =
+        open.iter().map(|(path, mode)| format!("chmod {mode:o} {}", path.display())).collect();
+    let found = format!("others can read {}", names.join(", "));
+    examined("privacy", false, found, Some(advice.join("; ")))
 }
 
-/// The database is read as the owner of the workspace would, unless somebody else owns it just now.
-fn database(workspace: &Workspace) -> Examined {
-    match super::connect::connect_to(workspace.clone()) {
-        Ok(connection) => {
-            let owner =
-                if connection.engine.is_some() { "nobody runs it" } else { "another process runs it" };
-            match connection.client.ask(crate::engine::query::Status {}) {
-                Ok(_) => examined("database", true, format!("answers; {owner}"), None),
-                Err(error) => examined("database", false, error.to_string(), None),
-            }
-        }
-        Err(failure) => examined("database", false, failure.message, failure.hint),
+/// The database is read as the owner of the workspace would, unless somebody else owns it just now; then what it tells of
+/// inboxes, files and jobs.
+fn database(workspace: &Workspace) -> Vec<Examined> {
+    let connection = match super::connect::connect_to(workspace.clone()) {
+        Ok(connection) => connection,
+        Err(failure) => return vec![examined("database", false, failure.message, failure.hint)],
+    };
+    let owner = match &connection.engine {
+        Some(engine) if engine.is_read_only() => "open for reading only",
+        Some(_) => "nobody runs it",
+        None => "another process runs it",
+    };
+    let client = &*connection.client;
+    if let Err(error) = client.ask(Status {}) {
+        return vec![examined("database", false, error.to_string(), None)];
     }
+    let mut all = vec![examined("database", true, format!("answers; {owner}"), None)];
+    if connection.engine.is_none() {
+        let sources = client.ask(Sources {}).unwrap_or_default();
+        let troubled = sources.into_iter().filter_map(|s| Some((s.problem?, s.name, s.events)));
+        // Without events the rescan finds files all the same.
+        all.extend(
+            troubled.map(|(problem, name, _)| examined("inbox", false, format!("{name}: {problem}"), None)),
+        );
+    }
+    all.extend(unreadable(client));
+    all.extend(jobs(client));
+    all.push(clock(client));
+    all
+}
+
+/// Files that could not be read where they lie.
+fn unreadable(client: &dyn Client) -> Option<Examined> {
+    let filter = "status:rejected reason:unreadable,archive_unreadable".to_string();
+    let groups = client.ask(IntakeGroups { filter }).ok()?;
+    let count: u64 = groups.iter().map(|group| group.count).sum();
+    let advice =
+        "`gantry intake list --files reason:unreadable` lists them; `gantry intake retry` looks again";
+    (count > 0)
+        .then(|| examined("files", false, format!("{count} files could not be read"), Some(advice.into())))
+}
+
+fn jobs(client: &dyn Client) -> Option<Examined> {
+    let parked = client.ask(ParkedJobs {}).ok()?;
+    let last = parked.first()?;
+    let found = format!("{} jobs are parked, the last: {}: {}", parked.len(), last.stage, last.reason);
+    Some(examined(
+        "jobs",
+        false,
+        found,
+        Some("look at the reason; the console's Overview retries them".into()),
+    ))
+}
+
+/// Times of the trail never go back, unless the clock did.
+fn clock(client: &dyn Client) -> Examined {
+    let page = Page { offset: 0, limit: 1 };
+    let last = client.ask(History { object: None, text: String::new(), page });
+    let ahead = last.ok().and_then(|rows| rows.rows.first().map(|entry| entry.at_ms - now_ms())).unwrap_or(0);
+    if ahead > CLOCK_SLACK_MS {
+        let found = format!("the last entry of the trail lies {} s in the future", ahead / 1000);
+        let advice = "the clock was set back, or was wrong: set it right before anything else is done";
+        return examined("clock", false, found, Some(advice.into()));
+    }
+    let now = jiff::Timestamp::from_millisecond(now_ms()).unwrap_or_default();
+    examined("clock", true, now.strftime("%Y-%m-%d %H:%M UTC").to_string(), None)
 }

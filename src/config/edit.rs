@@ -61,6 +61,11 @@ impl Edit {
         inboxes.len() < before
     }
 
+    /// What would be written.
+    pub fn text(&self) -> String {
+        self.document.to_string()
+    }
+
     /// Checks the result, writes it in one step, and returns it.
     ///
     /// # Errors
@@ -70,9 +75,14 @@ impl Edit {
         let config = Config::parse(&text, &self.path)?;
         config.lie_apart(self.path.parent().unwrap_or(Path::new(".")), &text, &self.path)?;
         let draft = self.path.with_extension("toml.new");
-        std::fs::write(&draft, &text)
-            .and_then(|()| std::fs::rename(&draft, &self.path))
-            .map_err(|e| ConfigError::unreadable(&self.path, &e))?;
+        std::fs::write(&draft, &text).and_then(|()| std::fs::rename(&draft, &self.path)).map_err(|e| {
+            ConfigError {
+                path: self.path.clone(),
+                at: None,
+                key: None,
+                message: format!("cannot be written: {}", e.kind()),
+            }
+        })?;
         Ok(config)
     }
 }

@@ -3,16 +3,21 @@
 mod edit;
 mod error;
 mod layout;
+mod mistakes;
+mod place;
 mod reading;
 mod show;
+mod words;
 mod workspace;
 
 pub use edit::Edit;
 pub use error::ConfigError;
 pub use layout::{Overlap, is_inside, overlaps, resolved};
+pub use place::quoted;
 pub use reading::{Agreement, Cost, Level, MeasureConfig};
 pub use show::{Effective, effective};
-pub use workspace::{CONFIG_FILE, Lock, Workspace, WorkspaceError, read_secret};
+pub use words::suggestion;
+pub use workspace::{CONFIG_FILE, Lock, Workspace, WorkspaceError, decode_secret, read_secret};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -143,6 +148,27 @@ pub struct Deid {
     pub profiles: String,
     /// Options of PS3.15 annex E beside those that the profile has.
     pub options: Vec<String>,
+    /// How far dates move, in place of what the profile says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_shift: Option<DateShift>,
+    /// Whether times of day move with their dates, in place of what the profile says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift_times: Option<bool>,
+    /// What alone `retain_patient_characteristics` keeps, in place of what the profile says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patient_characteristics: Option<Vec<String>>,
+}
+
+/// How far the dates of a subject move; all of a subject by the same days, never by 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DateShift {
+    /// The least and the greatest shift in days; the past is negative.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<[i64; 2]>,
+    /// By whole weeks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_weekday: Option<bool>,
 }
 
 /// Who subjects were, sealed.
@@ -253,7 +279,14 @@ impl Default for Ingest {
 
 impl Default for Deid {
     fn default() -> Self {
-        Self { profile: "default".into(), profiles: String::new(), options: Vec::new() }
+        Self {
+            profile: "default".into(),
+            profiles: String::new(),
+            options: Vec::new(),
+            date_shift: None,
+            shift_times: None,
+            patient_characteristics: None,
+        }
     }
 }
 
@@ -289,9 +322,18 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with line, column and key of the first thing that is wrong.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|e| ConfigError::syntax(&e, text, path))?;
-        config.validate().map_err(|(key, why)| ConfigError::value(&key, why, text, path))?;
-        Ok(config)
+        let (config, mistakes) = mistakes::read(text, path);
+        match (config, mistakes.into_iter().next()) {
+            (Some(config), None) => Ok(config),
+            (_, Some(mistake)) => Err(mistake),
+            (None, None) => Err(ConfigError::unreadable(path, &std::io::ErrorKind::InvalidData.into())),
+        }
+    }
+
+    /// Reads a configuration as far as it can be read, and says everything that is wrong with its text, in the order of
+    /// the file. `path` is named in errors.
+    pub fn read(text: &str, path: &Path) -> (Option<Self>, Vec<ConfigError>) {
+        mistakes::read(text, path)
     }
 
     /// Reads the configuration file.
@@ -321,38 +363,67 @@ impl Config {
         }
     }
 
-    fn validate(&self) -> Result<(), (String, String)> {
+    /// Keys whose values are of the right type and wrong all the same, and why.
+    fn invalid_values(&self) -> Vec<(String, String)> {
+        let mut wrong = Vec::new();
+        let mut say = |key: &str, why: &str| wrong.push((key.to_string(), why.to_string()));
+        if !(0.0..=1.0).contains(&self.review.share) {
+            say("review.share", "a share lies between 0 and 1");
+        }
+        if self.review.claim_minutes == 0 || self.review.claim_minutes > MOST_MINUTES {
+            say("review.claim_minutes", "between 1 minute and a year");
+        }
+        if self.review.due_hours > MOST_MINUTES / 60 * 100 {
+            say("review.due_hours", "at most a hundred years");
+        }
+        if self.review.return_reasons.iter().any(|reason| reason.trim().is_empty()) {
+            say("review.return_reasons", "a reason is not empty");
+        }
+        if self.ingest.rescan_seconds == 0 {
+            say("ingest.rescan_seconds", "at least 1");
+        }
+        if self.ingest.default_site.trim().is_empty() {
+            say("ingest.default_site", "every file belongs to a site");
+        }
+        if !PROTOCOLS.contains(&&*self.console.protocol) {
+            say("console.protocol", &format!("one of {}", PROTOCOLS.join(", ")));
+        }
+        self.invalid_inboxes(&mut wrong);
+        wrong.extend(self.agreement.invalid_values());
+        wrong.extend(self.cost.invalid_values());
+        wrong
+    }
+
+    fn invalid_inboxes(&self, wrong: &mut Vec<(String, String)>) {
         let mut names = std::collections::BTreeSet::new();
         for (i, inbox) in self.inboxes.iter().enumerate() {
-            let wrong = |key: &str, why: &str| Err((format!("inbox[{i}].{key}"), why.to_string()));
+            let mut say = |key: &str, why: &str| wrong.push((format!("inbox[{i}].{key}"), why.to_string()));
             if !names.insert(&inbox.name) {
-                return wrong("name", "another inbox has this name");
+                say("name", "another inbox has this name");
             }
             if inbox.name.is_empty() || inbox.name.contains(['/', '\0']) {
-                return wrong("name", "a name is not empty and has no slash");
+                say("name", "a name is not empty and has no slash");
             }
-            if inbox.site.is_empty() {
-                return wrong("site", "every inbox belongs to a site");
+            if inbox.path.as_os_str().is_empty() {
+                say("path", "the folder is not named");
+            }
+            if inbox.site.trim().is_empty() {
+                say("site", "every inbox belongs to a site");
             }
             if inbox.after == After::Move && inbox.move_to.is_none() {
-                return wrong("after", "\"move\" needs move_to");
+                say("after", "\"move\" needs move_to");
+            }
+            if inbox.after != After::Move && inbox.move_to.is_some() {
+                say("move_to", "does nothing without after = \"move\"");
             }
         }
-        if !(0.0..=1.0).contains(&self.review.share) {
-            return Err(("review.share".into(), "a share lies between 0 and 1".into()));
-        }
-        self.agreement.validate()?;
-        self.cost.validate()?;
-        if self.ingest.rescan_seconds == 0 {
-            return Err(("ingest.rescan_seconds".into(), "at least 1".into()));
-        }
-        if !["auto", "sixel", "kitty", "iterm2", "halfblocks"].contains(&&*self.console.protocol) {
-            let why = "one of auto, sixel, kitty, iterm2, halfblocks";
-            return Err(("console.protocol".into(), why.into()));
-        }
-        Ok(())
     }
 }
+
+/// How pictures may be sent to a terminal.
+const PROTOCOLS: [&str; 5] = ["auto", "sixel", "kitty", "iterm2", "halfblocks"];
+/// Minutes of a year.
+const MOST_MINUTES: u64 = 365 * 24 * 60;
 
 /// The file that `gantry init` writes: every section with what it is for.
 pub const TEMPLATE: &str = include_str!("template.toml");

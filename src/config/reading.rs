@@ -75,23 +75,33 @@ impl Default for Cost {
 }
 
 impl Agreement {
-    /// The key that is wrong and why.
-    pub(super) fn validate(&self) -> Result<(), (String, String)> {
-        let share = |key: String, value: f64| {
-            let fits = (-1.0..=1.0).contains(&value);
-            if fits { Ok(()) } else { Err((key, "a coefficient lies between -1 and 1".to_string())) }
+    /// Keys that are wrong, and why.
+    pub(super) fn invalid_values(&self) -> Vec<(String, String)> {
+        let mut wrong = Vec::new();
+        let mut share = |key: String, value: f64| {
+            if !(-1.0..=1.0).contains(&value) {
+                wrong.push((key, "a coefficient lies between -1 and 1".to_string()));
+            }
         };
-        share("agreement.threshold".into(), self.threshold)?;
+        share("agreement.threshold".into(), self.threshold);
         for (i, measure) in self.measures.iter().enumerate() {
-            let key = |key: &str| format!("agreement.measure[{i}].{key}");
-            measure.threshold.map_or(Ok(()), |t| share(key("threshold"), t))?;
+            if let Some(threshold) = measure.threshold {
+                share(format!("agreement.measure[{i}].threshold"), threshold);
+            }
+        }
+        for (i, measure) in self.measures.iter().enumerate() {
+            let mut say =
+                |key: &str, why: &str| wrong.push((format!("agreement.measure[{i}].{key}"), why.into()));
+            if measure.name.trim().is_empty() {
+                say("name", "a measure has a name");
+            }
             let scale = measure.scale.iter().flatten();
             let mut seen = std::collections::BTreeSet::new();
             if !scale.map(|s| s.trim()).all(|s| seen.insert(s)) {
-                return Err((key("scale"), "a category stands there twice".into()));
+                say("scale", "a category stands there twice");
             }
         }
-        Ok(())
+        wrong
     }
 
     /// The threshold of a measure: its own, that of its name, or the general one.
@@ -107,16 +117,12 @@ impl Agreement {
 }
 
 impl Cost {
-    /// The key that is wrong and why.
-    pub(super) fn validate(&self) -> Result<(), (String, String)> {
+    /// Keys that are wrong, and why.
+    pub(super) fn invalid_values(&self) -> Vec<(String, String)> {
         let rates =
             [("per_read", self.per_read), ("per_review", self.per_review), ("per_hour", self.per_hour)];
-        for (key, rate) in rates {
-            if !rate.is_finite() || rate < 0.0 {
-                return Err((format!("cost.{key}"), "a rate is not below zero".into()));
-            }
-        }
-        Ok(())
+        let wrong = rates.into_iter().filter(|(_, rate)| !rate.is_finite() || *rate < 0.0);
+        wrong.map(|(key, _)| (format!("cost.{key}"), "a rate is not below zero".into())).collect()
     }
 
     /// Whether any rate is set.

@@ -31,6 +31,9 @@ pub enum WorkspaceError {
     /// Another process holds the lock.
     #[error("another process runs this workspace")]
     Locked,
+    /// This user may not write it, or nobody can on its medium.
+    #[error("the workspace cannot be written: {0}")]
+    ReadOnly(io::ErrorKind),
     /// The secret can be read by others, or is no secret.
     #[error("the secret is unsafe: {0}")]
     Secret(String),
@@ -76,13 +79,18 @@ impl Workspace {
         if workspace.config_file().exists() {
             return Err(WorkspaceError::Exists(workspace.root));
         }
-        for folder in [workspace.store(), workspace.exports(), workspace.logs()] {
-            fs::create_dir_all(folder).map_err(at("a folder cannot be made"))?;
-        }
-        for folder in [workspace.landing(), workspace.quarantine(), workspace.received()] {
+        fs::create_dir_all(workspace.exports()).map_err(at("a folder cannot be made"))?;
+        let private = [
+            workspace.store(),
+            workspace.logs(),
+            workspace.landing(),
+            workspace.quarantine(),
+            workspace.received(),
+        ];
+        for folder in private {
             fs::create_dir_all(&folder)
                 .and_then(|()| fs::set_permissions(&folder, Permissions::from_mode(0o700)))
-                .map_err(at("the landing side cannot be made"))?;
+                .map_err(at("a private folder cannot be made"))?;
         }
         workspace.write_secret().map_err(at("the secret cannot be written"))?;
         fs::write(workspace.config_file(), TEMPLATE).map_err(at("gantry.toml cannot be written"))?;
@@ -117,9 +125,16 @@ impl Workspace {
     /// Takes the right to write.
     ///
     /// # Errors
-    /// Another process has it.
+    /// Another process has it, or the workspace is read only.
     pub fn lock(&self) -> Result<Lock, WorkspaceError> {
-        let at = |what| move |e: io::Error| WorkspaceError::Io { what, kind: e.kind() };
+        let at = |what| {
+            move |e: io::Error| match e.kind() {
+                kind @ (io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+                    WorkspaceError::ReadOnly(kind)
+                }
+                kind => WorkspaceError::Io { what, kind },
+            }
+        };
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -153,6 +168,42 @@ impl Workspace {
         let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
         file.write_all(hex::encode(secret).as_bytes())?;
         file.sync_all()
+    }
+
+    /// Files and folders that others than the owner can read or enter, and should not, with the mode that closes them.
+    pub fn open_to_others(&self) -> Vec<(PathBuf, u32)> {
+        let database = self.catalog();
+        let log = |ending: &str| {
+            let mut name = database.clone().into_os_string();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let private = [
+            (self.store(), 0o700),
+            (self.logs(), 0o700),
+            (self.landing(), 0o700),
+            (log("-wal"), 0o600),
+            (log("-shm"), 0o600),
+            (database.clone(), 0o600),
+        ];
+        let is_open = |(path, _): &(PathBuf, u32)| {
+            fs::symlink_metadata(path).is_ok_and(|m| !m.is_symlink() && m.permissions().mode() & 0o077 != 0)
+        };
+        private.into_iter().filter(is_open).collect()
+    }
+
+    /// Closes to others what they should not read; the names of what was open.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn close_to_others(&self) -> Result<Vec<String>, WorkspaceError> {
+        let mut closed = Vec::new();
+        for (path, mode) in self.open_to_others() {
+            fs::set_permissions(&path, Permissions::from_mode(mode))
+                .map_err(|e| WorkspaceError::Io { what: "a mode cannot be changed", kind: e.kind() })?;
+            closed.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        }
+        Ok(closed)
     }
 
     /// The workspace's folder.
@@ -229,7 +280,7 @@ impl Workspace {
     }
 }
 
-/// Reads a secret: 64 hexadecimal digits in a file that only its owner may read.
+/// Reads a secret: 64 hexadecimal digits, or 44 characters of base64, in a file that only its owner may read.
 ///
 /// # Errors
 /// It is missing, is of another size, or others may read it.
@@ -240,10 +291,59 @@ pub fn read_secret(path: &Path) -> Result<[u8; 32], WorkspaceError> {
     if metadata.permissions().mode() & 0o077 != 0 {
         return Err(unsafe_because("others may read it; chmod 600 it"));
     }
-    let text =
-        fs::read_to_string(path).map_err(|e| unsafe_because(&format!("it cannot be read: {}", e.kind())))?;
+    if metadata.len() > 1024 {
+        return Err(unsafe_because(SIZES));
+    }
+    let bytes = fs::read(path).map_err(|e| unsafe_because(&format!("it cannot be read: {}", e.kind())))?;
+    decode_secret(&bytes).ok_or_else(|| unsafe_because(SIZES))
+}
+
+const SIZES: &str = "it is neither 64 hexadecimal digits nor 44 characters of base64";
+
+/// The 32 bytes of a secret that is written as 64 hexadecimal digits or as 44 characters of base64 (RFC 4648).
+pub fn decode_secret(text: &[u8]) -> Option<[u8; 32]> {
+    let text = text.trim_ascii();
     let mut secret = [0; 32];
-    hex::decode_to_slice(text.trim(), &mut secret)
-        .map_err(|_| unsafe_because("it is not 64 hexadecimal digits"))?;
-    Ok(secret)
+    if hex::decode_to_slice(text, &mut secret).is_ok() {
+        return Some(secret);
+    }
+    let digits = text.strip_suffix(b"=").filter(|digits| digits.len() == 43)?;
+    let value = |digit: &u8| match digit {
+        b'A'..=b'Z' => Some(u32::from(digit - b'A')),
+        b'a'..=b'z' => Some(u32::from(digit - b'a') + 26),
+        b'0'..=b'9' => Some(u32::from(digit - b'0') + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let mut bytes = Vec::with_capacity(33);
+    for four in digits.chunks(4) {
+        let bits = four.iter().try_fold(0, |bits, digit| Some(bits << 6 | value(digit)?))?;
+        // The last three digits hold two bytes and two bits that mean nothing: they are zero, or it is another text.
+        let bits = if four.len() == 4 { bits } else { (bits.trailing_zeros() >= 2).then_some(bits << 6)? };
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..]);
+    }
+    bytes.truncate(32);
+    bytes.try_into().ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_read_in_either_writing() {
+        let bytes: [u8; 32] = std::array::from_fn(|i| (i * 37 + 200) as u8);
+        // python3 -c "import base64; print(base64.b64encode(bytes((i * 37 + 200) % 256 for i in range(32))).decode())"
+        let base64 = "yO0SN1yBpsvwFTpfhKnO8xg9Yoes0fYbQGWKr9T5HkM=";
+        assert_eq!(decode_secret(format!("{base64}\n").as_bytes()), Some(bytes));
+        assert_eq!(decode_secret(hex::encode(bytes).as_bytes()), Some(bytes));
+        let last = base64.len() - 2;
+        for wrong in
+            [&base64[1..], &base64[..43], "", &format!("{}B=", &base64[..last]), &base64.replace('=', "A")]
+        {
+            assert_eq!(decode_secret(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
 }

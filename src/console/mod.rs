@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod canvas;
+mod check;
 mod dialog;
 pub mod image;
 pub mod keymap;
@@ -12,4 +13,5 @@ pub mod theme;
 pub mod widget;
 mod worker;
 
+pub use check::{invalid_values, is_file as is_theme_file};
 pub use runtime::{Options, run};

@@ -70,7 +70,8 @@ async fn accept(listener: UnixListener, engine: Arc<Engine>) {
         // The mode of the socket keeps others out; the credentials say who it is, and again that it is the owner.
         match stream.peer_cred() {
             Ok(peer) if peer.uid() == own => {
-                tokio::spawn(serve(stream, engine.session(&user_name(peer.uid()), true)));
+                let process = peer.pid().and_then(|pid| u32::try_from(pid).ok());
+                tokio::spawn(serve(stream, engine.session_of(&user_name(peer.uid()), process)));
             }
             _ => {}
         }

@@ -9,10 +9,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::date::Shift;
 use super::identity::{Identity, Kind};
 use super::plan::Plan;
 use super::private::drop_empty_blocks;
-use super::scrub::{Place, Scrub};
+use super::scrub::{Place, Scrub, Times};
 use super::table::Code;
 use super::text::{Cleaner, Strictness};
 use super::values::{Fate, dummy_of, is_technical};
@@ -113,7 +114,7 @@ impl Deidentifier {
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
         // What stands for the subject is there already, and no date moves a second time.
         let nobody = self.keys.subject("", "", "");
-        let scrub = Scrub::new(&self.plans, &self.keys, nobody, 0, cleaner, sop_class);
+        let scrub = Scrub::new(&self.plans, &self.keys, nobody, Shift::NONE, cleaner, sop_class);
         let mut walk = Again { scrub, actions: BTreeSet::new(), untouched: BTreeSet::new() };
         let mut clean = walk.level(file.dataset, None, &Charset::default());
         put_pixels(&mut clean, &pixels);
@@ -140,7 +141,7 @@ struct Again<'s> {
 impl Again<'_> {
     fn level<'a>(&mut self, set: DataSet<'a>, parent: Option<Tag>, outer: &Charset) -> DataSet<'a> {
         let charset = set.charset(outer);
-        let place = Place { parent, charset: &charset };
+        let place = Place { parent, charset: &charset, times: &Times::new() };
         let mut kept = Vec::with_capacity(set.elements().len());
         for element in set.into_elements() {
             let tag = element.tag;

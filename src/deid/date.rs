@@ -1,5 +1,22 @@
 //! Dates, times and ages (PS3.5 section 6.2): every date of a subject moves by the same whole number of days, so that
-//! intervals stay exact; times of day stay what they are.
+//! intervals stay exact. Times of day stay what they are, or move by the same whole number of minutes: a date with its
+//! time then moves as one, over midnight too.
+
+/// By how much the dates of a subject move into the past.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shift {
+    /// Whole days; negative into the future.
+    pub days: i64,
+    /// Whole minutes beside; 0 where times of day stay.
+    pub minutes: i64,
+}
+
+impl Shift {
+    /// A date as it stands is none the less looked at, and dropped where it is none.
+    pub const NONE: Self = Self { days: 0, minutes: 0 };
+}
+
+const DAY_MINUTES: i64 = 24 * 60;
 
 /// Days since 1970-01-01 of a Gregorian date; `None` for a date that does not exist.
 fn to_days(year: i64, month: i64, day: i64) -> Option<i64> {
@@ -52,14 +69,59 @@ pub fn parse_da(text: &str) -> Option<(i64, i64, i64)> {
 }
 
 /// A DA value `days` earlier; `None` where it is no date or would leave the years 0001 to 9999.
-pub fn shift_da(text: &str, days: i64) -> Option<String> {
+fn shift_da(text: &str, days: i64) -> Option<String> {
     let (y, m, d) = parse_da(text)?;
     let (y, m, d) = from_days(to_days(y, m, d)? - days);
     (1..=9999).contains(&y).then(|| format!("{y:04}{m:02}{d:02}"))
 }
 
+/// A DA value with the time of day that belongs to it, moved as one; where there is none the date moves by days alone.
+pub fn shift_da_with(text: &str, time: Option<&str>, shift: Shift) -> Option<String> {
+    let minute = time.filter(|_| shift.minutes != 0).and_then(minute_of_day);
+    shift_da(text, shift.days - minute.map_or(0, |minute| (minute - shift.minutes).div_euclid(DAY_MINUTES)))
+}
+
+/// A TM value so many minutes earlier, round the clock; its precision and its fraction stay. `None` where it is no time.
+pub fn shift_tm(text: &str, minutes: i64) -> Option<String> {
+    let minute = minute_of_day(text)?;
+    if minutes == 0 {
+        return Some(text.to_string());
+    }
+    let moved = (minute - minutes).rem_euclid(DAY_MINUTES);
+    let (hour, minute) = (format!("{:02}", moved / 60), format!("{:02}", moved % 60));
+    let colon = if text.contains(':') { ":" } else { "" };
+    let rest = 2 + colon.len();
+    Some(match text.get(rest..) {
+        None | Some("") => hour,
+        Some(after) => format!("{hour}{colon}{minute}{}", after.get(2..).unwrap_or_default()),
+    })
+}
+
+/// The whole minutes of a TM value.
+fn minute_of_day(text: &str) -> Option<i64> {
+    if !is_tm(text) {
+        return None;
+    }
+    let digits = text.replace(':', "");
+    let part = |range: std::ops::Range<usize>| digits.get(range).map_or(Some(0), number);
+    Some(part(0..2)? * 60 + part(2..4)?)
+}
+
+/// A DT value moved: precision, fraction and offset from UTC stay; a date without a time moves by days alone.
+pub fn shift_dt_by(text: &str, shift: Shift) -> Option<String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    if shift.minutes == 0 || digits < 10 {
+        return shift_dt(text, shift.days);
+    }
+    // Whatever follows the digits is looked at by who shifts the days.
+    let whole = shift_dt(text, 0)?;
+    let (date, time) = (whole.get(..8)?, whole.get(8..digits)?);
+    let moved = shift_tm(time, shift.minutes)?;
+    Some(format!("{}{moved}{}", shift_da_with(date, Some(time), shift)?, whole.get(digits..)?))
+}
+
 /// A DT value `days` earlier: precision, fraction and offset from UTC stay.
-pub fn shift_dt(text: &str, days: i64) -> Option<String> {
+fn shift_dt(text: &str, days: i64) -> Option<String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (date, tail) = text.split_at(digits);
     if !(matches!(digits, 4 | 6) || ((8..=14).contains(&digits) && digits.is_multiple_of(2))) {
@@ -147,6 +209,52 @@ mod tests {
                 prop_assert_eq!(day(&first) - day(&f), days);
             }
         }
+    }
+
+    proptest! {
+        /// A date and a time of its own move as one moment, as DA with TM and as DT alike.
+        #[test]
+        fn moments_keep_their_intervals_over_midnight(
+            a in 0i64..100_000_000, gap in 0i64..10_000_000, seconds in 0u8..60, days in -3650i64..3650,
+            minutes in 1i64..1440,
+        ) {
+            let shift = Shift { days, minutes };
+            let written = |moment: i64| {
+                let (y, m, d) = from_days(moment.div_euclid(DAY_MINUTES));
+                let minute = moment.rem_euclid(DAY_MINUTES);
+                let date = format!("{y:04}{m:02}{d:02}");
+                (date, format!("{:02}{:02}{seconds:02}.25", minute / 60, minute % 60))
+            };
+            let read = |date: &str, time: &str| {
+                let (y, m, d) = parse_da(date).unwrap();
+                to_days(y, m, d).unwrap() * DAY_MINUTES + minute_of_day(time).unwrap()
+            };
+            let moved = |moment: i64| {
+                let (date, time) = written(moment);
+                let (to, at) = (shift_da_with(&date, Some(&time), shift).unwrap(), shift_tm(&time, minutes).unwrap());
+                assert_eq!(shift_dt_by(&format!("{date}{time}+0100"), shift).unwrap(), format!("{to}{at}+0100"));
+                assert_eq!(&at[4..], &time[4..]);
+                read(&to, &at)
+            };
+            prop_assert_eq!(moved(a + gap) - moved(a), gap);
+            prop_assert_eq!(a - moved(a), days * DAY_MINUTES + minutes);
+        }
+    }
+
+    #[test]
+    fn times_keep_their_form() {
+        let at = |text: &str| shift_tm(text, 90);
+        assert_eq!(at("0015").as_deref(), Some("2245"));
+        assert_eq!(at("10").as_deref(), Some("08"));
+        assert_eq!(at("10:11:12").as_deref(), Some("08:41:12"));
+        assert_eq!(at("101112.123456").as_deref(), Some("084112.123456"));
+        assert_eq!(at("Smith"), None);
+        let shift = Shift { days: 1, minutes: 90 };
+        assert_eq!(shift_da_with("20240301", Some("0015"), shift).as_deref(), Some("20240228"));
+        assert_eq!(shift_da_with("20240301", None, shift).as_deref(), Some("20240229"));
+        assert_eq!(shift_dt_by("20240301", shift).as_deref(), Some("20240229"));
+        assert_eq!(shift_dt_by("2024030100-0500", shift).as_deref(), Some("2024022822-0500"));
+        assert_eq!(shift_dt_by("20240301250000", shift), None);
     }
 
     #[test]

@@ -4,7 +4,11 @@
 use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
 use sha2::Sha256;
+
+use super::date::Shift;
+use crate::config::decode_secret;
 
 /// A keyed hash whose key block is computed once.
 type Keyed = Hmac<Sha256>;
@@ -22,6 +26,8 @@ pub enum SecretError {
     #[error("no random bytes: {0}")]
     Random(String),
 }
+
+const SIZES: &str = "the secret is neither 64 hexadecimal digits nor 44 characters of base64 nor 32 bytes";
 
 /// Thirty-two secret bytes. They are never printed.
 #[derive(Clone)]
@@ -49,7 +55,7 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// From a file of 64 hexadecimal digits (or 32 raw bytes) that only its owner may read.
+    /// From a file of 64 hexadecimal digits or 44 characters of base64 (or 32 raw bytes) that only its owner may read.
     ///
     /// # Errors
     /// The file is missing, of another size, or others may read it.
@@ -62,16 +68,13 @@ impl Secret {
             return Err(file("others may read the secret; chmod 600 it".into()));
         }
         if metadata.len() > 1024 {
-            return Err(file("the secret is neither 64 hexadecimal digits nor 32 bytes".into()));
+            return Err(file(SIZES.into()));
         }
         let bytes = std::fs::read(path).map_err(cannot)?;
         if let Ok(raw) = <[u8; 32]>::try_from(&*bytes) {
             return Ok(Self(raw));
         }
-        let mut secret = [0; 32];
-        hex::decode_to_slice(bytes.trim_ascii(), &mut secret)
-            .map_err(|_| file("the secret is neither 64 hexadecimal digits nor 32 bytes".into()))?;
-        Ok(Self(secret))
+        decode_secret(&bytes).map(Self).ok_or_else(|| file(SIZES.into()))
     }
 }
 
@@ -82,6 +85,53 @@ impl Secret {
         mac.update(b"fingerprint of the secret");
         hex::encode(&mac.finalize().into_bytes()[..16])
     }
+}
+
+/// How far dates may move: days from `first` to `last`, the past being negative; never 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Bounds {
+    /// The least.
+    pub first: i64,
+    /// The greatest.
+    pub last: i64,
+}
+
+impl Bounds {
+    /// Days of a step, and the first and last number of steps.
+    fn steps(self, whole_weeks: bool) -> (i64, i64, i64) {
+        let step = if whole_weeks { 7 } else { 1 };
+        (step, -((-self.first).div_euclid(step)), self.last.div_euclid(step))
+    }
+
+    /// How many shifts there are.
+    pub fn count(self, whole_weeks: bool) -> u64 {
+        let (_, first, last) = self.steps(whole_weeks);
+        let all = (last - first + 1).max(0) as u64;
+        all - u64::from(first <= 0 && last >= 0 && all > 0)
+    }
+
+    /// One of them, whichever `drawn` falls on; 0 where there is none.
+    fn nth(self, drawn: u64, whole_weeks: bool) -> i64 {
+        let (step, first, last) = self.steps(whole_weeks);
+        let count = self.count(whole_weeks);
+        if count == 0 {
+            return 0;
+        }
+        let at = first + (drawn % count) as i64;
+        // Zero is left out: what would come from there on is one further.
+        step * if first <= 0 && last >= 0 && at >= 0 { at + 1 } else { at }
+    }
+}
+
+/// How dates of subjects move.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ShiftRule {
+    /// Within these; else 1 to 3650 days into the past.
+    pub bounds: Option<Bounds>,
+    /// By whole weeks.
+    pub whole_weeks: bool,
+    /// Times of day, too.
+    pub times: bool,
 }
 
 /// The keys derived from a secret, one per purpose.
@@ -138,11 +188,23 @@ impl Keys {
         Subject(hash(&self.subject, &parts))
     }
 
-    /// Days by which the dates of a subject move into the past: 1 to 3650, whole weeks on request.
-    pub fn days_back(&self, subject: &Subject, whole_weeks: bool) -> i64 {
-        let hash = hash(&self.date, &[&subject.0]);
-        let number = u64::from_be_bytes(*hash.first_chunk().unwrap_or(&[0; 8]));
-        if whole_weeks { 7 * (1 + (number % 521) as i64) } else { 1 + (number % 3650) as i64 }
+    /// By how much the dates of a subject move into the past: 1 to 3650 days without bounds, whole weeks on request.
+    pub fn shift(&self, subject: &Subject, rule: &ShiftRule) -> Shift {
+        let number =
+            |parts: &[&[u8]]| u64::from_be_bytes(*hash(&self.date, parts).first_chunk().unwrap_or(&[0; 8]));
+        let drawn = number(&[&subject.0]);
+        let days = match rule.bounds {
+            None if rule.whole_weeks => 7 * (1 + (drawn % 521) as i64),
+            None => 1 + (drawn % 3650) as i64,
+            Some(bounds) => -bounds.nth(drawn, rule.whole_weeks),
+        };
+        if !rule.times {
+            return Shift { days, minutes: 0 };
+        }
+        let minutes = 1 + (number(&[&subject.0, b"time"]) % (24 * 60 - 1)) as i64;
+        // Farther by minutes, but where that would leave the bounds.
+        let ends = rule.bounds.is_some_and(|b| -days == if days > 0 { b.first } else { b.last });
+        Shift { days, minutes: if (days > 0) == ends { -minutes } else { minutes } }
     }
 
     /// A pseudonym of at most 16 characters for a name or number of some kind: device, accession, order.
@@ -224,8 +286,41 @@ mod tests {
         assert_ne!(keys.subject("AB", "C", ""), keys.subject("A", "BC", ""));
         assert_eq!(keys.subject("A", "1", "x"), keys.subject("A", "1", "y"));
         assert_ne!(keys.subject("A", "", "x"), keys.subject("A", "", "y"));
-        let days = keys.days_back(&keys.subject("A", "1", ""), true);
+        let rule = ShiftRule { whole_weeks: true, ..ShiftRule::default() };
+        let days = keys.shift(&keys.subject("A", "1", ""), &rule).days;
         assert!(days % 7 == 0 && (1..=3650).contains(&days));
+    }
+
+    #[test]
+    fn shifts_reach_every_day_of_their_bounds_and_never_zero() {
+        let keys = keys();
+        for (first, last, whole_weeks, times) in [
+            (-3, 3, false, false),
+            (-20, 15, true, false),
+            (2, 5, false, true),
+            (-9, -7, true, true),
+            (-1, 1, false, true),
+        ] {
+            let rule = ShiftRule { bounds: Some(Bounds { first, last }), whole_weeks, times };
+            let wanted: std::collections::BTreeSet<i64> =
+                (first..=last).filter(|d| *d != 0 && (!whole_weeks || d % 7 == 0)).collect();
+            assert_eq!(rule.bounds.unwrap().count(whole_weeks), wanted.len() as u64);
+            let mut found = std::collections::BTreeSet::new();
+            for n in 0..300 {
+                let subject = keys.subject("A", &n.to_string(), "");
+                let shift = keys.shift(&subject, &rule);
+                assert_eq!(shift, keys.shift(&subject, &rule));
+                found.insert(-shift.days);
+                let minutes = -(shift.days * 24 * 60 + shift.minutes);
+                let day = 24 * 60;
+                assert!(
+                    minutes != 0 && (first.min(0) * day..=last.max(0) * day).contains(&minutes),
+                    "{shift:?}"
+                );
+                assert_eq!(shift.minutes == 0, !times);
+            }
+            assert_eq!(found, wanted);
+        }
     }
 
     #[test]

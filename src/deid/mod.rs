@@ -8,6 +8,7 @@ mod explain;
 mod identity;
 mod keys;
 mod known;
+mod lint;
 mod mark;
 mod matcher;
 mod pixels;
@@ -29,12 +30,14 @@ pub use explain::Explained;
 pub use identity::Kind;
 pub use keys::{Secret, SecretError};
 pub use known::{Known, Named, Nobody};
+pub use lint::Lint;
 pub use pixels::{HELD_AT_ONCE, PixelRule, SearchError};
-pub use profile::{Lint, Override, Profile, ProfileError, ReviewMasks};
+pub use profile::{Override, Profile, ProfileError, ReviewMasks};
 pub use record::{Action, ActionEntry, Mask, Reason, Record};
 pub use table::ProfileOption;
 pub use vault::{Recipient, VaultEntry, VaultError, VaultKey};
 
+use date::Shift;
 use explain::Trace;
 use identity::Identity;
 use keys::Keys;
@@ -226,10 +229,10 @@ impl Deidentifier {
         let file = self.read(source).map_err(|stop| stop.said().0)?;
         let context = Context::default();
         let identity = self.identity(&file.dataset, &context).map_err(|refusal| refusal.reason)?;
-        let (subject, days_back) = self.subject(&file.dataset, &context);
+        let (subject, shift) = self.subject(&file.dataset, &context);
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
         let sop_class = file.dataset.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
-        let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class);
+        let mut scrub = Scrub::new(&self.plans, &self.keys, subject, shift, cleaner, sop_class);
         scrub.trace = Some(Trace { values, ..Trace::default() });
         let pixels = self.why_pixels(&file.dataset);
         scrub.data_set(file.dataset, &Charset::default());
@@ -265,7 +268,7 @@ impl Deidentifier {
         let pixels = take_pixels(&mut file.dataset);
         let set = &file.dataset;
         let identity = self.identity(set, context)?;
-        let (subject, days_back) = self.subject(set, context);
+        let (subject, shift) = self.subject(set, context);
         let scanner = self.scanner(set);
         let mut syntax =
             if file.syntax.is_native() { Syntax::EXPLICIT_LE.to_string() } else { file.syntax.uid.clone() };
@@ -275,7 +278,7 @@ impl Deidentifier {
         let look = search.look(set, pixel_data, &file.syntax.uid, context.vetting)?;
         let face = pixels::face_recognisable(set);
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
-        let mut scrub = Scrub::new(&self.plans, &self.keys, subject, days_back, cleaner, sop_class.clone());
+        let mut scrub = Scrub::new(&self.plans, &self.keys, subject, shift, cleaner, sop_class.clone());
         let mut before = verify::Image::of(set, &pixels);
         let derived = matches!(look, Look::Changed(_)).then(|| pixels::derived(set));
         let mut clean = scrub.data_set(file.dataset, &Charset::default());
@@ -440,7 +443,7 @@ impl Deidentifier {
         Ok(identity)
     }
 
-    fn subject(&self, set: &DataSet<'_>, context: &Context<'_>) -> (keys::Subject, i64) {
+    fn subject(&self, set: &DataSet<'_>, context: &Context<'_>) -> (keys::Subject, Shift) {
         let charset = set.charset(&Charset::default());
         let text = |tag| set.text(tag, &charset).unwrap_or_default();
         let issuer = Some(text(tags::ISSUER_OF_PATIENT_ID)).filter(|i| !i.is_empty());
@@ -449,11 +452,11 @@ impl Deidentifier {
             &text(tags::PATIENT_ID),
             set.ascii(tags::STUDY_INSTANCE_UID).unwrap_or_default(),
         );
-        let days = match self.plans.dates {
-            Some(true) => self.keys.days_back(&subject, self.profile.keep_weekday),
-            _ => 0,
+        let shift = match self.plans.dates {
+            Some(true) => self.keys.shift(&subject, &self.profile.shift_rule()),
+            _ => Shift::NONE,
         };
-        (subject, days)
+        (subject, shift)
     }
 
     /// The keyed identity of the scanner: of its serial number with who made it and what it is.

@@ -115,7 +115,12 @@ impl Plans {
 fn plan(row: &Row, profile: &Profile) -> Plan {
     let rule = |option: ProfileOption| {
         let column = ProfileOption::ALL.iter().position(|o| *o == option)?;
-        row.options[column].filter(|_| profile.has(option))
+        let narrowed = option == ProfileOption::RetainPatientCharacteristics
+            && profile
+                .characteristics
+                .as_ref()
+                .is_some_and(|kept| row.single_tag().is_none_or(|tag| !kept.contains(&tag)));
+        row.options[column].filter(|_| profile.has(option) && !narrowed)
     };
     // Where dates are to be modified none is kept, whatever else is to be retained.
     if rule(ProfileOption::RetainLongModifiedDates).is_some() {

@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::keys::{Bounds, ShiftRule};
 use super::pixels::PixelRule;
 use super::table::{self, ProfileOption};
+use crate::config::DateShift;
 use crate::dicom;
 use crate::model::Tag;
 
 /// How deep profiles may extend each other.
 const MAX_PARENTS: usize = 16;
+/// Days by which dates may move, at most.
+const MOST_DAYS: i64 = 36_500;
 
 /// Why a profile cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +34,12 @@ pub enum ProfileError {
     /// An option is named that does not exist.
     #[error("\"{0}\" is no option; options are the ten of PS3.15 annex E, such as retain_uids")]
     Option(String),
+    /// Bounds between which no shift lies, or too far ones.
+    #[error("date_shift.days = {0}")]
+    Shift(String),
+    /// An attribute that `retain_patient_characteristics` does not keep anyway.
+    #[error("\"{0}\" is none of what retain_patient_characteristics keeps: {1}")]
+    Characteristic(String, String),
     /// A rule for masks that would mask every picture, or none.
     #[error("the mask \"{0}\" needs a condition and areas (or outside_regions = true)")]
     Mask(String),
@@ -82,6 +92,12 @@ pub struct Profile {
     pub allow_words: BTreeSet<String>,
     /// Dates move by whole weeks, so that the day of the week stays.
     pub keep_weekday: bool,
+    /// Dates move within these bounds; else 1 to 3650 days into the past.
+    pub shift_days: Option<Bounds>,
+    /// Times of day move with their dates, over midnight too.
+    pub shift_times: bool,
+    /// What alone `retain_patient_characteristics` keeps; else everything that the option names.
+    pub characteristics: Option<BTreeSet<Tag>>,
     /// Patient's Weight stays in PET images (and nowhere else): the standardised uptake value is computed from it.
     pub keep_pet_weight: bool,
     /// Pixels that may carry burned-in text are searched for it, and masked; otherwise they go to quarantine.
@@ -113,6 +129,9 @@ impl Default for Profile {
             attributes: BTreeMap::new(),
             allow_words: BTreeSet::new(),
             keep_weekday: false,
+            shift_days: None,
+            shift_times: false,
+            characteristics: None,
             keep_pet_weight: true,
             search_pixels: true,
             masks: Vec::new(),
@@ -139,6 +158,9 @@ struct Written {
     #[serde(default)]
     allow_words: Vec<String>,
     keep_weekday: Option<bool>,
+    date_shift: Option<DateShift>,
+    shift_times: Option<bool>,
+    patient_characteristics: Option<Vec<String>>,
     keep_pet_weight: Option<bool>,
     search_pixels: Option<bool>,
     #[serde(default, rename = "mask")]
@@ -155,13 +177,17 @@ struct ProfileFile {
     profile: BTreeMap<String, Written>,
 }
 
-/// Something about a profile that its owner should know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Lint {
-    /// Stable code: `weakened`, `conflict`, `unneeded`.
-    pub code: &'static str,
-    /// What, in words.
-    pub message: String,
+#[derive(Debug, Deserialize)]
+struct WorkspaceFile {
+    deid: Option<WorkspaceDeid>,
+}
+
+/// The other keys of the table are not of a profile.
+#[derive(Debug, Deserialize)]
+struct WorkspaceDeid {
+    date_shift: Option<DateShift>,
+    shift_times: Option<bool>,
+    patient_characteristics: Option<Vec<String>>,
 }
 
 impl Profile {
@@ -217,6 +243,8 @@ impl Profile {
         }
         profile.allow_words.extend(own.allow_words.iter().map(|w| w.to_lowercase()));
         profile.keep_weekday = own.keep_weekday.unwrap_or(profile.keep_weekday);
+        profile.move_dates(own.date_shift.as_ref(), own.shift_times)?;
+        profile.narrow(own.patient_characteristics.as_deref())?;
         profile.keep_pet_weight = own.keep_pet_weight.unwrap_or(profile.keep_pet_weight);
         profile.search_pixels = own.search_pixels.unwrap_or(profile.search_pixels);
         if let Some(idle) = own.masks.iter().find(|m| m.is_unconditional() || m.is_idle()) {
@@ -228,6 +256,75 @@ impl Profile {
         profile.ocr = own.ocr.unwrap_or(profile.ocr);
         profile.blur_faces = own.blur_faces.unwrap_or(profile.blur_faces);
         Ok(profile)
+    }
+
+    /// Dates move as is asked for here, where something is.
+    ///
+    /// # Errors
+    /// [`ProfileError::Shift`]
+    pub fn move_dates(
+        &mut self,
+        shift: Option<&DateShift>,
+        shift_times: Option<bool>,
+    ) -> Result<(), ProfileError> {
+        self.shift_times = shift_times.unwrap_or(self.shift_times);
+        let Some(shift) = shift else { return Ok(()) };
+        self.keep_weekday = shift.keep_weekday.unwrap_or(self.keep_weekday);
+        let Some([first, last]) = shift.days else { return Ok(()) };
+        let wrong = |why: &str| Err(ProfileError::Shift(format!("[{first}, {last}]: {why}")));
+        if first > last {
+            return wrong("the first is greater than the last");
+        }
+        if first < -MOST_DAYS || last > MOST_DAYS {
+            return wrong("at most 36500 days either way");
+        }
+        let bounds = Bounds { first, last };
+        if bounds.count(self.keep_weekday) == 0 {
+            return wrong(if self.keep_weekday {
+                "no whole week but 0 lies between them"
+            } else {
+                "no day but 0 lies between them"
+            });
+        }
+        self.shift_days = Some(bounds);
+        Ok(())
+    }
+
+    /// The same with what the table `deid` of a workspace's configuration says of dates and characteristics, where the
+    /// document has one.
+    ///
+    /// # Errors
+    /// What it says is wrong.
+    pub fn with_workspace(mut self, document: &str) -> Result<Self, ProfileError> {
+        let file: WorkspaceFile = toml::from_str(document).map_err(|e| ProfileError::Toml(e.to_string()))?;
+        if let Some(deid) = file.deid {
+            self.move_dates(deid.date_shift.as_ref(), deid.shift_times)?;
+            self.narrow(deid.patient_characteristics.as_deref())?;
+        }
+        Ok(self)
+    }
+
+    /// How dates move.
+    pub fn shift_rule(&self) -> ShiftRule {
+        ShiftRule { bounds: self.shift_days, whole_weeks: self.keep_weekday, times: self.shift_times }
+    }
+
+    /// Narrows what `retain_patient_characteristics` keeps, where that is asked for.
+    ///
+    /// # Errors
+    /// [`ProfileError::Characteristic`]
+    pub fn narrow(&mut self, names: Option<&[String]>) -> Result<(), ProfileError> {
+        let Some(names) = names else { return Ok(()) };
+        let known = characteristics();
+        let one = |name: &String| {
+            let found = tag(name).ok().filter(|tag| known.iter().any(|(known, _)| known == tag));
+            found.ok_or_else(|| {
+                let all: Vec<&str> = known.iter().map(|(_, name)| *name).collect();
+                ProfileError::Characteristic(name.clone(), all.join(", "))
+            })
+        };
+        self.characteristics = Some(names.iter().map(one).collect::<Result<_, _>>()?);
+        Ok(())
     }
 
     /// The same with one more option, as `--option` asks for; one for dates replaces the other.
@@ -250,69 +347,17 @@ impl Profile {
     pub fn has(&self, option: ProfileOption) -> bool {
         self.options.contains(&option)
     }
+}
 
-    /// What weakens the profile, contradicts itself or does nothing.
-    pub fn lint(&self) -> Vec<Lint> {
-        let mut lints = Vec::new();
-        let mut say = |code, message: String| lints.push(Lint { code, message });
-        if self.has(ProfileOption::RetainLongFullDates) && self.has(ProfileOption::RetainLongModifiedDates) {
-            say("conflict", "full and modified dates are both on; dates are modified".into());
-        }
-        for option in &self.options {
-            if matches!(
-                option,
-                ProfileOption::RetainUids
-                    | ProfileOption::RetainInstitutionIdentity
-                    | ProfileOption::RetainLongFullDates
-                    | ProfileOption::RetainDeviceIdentity
-                    | ProfileOption::RetainPatientCharacteristics
-            ) {
-                say("weakened", format!("{} keeps values that the basic profile takes away", option.name()));
-            }
-        }
-        if !self.search_pixels {
-            say(
-                "weakened",
-                "pixels of radiographs and photographs are not searched for burned-in text".into(),
-            );
-            if self.ocr || !self.masks.is_empty() {
-                say(
-                    "conflict",
-                    "while search_pixels is false, ocr does nothing and what a mask is for is quarantined"
-                        .into(),
-                );
-            }
-        }
-        if !self.maker_masks {
-            say("weakened", "where scanners are known to burn in names is not masked by rule".into());
-        }
-        let rows = table::rows();
-        for (tag, what) in &self.attributes {
-            let row = rows.iter().find(|r| r.single_tag() == Some(*tag));
-            match (what, row) {
-                (Override::Keep, Some(row)) => say(
-                    "weakened",
-                    format!("{tag} {} is kept; the basic profile says {}", row.name, row.basic.text()),
-                ),
-                (Override::Keep, None) if tag.is_private() => {
-                    say("weakened", format!("{tag} is private and kept whoever its creator is"));
-                }
-                (Override::Clean, Some(row)) if !row.options.contains(&Some(table::OptionRule::Clean)) => {
-                    say(
-                        "weakened",
-                        format!("{tag} {} is cleaned; the basic profile says {}", row.name, row.basic.text()),
-                    )
-                }
-                _ => {}
-            }
-        }
-        for word in &self.allow_words {
-            if super::words::is_common(word) {
-                say("unneeded", format!("the word \"{word}\" is allowed anyway"));
-            }
-        }
-        lints
-    }
+/// What the option keeps or cleans, with its keyword.
+pub(super) fn characteristics() -> Vec<(Tag, &'static str)> {
+    let option = ProfileOption::RetainPatientCharacteristics;
+    let column = ProfileOption::ALL.iter().position(|o| *o == option).unwrap_or_default();
+    let named = |row: table::Row| {
+        let tag = row.single_tag().filter(|_| row.options[column].is_some())?;
+        Some((tag, dicom::keyword(tag).unwrap_or(row.name)))
+    };
+    table::rows().into_iter().filter_map(named).collect()
 }
 
 fn option(name: &str) -> Result<ProfileOption, ProfileError> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::binary;
-use super::date;
+use super::date::{self, Shift};
 use super::explain::Trace;
 use super::keys::{Keys, Subject};
 use super::plan::{Plan, Plans};
@@ -14,7 +14,7 @@ use super::table::Code;
 use super::text::{Cleaner, Strictness};
 use super::uid;
 use super::values::{Fate, age, ascii, document, dummy_of, is_technical, temporal};
-use crate::dicom::{Charset, DataSet, Element, Value, is_pixel_data, vr_of};
+use crate::dicom::{Charset, DataSet, Element, Value, is_pixel_data, keyword, tag_of, vr_of};
 use crate::model::{Tag, Vr, tags};
 
 const ENCAPSULATED_DOCUMENT: Tag = Tag::new(0x0042, 0x0011);
@@ -35,7 +35,7 @@ pub struct Scrub<'s> {
     /// Whose data set this is.
     pub subject: Subject,
     /// Days by which dates move into the past; 0 keeps them.
-    pub days_back: i64,
+    pub shift: Shift,
     /// Cleans text.
     pub cleaner: Cleaner<'s>,
     /// The SOP class of the instance.
@@ -61,6 +61,22 @@ pub struct Place<'p> {
     pub parent: Option<Tag>,
     /// The character set that holds there.
     pub charset: &'p Charset,
+    /// Times of day beside it, by their tags, where these move with their dates.
+    pub times: &'p Times,
+}
+
+/// Times of day of a data set, as they stand.
+pub type Times = BTreeMap<Tag, String>;
+
+fn times_of(set: &DataSet<'_>) -> Times {
+    let of_time = set.elements().iter().filter(|e| e.vr == Vr::TM || vr_of(e.tag) == Some(Vr::TM));
+    of_time.filter_map(|e| Some((e.tag, ascii(e.bytes()?)?.to_string()))).collect()
+}
+
+/// The time of day that belongs to a date: Study Time to Study Date.
+fn time_beside(tag: Tag) -> Option<Tag> {
+    let name = keyword(tag).filter(|name| name.contains("Date") && !name.contains("DateTime"))?;
+    tag_of(&name.replace("Date", "Time")).filter(|tag| vr_of(*tag) == Some(Vr::TM))
 }
 
 impl<'s> Scrub<'s> {
@@ -69,7 +85,7 @@ impl<'s> Scrub<'s> {
         plans: &'s Plans,
         keys: &'s Keys,
         subject: Subject,
-        days_back: i64,
+        shift: Shift,
         cleaner: Cleaner<'s>,
         sop_class: String,
     ) -> Self {
@@ -77,7 +93,7 @@ impl<'s> Scrub<'s> {
             plans,
             keys,
             subject,
-            days_back,
+            shift,
             cleaner,
             sop_class,
             actions: BTreeMap::new(),
@@ -96,7 +112,8 @@ impl<'s> Scrub<'s> {
 
     fn level<'a>(&mut self, set: DataSet<'a>, parent: Option<Tag>, outer: &Charset) -> DataSet<'a> {
         let charset = set.charset(outer);
-        let place = Place { parent, charset: &charset };
+        let times = if self.shift.minutes == 0 { Times::new() } else { times_of(&set) };
+        let place = Place { parent, charset: &charset, times: &times };
         let safe = SafePrivate::of(&set);
         let mime = set.ascii(MIME_TYPE).map(str::to_string);
         // The root gets some that say what was done; of items there may be hundreds of thousands.
@@ -168,10 +185,17 @@ impl<'s> Scrub<'s> {
             && PET_IMAGES.contains(&&*self.sop_class)
     }
 
+    /// A date or a time moved as far as those of its subject.
+    fn moved<'a>(&self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+        let time = time_beside(element.tag).filter(|_| !place.times.is_empty());
+        let time = time.and_then(|tag| place.times.get(&tag)).map(String::as_str);
+        temporal(element, self.shift, time, Action::Shifted)
+    }
+
     fn keep<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
         match (element.vr, &element.value) {
             (_, Value::Items(_)) => self.items(element, place, Action::Kept),
-            (Vr::DA | Vr::DT | Vr::TM, _) => temporal(element, 0, Action::Kept),
+            (Vr::DA | Vr::DT | Vr::TM, _) => temporal(element, Shift::NONE, None, Action::Kept),
             (Vr::AS, _) => age(element),
             (Vr::UN, _) => (None, Action::Removed),
             (vr, Value::Bytes(bytes)) if vr.uses_character_set() && !bytes.is_ascii() => {
@@ -197,7 +221,7 @@ impl<'s> Scrub<'s> {
             Vr::SQ => self.items(element, place, Action::Cleaned),
             Vr::DA | Vr::DT | Vr::TM => match self.plans.dates {
                 None => (None, Action::Removed),
-                Some(_) => temporal(element, self.days_back, Action::Shifted),
+                Some(_) => self.moved(element, place),
             },
             Vr::AS => age(element),
             Vr::AE => (Some(self.pseudonym(&element)), Action::Pseudonymised),
@@ -277,9 +301,7 @@ impl<'s> Scrub<'s> {
             Vr::UI => (Some(self.uids(&element)), Action::UidReplaced),
             Vr::CS => self.unnamed(element, place),
             // A moved date tells no more than a dummy, and intervals stay what they are.
-            Vr::DA | Vr::DT | Vr::TM if self.plans.dates.is_some() => {
-                temporal(element, self.days_back, Action::Shifted)
-            }
+            Vr::DA | Vr::DT | Vr::TM if self.plans.dates.is_some() => self.moved(element, place),
             vr if vr.is_string() => (Some(dummy_of(element.tag, vr)), Action::Dummy),
             Vr::US | Vr::SS | Vr::UL | Vr::SL | Vr::FL | Vr::FD => (Some(element), Action::Kept),
             _ => (None, Action::Removed),
@@ -300,7 +322,7 @@ impl<'s> Scrub<'s> {
             (Vr::UI, _) => self.unnamed_uid(element),
             (Vr::PN, _) => (Some(dummy_of(tag, Vr::PN)), Action::Dummy),
             (Vr::DA | Vr::DT | Vr::TM, _) => match self.plans.dates {
-                Some(_) => temporal(element, self.days_back, Action::Shifted),
+                Some(_) => self.moved(element, place),
                 None => (Some(Element::new(tag, element.vr, &[][..])), Action::Emptied),
             },
             (Vr::AS, _) => age(element),

@@ -1,6 +1,6 @@
 //! What stands where a value stood: moved dates, capped ages, dummies of every representation.
 
-use super::date;
+use super::date::{self, Shift};
 use super::plan::Plan;
 use super::record::Action;
 use crate::dicom::Element;
@@ -20,27 +20,30 @@ pub fn ascii(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|t| t.is_ascii())
 }
 
-/// Dates and times moved; values that are none are dropped.
-pub fn temporal<'a>(element: Element<'a>, days: i64, done: Action) -> Fate<'a> {
+/// Dates and times moved; values that are none are dropped. `time` is the time of day that belongs to a date, value by
+/// value.
+pub fn temporal<'a>(element: Element<'a>, shift: Shift, time: Option<&str>, done: Action) -> Fate<'a> {
     let (tag, vr) = (element.tag, element.vr);
     let Some(text) = element.bytes().and_then(ascii) else {
         return (Some(Element::new(tag, vr, &[][..])), Action::Emptied);
     };
     let mut values = Vec::new();
+    let mut times = time.unwrap_or_default().split('\\');
     for value in text.split('\\') {
         let value = value.trim_matches([' ', '\0']);
+        let time = times.next().map(|time| time.trim_matches([' ', '\0']));
         let moved = match vr {
             _ if value.is_empty() => None,
-            Vr::TM => date::is_tm(value).then(|| value.to_string()),
-            Vr::DT => date::shift_dt(value, days),
-            _ => date::shift_da(value, days),
+            Vr::TM => date::shift_tm(value, shift.minutes),
+            Vr::DT => date::shift_dt_by(value, shift),
+            _ => date::shift_da_with(value, time, shift),
         };
         values.push(moved.unwrap_or_default());
     }
     if values.iter().all(String::is_empty) {
         return (Some(Element::new(tag, vr, &[][..])), Action::Emptied);
     }
-    let action = if vr == Vr::TM { Action::Kept } else { done };
+    let action = if vr == Vr::TM && shift.minutes == 0 { Action::Kept } else { done };
     (Some(Element::text(tag, vr, &values.join("\\"))), action)
 }
 

@@ -32,6 +32,12 @@ pub enum EngineError {
         /// What would be needed.
         why: String,
     },
+    /// The workspace cannot be written: by this user, or by anybody on its medium.
+    #[error("{why}")]
+    ReadOnly {
+        /// What is not possible therefore.
+        why: String,
+    },
     /// Disk, database or socket.
     #[error("storage: {why}")]
     Storage {
@@ -50,4 +56,21 @@ pub enum EngineError {
     /// The owner of the workspace has gone; attach again.
     #[error("the workspace is not served any more")]
     Gone,
+}
+
+impl EngineError {
+    /// The code of the kind, as it crosses the socket.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "not_found",
+            Self::Conflict { .. } => "conflict",
+            Self::Invalid { .. } => "invalid",
+            Self::Forbidden { .. } => "forbidden",
+            Self::ReadOnly { .. } => "read_only",
+            Self::Storage { .. } => "storage",
+            Self::Full => "disk_full",
+            Self::Damaged { .. } => "catalog_damaged",
+            Self::Gone => "gone",
+        }
+    }
 }

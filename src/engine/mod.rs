@@ -7,15 +7,19 @@ mod answer;
 mod client;
 pub mod command;
 mod error;
+mod holder;
 mod live;
+mod news;
 mod perform;
 
 pub mod query;
+pub mod refusals;
 mod session;
 pub mod tools;
 
 pub use client::Client;
 pub use error::EngineError;
+pub use news::{Line, Weight};
 pub use session::{Engine, OpenError, Session};
 
 pub use crate::pipeline::now_ms;

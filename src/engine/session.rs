@@ -1,5 +1,6 @@
 //! An open workspace, and one user's access to it.
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,9 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 use super::command::{Command, IngestOutcome, LookIntake, LookedAt};
+use super::holder::Holder;
 use super::live::LiveReads;
+use super::news::{Line, News};
 use super::query::Query;
 use super::{Client, EngineError, answer, perform};
 use crate::blob::{BlobError, FsStore};
@@ -29,8 +32,18 @@ pub struct Engine {
     pub(super) watchers: Watchers,
     pub(super) reads: LiveReads,
     pipeline: Mutex<Option<Pipeline>>,
-    lock: Lock,
+    /// None where the workspace is read only.
+    lock: Option<Lock>,
+    read_only: Option<ReadOnly>,
+    pub(super) news: News,
     opened: Instant,
+}
+
+/// What can be read of a workspace that cannot be written.
+#[derive(Debug, Clone, Copy)]
+struct ReadOnly {
+    /// The landing side, too.
+    landing: bool,
 }
 
 struct Pipeline {
@@ -44,6 +57,8 @@ pub struct Session {
     pub(super) engine: Arc<Engine>,
     pub(super) user: String,
     pub(super) attached: bool,
+    /// The process and terminal that it belongs to, where that is known.
+    pub(super) holder: Option<Holder>,
 }
 
 impl Engine {
@@ -59,12 +74,18 @@ impl Engine {
         let store = FsStore::open(&workspace.store())?;
         needs_catalog(&workspace, &store)?;
         let catalog = Catalog::open(&workspace.catalog())?;
+        if catalog.was_open() {
+            let closed = workspace.close_to_others()?;
+            if !closed.is_empty() {
+                tracing::warn!("others could read {}: closed to them now", closed.join(", "));
+            }
+        }
         knows_secret(&catalog, &secret)?;
         perform::follow_file(&catalog, &config)?;
         let map = IntakeMap::open(&workspace.intake())?;
         let known = KnownIdentifiers::open(&workspace.known(), &secret)?;
         if lock.was_unclean {
-            let swept = store.sweep(&catalog.read().blobs()?)?;
+            let swept = sweep(&store, &catalog.read().blobs()?)?;
             catalog.write(|tx| tx.release_leases())?;
             tracing::info!("the last run did not end in order; swept {swept} files that no row names");
         }
@@ -87,13 +108,66 @@ impl Engine {
             watchers: Watchers::default(),
             reads: LiveReads::default(),
             pipeline: Mutex::new(Some(pipeline)),
-            lock,
+            lock: Some(lock),
+            read_only: None,
+            news: News::default(),
             opened: Instant::now(),
         }))
     }
 
+    /// Opens a workspace that this user may not write, or that lies on a medium that cannot be written: nothing in it
+    /// changes, no job runs, and every command but an export is refused.
+    ///
+    /// # Errors
+    /// It cannot be read either, or its configuration is wrong.
+    pub fn open_read_only(workspace: Workspace) -> Result<Arc<Self>, OpenError> {
+        let config = workspace.config()?;
+        let catalog = Catalog::open_read_only(&workspace.catalog())?;
+        let secret = workspace.secret().ok();
+        let landing = secret.and_then(|secret| {
+            let known = KnownIdentifiers::open_read_only(&workspace.known(), &secret).ok()?;
+            Some((IntakeMap::open_read_only(&workspace.intake()).ok()?, known))
+        });
+        let read_only = Some(ReadOnly { landing: landing.is_some() });
+        let (map, known) = match landing {
+            Some(landing) => landing,
+            None => (IntakeMap::temporary()?, KnownIdentifiers::temporary()?),
+        };
+        let store = FsStore::attach(&workspace.store());
+        let rules = answer::load_rules(workspace.root(), &config.harmonise.rules)
+            .map_err(|e| OpenError::Rules(e.to_string()))?;
+        let qc =
+            answer::load_qc(workspace.root(), &config.qc).map_err(|e| OpenError::Rules(e.to_string()))?;
+        // Nothing is de-identified here: the secret stands for none that a pseudonym was made from.
+        let deid = Deidentify::new(workspace.root(), &config.deid, secret.unwrap_or_default())
+            .map_err(OpenError::Profile)?;
+        let places = (workspace.root().to_path_buf(), workspace.quarantine());
+        let shared = Arc::new(Shared::new((catalog, map, known, store), deid, places, config));
+        shared.set_rules(rules);
+        shared.set_qc(qc);
+        Ok(Arc::new(Self {
+            workspace,
+            shared,
+            watchers: Watchers::default(),
+            reads: LiveReads::default(),
+            pipeline: Mutex::new(None),
+            lock: None,
+            read_only,
+            news: News::default(),
+            opened: Instant::now(),
+        }))
+    }
+
+    /// Whether nothing in the workspace can be changed.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.is_some()
+    }
+
     /// Starts watching every inbox. Whoever watches stays: searches are answered from memory as soon as that is read.
     pub fn watch(&self) {
+        if self.is_read_only() {
+            return;
+        }
         let shared = self.shared.clone();
         std::thread::spawn(move || {
             if let Err(error) = shared.catalog.warm() {
@@ -113,9 +187,30 @@ impl Engine {
         &self.shared
     }
 
-    /// A session of a user.
+    /// A session of a user in this process.
     pub fn session(self: &Arc<Self>, user: &str, attached: bool) -> Session {
-        Session { engine: self.clone(), user: user.into(), attached }
+        let holder = Holder::of(std::process::id());
+        Session { engine: self.clone(), user: user.into(), attached, holder }
+    }
+
+    /// A session of a user in the process that has attached, where its number is known.
+    pub fn session_of(self: &Arc<Self>, user: &str, process: Option<u32>) -> Session {
+        Session {
+            engine: self.clone(),
+            user: user.into(),
+            attached: true,
+            holder: process.and_then(Holder::of),
+        }
+    }
+
+    /// What has happened since this was last asked, one line each, for an operator. No line holds PHI.
+    pub fn news(&self) -> Vec<Line> {
+        self.news.gather(&self.shared, &self.watchers)
+    }
+
+    /// When it was opened.
+    pub fn opened(&self) -> Instant {
+        self.opened
     }
 
     /// Runs `use_it` with the intake, unless the engine is shutting down.
@@ -170,8 +265,9 @@ impl Engine {
     /// The disk or database refuses.
     pub fn run_once(self: &Arc<Self>) -> Result<IngestOutcome, EngineError> {
         let (started, before) = (Instant::now(), self.job_totals());
-        let tally = Arc::new(Tally::default());
         let stop = AtomicBool::new(false);
+        let tally = Arc::new(Tally::default());
+        self.news.follow("inboxes", &tally);
         for inbox in &self.shared.config().inboxes {
             let state = WatchState::default();
             self.with_intake(|intake| {
@@ -203,6 +299,11 @@ impl Engine {
         perform::counted(self, &all, (0, 0), self.opened)
     }
 
+    /// Stops watching the inboxes and waits until what they brought is dealt with, so that the totals are whole.
+    pub fn finish_watching(&self) {
+        self.watchers.finish();
+    }
+
     /// Stops: inboxes first, then what is in hand is finished. Safe to call more than once.
     pub fn shut_down(&self) {
         self.watchers.stop();
@@ -213,7 +314,9 @@ impl Engine {
             if let Err(error) = self.shared.catalog.fold_log() {
                 tracing::warn!("{error}");
             }
-            self.lock.mark_clean();
+            if let Some(lock) = &self.lock {
+                lock.mark_clean();
+            }
         }
     }
 
@@ -230,11 +333,36 @@ impl Drop for Engine {
 
 impl Client for Session {
     fn query(&self, query: Query) -> Result<Value, EngineError> {
+        if self.engine.read_only.is_some_and(|readable| !readable.landing) && query.needs_landing() {
+            let why =
+                "this workspace is open for reading only, and its landing side cannot be read by this user";
+            return Err(EngineError::ReadOnly { why: why.into() });
+        }
         answer::answer(self, query)
     }
 
     fn command(&self, command: Command) -> Result<Value, EngineError> {
-        perform::perform(self, command)
+        let name = command.name();
+        if let Some(readable) = self.engine.read_only {
+            let why = match command {
+                Command::Export(_) if readable.landing => return perform::perform(self, command),
+                // Whether a study must be cleaned of what another instance names stands on the landing side.
+                Command::Export(_) => {
+                    "its landing side cannot be read by this user, so nothing is exported from it"
+                }
+                _ => "nothing in it can be changed",
+            };
+            return Err(EngineError::ReadOnly {
+                why: format!("this workspace is open for reading only: {why}"),
+            });
+        }
+        let task = command.task();
+        let outcome = perform::perform(self, command);
+        match &outcome {
+            Ok(_) => tracing::info!(user = self.user, task, "{name}"),
+            Err(error) => tracing::info!(user = self.user, task, "{name} was refused: {}", error.code()),
+        }
+        outcome
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Event> {
@@ -251,6 +379,18 @@ impl Client for Session {
         let missing = |_| EngineError::NotFound { what: "quarantined file".into(), id: id.to_string() };
         open_file(&self.engine.shared.quarantined(&sha256)).map_err(missing)
     }
+}
+
+/// Blobs without a row that a crash can leave: those of a batch that was being committed, and of one that waits.
+const MOST_SWEPT: usize = 2_048;
+
+/// Removes what a crash left. More than that is no crash but another catalog: it is kept apart and said.
+fn sweep(store: &FsStore, named: &HashSet<String>) -> Result<u64, BlobError> {
+    if store.names()?.iter().filter(|name| !named.contains(*name)).count() > MOST_SWEPT {
+        let apart = store.keep_apart(named)?;
+        tracing::warn!("{apart} stored instances are named by no row: they are kept in store/unnamed");
+    }
+    store.sweep(named)
 }
 
 /// A catalog that is missing beside a store that is not empty is never made anew: what is stored would be swept.
@@ -298,6 +438,10 @@ pub enum OpenError {
 impl From<CatalogError> for EngineError {
     fn from(error: CatalogError) -> Self {
         match error {
+            error if error.is_read_only() => Self::ReadOnly {
+                why: "this workspace is open for reading only: what leaves a mark in its trail is refused"
+                    .into(),
+            },
             CatalogError::Refused(why) => Self::Conflict { why },
             CatalogError::Full => Self::Full,
             CatalogError::Damaged(_) => Self::Damaged { why: error.to_string() },

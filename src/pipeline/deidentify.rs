@@ -105,6 +105,10 @@ impl Deidentify {
                 ProfileOption::from_name(name).ok_or_else(|| format!("no option is called {name:?}"))?;
             profile = profile.with_option(option);
         }
+        profile
+            .move_dates(config.date_shift.as_ref(), config.shift_times)
+            .and_then(|()| profile.narrow(config.patient_characteristics.as_deref()))
+            .map_err(|e| e.to_string())?;
         let engine = Deidentifier::new(profile, &Secret::new(secret)).map_err(|e| e.to_string())?;
         Ok(Self { engine, lines: Mutex::default() })
     }

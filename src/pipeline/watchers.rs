@@ -58,6 +58,23 @@ impl Watchers {
         running.values().map(|r| r.state.settling.load(Ordering::Relaxed) + r.tally.open()).sum()
     }
 
+    /// Stops watching and waits until what was found is dealt with; the counts stay.
+    pub fn finish(&self) {
+        let tallies: Vec<Arc<Tally>> = {
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            for r in running.values_mut() {
+                r.stop.store(true, Ordering::Relaxed);
+            }
+            running.values_mut().for_each(Running::end);
+            running.values().map(|r| r.tally.clone()).collect()
+        };
+        for tally in tallies {
+            while tally.open() > 0 {
+                tally.wait(Duration::from_millis(200));
+            }
+        }
+    }
+
     /// Stops watching; files in hand are still taken in.
     pub fn stop(&self) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);

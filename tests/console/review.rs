@@ -37,12 +37,17 @@ fn next_case_is_decoded_before_it_is_needed() {
 }
 
 #[test]
-fn return_asks_for_a_reason_and_takes_a_typed_one() {
+fn return_takes_a_configured_reason_by_its_number_or_its_words_and_no_other() {
     let mut driver = Driver::new(Stub::default(), (80, 24));
     driver.press("4 enter x enter");
-    driver.press("x d a r k enter");
+    driver.press("x 2 enter");
+    driver.press("x a r t e f enter");
+    let asked = driver.press("x d a r k enter").text();
+    assert!(asked.contains("return: choose a reason"), "the dialog stays open: {asked}");
     let returned = |reason: &str| Decision::Return { reason: reason.into(), comment: None };
-    assert_eq!(decisions(&driver), [(0, returned("incomplete series")), (1, returned("dark"))]);
+    let wanted = ["incomplete series", "motion or artefact", "motion or artefact"];
+    let wanted: Vec<_> = (0..).zip(wanted.map(returned)).collect();
+    assert_eq!(decisions(&driver), wanted);
 }
 
 #[test]

@@ -308,7 +308,7 @@ impl Stub {
             Query::IntakeFiles(files) => {
                 let rows = (0..14).skip(files.page.offset as usize).map(|id| IntakeFile {
                     id,
-                    path: format!("/data/pacs/DOE^JANE/{id}.dcm"),
+                    path: files.names.then(|| format!("/data/pacs/DOE^JANE/{id}.dcm")),
                     bytes: 531_000,
                     sha256: format!("{id:064x}"),
                     status: IntakeStatus::Quarantined,
@@ -321,7 +321,7 @@ impl Stub {
             Query::IntakeDetail(detail) => value(&IntakeDetailView {
                 file: IntakeFile {
                     id: detail.id,
-                    path: String::new(),
+                    path: detail.reveal.then(|| format!("/data/pacs/DOE^JANE/{}.dcm", detail.id)),
                     bytes: 531_000,
                     sha256: String::new(),
                     status: IntakeStatus::Quarantined,

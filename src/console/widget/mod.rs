@@ -1,7 +1,6 @@
 //! Parts that screens are made of; each draws on any buffer.
 
 mod chart;
-mod csv;
 mod facts;
 mod heat;
 mod list;
@@ -10,7 +9,6 @@ mod table;
 pub mod words;
 
 pub use chart::{Axes, Plot, draw_chart, mark_sign, sparkline};
-pub use csv::csv_line;
 pub use facts::{Fact, draw_facts};
 pub use heat::{draw_heat, draw_scale};
 pub use list::ListState;

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
+use serde_json::json;
+
 use crate::bulk::Scratch;
-use crate::catalog::{Choice, FileRecord, GroupRecord};
+use crate::catalog::{Choice, FileRecord, GroupRecord, tokens};
 use crate::config::Inbox;
 use crate::dicom::Contents;
 use crate::engine::query::{
@@ -55,28 +57,88 @@ fn source(session: &Session, inbox: &Inbox) -> Result<SourceView, EngineError> {
 }
 
 pub fn groups(session: &Session, query: &IntakeGroups) -> Result<Vec<IntakeGroup>, EngineError> {
+    let words = tokens(&query.filter).iter().map(|word| Word::parse(word)).collect::<Result<Vec<_>, _>>()?;
     let groups = session.engine.shared.map.groups()?.into_iter().map(group);
-    let words: Vec<&str> = query.filter.split_whitespace().collect();
-    Ok(groups.filter(|g| words.iter().all(|w| matches(g, w))).collect())
+    Ok(groups.filter(|group| words.iter().all(|word| word.fits(group))).collect())
 }
 
-fn matches(group: &IntakeGroup, word: &str) -> bool {
-    let status = status_name(group.status);
-    let holds = |text: &str, part: &str| text.to_lowercase().contains(&part.to_lowercase());
-    match word.split_once(':') {
-        Some(("status", value)) => status == value,
-        Some(("reason", value)) => group.reason == value,
-        Some(("site", value)) => group.site == value,
-        Some(("day", value)) => group.day.starts_with(value),
-        _ => [status, &group.reason, &group.explanation, &group.site].iter().any(|text| holds(text, word)),
+/// A word of the filter of groups.
+enum Word {
+    /// One of these values of a field.
+    Field(Field, Vec<String>),
+    /// Text, in lower case.
+    Text(String),
+}
+
+#[derive(Clone, Copy)]
+enum Field {
+    Status,
+    Reason,
+    Site,
+    Day,
+}
+
+impl Word {
+    fn parse(token: &str) -> Result<Self, EngineError> {
+        let plain = |text: &str| text.replace('"', "");
+        let Some((name, values)) = token.split_once(':').filter(|(name, _)| !name.contains('"')) else {
+            return Ok(Self::Text(plain(token).to_lowercase()));
+        };
+        let field = match name {
+            "status" => Field::Status,
+            "reason" => Field::Reason,
+            "site" => Field::Site,
+            "day" => Field::Day,
+            _ => {
+                let why = format!("groups have no field {name}: status, reason, site, day");
+                return Err(EngineError::Invalid { why });
+            }
+        };
+        let values: Vec<String> = if values.starts_with('"') {
+            vec![plain(values)]
+        } else {
+            values.split(',').map(plain).collect()
+        };
+        let unknown = values.iter().find(|value| IntakeStatus::named(value).is_none());
+        if let (Field::Status, Some(unknown)) = (field, unknown) {
+            let known = IntakeStatus::ALL.map(IntakeStatus::as_str).join(", ");
+            return Err(EngineError::Invalid { why: format!("there is no status {unknown}: {known}") });
+        }
+        Ok(Self::Field(field, values))
+    }
+
+    fn fits(&self, group: &IntakeGroup) -> bool {
+        let any = |values: &[String], fits: &dyn Fn(&str) -> bool| values.iter().any(|value| fits(value));
+        match self {
+            Self::Field(Field::Status, values) => any(values, &|v| group.status.as_str() == v),
+            Self::Field(Field::Reason, values) => any(values, &|v| group.reason == v),
+            Self::Field(Field::Site, values) => any(values, &|v| group.site == v),
+            Self::Field(Field::Day, values) => any(values, &|v| group.day.starts_with(v)),
+            Self::Text(word) => [group.status.as_str(), &group.reason, &group.explanation, &group.site]
+                .iter()
+                .any(|text| text.to_lowercase().contains(word)),
+        }
     }
 }
 
 pub fn files(session: &Session, query: &IntakeFiles) -> Result<Rows<IntakeFile>, EngineError> {
     let choice = choice_of(&query.group)?;
     let limit = query.page.limit.min(MAX_PAGE);
-    let (rows, total) = session.engine.shared.map.files(&choice, query.page.offset, limit)?;
-    Ok(Rows { rows: rows.into_iter().map(file).collect(), total })
+    let shared = &session.engine.shared;
+    let (rows, total) = shared.map.files(&choice, query.page.offset, limit)?;
+    if query.names && !rows.is_empty() {
+        // Who asks where files lie leaves a mark before they are told.
+        shared.catalog.write_first(|tx| {
+            let detail = json!({ "group": readable_key(&query.group), "files": rows.len() });
+            tx.audit(now_ms(), &session.user, "intake.names", "intake", &detail)
+        })?;
+    }
+    Ok(Rows { rows: rows.into_iter().map(|record| file(record, query.names)).collect(), total })
+}
+
+/// A group's key for people.
+pub fn readable_key(key: &str) -> String {
+    key.replace(SEPARATOR, " · ")
 }
 
 pub fn detail(session: &Session, query: &IntakeDetail) -> Result<IntakeDetailView, EngineError> {
@@ -89,12 +151,12 @@ pub fn detail(session: &Session, query: &IntakeDetail) -> Result<IntakeDetailVie
     if query.reveal {
         // Looking at values as they stand is an act: it leaves its mark before they are shown.
         shared.catalog.write_first(|tx| {
-            let detail = serde_json::json!({ "sha256": record.file.sha256 });
+            let detail = json!({ "sha256": record.file.sha256 });
             tx.audit(now_ms(), &session.user, "intake.reveal", &format!("intake {}", query.id), &detail)
         })?;
     }
     Ok(IntakeDetailView {
-        file: file(record),
+        file: file(record, query.reveal),
         has_picture: attributes.iter().any(|a| a.keyword == "PixelData"),
         attributes: attributes.into_iter().map(|a| attribute(a, query.reveal)).collect(),
     })
@@ -139,10 +201,10 @@ fn group(g: GroupRecord) -> IntakeGroup {
     }
 }
 
-pub fn file(record: FileRecord) -> IntakeFile {
+fn file(record: FileRecord, named: bool) -> IntakeFile {
     IntakeFile {
         id: record.id,
-        path: record.file.path,
+        path: named.then_some(record.file.path),
         bytes: record.file.bytes,
         sha256: record.file.sha256,
         status: status(&record.file.status),
@@ -153,21 +215,5 @@ pub fn file(record: FileRecord) -> IntakeFile {
 }
 
 fn status(name: &str) -> IntakeStatus {
-    match name {
-        "deidentified" => IntakeStatus::Deidentified,
-        "quarantined" => IntakeStatus::Quarantined,
-        "duplicate" => IntakeStatus::Duplicate,
-        "discarded" => IntakeStatus::Discarded,
-        _ => IntakeStatus::Rejected,
-    }
-}
-
-fn status_name(status: IntakeStatus) -> &'static str {
-    match status {
-        IntakeStatus::Deidentified => "deidentified",
-        IntakeStatus::Quarantined => "quarantined",
-        IntakeStatus::Rejected => "rejected",
-        IntakeStatus::Duplicate => "duplicate",
-        IntakeStatus::Discarded => "discarded",
-    }
+    IntakeStatus::named(name).unwrap_or(IntakeStatus::Rejected)
 }

@@ -17,7 +17,7 @@ mod verify;
 
 pub(super) use catalog::parse as parse_filter;
 pub(super) use harmonise::{Survey, load_qc, load_rules};
-pub(super) use intake::choice_of;
+pub(super) use intake::{choice_of, readable_key};
 pub(super) use queue::tab_tasks;
 
 use serde::Serialize;

@@ -33,6 +33,13 @@ macro_rules! commands {
         #[expect(missing_docs, reason = "each variant is documented at its struct")]
         pub enum Command { $($name($name),)* }
 
+        impl Command {
+            /// Its name, for a log.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => stringify!($name),)* }
+            }
+        }
+
         $(impl From<$name> for Command {
             fn from(command: $name) -> Self { Self::$name(command) }
         }
@@ -78,4 +85,17 @@ pub struct Moved {
     pub moved: u64,
     /// How many did not, with the reason in a person's words.
     pub refused: Vec<(u64, String)>,
+}
+
+impl Command {
+    /// The task that it is about, where it is about one.
+    pub fn task(&self) -> Option<i64> {
+        match self {
+            Self::ClaimTask(c) => Some(c.task),
+            Self::UnclaimTask(c) => Some(c.task),
+            Self::DecideTask(c) => Some(c.task),
+            Self::UndoDecision(c) => Some(c.task),
+            _ => None,
+        }
+    }
 }

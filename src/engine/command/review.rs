@@ -4,11 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::query::QueueTab;
 
-/// Takes a task for a limited time, so that no two reviewers hold it.
+/// Takes a task for a limited time, so that no two reviewers hold it, nor one reviewer twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimTask {
     /// The task.
     pub task: i64,
+    /// Also where another session of the same user holds it: it moves here.
+    #[serde(default)]
+    pub take: bool,
 }
 
 /// Takes the most urgent open task; `None` when there is none.
@@ -40,7 +43,7 @@ pub enum Decision {
     },
     /// Back to the site or reader.
     Return {
-        /// From the list, or typed.
+        /// One of `review.return_reasons`; any where none is configured.
         reason: String,
         /// If wanted.
         comment: Option<String>,

@@ -58,6 +58,10 @@ pub fn export(session: &Session, command: &Export) -> Result<ExportOutcome, Engi
     }
     dataset.finish(filter, &outcome.left_out).map_err(refused)?;
     let detail = json!({ "filter": filter, "series": outcome.series, "files": outcome.files, "formats": command.formats });
+    if session.engine.is_read_only() {
+        tracing::warn!("the workspace is open for reading only: the export leaves no mark in its trail");
+        return Ok(outcome);
+    }
     session
         .engine
         .shared

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::folders;
 use crate::catalog::{FileRecord, NewFile};
 use crate::config::{After, Edit, Inbox, Pixels};
-use crate::engine::answer::choice_of;
+use crate::engine::answer::{choice_of, readable_key};
 use crate::engine::command::{
     AddInbox, Ingest, IngestOutcome, IntakeChoice, LookIntake, LookedAt, MaskIntake, Moved, RemoveInbox,
 };
@@ -76,6 +76,7 @@ pub fn ingest(session: &Session, command: &Ingest) -> Result<IngestOutcome, Engi
     let engine = &session.engine;
     let before = engine.job_totals();
     let tally = Arc::new(Tally::default());
+    engine.news.follow("ingest", &tally);
     for path in &command.paths {
         let path = Path::new(path);
         if !path.exists() {
@@ -323,7 +324,8 @@ fn chosen(session: &Session, choice: &IntakeChoice) -> Result<Vec<FileRecord>, E
     match choice {
         IntakeChoice::Files(ids) => {
             for id in ids {
-                files.extend(map.file(*id)?);
+                let missing = || EngineError::NotFound { what: "file".into(), id: id.to_string() };
+                files.push(map.file(*id)?.ok_or_else(missing)?);
             }
         }
         IntakeChoice::Groups(keys) => {
@@ -354,7 +356,7 @@ fn audit(
     masks: Option<usize>,
 ) -> Result<(), EngineError> {
     let groups: Vec<String> = match choice {
-        IntakeChoice::Groups(keys) => keys.iter().map(|k| k.replace('\u{1f}', " · ")).collect(),
+        IntakeChoice::Groups(keys) => keys.iter().map(|key| readable_key(key)).collect(),
         IntakeChoice::Files(_) => Vec::new(),
     };
     let mut detail = json!({ "moved": moved, "of": of, "groups": groups });

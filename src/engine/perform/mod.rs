@@ -33,7 +33,7 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::ReleaseIntake(c) => wire(intake::release(session, &c.choice)?),
         Command::DiscardIntake(c) => wire(intake::discard(session, &c.choice)?),
         Command::RetryJobs(c) => wire(intake::retry_jobs(session, &c.jobs)?),
-        Command::ClaimTask(c) => wire(review::claim(session, c.task)?),
+        Command::ClaimTask(c) => wire(review::claim(session, &c)?),
         Command::ClaimNext(c) => wire(review::claim_next(session, &c)?),
         Command::UnclaimTask(c) => wire(review::unclaim(session, c.task)?),
         Command::DecideTask(c) => wire(review::decide(session, &c)?),

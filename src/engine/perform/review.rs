@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::catalog::Filter;
+use crate::catalog::{CatalogError, Filter, TaskRecord, Tx};
 use crate::engine::answer::tab_tasks;
-use crate::engine::command::{ClaimNext, DecideTask, Decision};
+use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision};
+use crate::engine::holder::Holder;
 use crate::engine::{EngineError, Session};
 use crate::model::What;
 use crate::pipeline::now_ms;
@@ -12,14 +13,35 @@ use crate::pipeline::now_ms;
 /// Open tasks tried for the next one, in order.
 const TRIES: u32 = 50;
 
-pub fn claim(session: &Session, task: i64) -> Result<(), EngineError> {
-    let (now, until) = times(session);
+pub fn claim(session: &Session, command: &ClaimTask) -> Result<(), EngineError> {
+    let (now, until, place) = times(session);
+    let task = command.task;
     session.engine.shared.catalog.write_first(|tx| {
-        let series = tx.claim(task, &session.user, until, now)?;
+        if !command.take {
+            not_elsewhere(session, tx, task, now)?;
+        }
+        let series = tx.claim(task, (&session.user, place.as_deref()), until, now)?;
         tx.audit(now, &session.user, "task.claim", &series, &json!({ "task": task }))
     })?;
     tell(session, task);
     Ok(())
+}
+
+/// Refuses what another session of the same user holds: two terminals never work on one task unknowingly.
+fn not_elsewhere(session: &Session, tx: &Tx<'_>, task: i64, now: i64) -> Result<(), CatalogError> {
+    let Some(record) = tx.task(task)? else { return Ok(()) };
+    let held = record.state == "open" && record.claim_until_ms.is_some_and(|until| until > now);
+    if !held || record.assignee.as_deref() != Some(&session.user) {
+        return Ok(());
+    }
+    let holder = record.claim_session.as_deref().and_then(Holder::parse);
+    match holder.and_then(|holder| holder.elsewhere(session.holder.as_ref())) {
+        Some(place) => Err(CatalogError::Refused(format!(
+            "you hold task {task} in another session ({place}); give it back there, or move it here with \
+             `gantry queue claim {task} --take`"
+        ))),
+        None => Ok(()),
+    }
 }
 
 pub fn claim_next(session: &Session, command: &ClaimNext) -> Result<Option<i64>, EngineError> {
@@ -28,14 +50,30 @@ pub fn claim_next(session: &Session, command: &ClaimNext) -> Result<Option<i64>,
     let tasks =
         tab_tasks(&session.engine.shared.catalog.read(), command.view, &session.user, &filter, page)?.0;
     for task in tasks.iter().filter(|t| t.state == "open" && !command.except.contains(&t.id)) {
-        match claim(session, task.id) {
-            Ok(()) => return Ok(Some(task.id)),
-            // Somebody was quicker: the next one.
-            Err(EngineError::Conflict { .. }) => {}
-            Err(error) => return Err(error),
+        // Somebody was quicker, this user in another process perhaps: the next one.
+        if claim_free(session, task.id)? {
+            return Ok(Some(task.id));
         }
     }
     Ok(None)
+}
+
+/// Claims a task that nobody holds, the user included; whether it was free.
+fn claim_free(session: &Session, task: i64) -> Result<bool, EngineError> {
+    let (now, until, place) = times(session);
+    let claimed = session.engine.shared.catalog.write_first(|tx| {
+        let free = |t: TaskRecord| t.state == "open" && t.claim_until_ms.is_none_or(|until| until <= now);
+        if !tx.task(task)?.is_some_and(free) {
+            return Ok(false);
+        }
+        let series = tx.claim(task, (&session.user, place.as_deref()), until, now)?;
+        tx.audit(now, &session.user, "task.claim", &series, &json!({ "task": task }))?;
+        Ok(true)
+    })?;
+    if claimed {
+        tell(session, task);
+    }
+    Ok(claimed)
 }
 
 pub fn unclaim(session: &Session, task: i64) -> Result<(), EngineError> {
@@ -52,13 +90,14 @@ pub fn decide(session: &Session, command: &DecideTask) -> Result<(), EngineError
     let now = now_ms();
     let (accepted, reason, comment) = match &command.decision {
         Decision::Accept { comment } => (true, None, comment.as_deref()),
-        Decision::Return { reason, comment } => (false, Some(reason.trim()), comment.as_deref()),
+        Decision::Return { reason, comment } => {
+            (false, Some(configured_reason(session, reason.trim())?), comment.as_deref())
+        }
     };
-    if reason == Some("") {
-        return Err(EngineError::Invalid { why: "a return needs a reason".into() });
-    }
+    let reason = reason.as_deref();
     let action = if accepted { "review.accept" } else { "review.return" };
     let series = session.engine.shared.catalog.write_first(|tx| {
+        not_elsewhere(session, tx, command.task, now)?;
         let words = (reason, comment);
         let Some(series) = tx.decide(command.task, &session.user, accepted, words, &command.key, now)? else {
             return Ok(None);
@@ -78,9 +117,9 @@ pub fn decide(session: &Session, command: &DecideTask) -> Result<(), EngineError
 }
 
 pub fn undo(session: &Session, task: i64) -> Result<(), EngineError> {
-    let (now, until) = times(session);
+    let (now, until, place) = times(session);
     let series_uid = session.engine.shared.catalog.write_first(|tx| {
-        let series = tx.undo(task, &session.user, until)?;
+        let series = tx.undo(task, (&session.user, place.as_deref()), until)?;
         tx.audit(now, &session.user, "review.undo", &series, &json!({ "task": task }))?;
         Ok(series)
     })?;
@@ -89,10 +128,30 @@ pub fn undo(session: &Session, task: i64) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Now, and until when a claim made now holds.
-fn times(session: &Session) -> (i64, i64) {
+/// The configured reason that this is, whatever its case; any reason where none is configured.
+fn configured_reason(session: &Session, reason: &str) -> Result<String, EngineError> {
+    if reason.is_empty() {
+        return Err(EngineError::Invalid { why: "a return needs a reason".into() });
+    }
+    let config = session.engine.shared.config();
+    let known = &config.review.return_reasons;
+    if known.is_empty() {
+        return Ok(reason.into());
+    }
+    let same = |known: &&String| known.trim().to_lowercase() == reason.to_lowercase();
+    known.iter().find(same).cloned().ok_or_else(|| EngineError::Invalid {
+        why: format!(
+            "that is no reason for a return here; there are: {}. What else is to be said is a comment",
+            known.join(", ")
+        ),
+    })
+}
+
+/// Now, until when a claim made now holds, and which process and terminal makes it.
+fn times(session: &Session) -> (i64, i64, Option<String>) {
     let now = now_ms();
-    (now, now + session.engine.shared.config().review.claim_minutes as i64 * 60_000)
+    let minutes = session.engine.shared.config().review.claim_minutes as i64;
+    (now, now + minutes * 60_000, session.holder.as_ref().map(ToString::to_string))
 }
 
 fn tell(session: &Session, task: i64) {

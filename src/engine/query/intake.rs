@@ -48,7 +48,8 @@ pub struct SourceView {
 /// What was not simply stored, in groups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntakeGroups {
-    /// Only groups that match; words of `status:`, `reason:`, `site:`.
+    /// Only groups that match every word: `status:`, `reason:`, `site:` and `day:` (a beginning of the day), with several
+    /// values joined by commas and quotes around what holds spaces; a word without a field is looked for in the text.
     pub filter: String,
 }
 
@@ -66,6 +67,28 @@ pub enum IntakeStatus {
     Duplicate,
     /// Discarded by a person out of quarantine.
     Discarded,
+}
+
+impl IntakeStatus {
+    /// Every status.
+    pub const ALL: [Self; 5] =
+        [Self::Deidentified, Self::Quarantined, Self::Rejected, Self::Duplicate, Self::Discarded];
+
+    /// As it stands in JSON and in filters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deidentified => "deidentified",
+            Self::Quarantined => "quarantined",
+            Self::Rejected => "rejected",
+            Self::Duplicate => "duplicate",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    /// The status of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
 }
 
 /// Files that share site, outcome, reason and day.
@@ -96,6 +119,9 @@ pub struct IntakeFiles {
     pub group: String,
     /// Which part.
     pub page: Page,
+    /// With the path of each, which may name a patient. Audited.
+    #[serde(default)]
+    pub names: bool,
 }
 
 /// One file of a group.
@@ -103,8 +129,8 @@ pub struct IntakeFiles {
 pub struct IntakeFile {
     /// Identifies the file in commands.
     pub id: i64,
-    /// The path as the source has it. Landing side: may hold PHI, shown only on request.
-    pub path: String,
+    /// The path as the source has it. Landing side: may hold PHI, told only on request.
+    pub path: Option<String>,
     /// Its size.
     pub bytes: u64,
     /// SHA-256 of its bytes.
@@ -124,7 +150,7 @@ pub struct IntakeFile {
 pub struct IntakeDetail {
     /// The file.
     pub id: i64,
-    /// Show values as they stand. Audited; otherwise they are masked.
+    /// Show values as they stand, and the file's path. Audited; otherwise values are masked.
     pub reveal: bool,
 }
 

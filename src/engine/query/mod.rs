@@ -98,3 +98,19 @@ queries! {
     Verify => Verified,
     TakeCheckpoint => Checkpoint,
 }
+
+impl Query {
+    /// Whether its answer comes from the landing side, in part at least.
+    pub fn needs_landing(&self) -> bool {
+        matches!(
+            self,
+            Self::Overview(_)
+                | Self::Vault(_)
+                | Self::Sources(_)
+                | Self::IntakeGroups(_)
+                | Self::IntakeFiles(_)
+                | Self::IntakeDetail(_)
+                | Self::IntakeMasks(_)
+        )
+    }
+}

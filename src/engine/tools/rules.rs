@@ -1,14 +1,11 @@
 //! Harmonisation rules and protocols as files, without a workspace.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::config::Config;
 use crate::harmonise::{RuleError, Rules, TARGETS};
-use crate::pipeline::Deidentify;
-use crate::qc::Settings;
 use crate::qc::protocol::Protocol;
 
 /// Rules that were read and found sound.
@@ -64,21 +61,6 @@ pub fn check(files: &[PathBuf]) -> Result<Checked, CheckError> {
 pub fn protocols(files: &[PathBuf]) -> Result<Vec<Protocol>, CheckError> {
     let parsed = read(files)?.iter().map(|text| Protocol::parse(text)).collect::<Result<_, _>>();
     parsed.map_err(CheckError::Rules)
-}
-
-/// What a configuration says of profiles, checks, protocols and rules beyond its own syntax; files are relative to `beside`.
-///
-/// # Errors
-/// The first thing that is wrong.
-pub fn check_config(beside: &Path, config: &Config) -> Result<(), CheckError> {
-    let placed = |files: &[PathBuf]| files.iter().map(|f| beside.join(f)).collect::<Vec<_>>();
-    check(&placed(&config.harmonise.rules))?;
-    let protocols = protocols(&placed(&config.qc.protocols))?;
-    Settings::new(&config.qc, protocols).map_err(|why| CheckError::Rules(format!("[qc] {why}")))?;
-    // The secret does not matter to whether the profile can be used.
-    Deidentify::new(beside, &config.deid, [0; 32])
-        .map_err(|why| CheckError::Rules(format!("[deid] {why}")))?;
-    Ok(())
 }
 
 /// A harmonised attribute and what it may be.

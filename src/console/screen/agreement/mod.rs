@@ -11,12 +11,13 @@ use ratatui::layout::Rect;
 use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask, input, review};
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
-use crate::console::widget::{ListState, csv_line, words};
+use crate::console::widget::{ListState, words};
 use crate::engine::EngineError;
 use crate::engine::command::{ImportOutcome, ImportReads};
 use crate::engine::query::{
     self, AgreementDetail, AgreementRow, AgreementView, Door, Severity, Verdict, WorstCase,
 };
+use crate::format::csv::csv_line;
 use crate::model::What;
 use crate::render::heat::HeatMap;
 

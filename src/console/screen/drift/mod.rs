@@ -11,9 +11,10 @@ use ratatui::layout::Rect;
 use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask, input, review};
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
-use crate::console::widget::{ListState, Plot, csv_line, words};
+use crate::console::widget::{ListState, Plot, words};
 use crate::engine::EngineError;
 use crate::engine::query::{self, Door, DriftChart, DriftPoint, DriftRow, DriftState, DriftView, Severity};
+use crate::format::csv::csv_line;
 use crate::model::What;
 
 const ACTIONS: &[Action] = &[

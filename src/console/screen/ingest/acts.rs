@@ -6,15 +6,14 @@ use std::sync::Arc;
 use super::masks::Masking;
 use super::{Answer, Ingest};
 use crate::console::screen::{Context, Dialog, Effect, Effects, Task, act, input};
-use crate::console::widget::{csv_line, words};
+use crate::console::widget::words;
 use crate::engine::command::{
     AddInbox, DiscardIntake, IntakeChoice, MaskIntake, Moved, ReleaseIntake, RemoveInbox, RetryIntake,
 };
-use crate::engine::query::{IntakeFiles, IntakeGroup, IntakeGroups, IntakeStatus, Page, Severity};
-use crate::engine::{Client, tools};
-
-/// Files in a list of refusals at most.
-const CSV_ROWS: u64 = 1_000_000;
+use crate::engine::query::Severity;
+use crate::engine::refusals::refusals;
+use crate::engine::tools;
+use crate::format::whole::write_whole;
 
 impl Ingest {
     pub(super) fn start(&mut self, name: &'static str) -> Effects {
@@ -93,9 +92,8 @@ impl Ingest {
     pub(super) fn offers(&self) -> Vec<String> {
         let groups = self.groups.value.iter().flatten();
         let words = groups.flat_map(|group| {
-            let status = serde_json::to_value(group.status).ok();
-            let status = status.as_ref().and_then(|name| name.as_str()).map(|name| format!("status:{name}"));
-            let own = [format!("reason:{}", group.reason), format!("site:{}", group.site)];
+            let status = Some(word("status", group.status.as_str()));
+            let own = [word("reason", &group.reason), word("site", &group.site)];
             status.into_iter().chain(own)
         });
         words.collect::<BTreeSet<String>>().into_iter().collect()
@@ -112,7 +110,9 @@ impl Ingest {
                 self.group_list.reset();
                 self.refresh(context)
             }
-            "csv" if !text.is_empty() => vec![write_csv(self.filter.clone(), text)],
+            "csv" | "csv_names" if !text.is_empty() => {
+                vec![write_csv(self.filter.clone(), text, tag == "csv_names")]
+            }
             "add.path" if !text.is_empty() => {
                 let name = text.trim_end_matches('/').rsplit('/').next().unwrap_or("inbox").to_string();
                 self.adding = vec![text];
@@ -166,54 +166,25 @@ pub(super) fn look(id: i64) -> Task {
     })
 }
 
-/// Writes what was refused as CSV: hashes, sizes and reasons; of a path only its last part.
-pub(super) fn write_csv(filter: String, to: String) -> Effect {
+/// A word of the filter.
+pub(super) fn word(field: &str, value: &str) -> String {
+    if value.contains(|c: char| c.is_whitespace() || c == ',') {
+        format!("{field}:\"{value}\"")
+    } else {
+        format!("{field}:{value}")
+    }
+}
+
+/// Writes what was refused as CSV: hashes, sizes and reasons; paths only where names are asked for.
+fn write_csv(filter: String, to: String, names: bool) -> Effect {
     Effect::Act(Box::new(move |client| {
-        let written = refused(client, &filter).and_then(|(text, rows)| {
+        let report = refusals(client, &filter, names).map_err(|error| error.to_string());
+        let written = report.and_then(|report| {
             let path = std::path::absolute(&to).map_err(|error| error.to_string())?;
-            std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-            Ok((path.display().to_string(), rows))
+            write_whole(&path, &report.to_csv(names), names)
+                .map_err(|error| format!("{}: {}", path.display(), error.kind()))?;
+            Ok((path.display().to_string(), report.files.len() as u64))
         });
         Box::new(Answer::Written(written))
     }))
-}
-
-fn refused(client: &dyn Client, filter: &str) -> Result<(String, u64), String> {
-    let mut text = String::from("site,day,status,reason,explanation,file,bytes,sha256,where\n");
-    let mut rows = 0;
-    let groups = client.ask(IntakeGroups { filter: filter.into() }).map_err(|error| error.to_string())?;
-    let is_refusal = |group: &&IntakeGroup| {
-        matches!(group.status, IntakeStatus::Quarantined | IntakeStatus::Rejected | IntakeStatus::Discarded)
-    };
-    for group in groups.iter().filter(is_refusal) {
-        let mut offset = 0;
-        while rows < CSV_ROWS {
-            let page = Page { offset, limit: 1000 };
-            let files = client
-                .ask(IntakeFiles { group: group.key.clone(), page })
-                .map_err(|error| error.to_string())?;
-            for file in &files.rows {
-                let bytes = file.bytes.to_string();
-                let status = format!("{:?}", file.status).to_lowercase();
-                let fields = [
-                    &group.site,
-                    &group.day,
-                    &status,
-                    &file.reason,
-                    &group.explanation,
-                    &file.path,
-                    &bytes,
-                    &file.sha256,
-                    &file.detail,
-                ];
-                text.push_str(&csv_line(fields));
-                rows += 1;
-            }
-            offset += files.rows.len() as u64;
-            if files.rows.is_empty() || offset >= files.total {
-                break;
-            }
-        }
-    }
-    Ok((text, rows))
 }

@@ -130,12 +130,10 @@ impl Ingest {
         let table = Table { columns: FILES, list: &self.file_list, focus: self.pane == Pane::Files };
         table.draw(canvas, inner, |index| {
             self.files.get(index).map(|file| {
-                // A path may name a patient: only its hash is shown until somebody asks for more.
-                let name = if self.reveal {
-                    file.path.clone()
-                } else {
-                    format!("file {} · {}", file.id, middle(&file.sha256, 13))
-                };
+                // A path may name a patient: only its hash is shown until somebody asks for more of this file.
+                let shown = self.detail.value.as_ref().filter(|view| self.reveal && view.file.id == file.id);
+                let path = shown.and_then(|view| view.file.path.clone());
+                let name = path.unwrap_or_else(|| format!("file {} · {}", file.id, middle(&file.sha256, 13)));
                 vec![
                     name.into(),
                     words::bytes(file.bytes).into(),

@@ -20,7 +20,7 @@ use crate::engine::query::{
     IntakeMasksView, IntakeStatus, Page, Rows, Severity, SourceView, Sources,
 };
 use crate::render::Slice;
-use acts::{look, report};
+use acts::{look, report, word};
 use masks::{FrameSeen, Masking};
 
 const ACTIONS: &[Action] = &[
@@ -42,6 +42,12 @@ const ACTIONS: &[Action] = &[
         &["e"],
         "CSV",
         "write the list of what was refused as CSV, to send back to the site",
+    ),
+    action(
+        "ingest.csv_names",
+        &["E"],
+        "",
+        "the same with file names, which may name patients; this is audited",
     ),
     action("ingest.add", &["+"], "", "watch one more folder"),
     action("ingest.remove", &["-"], "", "stop watching the selected source"),
@@ -113,7 +119,7 @@ impl Ingest {
         let mut effects = Vec::new();
         if let Some(page) = self.files.missing(self.file_list.selected) {
             self.file_state.wait(context.now_ms);
-            let question = IntakeFiles { group: group.key.clone(), page };
+            let question = IntakeFiles { group: group.key.clone(), page, names: false };
             effects.push(ask("files", question, move |answer| Answer::Files(page, answer)));
         }
         effects.extend(self.ask_detail(context));
@@ -193,7 +199,7 @@ impl Ingest {
             }
             Pane::Sources => {
                 let site = self.source().map(|source| source.site.clone());
-                self.filter = site.map_or_else(String::new, |site| format!("site:{site}"));
+                self.filter = site.map_or_else(String::new, |site| word("site", &site));
                 self.pane = Pane::Groups;
                 self.refresh(context)
             }
@@ -228,6 +234,10 @@ impl Ingest {
             "ingest.discard" => self.start("discard"),
             "ingest.reveal" => self.toggle_reveal(context),
             "ingest.csv" => vec![input("csv", "write the list of what was refused (CSV) to", "refused.csv")],
+            "ingest.csv_names" => {
+                let title = "write the list of what was refused, with file names (CSV; audited), to";
+                vec![input("csv_names", title, "refused.csv")]
+            }
             "ingest.add" => {
                 self.adding.clear();
                 vec![input("add.path", "watch the folder (absolute path)", "")]

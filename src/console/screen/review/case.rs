@@ -91,7 +91,7 @@ fn open_now(client: &dyn Client, select: &str) -> Outcome<Case> {
     if let Ok(id) = select.parse::<i64>() {
         let view = client.ask(query::Task { id })?;
         let decided = matches!(view.row.state.as_str(), "accepted" | "returned");
-        let claim = if decided { Ok(()) } else { client.act(ClaimTask { task: id }) };
+        let claim = if decided { Ok(()) } else { client.act(ClaimTask { task: id, take: false }) };
         return Ok(Case::of_task(view, &claim).read(client, ""));
     }
     let (uid, item) = select.split_once(' ').unwrap_or((select, ""));

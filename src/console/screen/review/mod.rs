@@ -204,13 +204,11 @@ impl Review {
     }
 
     fn ask_reason(&self) -> Effects {
-        let options = self.case.value.as_ref().map(|case| case.reasons.clone()).unwrap_or_default();
-        vec![Effect::Dialog(Dialog::Choose {
-            tag: "reason",
-            title: "return: choose a reason, or type one".into(),
-            options,
-            typed: true,
-        })]
+        let reasons = self.case.value.as_ref().map(|case| &*case.reasons).unwrap_or_default();
+        let typed = reasons.is_empty();
+        let title = if typed { "return: type a reason" } else { "return: choose a reason, or its number" };
+        let options = reasons.iter().enumerate().map(|(i, reason)| format!("{} {reason}", i + 1)).collect();
+        vec![Effect::Dialog(Dialog::Choose { tag: "reason", title: title.into(), options, typed })]
     }
 
     fn skip(&mut self, context: &Context<'_>) -> Effects {
@@ -301,7 +299,14 @@ impl Review {
 
     fn dialog(&mut self, tag: &str, text: String, context: &Context<'_>) -> Effects {
         match tag {
-            "reason" => self.decide(Decision::Return { reason: text, comment: None }, context),
+            "reason" => {
+                let reasons = self.case.value.as_ref().map(|case| &*case.reasons).unwrap_or_default();
+                let numbered = |(i, reason): (usize, &String)| {
+                    (text == format!("{} {reason}", i + 1)).then(|| reason.clone())
+                };
+                let reason = reasons.iter().enumerate().find_map(numbered).unwrap_or(text);
+                self.decide(Decision::Return { reason, comment: None }, context)
+            }
             "comment" => {
                 let comment = Some(text).filter(|text| !text.is_empty());
                 self.decide(Decision::Accept { comment }, context)
