@@ -63,15 +63,20 @@ pub enum DeidError {
     Output(io::ErrorKind),
 }
 
-/// A line of the ledger.
+/// A line of the ledger before the record.
 #[derive(Serialize)]
-struct LedgerLine<'a> {
+struct LedgerHead<'a> {
     output: Option<&'a str>,
     status: &'static str,
     reason: Option<&'static str>,
     detail: Option<&'a str>,
-    #[serde(flatten)]
-    record: &'a Record,
+}
+
+/// Instances in a row of which the ledger says the same.
+struct Alike {
+    record: Record,
+    json: String,
+    times: u64,
 }
 
 /// A line of the private crosswalk.
@@ -115,6 +120,7 @@ pub fn run(
         let _ = places.forget_drafts();
         return Err(error);
     }
+    books.count_alike();
     let Books { ledger, map, names, mut summary, .. } = books;
     progress(summary.instances);
     summary.unreadable_folders = walk.unreadable;
@@ -131,12 +137,13 @@ struct Books<'r> {
     ledger: Option<BufWriter<File>>,
     map: Option<BufWriter<File>>,
     summary: Summary,
+    alike: Option<Alike>,
 }
 
 impl<'r> Books<'r> {
     fn open(places: &'r Places, input: &'r Path, summary: Summary) -> Result<Self, DeidError> {
         let (ledger, map) = (places.ledger()?, places.map_file()?);
-        Ok(Self { places, input, names: Names::default(), ledger, map, summary })
+        Ok(Self { places, input, names: Names::default(), ledger, map, summary, alike: None })
     }
 
     /// Gives an output its name, and puts down what became of its source.
@@ -147,12 +154,41 @@ impl<'r> Books<'r> {
         }
         self.summary.count(&outcome);
         let (status, reason, detail, record) = parts(&outcome);
-        let line = LedgerLine { output: name.as_deref(), status, reason, detail, record };
-        put_line(&mut self.ledger, &line)?;
+        let head = LedgerHead { output: name.as_deref(), status, reason, detail };
+        let written = matches!(outcome, Outcome::Written { .. });
+        self.note(record, written);
+        if let (Some(ledger), Some(alike)) = (&mut self.ledger, &self.alike) {
+            let head = text::json(&head);
+            let (head, rest) = (head.strip_suffix('}'), alike.json.strip_prefix('{'));
+            put(ledger, &[head.unwrap_or_default(), ",", rest.unwrap_or_default(), "\n"].concat())?;
+        }
+        if self.map.is_none() {
+            return Ok(());
+        }
         let path = item.shown();
         let source = path.strip_prefix(self.input).ok().filter(|p| !p.as_os_str().is_empty());
         let source = source.or(path.file_name().map(Path::new)).unwrap_or(&path).to_string_lossy();
         put_line(&mut self.map, &MapLine { source: &source, output: name.as_deref(), status, reason })
+    }
+
+    /// Has the record of an instance at hand as the ledger writes it.
+    fn note(&mut self, record: &Record, written: bool) {
+        if !self.alike.as_ref().is_some_and(|alike| alike.record == *record) {
+            self.count_alike();
+        }
+        let alike = self.alike.get_or_insert_with(|| Alike {
+            record: record.clone(),
+            json: text::json(record),
+            times: 0,
+        });
+        alike.times += u64::from(written);
+    }
+
+    /// Counts what was done to the instances in a row that were written.
+    fn count_alike(&mut self) {
+        if let Some(Alike { record, times, .. }) = self.alike.take() {
+            self.summary.done_to(&record, times);
+        }
     }
 }
 
@@ -225,8 +261,9 @@ fn parts(outcome: &Outcome) -> Parts<'_> {
 }
 
 fn put_line(to: &mut Option<BufWriter<File>>, line: &impl Serialize) -> Result<(), DeidError> {
-    let Some(to) = to else { return Ok(()) };
-    let mut json = text::json(line);
-    json.push('\n');
-    to.write_all(json.as_bytes()).map_err(|e| DeidError::Output(e.kind()))
+    to.as_mut().map_or(Ok(()), |to| put(to, &(text::json(line) + "\n")))
+}
+
+fn put(to: &mut BufWriter<File>, line: &str) -> Result<(), DeidError> {
+    to.write_all(line.as_bytes()).map_err(|e| DeidError::Output(e.kind()))
 }
