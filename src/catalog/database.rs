@@ -1,5 +1,6 @@
 //! Connections, transactions, migrations.
 
+use std::cell::Cell;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::Index;
+use super::{Index, JobBell};
 
 /// Readers that may be open at a time; more callers wait.
 const READERS: usize = 4;
@@ -41,6 +42,7 @@ pub struct Catalog {
     machine_gate: Condvar,
     readers: Pool,
     index: Index,
+    jobs: JobBell,
 }
 
 /// A read connection in use.
@@ -53,6 +55,8 @@ pub struct Reader<'a> {
 /// One transaction: everything in it happens or nothing.
 pub struct Tx<'a> {
     pub(super) tx: Transaction<'a>,
+    /// Jobs were asked for, ended or put off.
+    pub(super) jobs_change: Cell<bool>,
 }
 
 /// The one connection that writes, and whether its commits are flushed.
@@ -87,6 +91,7 @@ impl Catalog {
             machine_gate: Condvar::new(),
             readers: Pool { idle: Mutex::new(readers), returned: Condvar::new() },
             index: Index::default(),
+            jobs: JobBell::default(),
         })
     }
 
@@ -173,14 +178,23 @@ impl Catalog {
         writer: &mut Writer,
         work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>,
     ) -> Result<T, CatalogError> {
-        let result = {
-            let tx = Tx { tx: writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)? };
+        let (result, jobs_change) = {
+            let tx = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let tx = Tx { tx, jobs_change: Cell::new(false) };
             let result = work(&tx)?;
             tx.tx.commit()?;
-            result
+            (result, tx.jobs_change.get())
         };
         self.index.follow(&writer.connection);
+        if jobs_change {
+            self.jobs.ring();
+        }
         Ok(result)
+    }
+
+    /// Rung when jobs were asked for, ended or put off.
+    pub fn jobs(&self) -> &JobBell {
+        &self.jobs
     }
 
     /// A connection that sees one committed state per statement.

@@ -32,7 +32,7 @@ pub use findings::NewFinding;
 use index::Index;
 pub use instances::{InstanceRecord, LedgerLine, NewInstance};
 pub use intake::{Choice, FileRecord, GroupRecord, IntakeMap, NewFile};
-pub use jobs::{Job, MAX_ATTEMPTS, Parked};
+pub use jobs::{Job, JobBell, MAX_ATTEMPTS, Parked};
 pub use known::{KnownIdentifiers, StudyKnown};
 pub use pulse::{Pulse, SLOT_MS};
 pub use reads::{ItemKey, NewRead, Put, Rated, ReadRecord, SeriesFacts, WhichReads};

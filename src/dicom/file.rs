@@ -18,7 +18,9 @@ const MAX_INFLATED: u64 = 256 << 20;
 /// Inflated bytes per deflated byte beyond [`FREE_INFLATED`]: images stay below ten.
 pub(super) const MAX_RATIO: u64 = 32;
 /// The first read of a header; most end within it.
-const FIRST_READ: usize = 16 << 10;
+const FIRST_READ: usize = 8 << 10;
+/// How much more is read each time where it does not.
+const MORE: usize = 16;
 /// File meta information beyond this is refused: it is copied.
 const MAX_META: usize = 4 << 20;
 /// A header beyond this is refused.
@@ -289,7 +291,7 @@ pub(super) fn read_header<R: Read, T>(
         }
         match read(&buffer[..filled], ReadOptions { header_only: true, partial: !whole }) {
             Err(ReadError::Truncated { .. }) if !whole && filled < want => {}
-            Err(ReadError::Truncated { .. }) if !whole && want < MAX_HEADER => want *= 8,
+            Err(ReadError::Truncated { .. }) if !whole && want < MAX_HEADER => want *= MORE,
             Err(ReadError::Truncated { .. }) if !whole => {
                 break Err(ReadError::TooLarge { limit_mib: (MAX_HEADER >> 20) as u64 });
             }

@@ -1,9 +1,15 @@
 //! Reading the headers of a batch of files: as few calls and bytes as it takes.
 
+use std::ffi::OsStr;
 use std::fs::File as OsFile;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{Mode, OFlags};
 
 use super::directory::Listing;
 use super::walk::{Job, Place};
@@ -34,13 +40,14 @@ pub(super) fn batches(
     progress: &AtomicU64,
 ) -> Part {
     let mut part = Part::default();
-    let mut buffer = Vec::new();
+    let (mut buffer, mut opener) = (Vec::new(), Opener::default());
     for batch in receiver {
         for job in &batch {
             let mut read = 0;
             // A defect in reading one file must not take the others with it.
-            let outcome = catch_unwind(AssertUnwindSafe(|| one(job, &mut buffer, interner, &mut read)))
-                .unwrap_or(Err(ReadError::Defect.into()));
+            let outcome =
+                catch_unwind(AssertUnwindSafe(|| one(job, &mut opener, &mut buffer, interner, &mut read)))
+                    .unwrap_or(Err(ReadError::Defect.into()));
             part.bytes_read += read;
             match outcome {
                 Ok(Found::Instance(header)) => part.headers.push(*header),
@@ -56,7 +63,13 @@ pub(super) fn batches(
     part
 }
 
-fn one(job: &Job, buffer: &mut Vec<u8>, interner: &Interner, read: &mut u64) -> Result<Found, Refusal> {
+fn one(
+    job: &Job,
+    opener: &mut Opener,
+    buffer: &mut Vec<u8>,
+    interner: &Interner,
+    read: &mut u64,
+) -> Result<Found, Refusal> {
     let use_it = |file: &File<'_>, length: u64| {
         if file.is_directory() {
             Found::Directory(Listing::of(file, job.source))
@@ -66,7 +79,7 @@ fn one(job: &Job, buffer: &mut Vec<u8>, interner: &Interner, read: &mut u64) -> 
     };
     match &job.place {
         Place::Disk(folder, name) => {
-            let mut disk = OsFile::open(join(folder, name)).map_err(ReadError::from)?;
+            let mut disk = opener.open(folder, name).map_err(ReadError::from)?;
             let found = read_header(&mut disk, buffer, read, |file, filled, disk| {
                 let length = || disk.metadata().map_or(filled, |m| m.len());
                 use_it(file, if is_all_there(file, filled) { filled } else { length() })
@@ -78,6 +91,33 @@ fn one(job: &Job, buffer: &mut Vec<u8>, interner: &Interner, read: &mut u64) -> 
             let mut member = archive.reader(*index)?;
             Ok(read_header(&mut member, buffer, read, |file, _, _| use_it(file, length))?)
         }
+    }
+}
+
+/// Opens files that follow one another in a folder without walking the whole path for each.
+#[derive(Default)]
+struct Opener {
+    last: Option<Arc<Path>>,
+    folder: Option<OwnedFd>,
+}
+
+impl Opener {
+    fn open(&mut self, folder: &Arc<Path>, name: &OsStr) -> io::Result<OsFile> {
+        if !self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, folder)) {
+            (self.last, self.folder) = (Some(Arc::clone(folder)), None);
+            return OsFile::open(join(folder, name));
+        }
+        if name.is_empty() {
+            return OsFile::open(folder);
+        }
+        let at = match &self.folder {
+            Some(at) => at,
+            None => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                self.folder.insert(rustix::fs::open(&**folder, flags, Mode::empty())?)
+            }
+        };
+        Ok(rustix::fs::openat(at, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?.into())
     }
 }
 
