@@ -8,6 +8,7 @@ use foldhash::{HashMap, HashSet};
 
 use super::date;
 use super::matcher::Matcher;
+use super::memo::Memo;
 use super::plan::{Plan, Plans};
 use super::words;
 use crate::dicom::{Charset, DataSet, Element, Value};
@@ -84,6 +85,8 @@ pub struct Identifiers {
     needles: Vec<Needle>,
     seen: HashSet<Vec<u8>>,
     matchers: OnceLock<(Matcher, Matcher)>,
+    /// What became of texts under them.
+    pub memo: Memo,
 }
 
 /// What an element tells of who somebody is.
@@ -187,6 +190,7 @@ impl Identifiers {
         if self.words.contains_key(&*words::fold(value)) {
             return;
         }
+        self.memo = Memo::default();
         match kind {
             Kind::Name => self.person(value),
             Kind::Date => self.date(value),

@@ -10,6 +10,7 @@ mod keys;
 mod known;
 mod mark;
 mod matcher;
+mod memo;
 mod pixels;
 mod plan;
 mod private;

@@ -2,6 +2,7 @@
 
 mod compare;
 mod crew;
+mod kept;
 mod known;
 mod places;
 mod report;
@@ -23,6 +24,7 @@ use crate::source::archive::MemberError;
 use crate::source::{Item, Unreadable};
 pub use compare::{Comparison, Difference, compare};
 use crew::in_order;
+use kept::Kept;
 use known::StudyNames;
 use places::{Names, Places};
 pub use report::Summary;
@@ -105,10 +107,11 @@ pub fn run(
     // Beside what it becomes: there is room for it, and it is sealed.
     let scratch = Scratch { folder: places.output.as_deref(), memory: Some(&memory) };
     let mut books = Books::open(&places, &input, Summary::of(deidentifier))?;
-    let known = StudyNames::gather(deidentifier, Walk::new(&input), scratch)?;
+    let kept = Kept::new();
+    let known = StudyNames::gather(deidentifier, Walk::new(&input), scratch, &kept)?;
     let mut walk = Walk::new(&input);
     let context = Context { site: options.site, vetting: options.vetting, known: &known, scratch };
-    let done = |item: &Item| done(deidentifier, item, &context, &places);
+    let done = |item: &Item| done(deidentifier, item, &context, &places, &kept);
     let written = in_order(walk.by_ref(), done, |item, done| {
         books.enter(&item, done?)?;
         if books.summary.instances.is_multiple_of(SHOWN_EVERY) {
@@ -205,8 +208,9 @@ fn done(
     item: &Item,
     context: &Context<'_>,
     places: &Places,
+    kept: &Kept,
 ) -> Result<Done, DeidError> {
-    let outcome = one(deidentifier, item, context).map_err(|NoRoom(kind)| DeidError::Output(kind))?;
+    let outcome = one(deidentifier, item, context, kept).map_err(|NoRoom(kind)| DeidError::Output(kind))?;
     match outcome {
         Outcome::Written { bytes, facts, record } => {
             let draft = places.draft(&bytes)?;
@@ -216,8 +220,13 @@ fn done(
     }
 }
 
-fn one(deidentifier: &Deidentifier, item: &Item, context: &Context<'_>) -> Result<Outcome, NoRoom> {
-    let contents = match item.open(context.scratch) {
+fn one(
+    deidentifier: &Deidentifier,
+    item: &Item,
+    context: &Context<'_>,
+    kept: &Kept,
+) -> Result<Outcome, NoRoom> {
+    let contents = match kept.open(item, context.scratch) {
         Ok(bytes) => Contents::of(bytes, context.scratch),
         Err(error) => {
             let refused = || deidentifier.refuse(reason_of(&error), &error.to_string());

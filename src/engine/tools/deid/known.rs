@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::{HashMap, HashSet};
 
-use super::{DeidError, Walk, in_order};
+use super::{DeidError, Kept, Walk, in_order};
 use crate::bulk::{Bulk, NoRoom, Scratch};
 use crate::catalog::KnownIdentifiers;
 use crate::deid::{Deidentifier, Kind, Known, Named};
@@ -27,13 +27,18 @@ pub struct StudyNames {
 }
 
 impl StudyNames {
-    /// Reads the headers of a tree.
-    pub fn gather(deidentifier: &Deidentifier, walk: Walk, scratch: Scratch<'_>) -> Result<Self, DeidError> {
+    /// Reads the headers of a tree, and keeps what `kept` has room for.
+    pub fn gather(
+        deidentifier: &Deidentifier,
+        walk: Walk,
+        scratch: Scratch<'_>,
+        kept: &Kept,
+    ) -> Result<Self, DeidError> {
         let all = KnownIdentifiers::temporary().map_err(|_| DeidError::Known)?;
         let mut gathered = Gathered::default();
         // A defect in reading one file must not take the others with it.
         let named = |item: &Item| {
-            catch_unwind(AssertUnwindSafe(|| named(deidentifier, item, scratch))).unwrap_or(Ok(None))
+            catch_unwind(AssertUnwindSafe(|| named(deidentifier, item, scratch, kept))).unwrap_or(Ok(None))
         };
         in_order(walk, named, |_, named| {
             // What one file names nobody else would know: that is no matter of this file alone.
@@ -82,10 +87,21 @@ impl Gathered {
 }
 
 /// Whom an instance names; only the header of a small file is read, and of a large one what is small.
-fn named(deidentifier: &Deidentifier, item: &Item, scratch: Scratch<'_>) -> Result<Option<Named>, NoRoom> {
+fn named(
+    deidentifier: &Deidentifier,
+    item: &Item,
+    scratch: Scratch<'_>,
+    kept: &Kept,
+) -> Result<Option<Named>, NoRoom> {
     let opened = match item {
         Item::File(path) => match open(path) {
-            Ok(Opened::Small(mut file, _)) => {
+            Ok(Opened::Small(mut file, length)) => {
+                if let Some(bytes) = kept.read(&mut file, length) {
+                    let header = ReadOptions { header_only: true, partial: false };
+                    let named = dicom::read(&bytes, header).map(|file| deidentifier.named(&file.dataset));
+                    kept.keep(path, bytes);
+                    return Ok(named.ok().flatten());
+                }
                 let named = dicom::header_of(&mut file, |file, _| deidentifier.named(&file.dataset));
                 return Ok(named.ok().flatten());
             }
