@@ -66,8 +66,14 @@ struct Writer {
 }
 
 struct Pool {
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idle>,
     returned: Condvar,
+}
+
+struct Idle {
+    connections: Vec<Connection>,
+    /// Callers that wait for one: nobody else need be woken.
+    waiting: usize,
 }
 
 impl Catalog {
@@ -89,7 +95,10 @@ impl Catalog {
             writer: Mutex::new(Writer { connection: writer, flushes: true }),
             people_waiting: AtomicUsize::new(0),
             machine_gate: Condvar::new(),
-            readers: Pool { idle: Mutex::new(readers), returned: Condvar::new() },
+            readers: Pool {
+                idle: Mutex::new(Idle { connections: readers, waiting: 0 }),
+                returned: Condvar::new(),
+            },
             index: Index::default(),
             jobs: JobBell::default(),
         })
@@ -201,10 +210,12 @@ impl Catalog {
     pub fn read(&self) -> Reader<'_> {
         let mut idle = lock(&self.readers.idle);
         loop {
-            if let Some(connection) = idle.pop() {
+            if let Some(connection) = idle.connections.pop() {
                 return Reader { pool: &self.readers, index: &self.index, connection: Some(connection) };
             }
+            idle.waiting += 1;
             idle = self.readers.returned.wait(idle).unwrap_or_else(PoisonError::into_inner);
+            idle.waiting -= 1;
         }
     }
 
@@ -248,8 +259,11 @@ impl Reader<'_> {
 impl Drop for Reader<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            lock(&self.pool.idle).push(connection);
-            self.pool.returned.notify_one();
+            let mut idle = lock(&self.pool.idle);
+            idle.connections.push(connection);
+            if idle.waiting > 0 {
+                self.pool.returned.notify_one();
+            }
         }
     }
 }

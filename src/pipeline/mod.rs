@@ -20,6 +20,7 @@ mod clock;
 mod deidentify;
 pub mod intake;
 mod known;
+mod queue;
 mod route;
 mod shared;
 mod stage;
