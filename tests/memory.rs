@@ -1,4 +1,4 @@
-//! The memory that a run takes at most, whatever is given to it and however many threads there are.
+//! The memory that a run takes at most, whatever is given to it and however many threads there are; how often it reads.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
@@ -194,4 +194,49 @@ fn outputs_that_are_larger_than_their_sources_are_not_gathered() {
     let (summary, bytes) = run(folder.path(), 4);
     assert_eq!(summary["written"], 80);
     assert!(bytes < 100 << 20, "{bytes}");
+}
+
+/// How many calls that read a command makes, as the system counts them; `None` where it does not.
+fn reads(arguments: &[&str]) -> Option<u64> {
+    // What a child has done counts for the shell that waited for it.
+    let script = "\"$0\" \"$@\" >/dev/null 2>&1 || exit 1; cat /proc/$$/io";
+    let out = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_gantry")])
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let line = text.lines().find_map(|l| l.strip_prefix("syscr: "));
+    if line.is_none() {
+        common::skip("/proc/PID/io is not here");
+    }
+    line.map(|n| n.trim().parse().unwrap())
+}
+
+#[test]
+fn a_small_file_is_read_once_and_by_one_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "42".repeat(32)).unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let counted = |files: usize| {
+        let input = folder.path().join(format!("in {files}"));
+        std::fs::create_dir(&input).unwrap();
+        for n in 0..files {
+            let mut set = header("CT", 16, (96, 96, 1));
+            set.put_str(tags::SOP_INSTANCE_UID, Vr::UI, &format!("1.3.6.1.4.1.99999.9.1.{n}"));
+            // Longer than what is read of a header.
+            set.put(Element::new(tags::PIXEL_DATA, Vr::OW, vec![0; 2 * 96 * 96]));
+            let file = dicom::write(&set, Syntax::EXPLICIT_LE).unwrap();
+            std::fs::write(input.join(format!("{n}.dcm")), file).unwrap();
+        }
+        let (input, output) = (common::text(&input), folder.path().join(format!("out {files}")));
+        let deid = ["deid", input, common::text(&output), "--secret-file", common::text(&secret)];
+        Some([reads(&deid)?, reads(&["scan", input])?])
+    };
+    let (Some(few), Some(many)) = (counted(20), counted(220)) else { return };
+    for (few, many) in few.into_iter().zip(many) {
+        // Each run also reads its libraries and itself.
+        assert!((200..=210).contains(&(many - few)), "{few} {many}");
+    }
 }

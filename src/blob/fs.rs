@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 
 use super::{BlobError, name_of_bulk};
-use crate::bulk::{Bulk, Extent, LARGE};
+use crate::bulk::{Bulk, Extent, LARGE, read_whole};
 
 /// Blobs in a folder.
 #[derive(Debug)]
@@ -113,9 +113,7 @@ impl FsStore {
         let mut file = self.open_blob(name)?;
         let length = file.metadata()?.len();
         let bytes = if length < LARGE {
-            let mut bytes = Vec::with_capacity(length as usize + 1);
-            file.read_to_end(&mut bytes)?;
-            bytes.into()
+            read_whole(&mut file, length as usize, LARGE as usize)?.into()
         } else {
             Bulk::Stored(Extent::new(Arc::new(file), 0, length))
         };

@@ -172,6 +172,33 @@ impl Extent {
     }
 }
 
+/// Reads a file that is said to have `length` bytes to its end, but no more than `most` bytes: one call where nobody
+/// writes to it meanwhile.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_whole(file: &mut impl Read, length: usize, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length.saturating_add(1).min(most)];
+    let mut filled = 0;
+    while filled < most {
+        if filled == bytes.len() {
+            bytes.resize((2 * filled).min(most), 0);
+        }
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        }
+        // There was room for more, and no more came.
+        if filled == length {
+            break;
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
 /// Bytes in memory, or in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bulk<'a> {
@@ -399,6 +426,40 @@ mod tests {
             prop_assert_eq!(&parts[0], &parts[1]);
             prop_assert_eq!(file.cut(b).into_bytes().unwrap(), memory.cut(b).into_bytes().unwrap());
         }
+    }
+
+    /// Gives what a file holds in pieces, and counts the calls.
+    struct Pieces(Vec<&'static [u8]>, usize);
+
+    impl Read for Pieces {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 += 1;
+            let Some(piece) = self.0.first_mut() else { return Ok(0) };
+            let n = piece.len().min(buffer.len());
+            buffer[..n].copy_from_slice(&piece[..n]);
+            *piece = &piece[n..];
+            if piece.is_empty() {
+                self.0.remove(0);
+            }
+            Ok(n)
+        }
+    }
+
+    #[test]
+    fn a_small_file_is_read_by_one_call_and_to_its_end_whatever_its_length_was() {
+        let read = |pieces: &[&'static [u8]], length, most| {
+            let mut file = Pieces(pieces.to_vec(), 0);
+            let bytes = read_whole(&mut file, length, most).unwrap();
+            (bytes, file.1)
+        };
+        assert_eq!(read(&[b"abcdef"], 6, 100), (b"abcdef".to_vec(), 1));
+        assert_eq!(read(&[b"abc", b"def"], 6, 100), (b"abcdef".to_vec(), 2));
+        // It has grown, or shrunk.
+        assert_eq!(read(&[b"abcdefgh"], 6, 100).0, b"abcdefgh");
+        assert_eq!(read(&[b"ab"], 6, 100).0, b"ab");
+        assert_eq!(read(&[b"abcdef"], 6, 4).0, b"abcd");
+        assert_eq!(read(&[b"abcdef"], 0, 100).0, b"abcdef");
+        assert_eq!(read(&[], 0, 100).0, b"");
     }
 
     #[test]

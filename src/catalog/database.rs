@@ -1,5 +1,6 @@
 //! Connections, transactions, migrations.
 
+use std::cell::Cell;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::Index;
+use super::{Index, JobBell};
 
 /// Readers that may be open at a time; more callers wait.
 const READERS: usize = 4;
@@ -103,6 +104,7 @@ pub struct Catalog {
     machine_gate: Condvar,
     index: Index,
     was_open: bool,
+    jobs: JobBell,
 }
 
 /// A read connection in use.
@@ -115,6 +117,8 @@ pub struct Reader<'a> {
 /// One transaction: everything in it happens or nothing.
 pub struct Tx<'a> {
     pub(super) tx: Transaction<'a>,
+    /// Jobs were asked for, ended or put off.
+    pub(super) jobs_change: Cell<bool>,
 }
 
 /// The one connection that writes, and whether its commits are flushed.
@@ -124,8 +128,14 @@ struct Writer {
 }
 
 struct Pool {
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idle>,
     returned: Condvar,
+}
+
+struct Idle {
+    connections: Vec<Connection>,
+    /// Callers that wait for one: nobody else need be woken.
+    waiting: usize,
 }
 
 impl Catalog {
@@ -164,8 +174,12 @@ impl Catalog {
             writer: Mutex::new(Writer { connection: writer, flushes: true }),
             people_waiting: AtomicUsize::new(0),
             machine_gate: Condvar::new(),
-            readers: Pool { idle: Mutex::new(readers), returned: Condvar::new() },
+            readers: Pool {
+                idle: Mutex::new(Idle { connections: readers, waiting: 0 }),
+                returned: Condvar::new(),
+            },
             index: Index::default(),
+            jobs: JobBell::default(),
             was_open: false,
         }
     }
@@ -253,24 +267,35 @@ impl Catalog {
         writer: &mut Writer,
         work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>,
     ) -> Result<T, CatalogError> {
-        let result = {
-            let tx = Tx { tx: writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)? };
+        let (result, jobs_change) = {
+            let tx = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let tx = Tx { tx, jobs_change: Cell::new(false) };
             let result = work(&tx)?;
             tx.tx.commit()?;
-            result
+            (result, tx.jobs_change.get())
         };
         self.index.follow(&writer.connection);
+        if jobs_change {
+            self.jobs.ring();
+        }
         Ok(result)
+    }
+
+    /// Rung when jobs were asked for, ended or put off.
+    pub fn jobs(&self) -> &JobBell {
+        &self.jobs
     }
 
     /// A connection that sees one committed state per statement.
     pub fn read(&self) -> Reader<'_> {
         let mut idle = lock(&self.readers.idle);
         loop {
-            if let Some(connection) = idle.pop() {
+            if let Some(connection) = idle.connections.pop() {
                 return Reader { pool: &self.readers, index: &self.index, connection: Some(connection) };
             }
+            idle.waiting += 1;
             idle = self.readers.returned.wait(idle).unwrap_or_else(PoisonError::into_inner);
+            idle.waiting -= 1;
         }
     }
 
@@ -327,8 +352,11 @@ impl Drop for Reader<'_> {
                 // Nothing was written; a connection that could not end it would not be sound for anybody.
                 let _ = connection.execute_batch("ROLLBACK");
             }
-            lock(&self.pool.idle).push(connection);
-            self.pool.returned.notify_one();
+            let mut idle = lock(&self.pool.idle);
+            idle.connections.push(connection);
+            if idle.waiting > 0 {
+                self.pool.returned.notify_one();
+            }
         }
     }
 }

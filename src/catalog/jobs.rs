@@ -1,6 +1,9 @@
 //! Durable jobs: leased, retried, parked with a reason. A job is known by its stage and object; asking for one that
 //! is under way makes it run once more when it ends.
 
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::{CatalogError, Reader, Tx};
@@ -42,6 +45,36 @@ pub struct Parked {
     pub at_ms: i64,
 }
 
+/// Wakes who waits for jobs to be asked for, to end or to be put off.
+#[derive(Debug, Default)]
+pub struct JobBell {
+    rung: Mutex<u64>,
+    heard: Condvar,
+}
+
+impl JobBell {
+    /// How often it was rung.
+    pub fn rung(&self) -> u64 {
+        *self.lock()
+    }
+
+    /// Wakes everybody who waits.
+    pub fn ring(&self) {
+        *self.lock() += 1;
+        self.heard.notify_all();
+    }
+
+    /// Waits until it was rung more often than `before`, at most for `patience`.
+    pub fn wait(&self, before: u64, patience: Duration) {
+        let unheard = |rung: &mut u64| *rung == before;
+        drop(self.heard.wait_timeout_while(self.lock(), patience, unheard));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Tx<'_> {
     /// Asks for a job, not before a time. Asking again moves the time; a parked job is tried anew.
     ///
@@ -54,6 +87,7 @@ impl Tx<'_> {
         not_before_ms: i64,
         now_ms: i64,
     ) -> Result<(), CatalogError> {
+        self.jobs_change.set(true);
         self.tx
             .prepare_cached(
                 "INSERT INTO job (stage, object, state, not_before_ms, changed_ms) VALUES (?1, ?2, 'pending', ?3, ?4) \
@@ -102,6 +136,7 @@ impl Tx<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn finish(&self, job: &Job) -> Result<(), CatalogError> {
+        self.jobs_change.set(true);
         self.tx
             .prepare_cached("DELETE FROM job WHERE id = ?1 AND wanted = ?2")?
             .execute(params![job.id, job.wanted])?;
@@ -118,6 +153,7 @@ impl Tx<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn fail(&self, job: &Job, reason: &str, now_ms: i64) -> Result<bool, CatalogError> {
+        self.jobs_change.set(true);
         let parked = job.attempts >= MAX_ATTEMPTS;
         let wait = BACK_OFF_MS * i64::from(job.attempts).pow(2);
         self.tx
@@ -139,6 +175,7 @@ impl Tx<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn unpark(&self, ids: &[i64], now_ms: i64) -> Result<u64, CatalogError> {
+        self.jobs_change.set(true);
         let mut statement = self.tx.prepare_cached(
             "UPDATE job SET state = 'pending', attempts = 0, not_before_ms = ?2 \
              WHERE state = 'parked' AND (?1 IS NULL OR id = ?1)",
@@ -154,6 +191,7 @@ impl Tx<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn hurry(&self, now_ms: i64) -> Result<(), CatalogError> {
+        self.jobs_change.set(true);
         self.tx
             .prepare_cached("UPDATE job SET not_before_ms = ?1 WHERE state = 'pending' AND attempts = 0 AND not_before_ms > ?1")?
             .execute([now_ms])?;
@@ -165,6 +203,7 @@ impl Tx<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn release_leases(&self) -> Result<(), CatalogError> {
+        self.jobs_change.set(true);
         self.tx.execute("UPDATE job SET state = 'pending' WHERE state = 'leased'", [])?;
         Ok(())
     }
@@ -194,6 +233,29 @@ impl Reader<'_> {
             .query_row([now_ms], |row| row.get(0))?)
     }
 
+    /// When the next waiting job is to be done, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn job_due(&self) -> Result<Option<i64>, CatalogError> {
+        let mut next =
+            self.connection().prepare_cached("SELECT min(not_before_ms) FROM job WHERE state = 'pending'")?;
+        Ok(next.query_row([], |row| row.get(0))?)
+    }
+
+    /// Whether a job waits for a later time that [`Tx::hurry`] would not.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn job_waits(&self, now_ms: i64) -> Result<bool, CatalogError> {
+        Ok(self
+            .connection()
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM job WHERE state = 'pending' AND attempts = 0 AND not_before_ms > ?1)",
+            )?
+            .query_row([now_ms], |row| row.get(0))?)
+    }
+
     /// Jobs that wait for a person, the latest first.
     ///
     /// # Errors
@@ -214,5 +276,30 @@ impl Reader<'_> {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn the_bell_wakes_who_waits_and_is_never_missed() {
+        let bell = &JobBell::default();
+        let (patience, started) = (Duration::from_secs(60), Instant::now());
+        std::thread::scope(|scope| {
+            let before = bell.rung();
+            let waits = scope.spawn(move || bell.wait(before, patience));
+            bell.ring();
+            assert!(waits.join().is_ok());
+        });
+        // Rung between the look and the wait.
+        let before = bell.rung();
+        bell.ring();
+        bell.wait(before, patience);
+        assert!(started.elapsed() < patience);
+        bell.wait(bell.rung(), Duration::from_millis(1));
     }
 }

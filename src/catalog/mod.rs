@@ -38,7 +38,7 @@ use index::Index;
 pub use instances::{InstanceRecord, LedgerLine, NewInstance};
 pub use intake::{Choice, FileRecord, GroupRecord, IntakeMap, Known, NewFile};
 pub use integrity::{DecisionRow, OutcomeRow, StoredRow};
-pub use jobs::{Job, MAX_ATTEMPTS, Parked};
+pub use jobs::{Job, JobBell, MAX_ATTEMPTS, Parked};
 pub use known::{KnownIdentifiers, StudyKnown};
 pub use people::StudyPerson;
 pub use pulse::{Pulse, SLOT_MS};

@@ -209,9 +209,10 @@ impl From<EngineError> for Failure {
             EngineError::Invalid { .. } => Exit::Usage,
             EngineError::Forbidden { .. } => Exit::Permission,
             EngineError::ReadOnly { .. } => Exit::Workspace,
-            EngineError::Storage { .. } | EngineError::Full | EngineError::Damaged { .. } | EngineError::Gone => {
-                Exit::Storage
-            }
+            EngineError::Storage { .. }
+            | EngineError::Full
+            | EngineError::Damaged { .. }
+            | EngineError::Gone => Exit::Storage,
         };
         let failure = Self::new(exit, error.code(), error.to_string());
         match error {

@@ -1,9 +1,14 @@
 //! What identifies the subject and everybody around it: collected from the whole data set before anything is changed,
 //! then looked for in every text that stays and, at the end, in every byte that was written.
 
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
 use foldhash::{HashMap, HashSet};
 
 use super::date;
+use super::matcher::Matcher;
+use super::memo::Memo;
 use super::plan::{Plan, Plans};
 use super::words;
 use crate::dicom::{Charset, DataSet, Element, Value};
@@ -11,6 +16,8 @@ use crate::model::{Tag, Vr, tags};
 
 /// Identifiers shorter than this are looked for in text only as whole words, and never in bytes.
 pub const MIN_NEEDLE: usize = 3;
+/// Inside pixel data and other bulk only values of this many bytes count: shorter ones occur by chance.
+pub const MIN_IN_BULK: usize = 8;
 
 /// Dummies and marks that stand in every output.
 const WRITTEN: &[u8] = b"https://removed.invalid/ 19000101000000 2.25.0";
@@ -61,32 +68,133 @@ pub struct Needle {
 /// Everything that identifies.
 #[derive(Debug, Default)]
 pub struct Identity {
+    /// What instances of a study usually have in common; shared between them.
+    own: Arc<Identifiers>,
+    uids: Vec<Needle>,
+    seen_uids: HashSet<Vec<u8>>,
+}
+
+/// Everything that identifies but UIDs.
+#[derive(Debug, Clone, Default)]
+pub struct Identifiers {
     /// Single words, folded.
     pub words: HashMap<String, Kind>,
     /// Values of several words, folded, letters and digits only.
     pub phrases: Vec<String>,
     /// Values to look for in bytes.
-    pub needles: Vec<Needle>,
+    needles: Vec<Needle>,
     seen: HashSet<Vec<u8>>,
+    matchers: OnceLock<(Matcher, Matcher)>,
+    /// What became of texts under them.
+    pub memo: Memo,
+}
+
+/// What an element tells of who somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A UID.
+    Uid,
+    /// A date.
+    Date,
+    /// Text of this kind.
+    Text(Kind),
+}
+
+impl Role {
+    /// Of an element; `None` where it tells nothing, or stays on purpose.
+    pub fn of(element: &Element<'_>, plans: &Plans) -> Option<Self> {
+        let plan = plans.of(element.tag);
+        if matches!(plan, Some(Plan::Keep)) {
+            return None;
+        }
+        // A value that is hidden behind another representation is text all the same.
+        let vr = match element.vr {
+            Vr::UN | Vr::OB if plan.is_some() => plans.vr(element.tag).unwrap_or(element.vr),
+            vr => vr,
+        };
+        match vr {
+            Vr::UI if element.tag.is_private() || super::uid::is_class(element.tag) => None,
+            Vr::UI => Some(Self::Uid),
+            Vr::DA | Vr::DT => Some(Self::Date),
+            Vr::PN => Some(Self::Text(Kind::Name)),
+            Vr::LO | Vr::SH | Vr::ST | Vr::LT | Vr::UT | Vr::UC | Vr::AE | Vr::UR => {
+                matches!(plan, Some(Plan::Code(_))).then(|| Self::Text(kind_of(element.tag)))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Deref for Identity {
+    type Target = Identifiers;
+
+    fn deref(&self) -> &Identifiers {
+        &self.own
+    }
 }
 
 impl Identity {
-    /// Collects from a data set and everything below it.
-    pub fn of(set: &DataSet<'_>, plans: &Plans, charset: &Charset) -> Self {
-        let mut identity = Self::default();
-        identity.data_set(set, plans, charset);
-        identity
+    /// UIDs beside what is known already.
+    pub fn new(own: Arc<Identifiers>) -> Self {
+        Self { own, ..Self::default() }
     }
 
     /// Adds an identifier known from elsewhere, such as a name from another instance of the study.
     pub fn add(&mut self, value: &str, kind: Kind) {
+        match kind {
+            Kind::Uid => self.uid(value),
+            _ => Arc::make_mut(&mut self.own).add(value, kind),
+        }
+    }
+
+    /// Adds a UID that is none of the standard.
+    pub fn uid(&mut self, value: &str) {
+        if super::uid::is_standard(value) || value.len() < 6 {
+            return;
+        }
+        let bytes = value.to_ascii_lowercase().into_bytes();
+        if is_written(&bytes) || self.seen_uids.contains(&bytes) {
+            return;
+        }
+        self.seen_uids.insert(bytes.clone());
+        self.uids.push(Needle { bytes, kind: Kind::Uid, whole_word: true });
+    }
+
+    /// Matchers of every needle, see [`Identity::needle`], and of those that are long enough for bulk.
+    pub fn matchers(&self) -> (Matcher, Matcher) {
+        let (any, long) = self.own.matchers.get_or_init(|| {
+            let needles = || self.own.needles.iter().map(|n| &*n.bytes);
+            (Matcher::new(needles(), MIN_NEEDLE), Matcher::new(needles(), MIN_IN_BULK))
+        });
+        let (uids, first) = (|| self.uids.iter().map(|n| &*n.bytes), self.own.needles.len());
+        (any.with(uids(), first), long.with(uids(), first))
+    }
+
+    /// A value to look for in bytes, by its number.
+    pub fn needle(&self, number: usize) -> &Needle {
+        let own = &self.own.needles;
+        own.get(number).unwrap_or_else(|| &self.uids[number - own.len()])
+    }
+}
+
+impl Identifiers {
+    /// Collects from a data set and everything below it.
+    pub fn of(set: &DataSet<'_>, plans: &Plans, charset: &Charset) -> Self {
+        let mut identifiers = Self::default();
+        identifiers.data_set(set, plans, charset);
+        identifiers
+    }
+
+    /// Adds an identifier known from elsewhere.
+    pub fn add(&mut self, value: &str, kind: Kind) {
         if self.words.contains_key(&*words::fold(value)) {
             return;
         }
+        self.memo = Memo::default();
         match kind {
             Kind::Name => self.person(value),
             Kind::Date => self.date(value),
-            Kind::Uid => self.uid(value),
+            Kind::Uid => {}
             Kind::Id | Kind::Place | Kind::Device => self.value(value, kind),
         }
     }
@@ -103,26 +211,10 @@ impl Identity {
     }
 
     fn element(&mut self, element: &Element<'_>, bytes: &[u8], plans: &Plans, charset: &Charset) {
-        let plan = plans.of(element.tag);
-        if matches!(plan, Some(Plan::Keep)) {
-            return;
-        }
-        // A value that is hidden behind another representation is text all the same.
-        let vr = match element.vr {
-            Vr::UN | Vr::OB if plan.is_some() => plans.vr(element.tag).unwrap_or(element.vr),
-            vr => vr,
-        };
-        match vr {
-            Vr::UI if element.tag.is_private() || super::uid::is_class(element.tag) => {}
-            Vr::UI => each(bytes, |v| self.uid(v)),
-            Vr::DA | Vr::DT => each(bytes, |v| self.date(v)),
-            Vr::PN => self.text(element, bytes, charset, Kind::Name),
-            Vr::LO | Vr::SH | Vr::ST | Vr::LT | Vr::UT | Vr::UC | Vr::AE | Vr::UR => {
-                if let Some(Plan::Code(_)) = plan {
-                    self.text(element, bytes, charset, kind_of(element.tag));
-                }
-            }
-            _ => {}
+        match Role::of(element, plans) {
+            Some(Role::Date) => each(bytes, |v| self.date(v)),
+            Some(Role::Text(kind)) => self.text(element, bytes, charset, kind),
+            Some(Role::Uid) | None => {}
         }
     }
 
@@ -250,21 +342,19 @@ impl Identity {
         self.words.entry(format!("{y:04}")).or_insert(Kind::Date);
     }
 
-    fn uid(&mut self, value: &str) {
-        if !super::uid::is_standard(value) && value.len() >= 6 {
-            self.needle(value.to_ascii_lowercase().into_bytes(), Kind::Uid, true);
-        }
-    }
-
     fn needle(&mut self, bytes: Vec<u8>, kind: Kind, whole_word: bool) -> bool {
         let new = self.seen.insert(bytes.clone());
-        // A value that Gantry itself writes for others tells nothing.
-        let written = memchr::memmem::find(WRITTEN, &bytes).is_some();
-        if new && !written {
+        if new && !is_written(&bytes) {
+            self.matchers.take();
             self.needles.push(Needle { bytes, kind, whole_word });
         }
         new
     }
+}
+
+/// A value that Gantry itself writes for others tells nothing.
+fn is_written(bytes: &[u8]) -> bool {
+    memchr::memmem::find(WRITTEN, bytes).is_some()
 }
 
 /// UTF-16 without the last byte, so that it is found in either byte order.
@@ -279,7 +369,7 @@ fn every_word_is_common(lower: &str) -> bool {
 }
 
 /// The values of an ASCII string element.
-fn each(bytes: &[u8], mut take: impl FnMut(&str)) {
+pub fn each<'b>(bytes: &'b [u8], mut take: impl FnMut(&'b str)) {
     for value in bytes.split(|&b| b == b'\\') {
         if let Ok(text) = std::str::from_utf8(value) {
             let text = text.trim_matches([' ', '\0']);

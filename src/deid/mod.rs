@@ -11,10 +11,12 @@ mod known;
 mod lint;
 mod mark;
 mod matcher;
+mod memo;
 mod pixels;
 mod plan;
 mod private;
 mod profile;
+mod recent;
 mod record;
 mod scrub;
 pub mod table;
@@ -43,6 +45,7 @@ use identity::Identity;
 use keys::Keys;
 use pixels::{Look, Need, Rules, Search, Share};
 use plan::Plans;
+use recent::Recent;
 use scrub::Scrub;
 use text::Cleaner;
 
@@ -132,6 +135,7 @@ pub struct Deidentifier {
     keys: Keys,
     options: Vec<&'static str>,
     ocr: Option<Tesseract>,
+    recent: Recent,
 }
 
 /// A refusal on the way.
@@ -178,7 +182,7 @@ impl Deidentifier {
         let plans = Plans::new(&profile);
         let options = profile.options.iter().map(|o| o.name()).collect();
         let ocr = profile.ocr.then(Tesseract::find).transpose().map_err(|_| ProfileError::Tesseract)?;
-        Ok(Self { profile, plans, keys: Keys::new(secret), options, ocr })
+        Ok(Self { profile, plans, keys: Keys::new(secret), options, ocr, recent: Recent::default() })
     }
 
     /// The profile.
@@ -431,16 +435,15 @@ impl Deidentifier {
     }
 
     fn identity(&self, set: &DataSet<'_>, context: &Context<'_>) -> Result<Identity, Refusal> {
-        let mut identity = Identity::of(set, &self.plans, &Charset::default());
-        if let Some(study) = set.ascii(tags::STUDY_INSTANCE_UID) {
-            let known = context.known.of(study).ok_or_else(|| Refusal {
+        let known = match set.ascii(tags::STUDY_INSTANCE_UID) {
+            Some(study) => context.known.of(study).ok_or_else(|| Refusal {
                 reason: Reason::CannotBeMadeSafe,
                 detail: "whom the other instances of its study name cannot be looked up".into(),
                 record: self.record(Vec::new()),
-            })?;
-            known.iter().for_each(|(kind, value)| identity.add(value, *kind));
-        }
-        Ok(identity)
+            })?,
+            None => [].into(),
+        };
+        Ok(self.recent.identity(set, &self.plans, &known))
     }
 
     fn subject(&self, set: &DataSet<'_>, context: &Context<'_>) -> (keys::Subject, Shift) {

@@ -388,7 +388,7 @@ impl<'s> Scrub<'s> {
         match element.bytes() {
             Some(bytes) if bytes.is_ascii() => {
                 !bytes.iter().all(|&b| b == 0 || b.is_ascii_graphic() || b == b' ')
-                    || std::str::from_utf8(bytes).is_ok_and(|text| self.cleaner.is_clean(text))
+                    || std::str::from_utf8(bytes).is_ok_and(|text| self.cleaner.is_known_clean(text))
             }
             _ => element.vr.unit() > 1 || matches!(element.vr, Vr::UN | Vr::OB),
         }
@@ -421,9 +421,9 @@ impl<'s> Scrub<'s> {
         let split = text.trim_end_matches('\0').contains('\0');
         let text = if split { text.replace('\0', "") } else { text };
         let cleaned = if vr.is_single_text() {
-            self.cleaner.clean(&text, how)
+            self.cleaner.cleaned(&text, how)
         } else {
-            let values: Vec<Cow<'_, str>> = text.split('\\').map(|v| self.cleaner.clean(v, how)).collect();
+            let values: Vec<Cow<'_, str>> = text.split('\\').map(|v| self.cleaner.cleaned(v, how)).collect();
             if values.iter().all(|v| matches!(v, Cow::Borrowed(_))) {
                 Cow::Borrowed(&*text)
             } else {
@@ -464,11 +464,13 @@ impl<'s> Scrub<'s> {
     pub fn coded_string<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
         let Some(bytes) = element.bytes() else { return (None, Action::Removed) };
         let text = place.charset.decode(bytes, Vr::CS);
-        if text.is_ascii() && self.cleaner.is_clean(&text) {
+        if text.is_ascii() && self.cleaner.is_known_clean(&text) {
             return (Some(element), Action::Kept);
         }
-        let values: Vec<&str> =
-            text.split('\\').map(|v| if v.is_ascii() && self.cleaner.is_clean(v) { v } else { "" }).collect();
+        let values: Vec<&str> = text
+            .split('\\')
+            .map(|v| if v.is_ascii() && self.cleaner.is_known_clean(v) { v } else { "" })
+            .collect();
         (Some(Element::text(element.tag, Vr::CS, &values.join("\\"))), Action::Cleaned)
     }
 

@@ -48,7 +48,7 @@ impl Charset {
     /// The text of a value. Never fails: what cannot be decoded becomes U+FFFD.
     pub fn decode(&self, bytes: &[u8], vr: Vr) -> String {
         if bytes.is_ascii() && !(self.extended && bytes.contains(&ESC)) {
-            return bytes.iter().map(|&b| char::from(b)).collect();
+            return std::str::from_utf8(bytes).unwrap_or_default().to_string();
         }
         if self.extended && vr.uses_character_set() && bytes.contains(&ESC) {
             return self.decode_extended(bytes, vr);

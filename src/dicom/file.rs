@@ -18,7 +18,9 @@ const MAX_INFLATED: u64 = 256 << 20;
 /// Inflated bytes per deflated byte beyond [`FREE_INFLATED`]: images stay below ten.
 pub(super) const MAX_RATIO: u64 = 32;
 /// The first read of a header; most end within it.
-const FIRST_READ: usize = 16 << 10;
+const FIRST_READ: usize = 8 << 10;
+/// How much more is read each time where it does not.
+const MORE: usize = 16;
 /// File meta information beyond this is refused: it is copied.
 const MAX_META: usize = 4 << 20;
 /// A header beyond this is refused.
@@ -239,28 +241,70 @@ pub(super) fn read_settled(bytes: &[u8], encoding: Encoding) -> Result<File<'_>,
     catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(ReadError::Defect))
 }
 
-/// Reads the header of a file on disk: as few bytes as it takes, pixel data never.
+/// Reads the header of a file on disk: as few bytes as it takes, pixel data never. `use_it` gets the length of the file,
+/// too.
 ///
 /// # Errors
 /// As [`read`].
 pub fn with_header<T>(path: &Path, use_it: impl FnOnce(&File<'_>, u64) -> T) -> Result<T, ReadError> {
-    let mut file = fs::File::open(path)?;
-    let length = file.metadata()?.len();
-    let mut bytes = Vec::new();
-    let mut want = FIRST_READ;
-    loop {
-        let missing = want.min(usize::try_from(length).unwrap_or(usize::MAX)).saturating_sub(bytes.len());
-        (&mut file).take(missing as u64).read_to_end(&mut bytes)?;
-        let partial = (bytes.len() as u64) < length && bytes.len() >= want;
-        match read(&bytes, ReadOptions { header_only: true, partial }) {
-            Err(ReadError::Truncated { .. }) if partial && want < MAX_HEADER => want *= 8,
-            Err(ReadError::Truncated { .. }) if partial => {
-                return Err(ReadError::TooLarge { limit_mib: (MAX_HEADER >> 20) as u64 });
-            }
-            Err(error) => return Err(error),
-            Ok(file) => return Ok(use_it(&file, length)),
-        }
+    header_of(&mut fs::File::open(path)?, use_it)
+}
+
+/// The same of a file that is open.
+///
+/// # Errors
+/// As [`read`].
+pub fn header_of<T>(disk: &mut fs::File, use_it: impl FnOnce(&File<'_>, u64) -> T) -> Result<T, ReadError> {
+    read_header(disk, &mut Vec::new(), &mut 0, |file, filled, disk| {
+        let length = || disk.metadata().map_or(filled, |m| m.len());
+        use_it(file, if is_all_there(file, filled) { filled } else { length() })
+    })
+}
+
+/// Whether what was read holds the pixel data too, or there is none: how long the file is then tells nothing new.
+pub(super) fn is_all_there(file: &File<'_>, filled: u64) -> bool {
+    match file.dataset.elements().last().map(|e| &e.value) {
+        Some(super::Value::Unread(Some(length))) => u64::from(*length) <= filled,
+        Some(super::Value::Unread(None)) | None => false,
+        Some(_) => true,
     }
+}
+
+/// Reads the header of a file into a buffer that is used again; `use_it` gets the file and how many bytes of it were
+/// read. Small files take one call: that a second would give nothing is asked only where the header has not ended.
+pub(super) fn read_header<R: Read, T>(
+    reader: &mut R,
+    buffer: &mut Vec<u8>,
+    bytes_read: &mut u64,
+    use_it: impl FnOnce(&File<'_>, u64, &R) -> T,
+) -> Result<T, ReadError> {
+    let (mut filled, mut want, mut whole) = (0, FIRST_READ, false);
+    let outcome = loop {
+        if buffer.len() < want {
+            buffer.resize(want, 0);
+        }
+        match reader.read(&mut buffer[filled..want]) {
+            Ok(0) => whole = true,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => break Err(e.into()),
+        }
+        match read(&buffer[..filled], ReadOptions { header_only: true, partial: !whole }) {
+            Err(ReadError::Truncated { .. }) if !whole && filled < want => {}
+            Err(ReadError::Truncated { .. }) if !whole && want < MAX_HEADER => want *= MORE,
+            Err(ReadError::Truncated { .. }) if !whole => {
+                break Err(ReadError::TooLarge { limit_mib: (MAX_HEADER >> 20) as u64 });
+            }
+            // What cannot be told from so few bytes may be told from more.
+            Err(ReadError::NotDicom | ReadError::Deflate) if !whole && filled < FIRST_READ => {}
+            Err(error) => break Err(error),
+            Ok(file) => break Ok(use_it(&file, filled as u64, reader)),
+        }
+    };
+    *bytes_read += filled as u64;
+    buffer.truncate(FIRST_READ);
+    buffer.shrink_to(FIRST_READ);
+    outcome
 }
 
 /// Group 0002 in explicit little endian from `start`; the elements and where they end.

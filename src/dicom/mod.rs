@@ -17,7 +17,7 @@ pub use charset::Charset;
 pub use contents::Contents;
 pub use dataset::{DataSet, Element, Fragments, Value};
 pub use dictionary::{keyword, tag_of, vr_of};
-pub use file::{File, Meta, ReadError, ReadOptions, Syntax, read, with_header};
+pub use file::{File, Meta, ReadError, ReadOptions, Syntax, header_of, read, with_header};
 pub use header::{Digest, csa, date_time, ge, header, moment, pixel_digest, private, seconds};
 pub use parse::is_pixel_data;
 pub use tree::{Directory, Refusal, Tree, decoded_digest, read_tree};

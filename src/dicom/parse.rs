@@ -105,7 +105,7 @@ impl<'a> Parser<'a> {
         let mut pos = start;
         let mut elements = Vec::with_capacity(96);
         while pos < self.bytes.len() && self.truncated_at.is_none() {
-            match self.element(pos, self.bytes.len(), encoding, 0, signed(&elements)) {
+            match self.element(pos, self.bytes.len(), encoding, 0, &elements) {
                 Ok((element, next)) => {
                     let stop = matches!(element.value, Value::Unread(_));
                     elements.push(element);
@@ -160,7 +160,7 @@ impl<'a> Parser<'a> {
                 length: (length != UNDEFINED).then_some(length),
             }));
         }
-        let (_, next) = self.element(pos, self.bytes.len(), encoding, 0, false)?;
+        let (_, next) = self.element(pos, self.bytes.len(), encoding, 0, &[])?;
         // Pixel data that goes on beyond what is there is given as far as it goes.
         match self.truncated_at {
             Some(at) => Err(ReadError::Truncated { at: at as u64 }),
@@ -179,18 +179,15 @@ impl<'a> Parser<'a> {
         end: usize,
         encoding: Encoding,
         depth: usize,
-        signed: bool,
+        before: &[Element<'a>],
     ) -> Parsed<(Element<'a>, usize)> {
         self.elements_left = self.elements_left.checked_sub(1).ok_or(ReadError::TooManyElements)?;
         let head = self.head(pos, end, encoding)?;
         if head.tag.group() == 0xFFFE {
             return Err(ReadError::Malformed { at: pos as u64 });
         }
-        let vr = if signed && head.vr == Vr::US && !encoding.explicit && dictionary::is_us_or_ss(head.tag) {
-            Vr::SS
-        } else {
-            head.vr
-        };
+        let may_be_signed = head.vr == Vr::US && !encoding.explicit && dictionary::is_us_or_ss(head.tag);
+        let vr = if may_be_signed && signed(before) { Vr::SS } else { head.vr };
         if depth == 0 && self.stop_at_pixels && is_pixel_data(head.tag) {
             let length = (head.length != UNDEFINED).then_some(head.length);
             return Ok((Element { tag: head.tag, vr, value: Value::Unread(length) }, head.value));
@@ -336,7 +333,7 @@ impl<'a> Parser<'a> {
                 }
                 continue;
             }
-            let (element, next) = self.element(pos, stop, encoding, depth, signed(&elements))?;
+            let (element, next) = self.element(pos, stop, encoding, depth, &elements)?;
             if !self.passes_by {
                 elements.push(element);
             }

@@ -147,7 +147,7 @@ fn batch(before: &Counts, now: &Counts) -> Option<String> {
     let told: Vec<String> =
         parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let why = match &now.failure {
-        Some(why) if now.failed > before.failed => format!(" ({})", visible(why)),
+        Some(why) if now.failed > before.failed => format!(" ({})", visible(&why.to_string())),
         _ => String::new(),
     };
     let word = if files == 1 { "file" } else { "files" };

@@ -25,6 +25,9 @@ use crate::pipeline::{
 };
 use crate::source::{Mode, WatchState, open_file};
 
+/// Between two looks at jobs that nobody tells of.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// An open workspace with its pipeline. Dropping it stops watching, finishes what is in hand and gives the lock up.
 pub struct Engine {
     pub(super) workspace: Workspace,
@@ -233,7 +236,7 @@ impl Engine {
             return Ok(true);
         }
         match self.pipeline().as_ref() {
-            Some(p) => Ok(p.supervisor.is_busy(&self.shared)?),
+            Some(p) => Ok(p.supervisor.is_busy()?),
             None => Ok(false),
         }
     }
@@ -243,19 +246,25 @@ impl Engine {
     /// # Errors
     /// The catalog cannot be used.
     pub fn drain(&self) -> Result<(), EngineError> {
+        let catalog = &self.shared.catalog;
         loop {
-            self.shared.catalog.write_derived(|tx| tx.hurry(crate::pipeline::now_ms()))?;
+            let now = crate::pipeline::now_ms();
+            if catalog.read().job_waits(now)? {
+                catalog.write_derived(|tx| tx.hurry(now))?;
+            }
+            // Before the look: what ends after it is heard.
+            let rung = catalog.jobs().rung();
             let busy = match self.pipeline().as_ref() {
                 Some(p) => match p.supervisor.stuck() {
                     Some(why) => return Err(why.into()),
-                    None => p.supervisor.is_busy(&self.shared)?,
+                    None => p.supervisor.is_busy()?,
                 },
                 None => false,
             };
             if !busy {
                 return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(10));
+            catalog.jobs().wait(rung, PATIENCE);
         }
     }
 

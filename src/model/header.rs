@@ -1,9 +1,9 @@
 //! What Gantry knows of an instance without its pixels: few bytes, so that a hundred thousand fit in memory.
 
-use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::geometry::{Orientation, Vec3};

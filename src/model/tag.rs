@@ -44,6 +44,15 @@ impl Tag {
         self.element() == 0
     }
 
+    /// Gives it as `(GGGG,EEEE)`.
+    fn with_text<T>(self, use_it: impl FnOnce(&str) -> T) -> T {
+        let mut text = *b"(0000,0000)";
+        for (nibble, at) in [1, 2, 3, 4, 6, 7, 8, 9].into_iter().enumerate() {
+            text[at] = b"0123456789ABCDEF"[(self.0 >> (28 - 4 * nibble) & 15) as usize];
+        }
+        use_it(std::str::from_utf8(&text).unwrap_or_default())
+    }
+
     /// Reads `GGGGEEEE`, `GGGG,EEEE` or `(GGGG,EEEE)`.
     pub fn parse(text: &str) -> Option<Self> {
         let digits: String = text.chars().filter(|c| !matches!(c, '(' | ')' | ',' | ' ')).collect();
@@ -53,7 +62,7 @@ impl Tag {
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "({:04X},{:04X})", self.group(), self.element())
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -65,7 +74,7 @@ impl fmt::Debug for Tag {
 
 impl Serialize for Tag {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 

@@ -58,6 +58,9 @@ impl Formatter for Strict {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        if fragment.bytes().all(|b| (0x20..0x7F).contains(&b)) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_control(c)) {
             writer.write_all(&rest.as_bytes()[..at])?;

@@ -20,10 +20,25 @@ macro_rules! vrs {
 
             /// From two letters; `None` for anything else.
             pub const fn from_code(code: [u8; 2]) -> Option<Self> {
-                $(if let [a, b] = stringify!($name).as_bytes() && code[0] == *a && code[1] == *b {
-                    return Some(Self::$name);
-                })*
-                None
+                const LETTERS: usize = 26;
+                /// By both letters: one more than the place among all, or 0.
+                const PLACES: [u8; LETTERS * LETTERS] = {
+                    let mut places = [0; LETTERS * LETTERS];
+                    let mut i = 0;
+                    while i < Vr::ALL.len() {
+                        let code = Vr::ALL[i].code().as_bytes();
+                        places[(code[0] - b'A') as usize * LETTERS + (code[1] - b'A') as usize] = i as u8 + 1;
+                        i += 1;
+                    }
+                    places
+                };
+                if !code[0].is_ascii_uppercase() || !code[1].is_ascii_uppercase() {
+                    return None;
+                }
+                match PLACES[(code[0] - b'A') as usize * LETTERS + (code[1] - b'A') as usize] {
+                    0 => None,
+                    place => Some(Self::ALL[place as usize - 1]),
+                }
             }
         }
     };
@@ -105,5 +120,20 @@ impl Vr {
 impl fmt::Display for Vr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_read_and_nothing_else() {
+        for a in 0..=u8::MAX {
+            for b in 0..=u8::MAX {
+                let known = Vr::ALL.iter().copied().find(|vr| vr.code().as_bytes() == [a, b]);
+                assert_eq!(Vr::from_code([a, b]), known, "{a} {b}");
+            }
+        }
     }
 }

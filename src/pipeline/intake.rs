@@ -11,13 +11,13 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::archives::{Delivery, Ended, Member};
 use super::deidentify::{Made, Verdict};
 use super::known::{Latest, Learned};
+use super::queue::{Receiver, Sender, bounded};
 use super::{Refusal, Shared, Tally, day_of, now_ms};
 use crate::audit;
 use crate::blob::{BlobError, Staged};
@@ -131,7 +131,7 @@ impl Intake {
     fn send(&self, work: Work) -> bool {
         let tally = work.tally.clone();
         tally.received();
-        let sent = self.queue.as_ref().is_some_and(|queue| queue.send(work).is_ok());
+        let sent = self.queue.as_ref().is_some_and(|queue| queue.send(work));
         if !sent {
             tally.update(|c| c.received -= 1);
         }
@@ -149,13 +149,13 @@ impl Drop for Intake {
 }
 
 fn work(shared: &Shared, queue: &Receiver<Work>, out: &Sender<Dealt>) {
-    for Work { found, tally, member } in queue {
+    while let Some(Work { found, tally, member }) = queue.next() {
         let (item, delivery) = match member {
             Some(member) => (member.item, Some(member.delivery)),
             None => (Item::File(found.path.clone()), None),
         };
         let (sha256, learned, end) = deal(shared, &found, &item);
-        if out.send(Dealt { found, delivery, tally, sha256, learned, end }).is_err() {
+        if !out.send(Dealt { found, delivery, tally, sha256, learned, end }) {
             return;
         }
     }
@@ -297,17 +297,19 @@ fn keep(shared: &Shared, sha256: &str, source: &Bulk<'_>) -> std::io::Result<()>
 }
 
 fn commit_batches(shared: &Shared, dealt: &Receiver<Dealt>) {
-    while let Ok(first) = dealt.recv() {
+    while let Some(first) = dealt.next() {
         let until = Instant::now() + BATCH_WAIT;
         let mut bytes = first.found.bytes;
         let mut batch = vec![first];
         while batch.len() < BATCH_FILES && bytes < BATCH_BYTES {
-            match dealt.recv_deadline(until.min(Instant::now() + BATCH_IDLE)) {
-                Ok(next) => {
+            let came =
+                dealt.gather(BATCH_FILES - batch.len(), until.min(Instant::now() + BATCH_IDLE), |next| {
                     bytes += next.found.bytes;
                     batch.push(next);
-                }
-                Err(_) => break,
+                    bytes < BATCH_BYTES
+                });
+            if came == 0 {
+                break;
             }
         }
         commit(shared, batch);

@@ -22,6 +22,7 @@ pub mod intake;
 mod known;
 pub mod landing;
 mod people;
+mod queue;
 mod route;
 mod shared;
 mod stage;

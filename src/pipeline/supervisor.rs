@@ -12,8 +12,8 @@ use crate::model::What;
 
 /// Longer than any job takes; a process that dies gives its leases back at the next start at once.
 const LEASE_MS: i64 = 15 * 60 * 1000;
-/// Between two looks when nothing is ready.
-const NAP: Duration = Duration::from_millis(20);
+/// Between two looks when nothing is ready and nobody asks for anything.
+const NAP: Duration = Duration::from_secs(1);
 /// How long a disk or database may refuse before who waits for the jobs is told.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -22,6 +22,7 @@ pub struct Supervisor {
     stop: Arc<AtomicBool>,
     state: Arc<State>,
     threads: Vec<JoinHandle<()>>,
+    shared: Arc<Shared>,
 }
 
 #[derive(Default)]
@@ -56,15 +57,20 @@ impl Supervisor {
             .map(|_| {
                 let (shared, stop, state) = (shared.clone(), stop.clone(), state.clone());
                 std::thread::spawn(move || {
-                    while !stop.load(Ordering::Relaxed) {
+                    loop {
+                        // Before the look: what is asked for after it is heard.
+                        let rung = shared.catalog.jobs().rung();
+                        if stop.load(Ordering::Relaxed) {
+                            return;
+                        }
                         if !next(&shared, &state) {
-                            std::thread::sleep(NAP);
+                            shared.catalog.jobs().wait(rung, until_due(&shared));
                         }
                     }
                 })
             })
             .collect();
-        Self { stop, state, threads }
+        Self { stop, state, threads, shared: shared.clone() }
     }
 
     /// Jobs done and jobs parked since start.
@@ -82,18 +88,26 @@ impl Supervisor {
     ///
     /// # Errors
     /// The catalog cannot be read.
-    pub fn is_busy(&self, shared: &Shared) -> Result<bool, CatalogError> {
-        Ok(self.state.running.load(Ordering::Acquire) > 0 || shared.catalog.read().job_counts()?.0 > 0)
+    pub fn is_busy(&self) -> Result<bool, CatalogError> {
+        Ok(self.state.running.load(Ordering::Acquire) > 0 || self.shared.catalog.read().job_counts()?.0 > 0)
     }
 }
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.shared.catalog.jobs().ring();
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
+}
+
+/// How long until the next job is to be done.
+fn until_due(shared: &Shared) -> Duration {
+    let due = shared.catalog.read().job_due().ok().flatten();
+    let wait = |due: i64| Duration::from_millis(due.saturating_sub(now_ms()).max(1) as u64);
+    due.map_or(NAP, wait).min(NAP)
 }
 
 /// Does the next job, if one is ready; whether there was one.
@@ -118,6 +132,10 @@ fn next(shared: &Shared, state: &State) -> bool {
         }
     };
     state.running.fetch_sub(1, Ordering::AcqRel);
+    if did {
+        // Whoever waits for all of them looks once more. Not after a refusal: threads would wake each other.
+        shared.catalog.jobs().ring();
+    }
     did
 }
 

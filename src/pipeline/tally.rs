@@ -102,10 +102,13 @@ impl Tally {
         *self.lock().unread.entry(why).or_default() += 1;
     }
 
-    /// Changes the counts and wakes who waits.
+    /// Changes the counts, and wakes who waits when every file is accounted for.
     pub fn update(&self, change: impl FnOnce(&mut Counts)) {
-        change(&mut self.lock());
-        self.changed.notify_all();
+        let mut counts = self.lock();
+        change(&mut counts);
+        if counts.open() == 0 {
+            self.changed.notify_all();
+        }
     }
 
     /// The counts now.
@@ -115,16 +118,20 @@ impl Tally {
 
     /// Waits until every file handed in is accounted for, at most for `patience`; whether it is so.
     pub fn wait(&self, patience: Duration) -> bool {
-        let done = |c: &mut Counts| {
-            c.deidentified + c.quarantined + c.rejected + c.duplicates + c.failed < c.received
-        };
-        let waited = self.changed.wait_timeout_while(self.lock(), patience, done);
+        let waited = self.changed.wait_timeout_while(self.lock(), patience, |c| c.open() > 0);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Files handed in and not accounted for.
     pub fn open(&self) -> u64 {
-        let c = self.lock();
-        c.received - (c.deidentified + c.quarantined + c.rejected + c.duplicates + c.failed)
+        self.lock().open()
+    }
+}
+
+impl Counts {
+    /// Files handed in and not accounted for.
+    fn open(&self) -> u64 {
+        let accounted = self.deidentified + self.quarantined + self.rejected + self.duplicates + self.failed;
+        self.received.saturating_sub(accounted)
     }
 }

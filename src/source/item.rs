@@ -1,13 +1,13 @@
 //! A file to be read: one on disk, or a member of an archive.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::archive::{Archive, MemberError, is_archive};
-use crate::bulk::{Bulk, Extent, LARGE, NoRoom, Scratch};
+use crate::bulk::{Bulk, Extent, LARGE, NoRoom, Scratch, read_whole};
 
 /// A file beyond this is not read.
 const MAX_FILE: u64 = 4 << 30;
@@ -94,11 +94,20 @@ impl Item {
     }
 }
 
-/// The bytes of a regular file: of a small one in memory.
+/// A regular file that is open.
+#[derive(Debug)]
+pub enum Opened {
+    /// A small one, with its length.
+    Small(File, usize),
+    /// A large one.
+    Large(Extent),
+}
+
+/// Opens a regular file.
 ///
 /// # Errors
 /// [`Unreadable`].
-pub fn open_file(path: &Path) -> Result<Bulk<'static>, Unreadable> {
+pub fn open(path: &Path) -> Result<Opened, Unreadable> {
     let refused = |e: io::Error| Unreadable::Io(e.kind());
     let file = File::open(path).map_err(refused)?;
     let metadata = file.metadata().map_err(refused)?;
@@ -110,12 +119,25 @@ pub fn open_file(path: &Path) -> Result<Bulk<'static>, Unreadable> {
     if length > MAX_FILE || length > MAX_HOLES && on_disk < length / 100 {
         return Err(Unreadable::TooLarge);
     }
-    if length >= LARGE {
-        return Ok(Bulk::Stored(Extent::new(Arc::new(file), 0, length)));
+    Ok(if length >= LARGE {
+        Opened::Large(Extent::new(Arc::new(file), 0, length))
+    } else {
+        Opened::Small(file, length as usize)
+    })
+}
+
+/// The bytes of a regular file: of a small one in memory.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn open_file(path: &Path) -> Result<Bulk<'static>, Unreadable> {
+    match open(path)? {
+        Opened::Large(extent) => Ok(Bulk::Stored(extent)),
+        Opened::Small(mut file, length) => {
+            let bytes = read_whole(&mut file, length, LARGE as usize);
+            bytes.map(Bulk::from).map_err(|e| Unreadable::Io(e.kind()))
+        }
     }
-    let mut bytes = Vec::with_capacity(length as usize + 1);
-    file.take(LARGE).read_to_end(&mut bytes).map_err(refused)?;
-    Ok(bytes.into())
 }
 
 /// What a file stands for: itself, or the members of the archive that it is. A compressed tar is spooled to a sealed,

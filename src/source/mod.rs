@@ -5,7 +5,7 @@ mod item;
 mod tree;
 mod watch_folder;
 
-pub use item::{Item, Unreadable, items, open_file};
+pub use item::{Item, Opened, Unreadable, items, open, open_file};
 pub use tree::{Entry, NotRead, Unread, unread_words, walk};
 pub use watch_folder::{Mode, WatchFolder, WatchState};
 

@@ -69,14 +69,14 @@ fn one_number_for_two_people_is_told_and_parted() {
     assert!(!told.contains("Zq") && !told.contains("ZQ") && !told.contains("1970"), "{told}");
     // Which study is the other person's is seen by what differs from which.
     let series = lines(&place, &["search", &format!("subject:{subject}")]);
-    let studies: Vec<String> =
-        series.iter().map(|s| s["study_uid"].as_str().unwrap().to_string()).collect();
+    let studies: Vec<String> = series.iter().map(|s| s["study_uid"].as_str().unwrap().to_string()).collect();
     let other = studies
         .iter()
         .find(|study| {
             let rest = lines(&place, &["subjects", "list"]);
             let _ = rest;
-            let uid = series.iter().find(|s| s["study_uid"] == **study).unwrap()["series_uid"].as_str().unwrap();
+            let uid =
+                series.iter().find(|s| s["study_uid"] == **study).unwrap()["series_uid"].as_str().unwrap();
             let shown = place.run(&["show", uid], 0).to_string();
             studies.iter().filter(|s| *s != *study).all(|s| shown.contains(s.as_str()))
         })
@@ -91,8 +91,10 @@ fn one_number_for_two_people_is_told_and_parted() {
     ingest(&place, &study(&place, 5, ["77", "Zqfirst^Anna", "19700503", "F"]));
     assert_eq!(found(&place, "subject_conflict"), 0);
     // What a person decided outlives the series being assembled anew.
-    place.tamper("INSERT INTO job (stage, object, state, not_before_ms, changed_ms) \
-                  SELECT 'assemble', uid, 'pending', 0, 0 FROM series");
+    place.tamper(
+        "INSERT INTO job (stage, object, state, not_before_ms, changed_ms) \
+                  SELECT 'assemble', uid, 'pending', 0, 0 FROM series",
+    );
     ingest(&place, &place.at("study-1"));
     assert_eq!(lines(&place, &["search", &format!("subject:{subject}-2")]).len(), 1);
     place.run(&["verify"], 0);
@@ -143,7 +145,14 @@ fn the_vault_is_filled_later_searched_and_backed_up() {
     let backup = place.at("backup");
     place.run(&["backup", text(&backup)], 0);
     let (exit, lines, err) = crate::gantry(&[
-        "--workspace", text(&backup), "vault", "open", "--key", text(&key), "--reason", "test",
+        "--workspace",
+        text(&backup),
+        "vault",
+        "open",
+        "--key",
+        text(&key),
+        "--reason",
+        "test",
     ]);
     assert_eq!((exit, lines[0]["entries"].as_array().map(Vec::len)), (0, Some(1)), "{err}");
 }

@@ -33,14 +33,19 @@ pub fn check(
     identity: &Identity,
     before: &Image<'_>,
 ) -> Result<Vec<Span>, Problem> {
+    let length = output.len();
     match output {
-        Bulk::Memory(bytes) => read(Cursor::new(&**bytes), intended, identity, before),
-        Bulk::Stored(_) => read(BufReader::with_capacity(PIECE, output.reader()), intended, identity, before),
+        Bulk::Memory(bytes) => read(Cursor::new(&**bytes), length, intended, identity, before),
+        Bulk::Stored(_) => {
+            let reader = BufReader::with_capacity(PIECE, output.reader());
+            read(reader, length, intended, identity, before)
+        }
     }
 }
 
 fn read(
     mut source: impl Read + Seek,
+    length: u64,
     intended: &DataSet<'_>,
     identity: &Identity,
     before: &Image<'_>,
@@ -51,8 +56,14 @@ fn read(
     let reader = LazyDataSetReader::new_with_ts(source, syntax).map_err(|_| Problem::Unreadable)?;
     let mut back = ReadBack { reader, identity, before, spans: Vec::with_capacity(values_of(intended)) };
     back.level(intended, true)?;
-    match back.reader.advance() {
-        None => Ok(back.spans),
+    let ReadBack { reader, spans, .. } = back;
+    let decoder = reader.into_decoder();
+    // To ask for more at the end of the file would have the other reader trace back where that error comes from.
+    if decoder.position() == length {
+        return Ok(spans);
+    }
+    match LazyDataSetReader::new(decoder).advance() {
+        None => Ok(spans),
         Some(Ok(LazyDataToken::ElementHeader(header))) => Err(Problem::Structure(ours(header.tag))),
         Some(Ok(LazyDataToken::SequenceStart { tag, .. })) => Err(Problem::Structure(ours(tag))),
         Some(_) => Err(Problem::Unreadable),

@@ -1,16 +1,17 @@
 //! The search for what identifies, byte by byte: plain, in runs of base64 and hexadecimal digits, and inflated.
 
+use std::cell::RefCell;
 use std::io::Read;
 use std::ops::Range;
 
+use flate2::{Decompress, FlushDecompress, Status};
+
 use super::{Problem, Span, identifier};
 use crate::bulk::Bulk;
-use crate::deid::identity::{Identity, Kind, MIN_NEEDLE, Needle};
+use crate::deid::identity::{Identity, Kind, MIN_IN_BULK, Needle};
 use crate::deid::matcher::Matcher;
 use crate::model::{Tag, Vr, tags};
 
-/// Inside pixel data and other bulk only values of this many bytes count: shorter ones occur by chance.
-const MIN_IN_BULK: usize = 8;
 /// Runs of base64 or hexadecimal digits shorter than this carry no identifier.
 const MIN_ENCODED: usize = 12;
 /// What a compressed run may grow to before the search stops.
@@ -24,8 +25,7 @@ const WINDOW: u64 = 4 << 20;
 /// # Errors
 /// The first [`Problem`] found.
 pub fn check(output: &Bulk<'_>, bulk_at: u64, identity: &Identity, spans: &[Span]) -> Result<(), Problem> {
-    let needles = || identity.needles.iter().map(|n| &*n.bytes);
-    let (any, long) = (Matcher::new(needles(), MIN_NEEDLE), Matcher::new(needles(), MIN_IN_BULK));
+    let (any, long) = identity.matchers();
     let search = Search { identity, spans };
     windows(output, 0..bulk_at, |window| {
         search.plain(window, &any, |at| search.element_at(at))?;
@@ -75,47 +75,56 @@ impl Search<'_> {
     fn plain(
         &self,
         window: Window<'_>,
-        matcher: &Matcher<'_>,
+        matcher: &Matcher,
         element_at: impl Fn(u64) -> Option<(Tag, Vr, usize)>,
     ) -> Result<(), Problem> {
         let bytes = window.bytes;
         let mut problem = None;
-        matcher.find(bytes, |hit| {
-            let needle = &self.identity.needles[hit.needle];
-            // At a seam nobody can say whether it stands alone; the window beside has it whole.
-            let at_seam = !window.begins && hit.start == 0 || !window.ends && hit.end == bytes.len();
-            if needle.whole_word && (at_seam || !is_alone(bytes, hit.start, hit.end)) {
-                return true;
-            }
-            let element = element_at(window.at + hit.start as u64);
-            if let Some((tag, vr, length)) = element
-                && !counts(needle, tag, vr, length)
-            {
-                return true;
-            }
-            let place = element.map_or_else(String::new, |(tag, ..)| format!(" in {tag}"));
-            problem = Some(identifier(needle.kind, place));
-            false
-        });
+        matcher.find(
+            bytes,
+            |n| &*self.identity.needle(n).bytes,
+            |hit| {
+                let needle = self.identity.needle(hit.needle);
+                // At a seam nobody can say whether it stands alone; the window beside has it whole.
+                let at_seam = !window.begins && hit.start == 0 || !window.ends && hit.end == bytes.len();
+                if needle.whole_word && (at_seam || !is_alone(bytes, hit.start, hit.end)) {
+                    return true;
+                }
+                let element = element_at(window.at + hit.start as u64);
+                if let Some((tag, vr, length)) = element
+                    && !counts(needle, tag, vr, length)
+                {
+                    return true;
+                }
+                let place = element.map_or_else(String::new, |(tag, ..)| format!(" in {tag}"));
+                problem = Some(identifier(needle.kind, place));
+                false
+            },
+        );
         problem.map_or(Ok(()), Err)
     }
 
     /// Runs of base64 and hexadecimal digits, and compressed ones.
-    fn hidden(&self, bytes: &[u8], matcher: &Matcher<'_>) -> Result<(), Problem> {
+    fn hidden(&self, bytes: &[u8], matcher: &Matcher) -> Result<(), Problem> {
         encoded(bytes, |decoded| self.in_decoded(decoded, matcher))?;
         compressed(bytes, |inflated| self.in_decoded(inflated, matcher))
     }
 
-    fn in_decoded(&self, bytes: &[u8], matcher: &Matcher<'_>) -> Result<(), Problem> {
+    fn in_decoded(&self, bytes: &[u8], matcher: &Matcher) -> Result<(), Problem> {
         let mut problem = None;
-        matcher.find(bytes, |hit| {
-            let needle = &self.identity.needles[hit.needle];
-            let chance = needle.bytes.len() < 5 || needle.whole_word && !is_alone(bytes, hit.start, hit.end);
-            if !chance {
-                problem = Some(identifier(needle.kind, ", encoded".into()));
-            }
-            chance
-        });
+        matcher.find(
+            bytes,
+            |n| &*self.identity.needle(n).bytes,
+            |hit| {
+                let needle = self.identity.needle(hit.needle);
+                let chance =
+                    needle.bytes.len() < 5 || needle.whole_word && !is_alone(bytes, hit.start, hit.end);
+                if !chance {
+                    problem = Some(identifier(needle.kind, ", encoded".into()));
+                }
+                chance
+            },
+        );
         problem.map_or(Ok(()), Err)
     }
 
@@ -230,18 +239,45 @@ fn compressed<E>(bytes: &[u8], mut look: impl FnMut(&[u8]) -> Result<(), E>) -> 
         if !bytes.get(start..start + 2).is_some_and(|w| is_zlib(w) || w == [0x1F, 0x8B]) {
             continue;
         }
-        let mut out = Vec::new();
         let rest = &bytes[start..];
-        let _ = if rest[0] == 0x1F {
-            flate2::read::GzDecoder::new(rest).take(MAX_INFLATED).read_to_end(&mut out)
+        let out = if rest[0] == 0x1F {
+            let mut out = Vec::new();
+            let _ = flate2::read::GzDecoder::new(rest).take(MAX_INFLATED).read_to_end(&mut out);
+            out
         } else {
-            flate2::read::ZlibDecoder::new(rest).take(MAX_INFLATED).read_to_end(&mut out)
+            inflated(rest)
         };
         if out.len() > 3 {
             look(&out)?;
         }
     }
     Ok(())
+}
+
+/// What a zlib stream inflates to, as far as it is one.
+fn inflated(stream: &[u8]) -> Vec<u8> {
+    thread_local! {
+        // Pixels begin such streams by chance, and the window of a new decoder has to be cleared.
+        static DECODER: RefCell<Decompress> = RefCell::new(Decompress::new(true));
+    }
+    DECODER.with_borrow_mut(|decoder| {
+        decoder.reset(true);
+        let mut out = Vec::with_capacity(256);
+        while (out.len() as u64) < MAX_INFLATED {
+            if out.len() == out.capacity() {
+                out.reserve(out.len());
+            }
+            let (read, written) = (decoder.total_in(), decoder.total_out());
+            let rest = stream.get(read as usize..).unwrap_or_default();
+            let status = decoder.decompress_vec(rest, &mut out, FlushDecompress::None);
+            let goes_on = (decoder.total_in(), decoder.total_out()) != (read, written);
+            if !goes_on || !matches!(status, Ok(Status::Ok | Status::BufError)) {
+                break;
+            }
+        }
+        out.truncate(MAX_INFLATED as usize);
+        out
+    })
 }
 
 /// The four headers that compressors write.

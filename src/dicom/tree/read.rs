@@ -1,22 +1,22 @@
 //! Reading the headers of a batch of files: as few calls and bytes as it takes.
 
+use std::ffi::OsStr;
 use std::fs::File as OsFile;
-use std::io::{self, Read};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{Mode, OFlags};
 
 use super::directory::Listing;
 use super::walk::{Job, Place};
 use super::{Refusal, Tree, join};
-use crate::dicom::file::{self, ReadError, ReadOptions};
-use crate::dicom::{Digest, File, Value, codec, header, pixel_digest};
+use crate::dicom::file::{self, ReadError, ReadOptions, is_all_there, read_header};
+use crate::dicom::{Digest, File, codec, header, pixel_digest};
 use crate::model::{Header, Interner};
-
-/// The first read of a header; most end within it.
-const FIRST_READ: usize = 16 << 10;
-/// A header beyond this is refused.
-const MAX_HEADER: usize = 256 << 20;
 
 /// What one reader found.
 #[derive(Default)]
@@ -40,13 +40,14 @@ pub(super) fn batches(
     progress: &AtomicU64,
 ) -> Part {
     let mut part = Part::default();
-    let mut buffer = vec![0; FIRST_READ];
+    let (mut buffer, mut opener) = (Vec::new(), Opener::default());
     for batch in receiver {
         for job in &batch {
             let mut read = 0;
             // A defect in reading one file must not take the others with it.
-            let outcome = catch_unwind(AssertUnwindSafe(|| one(job, &mut buffer, interner, &mut read)))
-                .unwrap_or(Err(ReadError::Defect.into()));
+            let outcome =
+                catch_unwind(AssertUnwindSafe(|| one(job, &mut opener, &mut buffer, interner, &mut read)))
+                    .unwrap_or(Err(ReadError::Defect.into()));
             part.bytes_read += read;
             match outcome {
                 Ok(Found::Instance(header)) => part.headers.push(*header),
@@ -62,7 +63,13 @@ pub(super) fn batches(
     part
 }
 
-fn one(job: &Job, buffer: &mut Vec<u8>, interner: &Interner, read: &mut u64) -> Result<Found, Refusal> {
+fn one(
+    job: &Job,
+    opener: &mut Opener,
+    buffer: &mut Vec<u8>,
+    interner: &Interner,
+    read: &mut u64,
+) -> Result<Found, Refusal> {
     let use_it = |file: &File<'_>, length: u64| {
         if file.is_directory() {
             Found::Directory(Listing::of(file, job.source))
@@ -72,8 +79,8 @@ fn one(job: &Job, buffer: &mut Vec<u8>, interner: &Interner, read: &mut u64) -> 
     };
     match &job.place {
         Place::Disk(folder, name) => {
-            let mut disk = OsFile::open(join(folder, name)).map_err(ReadError::from)?;
-            let found = with_header(&mut disk, buffer, read, |file, filled, disk| {
+            let mut disk = opener.open(folder, name).map_err(ReadError::from)?;
+            let found = read_header(&mut disk, buffer, read, |file, filled, disk| {
                 let length = || disk.metadata().map_or(filled, |m| m.len());
                 use_it(file, if is_all_there(file, filled) { filled } else { length() })
             });
@@ -82,55 +89,36 @@ fn one(job: &Job, buffer: &mut Vec<u8>, interner: &Interner, read: &mut u64) -> 
         Place::Member(archive, index) => {
             let length = archive.members().get(*index).map_or(0, |m| m.bytes);
             let mut member = archive.reader(*index)?;
-            Ok(with_header(&mut member, buffer, read, |file, _, _| use_it(file, length))?)
+            Ok(read_header(&mut member, buffer, read, |file, _, _| use_it(file, length))?)
         }
     }
 }
 
-/// Whether what was read holds the pixel data too, or there is none: how long the file is then tells nothing new.
-fn is_all_there(file: &File<'_>, filled: u64) -> bool {
-    match file.dataset.elements().last().map(|e| &e.value) {
-        Some(Value::Unread(Some(length))) => u64::from(*length) <= filled,
-        Some(Value::Unread(None)) | None => false,
-        Some(_) => true,
-    }
+/// Opens files that follow one another in a folder without walking the whole path for each.
+#[derive(Default)]
+struct Opener {
+    last: Option<Arc<Path>>,
+    folder: Option<OwnedFd>,
 }
 
-/// Reads the header of a file into a buffer that is used again; `use_it` gets the file and how many bytes of it were
-/// read. Small files take one call: that a second would give nothing is asked only where the header has not ended.
-fn with_header<R: Read, T>(
-    reader: &mut R,
-    buffer: &mut Vec<u8>,
-    read: &mut u64,
-    use_it: impl FnOnce(&File<'_>, u64, &R) -> T,
-) -> Result<T, ReadError> {
-    let (mut filled, mut want, mut whole) = (0, FIRST_READ, false);
-    let outcome = loop {
-        if buffer.len() < want {
-            buffer.resize(want, 0);
+impl Opener {
+    fn open(&mut self, folder: &Arc<Path>, name: &OsStr) -> io::Result<OsFile> {
+        if !self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, folder)) {
+            (self.last, self.folder) = (Some(Arc::clone(folder)), None);
+            return OsFile::open(join(folder, name));
         }
-        match reader.read(&mut buffer[filled..want]) {
-            Ok(0) => whole = true,
-            Ok(n) => filled += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => break Err(e.into()),
+        if name.is_empty() {
+            return OsFile::open(folder);
         }
-        match file::read(&buffer[..filled], ReadOptions { header_only: true, partial: !whole }) {
-            Err(ReadError::Truncated { .. }) if !whole && filled < want => {}
-            Err(ReadError::Truncated { .. }) if !whole && want < MAX_HEADER => want *= 8,
-            Err(ReadError::Truncated { .. }) if !whole => {
-                break Err(ReadError::TooLarge { limit_mib: (MAX_HEADER >> 20) as u64 });
+        let at = match &self.folder {
+            Some(at) => at,
+            None => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                self.folder.insert(rustix::fs::open(&**folder, flags, Mode::empty())?)
             }
-            // What cannot be told from so few bytes may be told from more.
-            Err(ReadError::NotDicom | ReadError::Deflate) if !whole && filled < FIRST_READ => {}
-            Err(error) => break Err(error),
-            Ok(file) => break Ok(use_it(&file, filled as u64, reader)),
-        }
-    };
-    *read += filled as u64;
-    buffer.truncate(FIRST_READ);
-    buffer.shrink_to(FIRST_READ);
-    outcome
+        };
+        Ok(rustix::fs::openat(at, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?.into())
+    }
 }
 
 /// Digest of decoded samples, the same in every encoding without loss; `None` where they cannot be decoded.

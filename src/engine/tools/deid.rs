@@ -2,6 +2,7 @@
 
 mod compare;
 mod crew;
+mod kept;
 mod known;
 mod places;
 mod report;
@@ -23,6 +24,7 @@ use crate::source::archive::MemberError;
 use crate::source::{Item, Unreadable};
 pub use compare::{Comparison, Difference, compare};
 use crew::in_order;
+use kept::Kept;
 use known::StudyNames;
 use places::{Names, Places};
 pub use report::Summary;
@@ -63,15 +65,20 @@ pub enum DeidError {
     Output(io::ErrorKind),
 }
 
-/// A line of the ledger.
+/// A line of the ledger before the record.
 #[derive(Serialize)]
-struct LedgerLine<'a> {
+struct LedgerHead<'a> {
     output: Option<&'a str>,
     status: &'static str,
     reason: Option<&'static str>,
     detail: Option<&'a str>,
-    #[serde(flatten)]
-    record: &'a Record,
+}
+
+/// Instances in a row of which the ledger says the same.
+struct Alike {
+    record: Record,
+    json: String,
+    times: u64,
 }
 
 /// A line of the private crosswalk.
@@ -100,10 +107,11 @@ pub fn run(
     // Beside what it becomes: there is room for it, and it is sealed.
     let scratch = Scratch { folder: places.output.as_deref(), memory: Some(&memory) };
     let mut books = Books::open(&places, &input, Summary::of(deidentifier))?;
-    let known = StudyNames::gather(deidentifier, Walk::new(&input), scratch)?;
+    let kept = Kept::new();
+    let known = StudyNames::gather(deidentifier, Walk::new(&input), scratch, &kept)?;
     let mut walk = Walk::new(&input);
     let context = Context { site: options.site, vetting: options.vetting, known: &known, scratch };
-    let done = |item: &Item| done(deidentifier, item, &context, &places);
+    let done = |item: &Item| done(deidentifier, item, &context, &places, &kept);
     let written = in_order(walk.by_ref(), done, |item, done| {
         books.enter(&item, done?)?;
         if books.summary.instances.is_multiple_of(SHOWN_EVERY) {
@@ -115,6 +123,7 @@ pub fn run(
         let _ = places.forget_drafts();
         return Err(error);
     }
+    books.count_alike();
     let Books { ledger, map, names, mut summary, .. } = books;
     progress(summary.instances);
     summary.unreadable_folders = walk.unreadable;
@@ -131,12 +140,13 @@ struct Books<'r> {
     ledger: Option<BufWriter<File>>,
     map: Option<BufWriter<File>>,
     summary: Summary,
+    alike: Option<Alike>,
 }
 
 impl<'r> Books<'r> {
     fn open(places: &'r Places, input: &'r Path, summary: Summary) -> Result<Self, DeidError> {
         let (ledger, map) = (places.ledger()?, places.map_file()?);
-        Ok(Self { places, input, names: Names::default(), ledger, map, summary })
+        Ok(Self { places, input, names: Names::default(), ledger, map, summary, alike: None })
     }
 
     /// Gives an output its name, and puts down what became of its source.
@@ -147,12 +157,41 @@ impl<'r> Books<'r> {
         }
         self.summary.count(&outcome);
         let (status, reason, detail, record) = parts(&outcome);
-        let line = LedgerLine { output: name.as_deref(), status, reason, detail, record };
-        put_line(&mut self.ledger, &line)?;
+        let head = LedgerHead { output: name.as_deref(), status, reason, detail };
+        let written = matches!(outcome, Outcome::Written { .. });
+        self.note(record, written);
+        if let (Some(ledger), Some(alike)) = (&mut self.ledger, &self.alike) {
+            let head = text::json(&head);
+            let (head, rest) = (head.strip_suffix('}'), alike.json.strip_prefix('{'));
+            put(ledger, &[head.unwrap_or_default(), ",", rest.unwrap_or_default(), "\n"].concat())?;
+        }
+        if self.map.is_none() {
+            return Ok(());
+        }
         let path = item.shown();
         let source = path.strip_prefix(self.input).ok().filter(|p| !p.as_os_str().is_empty());
         let source = source.or(path.file_name().map(Path::new)).unwrap_or(&path).to_string_lossy();
         put_line(&mut self.map, &MapLine { source: &source, output: name.as_deref(), status, reason })
+    }
+
+    /// Has the record of an instance at hand as the ledger writes it.
+    fn note(&mut self, record: &Record, written: bool) {
+        if !self.alike.as_ref().is_some_and(|alike| alike.record == *record) {
+            self.count_alike();
+        }
+        let alike = self.alike.get_or_insert_with(|| Alike {
+            record: record.clone(),
+            json: text::json(record),
+            times: 0,
+        });
+        alike.times += u64::from(written);
+    }
+
+    /// Counts what was done to the instances in a row that were written.
+    fn count_alike(&mut self) {
+        if let Some(Alike { record, times, .. }) = self.alike.take() {
+            self.summary.done_to(&record, times);
+        }
     }
 }
 
@@ -169,8 +208,9 @@ fn done(
     item: &Item,
     context: &Context<'_>,
     places: &Places,
+    kept: &Kept,
 ) -> Result<Done, DeidError> {
-    let outcome = one(deidentifier, item, context).map_err(|NoRoom(kind)| DeidError::Output(kind))?;
+    let outcome = one(deidentifier, item, context, kept).map_err(|NoRoom(kind)| DeidError::Output(kind))?;
     match outcome {
         Outcome::Written { bytes, facts, record } => {
             let draft = places.draft(&bytes)?;
@@ -180,8 +220,13 @@ fn done(
     }
 }
 
-fn one(deidentifier: &Deidentifier, item: &Item, context: &Context<'_>) -> Result<Outcome, NoRoom> {
-    let contents = match item.open(context.scratch) {
+fn one(
+    deidentifier: &Deidentifier,
+    item: &Item,
+    context: &Context<'_>,
+    kept: &Kept,
+) -> Result<Outcome, NoRoom> {
+    let contents = match kept.open(item, context.scratch) {
         Ok(bytes) => Contents::of(bytes, context.scratch),
         Err(error) => {
             let refused = || deidentifier.refuse(reason_of(&error), &error.to_string());
@@ -225,8 +270,9 @@ fn parts(outcome: &Outcome) -> Parts<'_> {
 }
 
 fn put_line(to: &mut Option<BufWriter<File>>, line: &impl Serialize) -> Result<(), DeidError> {
-    let Some(to) = to else { return Ok(()) };
-    let mut json = text::json(line);
-    json.push('\n');
-    to.write_all(json.as_bytes()).map_err(|e| DeidError::Output(e.kind()))
+    to.as_mut().map_or(Ok(()), |to| put(to, &(text::json(line) + "\n")))
+}
+
+fn put(to: &mut BufWriter<File>, line: &str) -> Result<(), DeidError> {
+    to.write_all(line.as_bytes()).map_err(|e| DeidError::Output(e.kind()))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{DeidError, Options, StudyNames, Walk, in_order, one};
+use super::{DeidError, Kept, Options, StudyNames, Walk, in_order, one};
 use crate::bulk::{Allowance, NoRoom, Scratch};
 use crate::deid::{Action, Context, Deidentifier, HELD_AT_ONCE, Outcome};
 use crate::dicom;
@@ -51,11 +51,13 @@ pub fn compare(
     let input = std::fs::canonicalize(options.input).map_err(|e| DeidError::Input(e.kind()))?;
     let memory = Allowance::new(HELD_AT_ONCE);
     let scratch = Scratch { folder: None, memory: Some(&memory) };
-    let names = |d| StudyNames::gather(d, Walk::new(&input), scratch);
+    // Both read every file: neither may take what the other needs.
+    let kept = Kept::nothing();
+    let names = |d| StudyNames::gather(d, Walk::new(&input), scratch, &kept);
     let (our_names, their_names) = (names(ours)?, names(theirs)?);
     let fates = |d: &Deidentifier, known: &StudyNames, item: &Item| {
         let context = Context { site: options.site, vetting: options.vetting, known, scratch };
-        one(d, item, &context).map(|outcome| fates_of(&outcome))
+        one(d, item, &context, &kept).map(|outcome| fates_of(&outcome))
     };
     let mut comparison = Comparison::default();
     let mut found: BTreeMap<(Tag, BTreeSet<Action>, BTreeSet<Action>), u64> = BTreeMap::new();

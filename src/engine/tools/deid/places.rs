@@ -15,6 +15,8 @@ const INSTANCES: &str = "instances";
 const LEDGER: &str = "ledger.jsonl";
 /// Files that are being written end with this until they are whole.
 const UNFINISHED: &str = ".part";
+/// What of ledger and map is gathered before it is written.
+const GATHERED: usize = 128 << 10;
 
 fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -206,7 +208,7 @@ fn create(path: &Path, mode: u32) -> Result<BufWriter<File>, DeidError> {
         }
         fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
     };
-    open().map(BufWriter::new).map_err(|e| DeidError::Output(e.kind()))
+    open().map(|file| BufWriter::with_capacity(GATHERED, file)).map_err(|e| DeidError::Output(e.kind()))
 }
 
 /// Takes away what an earlier run left that this one did not write, so that the ledger tells all.

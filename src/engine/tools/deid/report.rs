@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::deid::{Action, Deidentifier, Outcome, ProfileOption, Reason};
+use crate::deid::{Action, Deidentifier, Outcome, ProfileOption, Reason, Record};
 use crate::dicom;
 use crate::model::Tag;
 
@@ -69,21 +69,11 @@ impl Summary {
         }
     }
 
-    /// Counts what became of one file.
+    /// Counts what became of one file, without what was done to it: see [`Summary::done_to`].
     pub fn count(&mut self, outcome: &Outcome) {
         self.instances += 1;
         match outcome {
-            Outcome::Written { record, .. } => {
-                self.written += 1;
-                self.masks += record.masks.len() as u64;
-                for mask in &record.masks {
-                    *self.mask_reasons.entry(mask.why.clone()).or_default() += 1;
-                }
-                for entry in &record.actions {
-                    *self.actions.entry(entry.action).or_default() += 1;
-                    *self.attributes.entry((entry.tag, entry.action)).or_default() += 1;
-                }
-            }
+            Outcome::Written { .. } => self.written += 1,
             Outcome::Quarantined { reason, .. } => {
                 self.quarantined += 1;
                 self.refused(*reason);
@@ -92,6 +82,21 @@ impl Summary {
                 self.rejected += 1;
                 self.refused(*reason);
             }
+        }
+    }
+
+    /// Counts what was done to so many written instances, alike.
+    pub fn done_to(&mut self, record: &Record, times: u64) {
+        if times == 0 {
+            return;
+        }
+        self.masks += times * record.masks.len() as u64;
+        for mask in &record.masks {
+            *self.mask_reasons.entry(mask.why.clone()).or_default() += times;
+        }
+        for entry in &record.actions {
+            *self.actions.entry(entry.action).or_default() += times;
+            *self.attributes.entry((entry.tag, entry.action)).or_default() += times;
         }
     }
 
