@@ -5,6 +5,8 @@ mod common;
 #[path = "burned_in/compose.rs"]
 #[allow(clippy::pedantic)]
 mod compose;
+#[path = "burned_in/everywhere.rs"]
+mod everywhere;
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -244,7 +244,8 @@ impl Reader<'_> {
             "SELECT r.json, count(*) FROM instance i JOIN record r ON r.id = i.record \
              WHERE i.series_uid = ?1 AND instr(r.json, '\"masks\":[{') > 0 GROUP BY r.id",
         )?;
-        let rows = statement.query_map([series_uid], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+        let rows =
+            statement.query_map([series_uid], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -388,7 +388,9 @@ impl Deidentifier {
         let search = self.search(Scratch::default());
         let text = match (search.need(set), search.on) {
             (Need::No, _) => "there are none",
-            (Need::Glance, true) => "looked at: where there is text, which is not to be expected, quarantined",
+            (Need::Glance, true) => {
+                "looked at: where there is text, which is not to be expected, quarantined"
+            }
             (_, true) => "searched for burned-in text, which is masked (search_pixels)",
             (Need::Must, false) => {
                 "may carry burned-in text and is not searched (search_pixels = false): quarantined"

@@ -13,7 +13,7 @@ from text_forest import text_of, with_text
 HERE = os.path.dirname(os.path.abspath(__file__))
 FEATURES, TREES, LEAVES, FOLDS = 29, 200, 12, 4
 # As src/deid/pixels/detect/glance.rs decides.
-SURE, TWO, SMALL, MORE = 3.0, 2.0, 100, 1.5
+SURE, TWO, SMALL, MORE = 3.0, 2.0, 100, 2.5
 
 
 def rows(tool, work, name):

@@ -2,8 +2,8 @@
 
 use super::detect::tone::{self, Counts, Limits};
 use super::grouped;
-use crate::dicom::{DataSet, Element};
 use crate::dicom::codec::Frame;
+use crate::dicom::{DataSet, Element};
 use crate::model::pixels::{Photometric, PixelLayout, Samples};
 use crate::model::{Tag, tags};
 
@@ -76,7 +76,8 @@ impl Window {
     }
 
     fn shown(set: &DataSet<'_>, centre: f64, width: f64) -> Option<Self> {
-        let number = |tag| grouped(set, tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE, tag).and_then(Element::number);
+        let number =
+            |tag| grouped(set, tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE, tag).and_then(Element::number);
         let slope = number(tags::RESCALE_SLOPE).filter(|s| *s != 0.0).unwrap_or(1.0);
         let intercept = number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
         let stored = |shown: f64| ((shown - intercept) / slope) as f32;

@@ -127,7 +127,9 @@ impl Search<'_> {
                     Ok(frames) => self.change(set, origin, frames, face),
                     Err(why) => Ok(Look::Doubt(why.into())),
                 },
-                Vetting::None if searched && self.on && need == Need::Glance => self.glance(set, origin, face),
+                Vetting::None if searched && self.on && need == Need::Glance => {
+                    self.glance(set, origin, face)
+                }
                 Vetting::None if searched && self.on => self.search(set, origin, face),
                 _ => self.change(set, origin, Vec::new(), face),
             }
@@ -353,8 +355,11 @@ fn covered(areas: &[Area]) -> u64 {
     edges.sort_unstable();
     edges.dedup();
     let strip = |edge: &[u32]| {
-        let mut spans: Vec<(u32, u32)> =
-            areas.iter().filter(|a| a.y <= edge[0] && a.bottom() >= edge[1]).map(|a| (a.x, a.right())).collect();
+        let mut spans: Vec<(u32, u32)> = areas
+            .iter()
+            .filter(|a| a.y <= edge[0] && a.bottom() >= edge[1])
+            .map(|a| (a.x, a.right()))
+            .collect();
         spans.sort_unstable();
         let mut reached = 0;
         let mut width = 0u64;

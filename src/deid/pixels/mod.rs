@@ -36,8 +36,22 @@ pub enum Need {
 const USUALLY: [&str; 8] = ["US", "XA", "RF", "ES", "IVUS", "BDUS", "SC", "DOC"];
 /// Modalities whose pixels are measured or computed slice by slice. All others (projection radiography, scanned films,
 /// photographs, what nobody knows) carry text now and then.
-const RARELY: [&str; 14] =
-    ["CT", "MR", "PT", "NM", "SM", "SEG", "RTDOSE", "ST", "CTPROTOCOL", "RTSEGANN", "DMS", "FID", "REG", "M3D"];
+const RARELY: [&str; 14] = [
+    "CT",
+    "MR",
+    "PT",
+    "NM",
+    "SM",
+    "SEG",
+    "RTDOSE",
+    "ST",
+    "CTPROTOCOL",
+    "RTSEGANN",
+    "DMS",
+    "FID",
+    "REG",
+    "M3D",
+];
 /// SOP classes of pictures that were captured or scanned.
 const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
 /// What a value of Image Type begins with, or holds, that names a picture of a screen.

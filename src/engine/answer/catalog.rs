@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use crate::catalog::{Filter, NewFinding, Order, SeriesRecord};
 use crate::engine::query::{
-    Complete, Facet, Facets, FindingView, MaskedView, Rows, SavedSearchView, SeriesPage, SeriesRow, SeriesSort,
-    SeriesView, Severity,
+    Complete, Facet, Facets, FindingView, MaskedView, Rows, SavedSearchView, SeriesPage, SeriesRow,
+    SeriesSort, SeriesView, Severity,
 };
 use crate::engine::{EngineError, Session};
 use crate::harmonise::Harmonised;

@@ -36,7 +36,7 @@ const SURE: f32 = 3.0;
 const TWO: f32 = 2.0;
 /// Shorter side of a picture of which more is asked for, and how much more: noise of a few pixels takes any shape.
 const SMALL: usize = 100;
-const ASKED: f32 = 1.5;
+const ASKED: f32 = 2.5;
 
 impl Detector {
     /// Writing in a picture that is to hold none: where there surely is some.
@@ -89,7 +89,8 @@ impl Glimpse {
     fn bounds(&self) -> [u32; 4] {
         let margin = (0.3 * self.line.height) as u32 + 2;
         let [left, top, right, bottom] = upright(self.line.bounds, self.turned);
-        [left.saturating_sub(margin), top.saturating_sub(margin), right + margin, bottom + margin].map(|v| v * self.scale)
+        [left.saturating_sub(margin), top.saturating_sub(margin), right + margin, bottom + margin]
+            .map(|v| v * self.scale)
     }
 }
 
