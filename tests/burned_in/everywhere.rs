@@ -12,7 +12,7 @@ use super::compose::{Look, Picture, Random, Strip, scene};
 use super::{common, deidentifier, dev_files, number, writing};
 
 /// Pictures of each modality.
-const EACH: usize = 40;
+const EACH: usize = 24;
 /// Part of the identities that must not pass: of all, and of any modality.
 const RECALL: f64 = 0.95;
 const RECALL_EACH: f64 = 0.85;
@@ -418,17 +418,17 @@ fn the_picture_of_a_label_of_a_slide_is_kept_back() {
     assert_eq!(outcome(&instance(&kind, &slice, 1), &Vetting::None), Err(Reason::PixelsDoubtful));
 }
 
-/// A page of lines, each of so many words; where the strokes are.
-fn page(lines: usize, random: &mut Random) -> (Slice, Vec<(usize, usize)>) {
+/// A page of lines of words inside a margin; where the strokes are.
+fn page(lines: usize, margin: usize, random: &mut Random) -> (Slice, Vec<(usize, usize)>) {
     let strips: Vec<Strip> = writing().into_iter().filter(|s| (12..=16).contains(&s.size)).collect();
     let (width, height) = (800, 1000);
     let mut slice = Slice { width, height, values: vec![255.0; width * height], shown: (0.0, 255.0) };
     let mut ink = Vec::new();
     for line in 0..lines {
-        let (mut x, y) = (50, 50 + 26 * line);
+        let (mut x, y) = (margin, margin + 26 * line);
         loop {
             let cover = &strips[random.below(strips.len())].cover;
-            if x + cover.width > width - 50 || cover.height > 24 {
+            if x + cover.width > width - margin || cover.height > 24 {
                 break;
             }
             for (i, &alpha) in cover.pixels.iter().enumerate() {
@@ -448,7 +448,7 @@ fn page(lines: usize, random: &mut Random) -> (Slice, Vec<(usize, usize)>) {
 fn a_page_of_text_is_masked_word_by_word_and_one_that_would_be_black_is_kept_back() {
     let mut random = Random(21);
     let kind = &KINDS[11];
-    let (slice, ink) = page(16, &mut random);
+    let (slice, ink) = page(16, 50, &mut random);
     let masks = outcome(&instance(kind, &slice, 1), &Vetting::None).unwrap();
     let hidden = part_hidden(&masks, &ink);
     let everywhere: Vec<(usize, usize)> = (0..800 * 1000).map(|i| (i % 800, i / 800)).collect();
@@ -460,6 +460,6 @@ fn a_page_of_text_is_masked_word_by_word_and_one_that_would_be_black_is_kept_bac
         100.0 * share
     );
     assert!(masks.len() >= 16 && hidden > 0.97 && share < 0.4);
-    let (full, _) = page(35, &mut random);
+    let (full, _) = page(38, 4, &mut random);
     assert_eq!(outcome(&instance(kind, &full, 2), &Vetting::None), Err(Reason::PixelsDoubtful));
 }

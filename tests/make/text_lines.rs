@@ -1,6 +1,7 @@
 //! What the detector of burned-in text sees in frames that `text_frames.py` wrote. Built alone, by rustc.
 //!
 //! Usage: text_lines rows FRAMES OUT     features of every line with what it is, to learn from
+//!        text_lines glance SLICES OUT   features of every line of a quick look at slices that `text_slices.py` wrote
 //!        text_lines judge FRAMES        recall by look, size, turn and contrast; frames without text that fire
 #![allow(dead_code, missing_docs, clippy::pedantic, clippy::unwrap_used)]
 
@@ -312,18 +313,6 @@ fn next_slice(file: &mut impl std::io::BufRead) -> Option<Slice> {
     Some(Slice { name: head[0].into(), modality: head[1].into(), width, shown, laid, values, ink })
 }
 
-fn views(slice: &Slice) -> Vec<Vec<u8>> {
-    let counts = detect::tone::Counts::of(&slice.values).unwrap();
-    let limits = counts.limits();
-    let mut all = vec![counts.shade(&slice.values, |v| detect::tone::grey(v, limits))];
-    if let Some((black, white)) = slice.shown
-        && 1.4 * (white - black) < limits[2] - limits[1]
-    {
-        all.push(counts.shade(&slice.values, |v| detect::tone::windowed(v, black, white)));
-    }
-    all
-}
-
 /// The view of a quick look.
 fn glance_view(slice: &Slice) -> Vec<u8> {
     let counts = detect::tone::Counts::of(&slice.values).unwrap();
@@ -407,52 +396,14 @@ fn glance_rows(path: &str, out: &str) {
     }
 }
 
-/// The best line of every slice.
-fn best(path: &str) {
-    let file = std::sync::Mutex::new(std::io::BufReader::new(std::fs::File::open(path).unwrap()));
-    let out = std::sync::Mutex::new(std::io::stdout());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                let mut detector = Detector::default();
-                loop {
-                    let slice = next_slice(&mut *file.lock().unwrap());
-                    let Some(slice) = slice else { return };
-                    let start = Instant::now();
-                    let mut top: Vec<(f32, f32, usize, String)> = Vec::new();
-                    for (v, view) in views(&slice).iter().enumerate() {
-                        for (scale, sight) in detector.sights(view, slice.width) {
-                            for c in &sight.candidates {
-                                let b = c.line.bounds.map(|x| x * scale);
-                                let b = if c.turned { [b[1], b[0], b[3], b[2]] } else { b };
-                                let real = !slice.ink.is_empty()
-                                    && (b[1]..b[3]).any(|y| (b[0]..b[2]).any(|x| slice.ink.get(y as usize * slice.width + x as usize).is_some_and(|i| *i > 0)));
-                                if slice.ink.is_empty() || real {
-                                    top.push((c.score, c.line.features[0].exp(), c.line.glyphs.len(), format!("v{v} s{scale} l{} d{} t{} {b:?}", c.level, c.dark as u8, c.turned as u8)));
-                                }
-                            }
-                        }
-                    }
-                    let took = start.elapsed().as_secs_f64() * 1e3 * 512.0 * 512.0 / slice.values.len() as f64;
-                    top.sort_by(|a, b| b.0.total_cmp(&a.0));
-                    let best = top.first().cloned().unwrap_or((-99.0, 0.0, 0, String::new()));
-                    let mut out = out.lock().unwrap();
-                    writeln!(out, "{}\t{}\t{}\t{:.3}\t{:.2}\t{:.1}\t{}\t{}\t{}", slice.modality, slice.name, slice.width, took, best.0, best.1, best.2, best.3, slice.laid.join("|")).unwrap();
-                }
-            });
-        }
-    });
-}
-
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[1..] {
         ["rows", path, out] => rows(path, out),
         ["glance", path, out] => glance_rows(path, out),
-        ["best", path] => best(path),
         ["judge", path] => judge(path, None),
         ["judge", path, misses] => judge(path, Some(misses)),
-        _ => panic!("usage: rows FRAMES OUT | judge FRAMES [MISSES]"),
+        _ => panic!("usage: rows FRAMES OUT | glance SLICES OUT | judge FRAMES [MISSES]"),
     }
 }

@@ -1,7 +1,7 @@
 //! A quick look at a picture that is to hold no writing: lines of several glyphs of one ink and of high contrast.
 
 use super::blobs::Blob;
-use super::line::{FEATURES, Ground, Line};
+use super::line::{FEATURES, Fit, Ground, Line};
 use super::{Area, Detector, areas, halved, score, upright};
 
 /// Contrasts, of 255, above which strokes are looked for.
@@ -51,7 +51,7 @@ impl Detector {
         }
         let mut scores = scores.iter();
         found.retain(|_| scores.next().is_some_and(|s| *s > TWO));
-        areas(found.iter().map(Glimpse::bounds).collect(), width, height)
+        areas(found.iter().map(Glimpse::bounds).collect(), width, height, Fit::Lines)
     }
 
     /// Lines of a picture that may be writing.

@@ -228,10 +228,10 @@ impl Line {
         self.extend(&mut members, by_top);
         let (aside, above) = match fit {
             Fit::Lines => ((0.6 * self.height) as u32 + 2, (0.35 * self.height) as u32 + 2),
-            Fit::Words => ((0.15 * self.height) as u32 + 1, (0.1 * self.height) as u32 + 1),
+            Fit::Words => ((0.18 * self.height) as u32 + 1, (0.08 * self.height) as u32 + 1),
         };
         // Beyond such a step from glyph to glyph another word begins.
-        let widest = if fit == Fit::Words { (0.5 * self.height) as u32 + 2 * aside } else { u32::MAX };
+        let widest = if fit == Fit::Words { (0.4 * self.height) as u32 + 1 } else { u32::MAX };
         let mut right = u32::MAX;
         let whole = |b: &Blob| {
             [b.left.saturating_sub(aside), b.top.saturating_sub(above), b.right + aside, b.bottom + above]

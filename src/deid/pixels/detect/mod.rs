@@ -242,7 +242,7 @@ impl Detector {
         let height = picture.len() / width.max(1);
         let rows = (BAND / width.max(1)).max(4 * OVERLAP);
         let (mut boxes, mut likely) = (Vec::new(), Vec::new());
-        let mut first = 0;
+        let (mut first, mut page) = (0, false);
         while first < height {
             let last = if height - first <= rows + OVERLAP { height } else { first + rows };
             let sights = self.sights(&picture[first * width..last * width], width);
@@ -258,19 +258,22 @@ impl Detector {
                     found
                 };
                 let mut found = laid(Fit::Lines);
-                if is_page(&found, width, last - first) {
+                let page = is_page(&found, width, last - first);
+                if page {
                     found = laid(Fit::Words);
                 }
                 boxes.extend(found.into_iter().map(|b| [b[0], b[1] + down, b[2], b[3] + down]));
+                page
             };
-            gather(&least, &mut boxes);
+            page |= gather(&least, &mut boxes);
             if expect.doubts {
                 gather(&|_| LIKELY, &mut likely);
             }
             first = if last == height { height } else { last - OVERLAP };
         }
-        let sure = areas(boxes, width, height);
-        let mut doubtful = areas(likely, width, height);
+        let fit = if page { Fit::Words } else { Fit::Lines };
+        let sure = areas(boxes, width, height, fit);
+        let mut doubtful = areas(likely, width, height, fit);
         doubtful.retain(|a| sure.iter().map(|s| s.shared(a)).sum::<u64>() <= a.pixels() / 2);
         Writing { sure, doubtful }
     }
@@ -286,7 +289,7 @@ fn is_page(boxes: &[[u32; 4]], width: usize, height: usize) -> bool {
         return false;
     }
     let mut few = boxes.to_vec();
-    cover::cover(&mut few, width, height);
+    cover::cover(&mut few, width, height, Fit::Lines);
     PAGE * few.iter().map(area).sum::<u64>() >= pixels
         && (bands(boxes, 1) >= PAGE_LINES || bands(boxes, 0) >= PAGE_LINES)
 }
@@ -307,8 +310,8 @@ fn bands(boxes: &[[u32; 4]], axis: usize) -> usize {
 }
 
 /// Few areas that cover boxes.
-fn areas(mut boxes: Vec<[u32; 4]>, width: usize, height: usize) -> Vec<Area> {
-    cover::cover(&mut boxes, width, height);
+fn areas(mut boxes: Vec<[u32; 4]>, width: usize, height: usize, fit: Fit) -> Vec<Area> {
+    cover::cover(&mut boxes, width, height, fit);
     let area = |b: [u32; 4]| Area { x: b[0], y: b[1], width: b[2] - b[0], height: b[3] - b[1] };
     boxes.into_iter().map(area).collect()
 }
