@@ -12,7 +12,7 @@ use super::compose::{Look, Picture, Random, Strip, scene};
 use super::{common, deidentifier, dev_files, number, writing};
 
 /// Pictures of each modality.
-const EACH: usize = 24;
+const EACH: usize = 12;
 /// Part of the identities that must not pass: of all, and of any modality.
 const RECALL: f64 = 0.95;
 const RECALL_EACH: f64 = 0.85;
@@ -300,12 +300,20 @@ fn slices_of_the_development_set_are_not_kept_back() {
         let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
         Some((series, name, outcome(&bytes, &Vetting::None)))
     };
-    let all: Vec<_> = dev_files(&root).par_iter().filter_map(look).collect();
+    // Of a folder some files: all of them are counted by the tests of the whole set.
+    let mut of_folder: BTreeMap<std::path::PathBuf, usize> = BTreeMap::new();
+    let some = |path: &std::path::PathBuf| {
+        let count = of_folder.entry(path.parent().unwrap().to_path_buf()).or_default();
+        *count += 1;
+        *count <= 12
+    };
+    let files: Vec<std::path::PathBuf> = dev_files(&root).into_iter().filter(some).collect();
+    let all: Vec<_> = files.par_iter().filter_map(look).collect();
     let series: std::collections::BTreeSet<&String> = all.iter().map(|(series, ..)| series).collect();
     let held: Vec<_> =
         all.iter().filter(|(.., o)| *o == Err(Reason::PixelsDoubtful)).map(|(_, n, _)| n).collect();
     println!("{} of {} slices of {} series are kept back: {held:?}", held.len(), all.len(), series.len());
-    assert!(all.len() > 500 && held.is_empty(), "{held:?}");
+    assert!(all.len() > 200 && held.is_empty(), "{held:?}");
 }
 
 /// A slice of a body with organs and bones in noise, and what stands beside or in it that is no writing.
@@ -384,7 +392,7 @@ fn phantoms_metal_tables_grids_and_lines_are_not_kept_back() {
         let kind = &KINDS[[0, 1, 2, 3][index % 4]];
         (index, outcome(&instance(kind, &phantom(index), index), &Vetting::None))
     };
-    let held: Vec<_> = (0..420).into_par_iter().map(of).filter(|(_, o)| *o != Ok(Vec::new())).collect();
+    let held: Vec<_> = (0..168).into_par_iter().map(of).filter(|(_, o)| *o != Ok(Vec::new())).collect();
     assert!(held.is_empty(), "{held:?}");
 }
 
