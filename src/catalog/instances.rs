@@ -251,6 +251,20 @@ impl Reader<'_> {
         Ok(statement.query_map([series_uid], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
+    /// Ledger lines of those instances of a series in which something was masked, each with how many instances have it.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn masked_of(&self, series_uid: &str) -> Result<Vec<(String, u64)>, CatalogError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT r.json, count(*) FROM instance i JOIN record r ON r.id = i.record \
+             WHERE i.series_uid = ?1 AND instr(r.json, '\"masks\":[{') > 0 GROUP BY r.id",
+        )?;
+        let rows =
+            statement.query_map([series_uid], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Ledger lines after a number, in the order of storing: (number, blob, JSON).
     ///
     /// # Errors

@@ -98,5 +98,5 @@ def main(dicom, work, out=HERE + "/../../src/deid/pixels/detect/forest.txt"):
     open(out, "w").write(text_of(model))
 
 
-arguments = [a for a in sys.argv[1:] if not a.startswith("--")]
-main(*arguments)
+if __name__ == "__main__":
+    main(*[a for a in sys.argv[1:] if not a.startswith("--")])

@@ -1,6 +1,7 @@
 //! What the detector of burned-in text sees in frames that `text_frames.py` wrote. Built alone, by rustc.
 //!
 //! Usage: text_lines rows FRAMES OUT     features of every line with what it is, to learn from
+//!        text_lines glance SLICES OUT   features of every line of a quick look at slices that `text_slices.py` wrote
 //!        text_lines judge FRAMES        recall by look, size, turn and contrast; frames without text that fire
 #![allow(dead_code, missing_docs, clippy::pedantic, clippy::unwrap_used)]
 
@@ -8,7 +9,7 @@
 mod detect;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -28,6 +29,10 @@ mod model {
         pub fn shared(&self, other: &Self) -> u64 {
             let side = |a: u32, b: u32, c: u32, d: u32| u64::from((a + b).min(c + d).saturating_sub(a.max(c)));
             side(self.x, self.width, other.x, other.width) * side(self.y, self.height, other.y, other.height)
+        }
+
+        pub fn pixels(&self) -> u64 {
+            u64::from(self.width) * u64::from(self.height)
         }
     }
 }
@@ -279,13 +284,126 @@ fn judge(path: &str, misses: Option<&str>) {
     }
 }
 
+/// A slice as `text_slices.py` wrote it.
+struct Slice {
+    name: String,
+    modality: String,
+    width: usize,
+    /// Stored values that the window shows black and white.
+    shown: Option<(f32, f32)>,
+    laid: Vec<String>,
+    values: Vec<i32>,
+    ink: Vec<u8>,
+}
+
+fn next_slice(file: &mut impl std::io::BufRead) -> Option<Slice> {
+    let mut head = String::new();
+    if file.read_line(&mut head).unwrap() == 0 {
+        return None;
+    }
+    let head: Vec<&str> = head.trim_end().split('\t').collect();
+    let (width, height): (usize, usize) = (head[2].parse().unwrap(), head[3].parse().unwrap());
+    let shown = head[4].parse().ok().zip(head[5].parse().ok()).filter(|(a, b)| a < b);
+    let laid: Vec<String> = head[6..].chunks_exact(5).map(|l| l.join(" ")).collect();
+    let mut bytes = vec![0; 4 * width * height];
+    file.read_exact(&mut bytes).unwrap();
+    let values = bytes.as_chunks::<4>().0.iter().map(|b| i32::from_le_bytes(*b)).collect();
+    let mut ink = vec![0; if laid.is_empty() { 0 } else { width * height }];
+    file.read_exact(&mut ink).unwrap();
+    Some(Slice { name: head[0].into(), modality: head[1].into(), width, shown, laid, values, ink })
+}
+
+/// The view of a quick look.
+fn glance_view(slice: &Slice) -> Vec<u8> {
+    let counts = detect::tone::Counts::of(&slice.values).unwrap();
+    let limits = detect::tone::seen(counts.limits(), slice.shown);
+    counts.shade(&slice.values, |v| detect::tone::grey(v, limits))
+}
+
+/// Does something with every slice on two threads; results in order.
+fn each_slice<R: Send>(path: &str, work: impl Fn(&mut Detector, &Slice) -> R + Sync) -> Vec<R> {
+    let file = std::sync::Mutex::new((0, std::io::BufReader::new(std::fs::File::open(path).unwrap())));
+    let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    let (mut detector, mut out) = (Detector::default(), Vec::new());
+                    loop {
+                        let (i, slice) = {
+                            let mut file = file.lock().unwrap();
+                            let Some(slice) = next_slice(&mut file.1) else { return out };
+                            file.0 += 1;
+                            (file.0, slice)
+                        };
+                        out.push((i, work(&mut detector, &slice)));
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|t| t.join().unwrap()).collect()
+    });
+    all.sort_by_key(|(i, _)| *i);
+    all.into_iter().map(|(_, r)| r).collect()
+}
+
+/// Part of the pixels of a line's glyphs that are ink that was laid, and whether any is.
+fn laid_part(slice: &Slice, scale: usize, line: &detect::line::Line, turned: bool) -> (f32, bool) {
+    let (mut inked, mut area) = (0usize, 0usize);
+    for g in &line.glyphs {
+        let g = if turned { g.turned() } else { *g };
+        area += g.area as usize * scale * scale;
+        for y in g.top as usize * scale..g.bottom as usize * scale {
+            for x in g.left as usize * scale..g.right as usize * scale {
+                inked += usize::from(slice.ink.get(y * slice.width + x).copied().unwrap_or(0) > 0);
+            }
+        }
+    }
+    (inked as f32 / area.max(1) as f32, inked > 0)
+}
+
+/// Seconds that this thread was on a processor.
+fn busy() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse::<f64>().unwrap() * 1e-9
+}
+
+/// Features of every line of a quick look, and a text with the time that each slice took.
+fn glance_rows(path: &str, out: &str) {
+    let all = each_slice(path, |detector, slice| {
+        let start = busy();
+        let view = glance_view(slice);
+        let middle = busy();
+        let lines = detector.glimpses(&view, slice.width);
+        let took = [middle - start, busy() - middle].map(|t| t * 1e3 * 512.0 * 512.0 / slice.values.len() as f64);
+        let mut rows = Vec::new();
+        for c in lines {
+            let scale = c.scale;
+            let (part, any) = if slice.ink.is_empty() { (0.0, false) } else { laid_part(slice, scale as usize, &c.line, c.turned) };
+            let truth = if part > 0.3 { 1.0 } else if any { -1.0 } else { 0.0 };
+            rows.push((truth, c.features, c.line.bounds.map(|b| (b * scale) as f32), scale as f32));
+        }
+        (slice.modality.clone(), slice.name.clone(), slice.width, slice.laid.join("|"), took, rows)
+    });
+    let mut file = std::io::BufWriter::new(std::fs::File::create(out).unwrap());
+    let mut text = std::io::BufWriter::new(std::fs::File::create(format!("{out}.txt")).unwrap());
+    for (i, (modality, name, width, laid, took, rows)) in all.iter().enumerate() {
+        writeln!(text, "{modality}\t{name}\t{width}\t{:.3}\t{:.3}\t{laid}", took[0], took[1]).unwrap();
+        for (truth, features, bounds, scale) in rows {
+            for v in [i as f32, *truth].iter().chain(features).chain(bounds).chain([scale]) {
+                file.write_all(&v.to_le_bytes()).unwrap();
+            }
+        }
+    }
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[1..] {
         ["rows", path, out] => rows(path, out),
+        ["glance", path, out] => glance_rows(path, out),
         ["judge", path] => judge(path, None),
         ["judge", path, misses] => judge(path, Some(misses)),
-        _ => panic!("usage: rows FRAMES OUT | judge FRAMES [MISSES]"),
+        _ => panic!("usage: rows FRAMES OUT | glance SLICES OUT | judge FRAMES [MISSES]"),
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use rayon::prelude::*;
 
 use super::detect::{Detector, Expect};
-use super::grey::{Palette, Window, picture, windowed};
+use super::grey::{Palette, Window, glanced, picture, windowed};
 use super::look::SearchError;
 use crate::dicom::codec::{Frame, FrameReader};
 use crate::model::Area;
@@ -39,6 +39,8 @@ pub enum Why {
     Region,
     /// The detector, and the header says that there is text.
     Header,
+    /// The detector, in a picture that is to hold no text.
+    Unexpected,
     /// The detector, which is not sure.
     Doubtful,
     /// Tesseract.
@@ -54,6 +56,7 @@ impl fmt::Display for Why {
             Self::Detector => "text found by the detector",
             Self::Region => "text found by the detector, outside the ultrasound regions",
             Self::Header => "text found by the detector, where the header says that there is some",
+            Self::Unexpected => "text found by the detector, where none is to be expected",
             Self::Doubtful => "text of which the detector is not sure",
             Self::Ocr => "text read by Tesseract",
             Self::Person => "masked by a person",
@@ -101,6 +104,26 @@ impl Finder<'_> {
         Ok(everywhere(stretches.collect::<Result<Vec<_>, SearchError>>()?.concat()))
     }
 
+    /// Where there surely is writing in frames that are to hold none, so many at once.
+    ///
+    /// # Errors
+    /// A frame cannot be decoded.
+    pub fn glance(&self, reader: &FrameReader<'_>, lanes: usize) -> Result<Vec<Vec<Area>>, SearchError> {
+        let frames: Vec<u32> = (0..reader.declared()).collect();
+        let stretch = frames.len().div_ceil(lanes.max(1)).max(1);
+        let look = |detector: &mut Detector, index: u32| {
+            let frame = reader.decode_frame(index)?;
+            let columns = frame.columns as usize;
+            let view = glanced(&frame, reader.layout(), self.window, self.palette.as_ref());
+            drop(frame);
+            Ok(detector.glance(&view, columns))
+        };
+        let stretches = frames.par_chunks(stretch).map_init(Detector::default, |detector, stretch| {
+            stretch.iter().map(|&index| look(detector, index)).collect::<Result<Vec<_>, SearchError>>()
+        });
+        Ok(stretches.collect::<Result<Vec<_>, SearchError>>()?.concat())
+    }
+
     /// A frame in all of its range and as its window shows it.
     fn views(&self, frame: &Frame, layout: &PixelLayout) -> Vec<Vec<u8>> {
         let shown = self.window.and_then(|window| windowed(frame, layout, window));
@@ -140,7 +163,7 @@ impl Finder<'_> {
 }
 
 /// Adds what no area that is there contains.
-fn add(found: &mut Vec<Found>, more: impl Iterator<Item = Found>) {
+pub fn add(found: &mut Vec<Found>, more: impl Iterator<Item = Found>) {
     let before = found.len();
     let new = more.filter(|m| !found[..before].iter().any(|f| f.area.contains(&m.area)));
     let new: Vec<Found> = new.collect();

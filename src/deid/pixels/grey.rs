@@ -1,10 +1,13 @@
 //! Any frame as a picture of 8-bit greys, in which writing can be looked for.
 
-use crate::dicom::DataSet;
+use super::detect::tone::{self, Counts, Limits};
+use super::grouped;
 use crate::dicom::codec::Frame;
+use crate::dicom::{DataSet, Element};
 use crate::model::pixels::{Photometric, PixelLayout, Samples};
 use crate::model::{Tag, tags};
 
+const FRAME_VOI_LUT_SEQUENCE: Tag = Tag::new(0x0028, 0x9132);
 /// Weights of red, green and blue: no two of them are alike, so that one colour on another shows.
 const WEIGHTS: [f32; 3] = [3.0 / 9.0, 4.0 / 9.0, 2.0 / 9.0];
 /// A window narrower by this than what a frame's values span is looked through, too.
@@ -61,11 +64,22 @@ pub struct Window {
 }
 
 impl Window {
-    /// The first window of a data set, where it has one.
+    /// The first window of a data set or of its frames, where it has one.
     pub fn of(set: &DataSet<'_>) -> Option<Self> {
-        let (centre, width) = (set.number(tags::WINDOW_CENTER)?, set.number(tags::WINDOW_WIDTH)?);
-        let slope = set.number(tags::RESCALE_SLOPE).filter(|s| *s != 0.0).unwrap_or(1.0);
-        let intercept = set.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
+        let number = |tag| grouped(set, FRAME_VOI_LUT_SEQUENCE, tag).and_then(Element::number);
+        Self::shown(set, number(tags::WINDOW_CENTER)?, number(tags::WINDOW_WIDTH)?)
+    }
+
+    /// The window in which soft tissue is usually looked at, where values are Hounsfield units.
+    pub fn usual(set: &DataSet<'_>) -> Option<Self> {
+        (set.ascii(tags::MODALITY) == Some("CT")).then(|| Self::shown(set, 40.0, 400.0)).flatten()
+    }
+
+    fn shown(set: &DataSet<'_>, centre: f64, width: f64) -> Option<Self> {
+        let number =
+            |tag| grouped(set, tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE, tag).and_then(Element::number);
+        let slope = number(tags::RESCALE_SLOPE).filter(|s| *s != 0.0).unwrap_or(1.0);
+        let intercept = number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
         let stored = |shown: f64| ((shown - intercept) / slope) as f32;
         let (a, b) = (stored(centre - width / 2.0), stored(centre + width / 2.0));
         let window = Self { black: a.min(b), white: a.max(b) };
@@ -76,17 +90,38 @@ impl Window {
 
 /// The picture of a frame of one sample a pixel as a window shows it, where that is more than its whole range shows.
 pub fn windowed(frame: &Frame, layout: &PixelLayout, window: Window) -> Option<Vec<u8>> {
-    if layout.samples_per_pixel != 1 || layout.photometric == Photometric::Palette {
+    if !is_grey(layout) {
         return None;
     }
-    let [_, from, to, _] = limits(&frame.samples);
-    let range = window.white - window.black;
-    if NARROW * range >= to - from {
-        return None;
+    let Window { black, white } = window;
+    let shows_more = |[_, from, to, _]: Limits| NARROW * (white - black) < to - from;
+    shaded(&frame.samples, |limits| {
+        shows_more(limits).then_some(move |v: f32| tone::windowed(v, black, white))
+    })
+}
+
+/// The picture of a frame in which most greys are those that the window shows, and what is beyond has a contrast of its
+/// own: one picture where two would be looked at.
+pub fn glanced(
+    frame: &Frame,
+    layout: &PixelLayout,
+    window: Option<Window>,
+    palette: Option<&Palette>,
+) -> Vec<u8> {
+    if !is_grey(layout) {
+        return picture(frame, layout, palette);
     }
-    let mut out = Vec::with_capacity(frame.samples.len());
-    frame.samples.values(|v| out.push(((v - window.black) / range * 255.0).clamp(0.0, 255.0) as u8));
-    Some(out)
+    let edges = window.map(|w| (w.black, w.white));
+    let shade = shaded(&frame.samples, |limits| {
+        let seen = tone::seen(limits, edges);
+        Some(move |v: f32| tone::grey(v, seen))
+    });
+    shade.unwrap_or_default()
+}
+
+/// Whether a pixel is one sample that is itself a grey.
+fn is_grey(layout: &PixelLayout) -> bool {
+    layout.samples_per_pixel == 1 && layout.photometric != Photometric::Palette
 }
 
 /// The picture of a frame, `layout.columns` pixels a row.
@@ -108,37 +143,33 @@ pub fn picture(frame: &Frame, layout: &PixelLayout, palette: Option<&Palette>) -
             return values.iter().step_by(layout.samples_per_pixel.max(1).into()).copied().collect();
         }
     }
-    let limits = limits(&frame.samples);
-    frame.samples.values(|v| out.push(grey(v, limits)));
+    drop(out);
+    let out = shaded(&frame.samples, |limits| Some(move |v: f32| tone::grey(v, limits))).unwrap_or_default();
     if layout.samples_per_pixel > 1 {
         return out.into_iter().step_by(layout.samples_per_pixel.into()).collect();
     }
     out
 }
 
-/// Values that are gone through more than once, without a copy of them.
-trait Values {
-    fn values(&self, take: impl FnMut(f32));
-    fn count(&self) -> usize;
-}
-
-impl Values for Samples {
-    fn values(&self, mut take: impl FnMut(f32)) {
-        self.each(|v| take(if v.is_finite() { v as f32 } else { 0.0 }));
+/// Samples as greys, by a curve that their limits give; `None` where they give none.
+fn shaded<C: Fn(f32) -> u8>(samples: &Samples, curve: impl FnOnce(Limits) -> Option<C>) -> Option<Vec<u8>> {
+    fn counted<T: Copy + Ord + Into<i32>, C: Fn(f32) -> u8>(
+        values: &[T],
+        curve: impl FnOnce(Limits) -> Option<C>,
+    ) -> Option<Vec<u8>> {
+        let counts = Counts::of(values)?;
+        curve(counts.limits()).map(|curve| counts.shade(values, curve))
     }
-
-    fn count(&self) -> usize {
-        self.len()
-    }
-}
-
-impl Values for Vec<f32> {
-    fn values(&self, take: impl FnMut(f32)) {
-        self.iter().copied().for_each(take);
-    }
-
-    fn count(&self) -> usize {
-        self.len()
+    match samples {
+        Samples::U8(values) => counted(values, curve),
+        Samples::I8(values) => counted(values, curve),
+        Samples::U16(values) => counted(values, curve),
+        Samples::I16(values) => counted(values, curve),
+        _ => {
+            let mut values = Vec::with_capacity(samples.len());
+            samples.each(|v| values.push(if v.is_finite() { v as f32 } else { 0.0 }));
+            curve(limits(&values)).map(|curve| values.into_iter().map(curve).collect())
+        }
     }
 }
 
@@ -152,30 +183,22 @@ fn colour(samples: &Samples, per_pixel: usize) -> Vec<u8> {
     samples.each(|v| values.push(v as f32));
     let mixed: Vec<f32> = values.chunks_exact(per_pixel).map(mix).collect();
     let limits = limits(&mixed);
-    mixed.iter().map(|&v| grey(v, limits)).collect()
+    mixed.iter().map(|&v| tone::grey(v, limits)).collect()
 }
 
-/// Smallest value, the one below which two in a thousand are, the one above which two in a thousand are, largest.
-fn limits(values: &impl Values) -> [f32; 4] {
-    let (mut low, mut high) = (f32::MAX, f32::MIN);
-    values.values(|v| (low, high) = (low.min(v), high.max(v)));
+/// The limits of values of which there are too many different ones to count each.
+fn limits(values: &[f32]) -> Limits {
+    let low_high = |(low, high): (f32, f32), &v: &f32| (low.min(v), high.max(v));
+    let (low, high) = values.iter().fold((f32::MAX, f32::MIN), low_high);
     let (mut from, mut to) = (low, high);
-    let rest = values.count() / 500;
+    let rest = values.len() / tone::FAR;
     // A few far values make the bins coarse: again between those that were found.
     for _ in 0..3 {
         let scale = BINS as f32 / (to - from).max(f32::MIN_POSITIVE);
-        let mut bins = vec![0usize; BINS + 1];
-        values.values(|v| bins[((v.clamp(from, to) - from) * scale) as usize] += 1);
-        let edge = |mut bins: &mut dyn Iterator<Item = (usize, &usize)>| {
-            let mut sum = 0;
-            (&mut bins)
-                .find(|(_, n)| {
-                    sum += **n;
-                    sum > rest
-                })
-                .map_or(0, |(i, _)| i)
-        };
-        let (first, last) = (edge(&mut bins.iter().enumerate()), edge(&mut bins.iter().enumerate().rev()));
+        let mut bins = vec![0u32; BINS + 1];
+        values.iter().for_each(|v| bins[((v.clamp(from, to) - from) * scale) as usize] += 1);
+        let first = tone::edge(bins.iter(), rest);
+        let last = BINS - tone::edge(bins.iter().rev(), rest);
         let begin = from;
         from = begin + first as f32 / scale;
         to = (begin + (last + 1) as f32 / scale).min(to);
@@ -184,20 +207,4 @@ fn limits(values: &impl Values) -> [f32; 4] {
         }
     }
     [low, from, to.max(from), high]
-}
-
-/// Piece by piece linear: what is beyond the usual limits keeps its order, and a contrast of its own.
-fn grey(v: f32, [low, from, to, high]: [f32; 4]) -> u8 {
-    let between =
-        |a: f32, b: f32, from: f32, to: f32| from + (to - from) * (v - a) / (b - a).max(f32::MIN_POSITIVE);
-    if to <= from {
-        return between(low, high, 0.0, 255.0) as u8;
-    }
-    (if v < from {
-        between(low, from, 0.0, 24.0)
-    } else if v <= to {
-        between(from, to, 24.0, 232.0)
-    } else {
-        between(to, high, 232.0, 255.0)
-    }) as u8
 }

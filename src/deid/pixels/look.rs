@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::detect::Expect;
 use super::face::Blur;
-use super::find::{Finder, Found, Why};
+use super::find::{Finder, Found, Why, add};
 use super::grey::{Palette, Window};
 use super::mask::{self, Change, Masked, Origin};
 use super::rules::{PixelRule, Rules, regions};
@@ -107,6 +107,9 @@ impl Search<'_> {
         let need = self.need(set);
         let face = self.blurs(set);
         let searched = *vetting == Vetting::None && need != Need::No;
+        if *vetting == Vetting::None && super::is_label(set) && need != Need::No {
+            return Ok(Look::Doubt("it is the picture of a slide's label".into()));
+        }
         if searched && !self.on && need == Need::Must {
             let why = "its pixels may carry burned-in text and the profile does not have them searched";
             return Ok(Look::Blind(why.into()));
@@ -124,6 +127,9 @@ impl Search<'_> {
                     Ok(frames) => self.change(set, origin, frames, face),
                     Err(why) => Ok(Look::Doubt(why.into())),
                 },
+                Vetting::None if searched && self.on && need == Need::Glance => {
+                    self.glance(set, origin, face)
+                }
                 Vetting::None if searched && self.on => self.search(set, origin, face),
                 _ => self.change(set, origin, Vec::new(), face),
             }
@@ -131,6 +137,10 @@ impl Search<'_> {
         Ok(match look() {
             Ok(look) => look,
             Err(SearchError::Pixels(PixelError::NoRoom(no_room))) => return Err(no_room),
+            // No text is to be expected, and what only others can decode was never looked at.
+            Err(SearchError::Pixels(_)) if need == Need::Glance && *vetting == Vetting::None && !face => {
+                Look::Clear
+            }
             // Such pictures rarely carry text. One that can be seen in part was not searched in all.
             Err(SearchError::Pixels(error))
                 if !error.others_may_see()
@@ -173,7 +183,7 @@ impl Search<'_> {
     /// Whether pixels are looked at: what a rule is for must be, whatever the header says.
     pub fn need(&self, set: &DataSet<'_>) -> Need {
         match need(set) {
-            Need::No | Need::Search if super::has_pixels(set) && !self.rules.of(set).is_empty() => Need::Must,
+            Need::Glance | Need::Search if !self.rules.of(set).is_empty() => Need::Must,
             need => need,
         }
     }
@@ -189,10 +199,15 @@ impl Search<'_> {
     /// The pixels cannot be decoded.
     pub fn suggest(&self, set: &DataSet<'_>, syntax: &str) -> Result<(Drawing, u32), SearchError> {
         let origin = Origin::whole(set, syntax)?;
-        let frames = match self.find(set, &origin) {
+        let mut frames = match self.find(set, &origin) {
             Err(SearchError::Ocr(_)) => self.alone().find(set, &origin)?,
             found => found?,
         };
+        if self.need(set) == Need::Glance {
+            for (found, more) in frames.iter_mut().zip(self.glimpsed(set, &origin)?) {
+                add(found, more.into_iter().map(|area| Found { area, why: Why::Unexpected }));
+            }
+        }
         let areas: Vec<BTreeSet<Area>> =
             frames.iter().map(|found| found.iter().map(|f| f.area).collect()).collect();
         let mut standing = areas.first().cloned().unwrap_or_default();
@@ -205,6 +220,30 @@ impl Search<'_> {
         let masks = in_all.chain(in_one).collect();
         let PixelLayout { columns, rows, frames, .. } = origin.layout;
         Ok((Drawing { columns, rows, masks }, frames))
+    }
+
+    /// What surely is writing where none is to be expected is for a person to judge.
+    fn glance<'a>(&self, set: &DataSet<'_>, origin: Origin<'a>, face: bool) -> Result<Look<'a>, SearchError> {
+        if origin.layout.kind == SampleKind::Integer {
+            let frames = self.glimpsed(set, &origin)?;
+            let with = frames.iter().filter(|areas| !areas.is_empty()).count();
+            if with > 0 {
+                let all = frames.len();
+                return Ok(Look::Doubt(format!(
+                    "there is writing in {with} of its {all} frames, and none is to be expected"
+                )));
+            }
+        }
+        self.change(set, origin, Vec::new(), face)
+    }
+
+    /// Where there surely is writing in frames that are to hold none.
+    fn glimpsed(&self, set: &DataSet<'_>, origin: &Origin<'_>) -> Result<Vec<Vec<Area>>, SearchError> {
+        let shown = origin.shown(set)?;
+        let window = Window::of(set).or_else(|| Window::usual(set));
+        let expect = Expect::default();
+        let finder = Finder { palette: Palette::of(set), window, expect, ocr: None };
+        finder.glance(&shown.open()?, self.lanes)
     }
 
     fn search<'a>(&self, set: &DataSet<'_>, origin: Origin<'a>, face: bool) -> Result<Look<'a>, SearchError> {
@@ -222,6 +261,9 @@ impl Search<'_> {
         // A rule masks a place; whether that was the writing that the header speaks of, it cannot say.
         if says_burned_in(set) && count(|why| !matches!(why, Why::Rule(_))) == 0 {
             return Ok(Look::Doubt("its header says that text is burned in, and none was found".into()));
+        }
+        if frames.iter().any(|found| hides_most(found, &origin.layout)) {
+            return Ok(Look::Doubt("more than half of a frame would be masked".into()));
         }
         let count = count(|_| true);
         if count > 0 && self.review == ReviewMasks::Always {
@@ -296,6 +338,38 @@ impl Search<'_> {
         }
         Ok(frames)
     }
+}
+
+/// Whether what was found, rules aside, covers more than half of a frame.
+fn hides_most(found: &[Found], layout: &PixelLayout) -> bool {
+    let areas = found.iter().filter(|f| !matches!(f.why, Why::Rule(_))).map(|f| f.area);
+    let areas: Vec<Area> = areas.filter_map(|a| a.within(layout.columns, layout.rows)).collect();
+    let half = u64::from(layout.rows) * u64::from(layout.columns) / 2;
+    // Without what two share the sum says enough for most.
+    areas.iter().map(Area::pixels).sum::<u64>() > half && covered(&areas) > half
+}
+
+/// Pixels that areas cover together: strips between their upper and lower edges, each with the widths that it crosses.
+fn covered(areas: &[Area]) -> u64 {
+    let mut edges: Vec<u32> = areas.iter().flat_map(|a| [a.y, a.bottom()]).collect();
+    edges.sort_unstable();
+    edges.dedup();
+    let strip = |edge: &[u32]| {
+        let mut spans: Vec<(u32, u32)> = areas
+            .iter()
+            .filter(|a| a.y <= edge[0] && a.bottom() >= edge[1])
+            .map(|a| (a.x, a.right()))
+            .collect();
+        spans.sort_unstable();
+        let mut reached = 0;
+        let mut width = 0u64;
+        for (from, to) in spans {
+            width += u64::from(to.saturating_sub(from.max(reached)));
+            reached = reached.max(to);
+        }
+        width * u64::from(edge[1] - edge[0])
+    };
+    edges.windows(2).map(strip).sum()
 }
 
 /// What a person drew, frame by frame.

@@ -22,8 +22,10 @@ use crate::model::{Tag, tags};
 /// Whether pixels must be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// No: nothing is decoded.
+    /// There are none.
     No,
+    /// They are to hold no text: they are looked at quickly, and what surely is text is for a person to judge.
+    Glance,
     /// They are searched; what nobody can decode passes, for such pictures rarely carry text.
     Search,
     /// They usually carry text: what cannot be searched does not pass.
@@ -31,12 +33,33 @@ pub enum Need {
 }
 
 /// Modalities whose pixels usually carry text.
-const USUALLY: [&str; 4] = ["US", "XA", "RF", "ES"];
-/// Modalities whose pixels sometimes do: marks of projection radiography, scanned films, photographs.
-const SOMETIMES: [&str; 7] = ["CR", "DX", "MG", "IO", "PX", "OT", "XC"];
+const USUALLY: [&str; 8] = ["US", "XA", "RF", "ES", "IVUS", "BDUS", "SC", "DOC"];
+/// Modalities whose pixels are measured or computed slice by slice. All others (projection radiography, scanned films,
+/// photographs, what nobody knows) carry text now and then.
+const RARELY: [&str; 14] = [
+    "CT",
+    "MR",
+    "PT",
+    "NM",
+    "SM",
+    "SEG",
+    "RTDOSE",
+    "ST",
+    "CTPROTOCOL",
+    "RTSEGANN",
+    "DMS",
+    "FID",
+    "REG",
+    "M3D",
+];
+/// SOP classes of pictures that were captured or scanned.
 const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
-/// Words of Image Type that name a picture of a screen.
-const SCREENS: [&str; 3] = ["SCREEN SAVE", "SCREENSHOT", "SCREEN_SAVE"];
+/// What a value of Image Type begins with, or holds, that names a picture of a screen.
+const SCREEN: &str = "SCREEN";
+/// A programme for people without complaints; no screen.
+const SCREENING: &str = "SCREENING";
+/// Values of Image Type that name the picture of a slide's label (PS3.3 C.8.12.4.1.1).
+const LABEL: &str = "LABEL";
 /// Recognizable Visual Features (PS3.3 C.7.6.1).
 pub const RECOGNIZABLE_VISUAL_FEATURES: Tag = Tag::new(0x0028, 0x0302);
 
@@ -50,26 +73,40 @@ pub fn has_pixels(set: &DataSet<'_>) -> bool {
     set.elements().iter().rev().any(|e| is_pixel_data(e.tag))
 }
 
-/// Whether the pixels may carry burned-in text, by what the header says.
+/// Whether the pixels may carry burned-in text, by what the header says. That it denies text is no proof that there is
+/// none.
 pub fn need(set: &DataSet<'_>) -> Need {
     if !has_pixels(set) {
         return Need::No;
     }
     if set.ascii(tags::BURNED_IN_ANNOTATION).is_some_and(|v| v.eq_ignore_ascii_case("NO")) {
-        return Need::No;
+        return Need::Glance;
     }
     let class = set.ascii(tags::SOP_CLASS_UID).unwrap_or_default();
     let secondary =
         class.strip_prefix(SECONDARY_CAPTURE).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    let screen = set.ascii_values(tags::IMAGE_TYPE).any(|v| SCREENS.contains(&v));
     let modality = set.ascii(tags::MODALITY).unwrap_or_default();
-    if says_burned_in(set) || secondary || screen || USUALLY.contains(&modality) {
+    if says_burned_in(set) || secondary || is_screen(set) || USUALLY.contains(&modality) {
         Need::Must
-    } else if SOMETIMES.contains(&modality) {
-        Need::Search
+    } else if RARELY.contains(&modality) {
+        Need::Glance
     } else {
-        Need::No
+        Need::Search
     }
+}
+
+/// Whether Image Type names a picture of a screen.
+fn is_screen(set: &DataSet<'_>) -> bool {
+    set.ascii_values(tags::IMAGE_TYPE).any(|v| {
+        let value = v.to_ascii_uppercase();
+        value.contains(SCREEN) && !value.contains(SCREENING)
+    })
+}
+
+/// Whether the picture is the photograph of a slide's label: names, numbers and bar codes, and nothing else.
+pub fn is_label(set: &DataSet<'_>) -> bool {
+    set.ascii(tags::MODALITY) == Some("SM")
+        && set.ascii_values(tags::IMAGE_TYPE).any(|v| v.eq_ignore_ascii_case(LABEL))
 }
 
 /// Whether a face may be recognised in a rendering: thin slices of CT or MR through the head, unless the header says

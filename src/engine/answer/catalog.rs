@@ -1,9 +1,11 @@
 //! Facets, pages of series, one series.
 
+use serde::Deserialize;
+
 use crate::catalog::{Filter, NewFinding, Order, SeriesRecord};
 use crate::engine::query::{
-    Complete, Facet, Facets, FindingView, Rows, SavedSearchView, SeriesPage, SeriesRow, SeriesSort,
-    SeriesView, Severity,
+    Complete, Facet, Facets, FindingView, MaskedView, Rows, SavedSearchView, SeriesPage, SeriesRow,
+    SeriesSort, SeriesView, Severity,
 };
 use crate::engine::{EngineError, Session};
 use crate::harmonise::Harmonised;
@@ -32,16 +34,56 @@ pub fn detail(session: &Session, series_uid: &str) -> Result<SeriesView, EngineE
     let record = reader.series(series_uid)?.ok_or_else(missing)?;
     let (history, _) = reader.trail(Some(series_uid), "", 0, HISTORY)?;
     let unreadable = |e: serde_json::Error| EngineError::Storage { why: e.to_string() };
+    let masks = masked(&reader.masked_of(series_uid)?);
+    let mut facts: Vec<(String, String)> = serde_json::from_str(&record.facts).map_err(unreadable)?;
+    facts.extend(masks.iter().flat_map(mask_facts));
     Ok(SeriesView {
         row: row(&record),
         stacks: serde_json::from_str(&record.stacks).map_err(unreadable)?,
         findings: reader.findings(series_uid)?.iter().map(finding).collect(),
-        facts: serde_json::from_str(&record.facts).map_err(unreadable)?,
+        facts,
         harmonised: record.harmonised.clone(),
+        masks,
         linked: reader.linked(series_uid)?,
         history: history.into_iter().map(super::trail::entry).collect(),
         task: reader.task_of(series_uid)?,
     })
+}
+
+/// What ledger lines say of masks, each line with how many instances have it.
+fn masked(lines: &[(String, u64)]) -> Option<MaskedView> {
+    let mut all = MaskedView::default();
+    for (line, instances) in lines {
+        let Ok(line) = serde_json::from_str::<LedgerMasks>(line) else { continue };
+        if line.masks.is_empty() {
+            continue;
+        }
+        all.instances += instances;
+        for mask in line.masks {
+            all.areas += instances;
+            *all.why.entry(mask.why).or_default() += instances;
+        }
+    }
+    (all.areas > 0).then_some(all)
+}
+
+/// The part of a ledger line that tells of masks.
+#[derive(Deserialize)]
+struct LedgerMasks {
+    masks: Vec<LedgerMask>,
+}
+
+#[derive(Deserialize)]
+struct LedgerMask {
+    why: String,
+}
+
+/// Masks in words: how many, then each reason.
+fn mask_facts(masks: &MaskedView) -> Vec<(String, String)> {
+    let plural = |n: u64, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let count = format!("{} in {}", plural(masks.areas, "area"), plural(masks.instances, "instance"));
+    let why = masks.why.iter().map(|(why, n)| ("masked for".to_string(), format!("{why} ({n})")));
+    std::iter::once(("masked".to_string(), count)).chain(why).collect()
 }
 
 /// An order of the list as the catalog has it.

@@ -122,12 +122,26 @@ pub struct SeriesView {
     /// Harmonised attributes, each with where it comes from.
     #[serde(default)]
     pub harmonised: Harmonised,
+    /// What of its pixels was masked, if anything was.
+    #[serde(default)]
+    pub masks: Option<MaskedView>,
     /// Objects that refer to it (SEG, SR, RTSTRUCT, KO, PR): (modality, series UID).
     pub linked: Vec<(String, String)>,
     /// What happened to it, the latest first.
     pub history: Vec<super::TrailEntry>,
     /// Its review task, if there is one.
     pub task: Option<i64>,
+}
+
+/// What of a series' pixels was masked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaskedView {
+    /// Areas, each counted in every frame that it is in.
+    pub areas: u64,
+    /// Instances with at least one.
+    pub instances: u64,
+    /// How many areas for which reason.
+    pub why: BTreeMap<String, u64>,
 }
 
 /// One thing that a check says.

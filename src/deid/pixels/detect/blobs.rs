@@ -210,15 +210,16 @@ impl Blobs {
 }
 
 fn next_above(row: &[u8], from: usize, threshold: u8) -> Option<usize> {
-    // Most of a picture is below: sixteen values are passed at once.
-    let mut at = from;
-    while let Some(block) = row.get(at..at + 16) {
-        if block.iter().fold(0, |most, &c| most.max(c)) > threshold {
-            break;
-        }
-        at += 16;
-    }
+    // Most of a picture is below: many values are passed at once.
+    let at = passed::<16>(row, passed::<64>(row, from, threshold), threshold);
     row[at.min(row.len())..].iter().position(|&c| c > threshold).map(|i| at + i)
+}
+
+/// Where the first block of so many values begins that has one above the threshold, or that is not whole.
+fn passed<const N: usize>(row: &[u8], from: usize, threshold: u8) -> usize {
+    let most = |block: &[u8; N]| block.iter().fold(0, |most, &c| c.max(most));
+    let (blocks, _) = row.get(from..).unwrap_or_default().as_chunks::<N>();
+    from + N * blocks.iter().take_while(|block| most(block) <= threshold).count()
 }
 
 fn blob_of(y: usize, start: usize, contrast: &[u8], values: &[u8], dark: bool) -> Blob {

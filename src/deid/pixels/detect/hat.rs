@@ -4,6 +4,8 @@
 /// Side of the square that no stroke may contain, in pixels: strokes up to one less stay.
 pub const SIDE: usize = 9;
 const REACH: usize = SIDE / 2;
+/// Columns that are gone down at once.
+const STRIP: usize = 32;
 
 /// Buffers that are used again from picture to picture.
 #[derive(Debug, Default)]
@@ -18,9 +20,8 @@ impl Hat {
     /// negative.
     pub fn of(&mut self, picture: &[u8], width: usize, dark: bool, out: &mut Vec<u8>) {
         let height = picture.len() / width.max(1);
-        self.rows.clear();
+        // What an earlier picture left is written over.
         self.rows.resize(picture.len(), 0);
-        self.opened.clear();
         self.opened.resize(picture.len(), 0);
         out.clear();
         out.extend(picture.iter().map(|&v| if dark { !v } else { v }));
@@ -55,7 +56,7 @@ fn along(row: &[u8], to: &mut [u8], line: &mut Vec<u8>, outside: u8, pick: impl 
     }
 }
 
-/// The same down the columns, whole rows at a time.
+/// The same down the columns, a strip of some columns at a time.
 fn down(
     from: &[u8],
     to: &mut [u8],
@@ -65,10 +66,21 @@ fn down(
     pick: impl Fn(u8, u8) -> u8 + Copy,
 ) {
     for (y, out) in to.chunks_exact_mut(width).enumerate() {
-        out.fill(outside);
-        for row in y.saturating_sub(REACH)..(y + REACH + 1).min(height) {
-            let line = &from[row * width..][..width];
-            out.iter_mut().zip(line).for_each(|(o, &v)| *o = pick(*o, v));
+        let rows = &from[y.saturating_sub(REACH) * width..(y + REACH + 1).min(height) * width];
+        let (strips, rest) = out.as_chunks_mut::<STRIP>();
+        for (i, strip) in strips.iter_mut().enumerate() {
+            let mut extreme = [outside; STRIP];
+            for row in rows.chunks_exact(width) {
+                if let Some(values) = row[i * STRIP..].first_chunk::<STRIP>() {
+                    extreme.iter_mut().zip(values).for_each(|(e, &v)| *e = pick(*e, v));
+                }
+            }
+            *strip = extreme;
+        }
+        let first = width - rest.len();
+        rest.fill(outside);
+        for row in rows.chunks_exact(width) {
+            rest.iter_mut().zip(&row[first..]).for_each(|(o, &v)| *o = pick(*o, v));
         }
     }
 }

@@ -26,6 +26,15 @@ pub struct Line {
     pub features: [f32; FEATURES],
 }
 
+/// How closely boxes are laid around writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// With a broad margin, for what is too faint to be seen beside it.
+    Lines,
+    /// Word by word, on a page that is full of them.
+    Words,
+}
+
 /// Planes of contrast that a line lies in, and which way round.
 #[derive(Debug, Clone, Copy)]
 pub struct Ground<'a> {
@@ -213,18 +222,26 @@ impl Line {
     }
 
     /// Boxes around the glyphs with a margin and what stands in line with them: points, accents, glyphs that are
-    /// blurred. A slanted line is cut into several, so that they stay low.
-    pub fn boxes(&self, by_top: &[Blob]) -> Vec<[u32; 4]> {
+    /// blurred. A slanted line is cut into several, so that they stay low; with [`Fit::Words`] also between words.
+    pub fn boxes(&self, by_top: &[Blob], fit: Fit) -> Vec<[u32; 4]> {
         let mut members = self.glyphs.clone();
         self.extend(&mut members, by_top);
-        let (aside, above) = ((0.6 * self.height) as u32 + 2, (0.35 * self.height) as u32 + 2);
+        let (aside, above) = match fit {
+            Fit::Lines => ((0.6 * self.height) as u32 + 2, (0.35 * self.height) as u32 + 2),
+            Fit::Words => ((0.18 * self.height) as u32 + 1, (0.08 * self.height) as u32 + 1),
+        };
+        // Beyond such a step from glyph to glyph another word begins.
+        let widest = if fit == Fit::Words { (0.4 * self.height) as u32 + 1 } else { u32::MAX };
+        let mut right = u32::MAX;
         let whole = |b: &Blob| {
             [b.left.saturating_sub(aside), b.top.saturating_sub(above), b.right + aside, b.bottom + above]
         };
         let mut boxes: Vec<[u32; 4]> = Vec::new();
         for member in &members {
             let own = whole(member);
-            if let Some(last) = boxes.last_mut() {
+            let apart = member.left.saturating_sub(right) > widest;
+            right = member.right;
+            if let Some(last) = boxes.last_mut().filter(|_| !apart) {
                 let both =
                     [last[0].min(own[0]), last[1].min(own[1]), last[2].max(own[2]), last[3].max(own[3])];
                 if (both[3] - both[1]) as f32 <= 2.3 * self.height + 4.0 {

@@ -3,15 +3,17 @@
 
 pub mod blobs;
 mod cover;
+pub mod glance;
 pub mod hat;
 pub mod line;
 pub mod lines;
 mod marks;
 mod score;
+pub mod tone;
 
 use blobs::{Blob, Blobs};
 use hat::Hat;
-use line::{Ground, Line};
+use line::{Fit, Ground, Line};
 
 use crate::model::Area;
 
@@ -23,6 +25,9 @@ const CROWDED: usize = 7;
 const TILE: usize = 32;
 /// Percent of a tile above a contrast that are noise.
 const NOISE: usize = 20;
+/// A picture of which one part in so many would be masked is a page of writing, where that is at least so many lines.
+const PAGE: u64 = 4;
+const PAGE_LINES: usize = 6;
 /// Log odds from which a line is writing.
 const SURE: f32 = 1.6;
 /// The same where writing is to be expected.
@@ -148,15 +153,26 @@ impl Kept {
 
 impl Sight {
     /// Boxes around a candidate and what belongs to it, as they stand in the picture: left, top, right, bottom.
-    pub fn boxes(&self, candidate: &Candidate) -> Vec<[u32; 4]> {
+    pub fn boxes(&self, candidate: &Candidate, fit: Fit) -> Vec<[u32; 4]> {
         let Some(kept) = self.kept.iter().find(|kept| kept.is_of(candidate)) else { return Vec::new() };
-        candidate.line.boxes(&kept.by_top).into_iter().map(|b| upright(b, candidate.turned)).collect()
+        candidate.line.boxes(&kept.by_top, fit).into_iter().map(|b| upright(b, candidate.turned)).collect()
     }
 }
 
 impl Detector {
     /// Every line that may be writing in a picture of 8-bit greys, `width` pixels a row.
     pub fn sight(&mut self, picture: &[u8], width: usize) -> Sight {
+        let mut sight = self.lines(picture, width, &LEVELS);
+        for c in &mut sight.candidates {
+            c.score = score::score(&c.line.features);
+        }
+        let Sight { candidates, kept } = &mut sight;
+        kept.retain(|k| candidates.iter().any(|c| k.is_of(c) && c.score >= GOES_ON));
+        sight
+    }
+
+    /// The lines at some contrasts, without their score.
+    fn lines(&mut self, picture: &[u8], width: usize, levels: &[u8]) -> Sight {
         let mut sight = Sight::default();
         if width < 8 || picture.len() < 8 * width {
             return sight;
@@ -167,12 +183,10 @@ impl Detector {
         for dark in [false, true] {
             let [bright, darker] = &self.contrast;
             let (own, other) = if dark { (darker, bright) } else { (bright, darker) };
-            let mut above = [0usize; 256];
-            // A row in four tells well enough how crowded a contrast is.
-            let rows = own.chunks_exact(width).step_by(4);
-            rows.for_each(|row| row.iter().for_each(|&v| above[usize::from(v)] += 1));
-            for (level, threshold) in LEVELS.into_iter().enumerate() {
-                let inked: usize = above[usize::from(threshold) + 1..].iter().sum();
+            for (level, &threshold) in levels.iter().enumerate() {
+                // A row in four tells well enough how crowded a contrast is.
+                let rows = own.chunks_exact(width).step_by(4);
+                let inked: usize = rows.map(|row| count_above(row, threshold)).sum();
                 let crowded = 4 * inked > own.len() / CROWDED;
                 if crowded && !thinned(own, width, threshold, &mut self.thin) {
                     continue;
@@ -203,11 +217,6 @@ impl Detector {
             }
         }
         support(&mut sight.candidates);
-        for c in &mut sight.candidates {
-            c.score = score::score(&c.line.features);
-        }
-        let Sight { candidates, kept } = &mut sight;
-        kept.retain(|k| candidates.iter().any(|c| k.is_of(c) && c.score >= GOES_ON));
         sight
     }
 
@@ -233,7 +242,7 @@ impl Detector {
         let height = picture.len() / width.max(1);
         let rows = (BAND / width.max(1)).max(4 * OVERLAP);
         let (mut boxes, mut likely) = (Vec::new(), Vec::new());
-        let mut first = 0;
+        let (mut first, mut page) = (0, false);
         while first < height {
             let last = if height - first <= rows + OVERLAP { height } else { first + rows };
             let sights = self.sights(&picture[first * width..last * width], width);
@@ -241,30 +250,76 @@ impl Detector {
             let down = first as u32;
             let least = |[a, b, c, d]: [u32; 4]| expect.least([a, b + down, c, d + down]);
             let gather = |least: &dyn Fn([u32; 4]) -> f32, boxes: &mut Vec<[u32; 4]>| {
-                let mut found = Vec::new();
-                for (scale, sight) in &sights {
-                    take(sight, *scale, &marks, least, &mut found);
+                let laid = |fit: Fit| {
+                    let mut found = Vec::new();
+                    for (scale, sight) in &sights {
+                        take(sight, *scale, &marks, least, fit, &mut found);
+                    }
+                    found
+                };
+                let mut found = laid(Fit::Lines);
+                let page = is_page(&found, width, last - first);
+                if page {
+                    found = laid(Fit::Words);
                 }
                 boxes.extend(found.into_iter().map(|b| [b[0], b[1] + down, b[2], b[3] + down]));
+                page
             };
-            gather(&least, &mut boxes);
+            page |= gather(&least, &mut boxes);
             if expect.doubts {
                 gather(&|_| LIKELY, &mut likely);
             }
             first = if last == height { height } else { last - OVERLAP };
         }
-        let sure = areas(boxes, width, height);
-        let mut doubtful = areas(likely, width, height);
+        let fit = if page { Fit::Words } else { Fit::Lines };
+        let sure = areas(boxes, width, height, fit);
+        let mut doubtful = areas(likely, width, height, fit);
         doubtful.retain(|a| sure.iter().map(|s| s.shared(a)).sum::<u64>() <= a.pixels() / 2);
         Writing { sure, doubtful }
     }
 }
 
+/// Whether so much of a picture is writing that broad margins would leave nothing between the lines.
+fn is_page(boxes: &[[u32; 4]], width: usize, height: usize) -> bool {
+    let side = |from: u32, to: u32, most: usize| u64::from(to.min(most as u32).saturating_sub(from));
+    let area = |b: &[u32; 4]| side(b[0], b[2], width) * side(b[1], b[3], height);
+    let pixels = (width * height) as u64;
+    // Boxes of several contrasts lie on each other: their sum says only that it may be so.
+    if PAGE * boxes.iter().map(area).sum::<u64>() < pixels {
+        return false;
+    }
+    let mut few = boxes.to_vec();
+    cover::cover(&mut few, width, height, Fit::Lines);
+    PAGE * few.iter().map(area).sum::<u64>() >= pixels
+        && (bands(boxes, 1) >= PAGE_LINES || bands(boxes, 0) >= PAGE_LINES)
+}
+
+/// How many lines boxes are, one below the other (`axis` 1) or beside each other (`axis` 0).
+fn bands(boxes: &[[u32; 4]], axis: usize) -> usize {
+    let mut spans: Vec<(u32, u32)> =
+        boxes.iter().map(|b| (u32::midpoint(b[axis], b[axis + 2]), b[axis + 2] - b[axis])).collect();
+    spans.sort_unstable();
+    let (mut count, mut last) = (0, None);
+    for (middle, side) in spans {
+        if last.is_none_or(|last| 5 * (middle - last) > 3 * side) {
+            count += 1;
+            last = Some(middle);
+        }
+    }
+    count
+}
+
 /// Few areas that cover boxes.
-fn areas(mut boxes: Vec<[u32; 4]>, width: usize, height: usize) -> Vec<Area> {
-    cover::cover(&mut boxes, width, height);
+fn areas(mut boxes: Vec<[u32; 4]>, width: usize, height: usize, fit: Fit) -> Vec<Area> {
+    cover::cover(&mut boxes, width, height, fit);
     let area = |b: [u32; 4]| Area { x: b[0], y: b[1], width: b[2] - b[0], height: b[3] - b[1] };
     boxes.into_iter().map(area).collect()
+}
+
+/// How many values are above a threshold.
+fn count_above(row: &[u8], threshold: u8) -> usize {
+    let above = |part: &[u8]| part.iter().map(|&v| u8::from(v > threshold)).sum::<u8>();
+    row.chunks(128).map(|part| usize::from(above(part))).sum()
 }
 
 /// A plane of contrast without the tiles that are full of noise; whether any of it is left.
@@ -312,6 +367,7 @@ fn take(
     scale: u32,
     marks: &[[u32; 4]],
     least: &dyn Fn([u32; 4]) -> f32,
+    fit: Fit,
     boxes: &mut Vec<[u32; 4]>,
 ) {
     let is_mark = |c: &Candidate| marks.iter().any(|m| within(c.whole(scale), *m));
@@ -328,7 +384,7 @@ fn take(
         fresh = next;
     }
     for candidate in taken {
-        boxes.extend(sight.boxes(candidate).into_iter().map(|b| b.map(|v| v * scale)));
+        boxes.extend(sight.boxes(candidate, fit).into_iter().map(|b| b.map(|v| v * scale)));
     }
 }
 

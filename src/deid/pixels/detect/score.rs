@@ -3,8 +3,6 @@
 
 use std::sync::OnceLock;
 
-use super::line::FEATURES;
-
 /// A question, or an answer where there is nothing to ask.
 struct Node {
     feature: Option<usize>,
@@ -21,17 +19,28 @@ struct Forest {
 }
 
 /// The logarithm of the odds that a line with these features is writing.
-pub fn score(features: &[f32; FEATURES]) -> f32 {
+pub fn score(features: &[f32]) -> f32 {
     static FOREST: OnceLock<Forest> = OnceLock::new();
-    let forest = FOREST.get_or_init(|| read(include_str!("forest.txt")));
-    forest.base + forest.trees.iter().map(|tree| answer(tree, features)).sum::<f32>()
+    FOREST.get_or_init(|| read(include_str!("forest.txt"))).answer(features)
 }
 
-fn answer(tree: &[Node], features: &[f32; FEATURES]) -> f32 {
+/// The same for a line of a quick look.
+pub fn glimpse(features: &[f32]) -> f32 {
+    static FOREST: OnceLock<Forest> = OnceLock::new();
+    FOREST.get_or_init(|| read(include_str!("glance.txt"))).answer(features)
+}
+
+impl Forest {
+    fn answer(&self, features: &[f32]) -> f32 {
+        self.base + self.trees.iter().map(|tree| answer(tree, features)).sum::<f32>()
+    }
+}
+
+fn answer(tree: &[Node], features: &[f32]) -> f32 {
     let mut at = 0;
     while let Some(node) = tree.get(at) {
-        match node.feature {
-            Some(feature) => at = if features[feature] > node.value { node.above } else { at + 1 },
+        match node.feature.map(|feature| features.get(feature)) {
+            Some(value) => at = if value.is_some_and(|v| *v > node.value) { node.above } else { at + 1 },
             None => return node.value,
         }
     }
@@ -61,7 +70,7 @@ fn branch<'a>(words: &mut impl Iterator<Item = &'a str>, tree: &mut Vec<Node>) {
     let Some((feature, threshold)) = word.split_once(':') else {
         return tree.push(Node { feature: None, value: number(word), above: 0 });
     };
-    let feature = feature.parse::<usize>().unwrap_or(0).min(FEATURES - 1);
+    let feature = feature.parse::<usize>().unwrap_or(0);
     let at = tree.len();
     tree.push(Node { feature: Some(feature), value: number(threshold), above: 0 });
     branch(words, tree);
