@@ -78,6 +78,7 @@ impl Catalog {
             include_str!("migrations/0003_search.sql"),
             include_str!("migrations/0004_known.sql"),
             include_str!("migrations/0005_leaving.sql"),
+            include_str!("migrations/0006_imports.sql"),
         ];
         let writer = open_writer(path, &migrations)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
@@ -165,6 +166,21 @@ impl Catalog {
         drop(writer);
         self.people_waiting.fetch_sub(1, Ordering::AcqRel);
         self.machine_gate.notify_all();
+        result
+    }
+
+    /// Tries what would happen: `work` is done in a transaction that is taken back.
+    ///
+    /// # Errors
+    /// As [`Catalog::write`].
+    pub fn rehearse<T>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>,
+    ) -> Result<T, CatalogError> {
+        let mut writer = self.machine_turn();
+        let tx = Tx { tx: writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)? };
+        let result = work(&tx);
+        tx.tx.rollback()?;
         result
     }
 

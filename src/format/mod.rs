@@ -1,6 +1,7 @@
 //! Files of volumes and labels, one format a file; and tables.
 
 pub mod columns;
+pub mod gzip;
 pub mod nifti;
 pub mod nrrd;
 pub mod ratings;

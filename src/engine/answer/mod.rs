@@ -55,6 +55,7 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::Reads(q) => wire(labels::reads(session, &q)?),
         Query::Vault(_) => wire(trail::vault(session)?),
         Query::ReadDetail(q) => wire(labels::read(session, q.id)?),
+        Query::Imports(q) => wire(labels::imports(session, q.page)?),
     }
 }
 

@@ -55,6 +55,7 @@ commands! {
     ForgetSearch => (),
     ApplyRules => HarmoniseOutcome,
     ImportReads => ImportOutcome,
+    UndoImport => ImportUndone,
     SealVault => (),
     OpenVault => VaultOpened,
 }

@@ -38,6 +38,7 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::ForgetSearch(c) => wire(catalog::forget(session, &c)?),
         Command::ApplyRules(_) => wire(catalog::apply_rules(session)?),
         Command::ImportReads(c) => wire(labels::import(session, &c)?),
+        Command::UndoImport(c) => wire(labels::undo(session, c.import)?),
         Command::SealVault(c) => wire(vault::seal(session, &c)?),
         Command::OpenVault(c) => wire(vault::open(session, &c)?),
         Command::Export(c) => wire(dataset::export(session, &c)?),

@@ -89,5 +89,6 @@ queries! {
     Process => ProcessView,
     Reads => Rows<ReadView>,
     ReadDetail => ReadHistory,
+    Imports => Rows<ImportView>,
     Vault => VaultView,
 }
