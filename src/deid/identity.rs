@@ -67,6 +67,8 @@ pub struct Identity {
     pub phrases: Vec<String>,
     /// Values to look for in bytes.
     pub needles: Vec<Needle>,
+    /// Names of the maker and of the model, letters and digits only: a station that is called so identifies nobody.
+    makers: HashSet<String>,
     seen: HashSet<Vec<u8>>,
 }
 
@@ -74,6 +76,10 @@ impl Identity {
     /// Collects from a data set and everything below it.
     pub fn of(set: &DataSet<'_>, plans: &Plans, charset: &Charset) -> Self {
         let mut identity = Self::default();
+        let own = set.charset(charset);
+        for tag in [tags::MANUFACTURER, tags::MANUFACTURER_MODEL_NAME] {
+            identity.makers.extend(set.text(tag, &own).map(|name| squeezed(&name)));
+        }
         identity.data_set(set, plans, charset);
         identity
     }
@@ -166,6 +172,9 @@ impl Identity {
 
     /// A number, an address, an institution.
     fn value(&mut self, value: &str, kind: Kind) {
+        if self.is_product(value, kind) {
+            return;
+        }
         self.plain(value, kind);
         let folded = words::fold(value);
         let words: Vec<&str> =
@@ -182,6 +191,20 @@ impl Identity {
                 }
             }
         }
+    }
+
+    /// Whether a station, or an institution, is called by nothing but the name of the scanner's maker or model.
+    fn is_product(&self, value: &str, kind: Kind) -> bool {
+        let named = match kind {
+            Kind::Device => value.chars().any(char::is_alphabetic),
+            Kind::Place => {
+                let folded = words::fold(value);
+                let mut parts = folded.split(|c: char| !c.is_alphanumeric());
+                parts.all(|w| w.chars().count() <= 1 || words::is_common(w))
+            }
+            _ => false,
+        };
+        named && self.makers.contains(&squeezed(value))
     }
 
     fn word(&mut self, folded: String, kind: Kind, at_least: usize) {
@@ -203,7 +226,7 @@ impl Identity {
     }
 
     fn phrase(&mut self, value: &str, kind: Kind) {
-        let squeezed: String = words::fold(value).chars().filter(|c| c.is_alphanumeric()).collect();
+        let squeezed = squeezed(value);
         if squeezed.len() >= 5 && !self.phrases.contains(&squeezed) {
             let digits = squeezed.bytes().all(|b| b.is_ascii_digit());
             if !words::is_common(&squeezed) {
@@ -265,6 +288,11 @@ impl Identity {
         }
         new
     }
+}
+
+/// Letters and digits of a text, folded.
+fn squeezed(value: &str) -> String {
+    words::fold(value).chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 /// UTF-16 without the last byte, so that it is found in either byte order.

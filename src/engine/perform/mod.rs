@@ -6,6 +6,7 @@ mod dataset;
 mod intake;
 mod labels;
 mod review;
+mod typed;
 mod vault;
 
 pub(super) use intake::{counted, outcome};

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::typed;
 use crate::catalog::Filter;
 use crate::engine::answer::tab_tasks;
 use crate::engine::command::{ClaimNext, DecideTask, Decision};
@@ -57,9 +58,16 @@ pub fn decide(session: &Session, command: &DecideTask) -> Result<(), EngineError
     if reason == Some("") {
         return Err(EngineError::Invalid { why: "a return needs a reason".into() });
     }
+    let study_uid = study_of(session, command.task)?;
+    let configured = session.engine.shared.config().review.return_reasons.clone();
+    let clean = |text: &str| typed::cleaned(session, study_uid.as_deref(), text);
+    let comment = comment.filter(|text| !text.trim().is_empty()).map(clean).transpose()?;
+    let reason = reason
+        .map(|text| if configured.iter().any(|r| r == text) { Ok(text.to_owned()) } else { clean(text) })
+        .transpose()?;
     let action = if accepted { "review.accept" } else { "review.return" };
     let series = session.engine.shared.catalog.write_first(|tx| {
-        let words = (reason, comment);
+        let words = (reason.as_deref(), comment.as_deref());
         let Some(series) = tx.decide(command.task, &session.user, accepted, words, &command.key, now)? else {
             return Ok(None);
         };
@@ -87,6 +95,13 @@ pub fn undo(session: &Session, task: i64) -> Result<(), EngineError> {
     tell(session, task);
     session.engine.shared.bus.tell(What::Series { series_uid });
     Ok(())
+}
+
+/// The study of the series that a task is about.
+fn study_of(session: &Session, task: i64) -> Result<Option<String>, EngineError> {
+    let reader = session.engine.shared.catalog.read();
+    let Some(task) = reader.task(task)? else { return Ok(None) };
+    Ok(reader.series(&task.series_uid)?.map(|series| series.study_uid))
 }
 
 /// Now, and until when a claim made now holds.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::intake::edit;
+use super::typed;
 use crate::deid::{Recipient, VaultKey};
 use crate::engine::command::{OpenVault, SealVault, VaultOpened};
 use crate::engine::{EngineError, Session};
@@ -21,8 +22,9 @@ pub fn open(session: &Session, command: &OpenVault) -> Result<VaultOpened, Engin
         return Err(EngineError::Invalid { why: "say why the vault is opened".into() });
     }
     let key = VaultKey::parse(&command.key).map_err(|e| EngineError::Invalid { why: e.to_string() })?;
+    let reason = typed::cleaned(session, command.study_uid.as_deref(), &command.reason)?;
     let detail = json!({
-        "reason": command.reason, "study": command.study_uid, "subject": command.subject, "key": key.recipient(),
+        "reason": reason, "study": command.study_uid, "subject": command.subject, "key": key.recipient(),
     });
     let shared = &session.engine.shared;
     shared.catalog.write_first(|tx| tx.audit(now_ms(), &session.user, "vault.open", "vault", &detail))?;
