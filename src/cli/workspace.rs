@@ -12,6 +12,9 @@ use super::{Exit, Failure, Global, Output};
 use crate::config::{Config, Edit, Workspace, effective};
 use crate::engine::tools::rules;
 
+/// The clock may be behind the trail by so much, as clocks are that a network corrects.
+const CLOCK_MS: i64 = 60_000;
+
 /// Arguments of `gantry init`.
 #[derive(Debug, Args)]
 #[command(
@@ -195,7 +198,7 @@ fn of_workspace(workspace: &Workspace) -> Vec<Examined> {
             (!ok).then(|| "the folder is not there or cannot be read".into()),
         ));
     }
-    all.push(database(workspace));
+    all.extend(database(workspace));
     all
 }
 
@@ -206,17 +209,43 @@ fn landing(workspace: &Workspace) -> Examined {
     examined("landing", mode == 0o700, format!("mode {mode:03o}"), advice)
 }
 
-/// The database is read as the owner of the workspace would, unless somebody else owns it just now.
-fn database(workspace: &Workspace) -> Examined {
-    match super::connect::connect_to(workspace.clone()) {
-        Ok(connection) => {
-            let owner =
-                if connection.engine.is_some() { "nobody runs it" } else { "another process runs it" };
-            match connection.client.ask(crate::engine::query::Status {}) {
-                Ok(_) => examined("database", true, format!("answers; {owner}"), None),
-                Err(error) => examined("database", false, error.to_string(), None),
-            }
-        }
-        Err(failure) => examined("database", false, failure.message, failure.hint),
+/// The database is read as the owner of the workspace would, unless somebody else owns it just now; and what it knows of
+/// the clock.
+fn database(workspace: &Workspace) -> Vec<Examined> {
+    let connection = match super::connect::connect_to(workspace.clone()) {
+        Ok(connection) => connection,
+        Err(failure) => return vec![examined("database", false, failure.message, failure.hint)],
+    };
+    let owner = if connection.engine.is_some() { "nobody runs it" } else { "another process runs it" };
+    let mut all = vec![match connection.client.ask(crate::engine::query::Status {}) {
+        Ok(_) => examined("database", true, format!("answers; {owner}"), None),
+        Err(error) => examined("database", false, error.to_string(), None),
+    }];
+    all.extend(connection.client.ask(crate::engine::query::CheckClock {}).map(|seen| clock(&seen)));
+    all
+}
+
+/// Whether time has run backwards since the workspace was made.
+fn clock(seen: &crate::engine::query::ClockView) -> Examined {
+    if seen.behind_ms > CLOCK_MS {
+        let found = format!("behind: the last act in the trail is {} in the future", span(seen.behind_ms));
+        let advice = "set the clock (NTP); until then deadlines, claims and durations are wrong".to_string();
+        return examined("clock", false, found, Some(advice));
+    }
+    if seen.steps_back > 0 {
+        let found =
+            format!("was set back {} times, by up to {}", seen.steps_back, span(seen.largest_step_ms));
+        // It cannot be undone: it is said, and nobody is sent to mend it.
+        let found = format!("{found}; durations that would be negative are left out of every figure");
+        return examined("clock", true, found, None);
+    }
+    examined("clock", true, "agrees with the trail", None)
+}
+
+fn span(ms: i64) -> String {
+    match ms / 1000 {
+        s if s < 120 => format!("{s} s"),
+        s if s < 7200 => format!("{} min", s / 60),
+        s => format!("{} h", s / 3600),
     }
 }

@@ -42,6 +42,7 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::Task(q) => wire(queue::task(session, q.id)?),
         Query::Stats(q) => wire(stats::stats(session, &q)?),
         Query::History(q) => wire(trail::history(session, &q)?),
+        Query::CheckClock(_) => wire(trail::clock(session)?),
         Query::ParkedJobs(_) => wire(trail::parked(session)?),
         Query::Ledger(q) => wire(trail::ledger(session, &q)?),
         Query::SavedSearches(_) => wire(catalog::saved(session)?),

@@ -100,7 +100,11 @@ fn one(
     let loaded = match Loaded::read(shared, &instances) {
         Ok(loaded) => loaded,
         Err(StageError::Blob(error @ (BlobError::NotFound(_) | BlobError::Damaged(_)))) => {
-            outcome.leave_out(record, "missing", format!("{error}; `gantry verify` says what can be repaired"));
+            outcome.leave_out(
+                record,
+                "missing",
+                format!("{error}; `gantry verify` says what can be repaired"),
+            );
             return Ok(());
         }
         Err(error) => return Err(EngineError::Storage { why: error.to_string() }),

@@ -77,6 +77,7 @@ queries! {
     Task => TaskView,
     Stats => StatsView,
     History => Rows<TrailEntry>,
+    CheckClock => ClockView,
     ParkedJobs => Vec<ParkedJob>,
     VerifyTrail => TrailVerified,
     Ledger => Vec<LedgerLine>,
