@@ -10,6 +10,8 @@ mod directory;
 mod grids;
 #[path = "commands/process.rs"]
 mod process;
+#[path = "commands/workspace.rs"]
+mod workspace;
 
 use std::path::Path;
 
