@@ -1,7 +1,6 @@
 //! Files of volumes and labels, one format a file; and tables.
 
 pub mod columns;
-pub mod gzip;
 pub mod nifti;
 pub mod nrrd;
 pub mod ratings;

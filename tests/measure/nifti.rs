@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use gantry::bulk::gzip::GzipError;
 use gantry::engine::tools::label::{LabelError, show};
 use gantry::engine::tools::measure::{Options, run};
-use gantry::format::gzip::GzipError;
 use gantry::format::nifti::{Nifti, NiftiError, Voxels};
 
 use crate::common;
@@ -51,6 +51,9 @@ fn a_compressed_file_is_verified_to_its_end() {
     let stored = gz(&raw, 0);
     assert_eq!(read(&stored).unwrap(), (whole.clone(), 0));
     assert_eq!(read(&[gz(&raw[..400], 6), gz(&raw[400..], 6)].concat()).unwrap(), (whole, 0));
+    // Zeros behind it are padding, as gzip has it; anything else is damage.
+    assert!(read(&[&stored[..], &[0; 100]].concat()).is_ok());
+    assert!(read(&[&stored[..], b"more"].concat()).is_err());
     // Every byte that is changed after the header of the gzip file is noticed, wherever it stands.
     for at in (10..stored.len()).step_by(7).chain(stored.len() - 8..stored.len()) {
         let mut damaged = stored.clone();

@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 
-use flate2::read::MultiGzDecoder;
-
 use super::{Listing, MAX_NAME, MemberError, Place, most};
+use crate::bulk::gzip::Unpacker;
 
 const BLOCK: u64 = 512;
 /// A pax header or long name beyond this is refused.
@@ -34,7 +33,7 @@ pub(super) fn list_packed(
     listing: &mut Listing,
 ) -> Result<(), MemberError> {
     let limit = most(file.metadata()?.len());
-    let inner = MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, file));
+    let inner = Unpacker::new(io::BufReader::with_capacity(1 << 16, file));
     let mut input = Packed { reader: Bounded { inner, left: limit, failed: false }, target, at: 0 };
     let listed = blocks(&mut input, listing);
     // The check sum stands behind everything: of what does not come to its right end nothing is believed.

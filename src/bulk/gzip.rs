@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use thiserror::Error;
 
 /// Why compressed bytes cannot be used.
@@ -40,19 +40,42 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
 }
 
 /// Gives the content of all members; what is wrong with the compressed data comes as [`GzipError`] inside the error.
-/// Only who reads to the end knows that the check sums are right.
-pub struct Unpacker<R>(MultiGzDecoder<R>);
+/// Zeros behind the last member are padding; anything else there is damage. Only who reads to the end knows that the
+/// check sums are right.
+pub struct Unpacker<R>(Option<GzDecoder<R>>);
 
 impl<R: BufRead> Unpacker<R> {
     /// Reads from compressed bytes.
     pub fn new(packed: R) -> Self {
-        Self(MultiGzDecoder::new(packed))
+        Self(Some(GzDecoder::new(packed)))
+    }
+
+    /// Goes on with the next member; whether there is one.
+    fn next(&mut self) -> io::Result<bool> {
+        let Some(mut packed) = self.0.take().map(GzDecoder::into_inner) else { return Ok(false) };
+        loop {
+            let ahead = packed.fill_buf()?;
+            let zeros = ahead.iter().take_while(|b| **b == 0).count();
+            match (ahead.len(), zeros) {
+                (0, _) => return Ok(false),
+                (_, 0) => break,
+                (_, zeros) => packed.consume(zeros),
+            }
+        }
+        self.0 = Some(GzDecoder::new(packed));
+        Ok(true)
     }
 }
 
 impl<R: BufRead> Read for Unpacker<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(GzipError::of)
+        while let Some(member) = &mut self.0 {
+            let n = member.read(buffer).map_err(GzipError::of)?;
+            if n > 0 || buffer.is_empty() || !self.next()? {
+                return Ok(n);
+            }
+        }
+        Ok(0)
     }
 }
 
