@@ -41,6 +41,9 @@ fn fold_char(c: char, out: &mut String) {
         'Æ' | 'æ' => out.push_str("ae"),
         'Œ' | 'œ' => out.push_str("oe"),
         'Þ' | 'þ' => out.push_str("th"),
+        '²' => out.push('2'),
+        '³' => out.push('3'),
+        'µ' | 'μ' => out.push('u'),
         _ if c.is_ascii() => out.push(c.to_ascii_lowercase()),
         _ => {
             for lower in c.to_lowercase() {
