@@ -43,7 +43,8 @@ fn fold_char(c: char, out: &mut String) {
         'Þ' | 'þ' => out.push_str("th"),
         '²' => out.push('2'),
         '³' => out.push('3'),
-        'µ' | 'μ' => out.push('u'),
+        // The micro sign; the Greek letter is part of names.
+        '\u{B5}' => out.push('u'),
         _ if c.is_ascii() => out.push(c.to_ascii_lowercase()),
         _ => {
             for lower in c.to_lowercase() {
