@@ -261,6 +261,24 @@ fn a_wrong_check_sum_is_told_when_the_member_is_read_whole() {
     assert_eq!((exit, lines[0]["rejected"].as_u64()), (1, Some(1)));
 }
 
+#[test]
+fn of_a_compressed_tar_whose_check_sum_is_wrong_nothing_is_believed() {
+    let good = file(&series(1)[0]);
+    let mut stored = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    stored.write_all(&tar(&[("a", b'0', &good), ("b", b'0', &file(&series(2)[1]))])).unwrap();
+    let stored = stored.finish().unwrap();
+    assert_eq!(trapped("whole.tgz", &stored), (2, vec![], 2));
+    let unreadable = |n| vec![("archive_unreadable".to_string(), n)];
+    let (pixel, sum) = (1_100, stored.len() - 6);
+    for at in [pixel, sum] {
+        let mut damaged = stored.clone();
+        damaged[at] ^= 1;
+        assert_eq!(trapped("damaged.tgz", &damaged).1, unreadable(3), "byte {at}");
+        assert_eq!(trapped("damaged.tgz", &damaged).2, 0, "byte {at}");
+    }
+    assert_eq!(trapped("cut.tgz", &stored[..stored.len() - 4]).2, 0, "the length is missing");
+}
+
 /// Bytes below a workspace's landing side that are no database, and names of everything in the workspace.
 fn landed(workspace: &Path) -> (u64, Vec<String>) {
     let (mut bytes, mut names, mut folders) = (0, Vec::new(), vec![workspace.to_path_buf()]);

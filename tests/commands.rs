@@ -3,6 +3,8 @@
 
 #[path = "commands/beside.rs"]
 mod beside;
+#[path = "commands/clinic.rs"]
+mod clinic;
 mod common;
 #[path = "commands/dates.rs"]
 mod dates;

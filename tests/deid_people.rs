@@ -214,6 +214,20 @@ fn explaining_a_file_shows_values_only_when_asked() {
         .output()
         .unwrap();
     assert!(String::from_utf8_lossy(&run.stdout).contains("Wetherquill"));
+    // What it becomes stands beside it.
+    let shown: Value = serde_json::from_slice(&run.stdout).unwrap();
+    let rows = shown["attributes"].as_array().unwrap();
+    let row = |keyword: &str| rows.iter().find(|r| r["keyword"] == keyword).unwrap();
+    let description = row("StudyDescription");
+    assert_eq!(
+        (&description["value"], &description["result"]),
+        (&"CHEST Wetherquill".into(), &"CHEST ***".into())
+    );
+    assert_eq!(row("Modality")["result"], "CT");
+    assert_eq!(
+        (&row("OperatorsName")["value"], &row("OperatorsName")["result"]),
+        (&"Brackenthwaite^Osbert".into(), &Value::Null)
+    );
 }
 
 #[test]

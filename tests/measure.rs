@@ -14,6 +14,8 @@ mod detection;
 mod drift;
 #[path = "measure/masks.rs"]
 mod masks;
+#[path = "measure/nifti.rs"]
+mod nifti;
 #[path = "measure/planted.rs"]
 mod planted;
 #[path = "measure/quality.rs"]
@@ -22,5 +24,7 @@ mod quality;
 mod reads;
 #[path = "measure/segmentations.rs"]
 mod segmentations;
+#[path = "measure/tables.rs"]
+mod tables;
 #[path = "measure/vectors.rs"]
 mod vectors;

@@ -539,6 +539,8 @@ fn label_findings(
     let input = LabelInput {
         shape: [20, 20, 12],
         spacing_mm: [1.0, 1.0, 2.0],
+        voxel_mm3: 2.0,
+        warnings: &[],
         affine_ras: [
             [1.0, 0.0, 0.0, -10.0],
             [0.0, 1.0, 0.0, -10.0],

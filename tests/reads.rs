@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use gantry::catalog::SeriesRecord;
 use gantry::config::Workspace;
 use gantry::demo::{Alarmed, LEAST_NODULES, Nodule, NoduleKind, ReaderFault, Readings, Truth};
-use gantry::engine::command::{ImportOutcome, ImportReads};
+use gantry::engine::command::{ImportOutcome, ImportReads, UndoImport};
 use gantry::engine::query::{
-    Agreement, AgreementView, Drift, DriftCause, DriftState, DriftView, History, Page, Process, ReadDetail,
-    Reads, Said, Stats, Verdict,
+    Agreement, AgreementView, Drift, DriftCause, DriftState, DriftView, History, Imports, Page, Process,
+    ReadDetail, Reads, Said, Stats, Verdict,
 };
 use gantry::engine::{Client, Engine, now_ms};
 use gantry::measure::agreement::bootstrap::SplitMix;
@@ -426,4 +426,156 @@ fn what_is_kept_up_to_date_equals_what_is_loaded_anew() {
         v.charts.iter().map(|c| (c.id.clone(), c.n, c.p, c.state, c.since_ms)).collect::<Vec<_>>()
     };
     assert_eq!(rows(&client.ask(Drift::default()).unwrap()), rows(&charts));
+}
+
+/// A workspace's reads, those that stand or all.
+fn reads_of(bench: &Bench, history: bool) -> Vec<gantry::engine::query::ReadView> {
+    let session = bench.engine.session("tester", false);
+    let page = Page { offset: 0, limit: 100 };
+    let query = Reads { reader: None, structure: None, series_uid: None, history, page };
+    (&session as &dyn Client).ask(query).unwrap().rows
+}
+
+#[test]
+fn an_import_can_be_tried_and_taken_back_and_its_history_stays() {
+    let bench = Bench::new("");
+    bench.series("1.2.1", "A", "M");
+    let session = bench.engine.session("tester", false);
+    let client: &dyn Client = &session;
+    let head = "series_uid,reader,grade,depth\n";
+    let import = |text: &str, dry_run: bool| {
+        let paths = vec![bench.table("t.csv", &(head.to_owned() + text)).to_str().unwrap().into()];
+        client.act(ImportReads { paths, dry_run, ..ImportReads::default() }).unwrap()
+    };
+    let grades = || -> Vec<(String, Vec<f64>)> {
+        let number = |v: &(String, Said)| match v.1 {
+            Said::Number { value } => value,
+            _ => f64::NAN,
+        };
+        let mut all: Vec<_> = reads_of(&bench, false)
+            .iter()
+            .map(|r| (r.reader.clone(), r.values.iter().map(number).collect()))
+            .collect();
+        all.sort_by(|a: &(String, Vec<f64>), b| a.0.cmp(&b.0));
+        all
+    };
+    let of = |rows: &[(&str, &[f64])]| -> Vec<(String, Vec<f64>)> {
+        rows.iter().map(|(reader, values)| ((*reader).to_owned(), values.to_vec())).collect()
+    };
+    let first = import("1.2.1,ana,3,\n1.2.1,ben,4,\n", false);
+    let before = of(&[("ana", &[3.0]), ("ben", &[4.0])]);
+    assert_eq!(grades(), before);
+    // One correction, one completion, one new read: tried, then done.
+    let second = "1.2.1,ana,5,\n1.2.1,ben,4,7\n1.2.1,cas,2,\n";
+    let tried = import(second, true);
+    assert_eq!((tried.import, tried.dry_run), (None, true));
+    assert_eq!(grades(), before, "nothing is stored by a trial");
+    let done = import(second, false);
+    assert_eq!((tried.total, done.import), (done.total, first.import.map(|i| i + 1)));
+    assert_eq!((done.total.new, done.total.completed, done.total.corrected), (1, 1, 1));
+    let after = of(&[("ana", &[5.0]), ("ben", &[7.0, 4.0]), ("cas", &[2.0])]);
+    assert_eq!(grades(), after);
+    let view = || bench.agreement(Agreement { measure: Some("/grade".into()), ..Agreement::default() });
+    assert_eq!(view().selected.unwrap().readers.len(), 3);
+    // The first cannot go while the second stands on it.
+    let undo = |import: Option<i64>| client.act(UndoImport { import: import.unwrap() });
+    let why = undo(first.import).unwrap_err().to_string();
+    assert!(why.contains("2 of the reads") && why.contains(&done.import.unwrap().to_string()), "{why}");
+    assert_eq!(grades(), after);
+    let stored = reads_of(&bench, true).len();
+    let undone = undo(done.import).unwrap();
+    assert_eq!((undone.withdrawn, undone.restored), (1, 2));
+    assert_eq!(grades(), before, "what stood before stands again");
+    assert_eq!(view().selected.unwrap().readers.len(), 2, "agreement forgets it too");
+    assert_eq!(reads_of(&bench, true).len(), stored + 2, "the history stays");
+    assert!(undo(done.import).is_err(), "once");
+    // Now the first can be taken back; and both can come again.
+    undo(first.import).unwrap();
+    assert!(grades().is_empty());
+    let again = import("1.2.1,ana,3,\n1.2.1,ben,4,\n", false);
+    assert_eq!((again.total.new, again.total.duplicates), (2, 0));
+    assert_eq!(grades(), before);
+    let page = Page { offset: 0, limit: 10 };
+    let trail =
+        client.ask(History { object: Some("reads".into()), text: "label.undo".into(), page }).unwrap();
+    assert_eq!(trail.total, 2);
+    let imports = client.ask(Imports { page }).unwrap();
+    let taken_back: Vec<_> = imports.rows.iter().map(|i| i.undone_ms.is_some()).collect();
+    assert_eq!(taken_back, [false, true, true]);
+}
+
+#[test]
+fn reads_wait_for_a_series_that_is_not_here_yet() {
+    let bench = Bench::new("");
+    bench.series("1.2.1", "A", "M");
+    let text = "series_uid,reader,grade\n1.2.1,ana,3\n1.2.1,ben,3\n1.2.2,ana,2\n1.2.2,ben,2\n";
+    let outcome = bench.import(&bench.table("t.csv", text));
+    assert_eq!((outcome.total.reads, outcome.total.new, outcome.total.unmatched), (4, 2, 2));
+    assert_eq!(outcome.files[0].unmatched_rows, [3, 4]);
+    let items = || {
+        let view = bench.agreement(Agreement { measure: Some("/grade".into()), ..Agreement::default() });
+        view.selected.unwrap().row.value.n
+    };
+    assert_eq!(items(), 1, "what waits does not count");
+    assert_eq!(reads_of(&bench, false).iter().filter(|r| r.waiting).count(), 2);
+    let again = bench.import(&bench.table("t.csv", text));
+    assert_eq!((again.total.duplicates, again.total.unmatched, again.import), (2, 2, None));
+    let uid = bench.series("1.2.2", "B", "M");
+    assert_eq!(items(), 2, "the series came, and nobody imported again");
+    let came: Vec<_> =
+        reads_of(&bench, false).into_iter().filter(|r| r.series_uid == Some(uid.clone())).collect();
+    assert!(came.len() == 2 && came.iter().all(|r| !r.waiting));
+    // The series' own UID is kept nowhere.
+    bench.engine.shut_down();
+    for name in ["catalog.sqlite", "catalog.sqlite-wal"] {
+        let bytes = fs::read(bench.dir.path().join("w").join(name)).unwrap_or_default();
+        assert!(!bytes.windows(6).any(|w| w == b"\x051.2.2"), "{name}");
+    }
+}
+
+#[test]
+fn a_word_is_refused_where_the_workspace_has_numbers() {
+    let bench = Bench::new("");
+    let head = "item,reader,structure,name,value\n";
+    bench.import(&bench.table("a.csv", &format!("{head}1,ana,nodule,size,3.5\n")));
+    let why = bench.refusal(&format!("{head}2,ana,nodule,shape,round\n2,ana,nodule,size,big\n"));
+    assert!(why.starts_with("row 2: a word in a measure"), "{why}");
+    // Another structure's measure of the same name is another measure.
+    let other = bench.import(&bench.table("b.csv", &format!("{head}2,ana,liver,size,big\n")));
+    assert_eq!(other.total.new, 1);
+}
+
+#[test]
+fn the_binary_reads_the_standard_input_and_takes_an_import_back() {
+    use std::io::Write as _;
+    let bench = Bench::new("");
+    bench.series("1.2.1", "A", "M");
+    let root = bench.dir.path().join("w");
+    bench.engine.shut_down();
+    drop(bench.engine);
+    let gantry = |args: &[&str], input: &[u8]| {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_gantry"))
+            .args(["--workspace", root.to_str().unwrap(), "--json"])
+            .args(args)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        run.stdin.take().unwrap().write_all(input).unwrap();
+        let out = run.wait_with_output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        (
+            out.status.code().unwrap(),
+            serde_json::from_str::<serde_json::Value>(text.lines().last().unwrap_or("null")).unwrap(),
+        )
+    };
+    let matrix = b"Series;ana;ben\n1.2.1;3,5;NA\n";
+    let (code, told) = gantry(&["label", "import", "-", "--matrix", "size", "--dry-run"], matrix);
+    assert_eq!((code, &told["total"]["new"], &told["import"]), (0, &1.into(), &serde_json::Value::Null));
+    let (code, told) = gantry(&["label", "import", "-", "--matrix", "size"], matrix);
+    assert_eq!((code, &told["files"][0]["path"], &told["import"]), (0, &"-".into(), &1.into()));
+    let (code, told) = gantry(&["label", "undo", "1"], b"");
+    assert_eq!((code, &told["withdrawn"]), (0, &1.into()));
+    assert_eq!(gantry(&["label", "undo", "1"], b"").0, 4);
+    assert_eq!(gantry(&["label", "undo", "9"], b"").0, 4);
 }

@@ -3,6 +3,7 @@
 
 mod allowance;
 mod draft;
+pub mod gzip;
 mod spool;
 
 use std::borrow::Cow;

@@ -18,7 +18,7 @@ use super::{Index, JobBell};
 const READERS: usize = 4;
 
 /// What brings a database up to date, step by step.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_reads.sql"),
     include_str!("migrations/0003_search.sql"),
@@ -27,6 +27,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_claims.sql"),
     include_str!("migrations/0007_integrity.sql"),
     include_str!("migrations/0008_subjects.sql"),
+    include_str!("migrations/0009_imports.sql"),
 ];
 
 /// The version from which on workspaces are closed to others when they are made.
@@ -259,6 +260,22 @@ impl Catalog {
         drop(writer);
         self.people_waiting.fetch_sub(1, Ordering::AcqRel);
         self.machine_gate.notify_all();
+        result
+    }
+
+    /// Tries what would happen: `work` is done in a transaction that is taken back.
+    ///
+    /// # Errors
+    /// As [`Catalog::write`].
+    pub fn rehearse<T>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, CatalogError>,
+    ) -> Result<T, CatalogError> {
+        let mut writer = self.machine_turn();
+        let tx = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = Tx { tx, jobs_change: Cell::new(false) };
+        let result = work(&tx);
+        tx.tx.rollback()?;
         result
     }
 

@@ -129,6 +129,7 @@ impl Tx<'_> {
                  AND object IN (?1, ?2)",
             )?
             .execute(params![new.series_uid, new.study_uid, now_ms])?;
+        self.jobs_change.set(true);
         Ok(true)
     }
 

@@ -45,8 +45,17 @@ pub struct ReadRecord {
     pub read: NewRead,
     /// When it came in, in milliseconds since 1970.
     pub imported_ms: i64,
-    /// The read that has replaced it.
+    /// The read that has replaced it; itself where its import was taken back.
     pub superseded_by: Option<i64>,
+    /// It is on a series that is not here yet.
+    pub waiting: bool,
+}
+
+/// The rows of a read's reader and item.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadKey {
+    pub reader: i64,
+    pub item: i64,
 }
 
 /// What became of a read.
@@ -81,20 +90,21 @@ pub struct WhichReads {
 }
 
 const COLUMNS: &str = "r.id, d.name, r.guideline, i.series_uid, i.name, r.structure, r.absent, r.started_ms, \
-    r.finished_ms, r.imported_ms, r.superseded_by";
+    r.finished_ms, r.imported_ms, r.superseded_by, \
+    i.series_uid <> '' AND NOT EXISTS (SELECT 1 FROM series s WHERE s.uid = i.series_uid)";
 const FROM: &str = "FROM read r JOIN reader d ON d.id = r.reader JOIN item i ON i.id = r.item";
 
 impl Tx<'_> {
-    /// Stores a read. What the current one of the same key says and this one does not mention stays said.
+    /// Stores a read of an import. What the current one of the same key says and this one does not mention stays said.
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn put_read(&self, new: &NewRead, now_ms: i64) -> Result<Put, CatalogError> {
-        let reader = self.name_id("reader", &new.reader)?;
-        let item = self.item_id(&new.item)?;
-        let Some(old) = self.current_read(item, reader, new)? else {
-            let id = self.insert_read((reader, item), new, now_ms)?;
+    pub fn put_read(&self, new: &NewRead, import: i64, now_ms: i64) -> Result<Put, CatalogError> {
+        let key = ReadKey { reader: self.name_id("reader", &new.reader)?, item: self.item_id(&new.item)? };
+        let Some(old) = self.current_read(key, new)? else {
+            let id = self.insert_read(key, new, now_ms)?;
             self.put_ratings(id, &new.values)?;
+            self.note_change(import, id, None)?;
             return Ok(Put::New(id));
         };
         let said = |name: &str| old.read.values.iter().find(|v| v.0 == name).map(|v| &v.1);
@@ -110,7 +120,9 @@ impl Tx<'_> {
             }
             whole.started_ms = whole.started_ms.or(old.read.started_ms);
             whole.finished_ms = whole.finished_ms.or(old.read.finished_ms);
-            return self.supersede(old.id, (reader, item), &whole, now_ms);
+            let by = self.replace(old.id, key, &whole, now_ms)?;
+            self.note_change(import, by, Some(&old))?;
+            return Ok(Put::Corrected { old: old.id, new: by });
         }
         let more: Vec<(String, Rated)> =
             new.values.iter().filter(|v| said(&v.0).is_none()).cloned().collect();
@@ -119,6 +131,7 @@ impl Tx<'_> {
         if more.is_empty() && !timed {
             return Ok(Put::Duplicate(old.id));
         }
+        self.note_change(import, old.id, Some(&old))?;
         self.put_ratings(old.id, &more)?;
         self.tx
             .prepare_cached(
@@ -137,28 +150,24 @@ impl Tx<'_> {
         one(&self.tx, id)
     }
 
-    fn supersede(
+    /// Stores what stands instead of the read `old`, and gives its row.
+    pub(super) fn replace(
         &self,
         old: i64,
-        key: (i64, i64),
+        key: ReadKey,
         whole: &NewRead,
         now_ms: i64,
-    ) -> Result<Put, CatalogError> {
+    ) -> Result<i64, CatalogError> {
         // Out of the way of the index of current reads first, then its successor's number.
         let mut mark = self.tx.prepare_cached("UPDATE read SET superseded_by = ?2 WHERE id = ?1")?;
         mark.execute(params![old, old])?;
         let new = self.insert_read(key, whole, now_ms)?;
         mark.execute(params![old, new])?;
         self.put_ratings(new, &whole.values)?;
-        Ok(Put::Corrected { old, new })
+        Ok(new)
     }
 
-    fn insert_read(
-        &self,
-        (reader, item): (i64, i64),
-        new: &NewRead,
-        now_ms: i64,
-    ) -> Result<i64, CatalogError> {
+    fn insert_read(&self, key: ReadKey, new: &NewRead, now_ms: i64) -> Result<i64, CatalogError> {
         Ok(self
             .tx
             .prepare_cached(
@@ -167,9 +176,9 @@ impl Tx<'_> {
             )?
             .query_row(
                 params![
-                    reader,
+                    key.reader,
                     new.guideline,
-                    item,
+                    key.item,
                     new.structure,
                     new.nothing,
                     new.started_ms,
@@ -193,19 +202,14 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn current_read(
-        &self,
-        item: i64,
-        reader: i64,
-        new: &NewRead,
-    ) -> Result<Option<ReadRecord>, CatalogError> {
+    fn current_read(&self, key: ReadKey, new: &NewRead) -> Result<Option<ReadRecord>, CatalogError> {
         let id: Option<i64> = self
             .tx
             .prepare_cached(
                 "SELECT id FROM read WHERE item = ?1 AND reader = ?2 AND structure = ?3 AND guideline = ?4 \
                  AND superseded_by IS NULL",
             )?
-            .query_row(params![item, reader, new.structure, new.guideline], |row| row.get(0))
+            .query_row(params![key.item, key.reader, new.structure, new.guideline], |row| row.get(0))
             .optional()?;
         id.map_or(Ok(None), |id| self.read(id))
     }
@@ -331,6 +335,16 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Whether a rating of this name has numbers in reads that stand.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn has_numbers(&self, structure: &str, name: &str) -> Result<bool, CatalogError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM rating g JOIN read r ON r.id = g.read WHERE g.name = ?2 \
+                   AND g.number IS NOT NULL AND r.structure = ?1 AND r.superseded_by IS NULL)";
+        Ok(self.connection().prepare_cached(sql)?.query_row([structure, name], |row| row.get(0))?)
+    }
+
     /// Reads that stand, and those that were replaced.
     ///
     /// # Errors
@@ -427,5 +441,6 @@ fn record(row: &Row<'_>) -> rusqlite::Result<ReadRecord> {
         },
         imported_ms: row.get(9)?,
         superseded_by: row.get(10)?,
+        waiting: row.get(11)?,
     })
 }

@@ -6,6 +6,9 @@ use serde_json::Value;
 use super::{CatalogError, Reader, Tx};
 use crate::audit::{self, Broken, GENESIS, Hash, Verifier};
 
+/// Entries of acts that go on at the same time may be out of order by so much, and tell nothing of the clock.
+const CONCURRENT_MS: i64 = 5_000;
+
 /// One entry as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrailRecord {
@@ -95,6 +98,17 @@ impl Reader<'_> {
     pub fn trail_hash(&self, sequence: u64) -> Result<Option<Hash>, CatalogError> {
         let mut statement = self.connection().prepare_cached("SELECT hash FROM trail WHERE sequence = ?1")?;
         Ok(statement.query_row([sequence as i64], |row| row.get(0)).optional()?)
+    }
+
+    /// The time of the last entry, how many entries are earlier than the one before them, and by how much at most.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn clock_steps(&self) -> Result<(Option<i64>, u64, i64), CatalogError> {
+        let sql = "SELECT (SELECT at_ms FROM trail ORDER BY sequence DESC LIMIT 1), count(*), coalesce(max(step), 0) \
+                   FROM (SELECT lag(at_ms) OVER (ORDER BY sequence) - at_ms AS step FROM trail) WHERE step > ?1";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64, row.get(2)?));
+        Ok(self.connection().prepare_cached(sql)?.query_row([CONCURRENT_MS], row)?)
     }
 
     /// Verifies the whole chain: how many entries, the last hash, and where it breaks if it does.

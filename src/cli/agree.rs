@@ -12,11 +12,15 @@ use crate::measure::agreement::Level;
 use crate::measure::agreement::cohen::Weights;
 
 const CONVENTIONS: &str = "\
-The table (CSV, Parquet or JSON) has the columns item, reader, value; a missing value is an absent row or an empty
-cell, and means \"not looked at\": say \"looked at, nothing there\" with a value of its own.
+The table has the columns item, reader, value, their names in any case, or is a matrix: item and a column per reader. It
+is CSV (comma, semicolon or tab; UTF-8, UTF-16 or Latin-1), Parquet or JSON, plain or gzipped; - is the standard input.
+With semicolons 10,5 is 10.5. A missing value is an absent row, an empty cell, NA, N/A, #N/A, null, nan or -, and means
+\"not looked at\": say \"looked at, nothing there\" with a value of its own. At interval and ratio level a word is refused
+with its row.
 
 Conventions (packages differ):
-  Values are numbers if every one is, else text. --scale declares the categories in order, else they sort.
+  Values are numbers if every one is, else text (which at interval and ratio level needs a --scale of words, taken by
+  position). --scale declares the categories in order, else they sort.
   Krippendorff drops items with one rating. Fleiss and Gwet follow Gwet 2014: agreement over items with two ratings,
   prevalences over all rated; identity, ordinal or quadratic weights by level. gwet_ac1 and percent_agreement are
   unweighted. Cohen's kappa is by position in the scale, on the items read by both; 0/0 has no value, only a reason.
@@ -27,13 +31,13 @@ Examples:
   gantry agree --from ratings.parquet --level ordinal --scale 1,2,3,4,5 --weights linear
   gantry agree --from volumes.csv --level interval --bootstrap 2000 --json
 
-Exit codes: 0 done; 2 wrong usage; 4 the table is unreadable, lacks a column, or holds a value outside the scale; 6 --out cannot be written";
+Exit codes: 0 done; 2 wrong usage; 4 the table is unreadable, lacks a column, or holds a word among numbers or a value outside the scale; 6 --out cannot be written";
 
 /// Agreement of readers from a table of ratings
 #[derive(Debug, clap::Args)]
 #[command(after_help = CONVENTIONS)]
 pub struct Args {
-    /// Table with columns item, reader, value
+    /// Table with columns item, reader, value, or a matrix; - is the standard input
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
     /// What the values mean

@@ -94,7 +94,7 @@ pub struct Args {
     /// With --explain: compare with this profile
     #[arg(long, value_name = "NAME", requires = "explain")]
     against: Option<String>,
-    /// With --explain: show values too (they may identify)
+    /// With --explain: show values before and after too (the first may identify)
     #[arg(long, requires = "explain")]
     show_values: bool,
     /// Say where the profile is weaker than the basic profile
@@ -324,7 +324,12 @@ fn explain(
     let Some(other) = &args.against else {
         out.result(&json!({"attributes": rows}), |_| {
             rows.iter().fold(String::new(), |mut text, row| {
-                let value = row.value.as_deref().map(|v| format!("  {v}")).unwrap_or_default();
+                let value = match (row.value.as_deref(), row.result.as_deref()) {
+                    (None, None) => String::new(),
+                    (Some(before), None) => format!("  {before} → –"),
+                    (Some(before), Some(after)) if before.trim_end() == after => format!("  {after}"),
+                    (before, Some(after)) => format!("  {} → {after}", before.unwrap_or("–")),
+                };
                 let _ = writeln!(
                     text,
                     "{:indent$}{} {} {:14} {:34} {}{value}",

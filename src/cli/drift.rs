@@ -17,7 +17,8 @@ its CUSUM signals after the reference, the move is at least half a standard devi
 together is no explanation (Mann-Whitney before against after, corrected for the choice of the date, Holm, 1 %). Readers in
 alarm are no measure for the others. --chart prints one chart in full.
 
-With --from: rows are taken in the order of --time: as numbers if all are, else as ISO dates; equal times keep file order.
+With --from: a table as `gantry agree` reads it. Rows are taken in the order of --time: as numbers if all are, else as
+dates (ISO, 1.10.2026, 1 Oct 2026; 3/4/2026 only where another row shows what is the month); equal times keep file order.
 The reference is the first N rows, the rows before a date, or the first quarter (at least 20); with --group all of
 this is per group. psi, ks, ks_p, js (nats) and wasserstein compare the rest with the reference. The charts run over
 the whole stream, standardised by the reference: cusum k 0.5, h 5, two-sided, no reset; ewma lambda 0.2, L 3,
@@ -37,7 +38,7 @@ Exit codes: 0 done; 1 a chart of the workspace is in alarm; 2 wrong usage; 3 wor
 #[derive(Debug, clap::Args)]
 #[command(after_help = CONVENTIONS)]
 pub struct Args {
-    /// Table (CSV, Parquet or JSON)
+    /// Table (CSV, Parquet or JSON, plain or gzipped); - is the standard input
     #[arg(long, value_name = "FILE", requires = "value", requires = "time")]
     from: Option<PathBuf>,
     /// Column of the metric

@@ -1,5 +1,6 @@
 //! `gantry export`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
@@ -8,11 +9,12 @@ use super::connect::connect;
 use super::convert::StandardArgs;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::command::{Export, ExportOutcome, StandardWords};
+use crate::model::text::visible;
 
 /// Arguments of `gantry export`.
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  gantry export --to /data/lung-v1\n  gantry export --format nifti,json --query 'modality:CT state:accepted' --to out\n  gantry export --to ras --orientation RAS --spacing 1 --range -1000,400\n\nFormats: nifti, nrrd, json. Without --query every accepted series goes out. What cannot be a volume is named, never written wrong.\n\nExit codes: 0 done; 2 unknown format or query; 3 workspace; 4 the folder is occupied; 6 storage"
+    after_help = "Examples:\n  gantry export --to /data/lung-v1\n  gantry export --format nifti,json --query 'modality:CT state:accepted' --to out\n  gantry export --to ras --orientation RAS --spacing 1 --range -1000,400\n\nFormats: nifti, nrrd, json. Without --query every accepted series goes out. What cannot be a volume is named with its kind (SEG, RTSTRUCT, 2-D, missing, other), never written wrong.\n\nExit codes: 0 done; 1 no series matches, or with --strict something is left out; 2 unknown format or query; 3 workspace; 4 the folder is occupied; 6 storage"
 )]
 pub struct Args {
     /// Formats, separated by commas
@@ -30,6 +32,9 @@ pub struct Args {
     /// Philips: values as they were measured (the private scale slope taken out), not as they are shown
     #[arg(long)]
     precise: bool,
+    /// Exit 1 where anything is left out
+    #[arg(long)]
+    strict: bool,
     /// Another grid or range of values for every volume
     #[command(flatten)]
     standard: StandardArgs,
@@ -58,10 +63,24 @@ pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> 
     };
     let outcome = connection.client.act(command)?;
     out.result(&outcome, text);
-    Ok(Exit::Done)
+    if outcome.matched == 0 {
+        let query = args.query.as_deref().unwrap_or("state:accepted (no --query)");
+        out.note(&format!("warning: no series matches {}; `gantry search` tries a query", visible(query)));
+    }
+    let short = outcome.matched == 0 || args.strict && !outcome.left_out.is_empty();
+    Ok(if short { Exit::Findings } else { Exit::Done })
 }
 
 fn text(o: &ExportOutcome) -> String {
-    let left_out: String = o.left_out.iter().map(|(uid, why)| format!("left out {uid}: {why}\n")).collect();
-    format!("{left_out}{} series, {} files written to {}", o.series, o.files, o.to)
+    let mut text = String::new();
+    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+    for left in &o.left_out {
+        *kinds.entry(&left.kind).or_default() += 1;
+        text += &format!("left out {} ({}): {}\n", left.series_uid, left.kind, left.reason);
+    }
+    if !kinds.is_empty() {
+        let counts: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+        text += &format!("left out: {}\n", counts.join(", "));
+    }
+    text + &format!("{} series, {} files written to {}", o.series, o.files, o.to)
 }

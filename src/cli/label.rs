@@ -6,38 +6,49 @@ use clap::{Args, Subcommand};
 
 use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
-use crate::engine::command::{ImportOutcome, ImportReads, ImportedFile};
-use crate::engine::query::{Page, ReadDetail, ReadHistory, ReadView, Reads, Said};
+use crate::engine::command::{ImportOutcome, ImportReads, ImportedFile, UndoImport};
+use crate::engine::query::{Imports, Page, ReadDetail, ReadHistory, ReadView, Reads, Said};
 use crate::engine::tools::label::{self, Contents, LabelError};
-use crate::engine::tools::ratings;
+use crate::engine::tools::{bytes_of, ratings};
 use crate::model::text::visible;
 
+/// What comes by the standard input is at most this large: it goes to the daemon in one message.
+const MOST_INLINE: usize = 16 << 20;
 const TABLES: &str = "\
-Tables are CSV, Parquet or JSON, long or wide. Columns are known by common names, in any case:
+Tables are CSV (comma, semicolon or tab; UTF-8, UTF-16 or Latin-1), Parquet or JSON, plain or gzipped, long or wide; `-`
+is the standard input. With semicolons 10,5 is 10.5. Columns are known by common names, in any case:
   series_uid   series_instance_uid, series      the original or the de-identified UID; mapped, never stored raw
   item         case, nodule, lesion, target …   within the series where there is one; kept as a pseudonym
   reader       rater, annotator, radiologist …  or --reader
   structure    organ, region, label …           or --structure
   guideline    guideline_version                or --guideline
-  time         finished, read_at, date …        ISO date or time (UTC), or seconds or milliseconds since 1970
+  time         finished, read_at, date …        a date or time (UTC where it names no zone), or seconds or milliseconds
+                                                since 1970; 3/4/2026 only where another date shows what is the month
   started, seconds                              when the read began, or how long it took
   name, value  rating/measure, score …          long: a row for each rating; without `value`, every column of
                                                 numbers is a rating (wide: a row for each read)
   state                                         found, or none
-Absent or empty means \"not looked at\". \"Looked, and found nothing\" is `none` (nothing, absent, no finding,
+A matrix has a column per reader: --matrix NAME says what they rated. Missing is an empty cell, NA, N/A, #N/A, null,
+nan or -; a word in a measure that is numeric so far is refused with its row.
+Absent or missing means \"not looked at\". \"Looked, and found nothing\" is `none` (nothing, absent, no finding,
 not found) as a value or in `state`; of a named rating whose other values are words, `none` is a category.
 Free text is refused with row and column; columns that look like identifiers of a person are left alone and listed.
-Importing again counts duplicates; another value replaces the read and keeps the old one as history.
+Importing again counts duplicates; another value replaces the read and keeps the old one as history. Reads on series
+that are not here yet wait for them. `undo` takes a whole import back; the history stays.
 
 Examples:
   gantry label import ratings.csv
-  gantry label import round2/ --reader reader-03 --guideline 2.0
+  gantry label import round2/ --reader reader-03 --guideline 2.0 --dry-run
+  gantry label import matrix.csv --matrix malignancy
+  gunzip -c ratings.csv.gz | gantry label import -
+  gantry label imports
+  gantry label undo 3
   gantry label list --reader reader-03 --limit 20
   gantry label show 17  # a read with its history
   gantry label show ratings.csv  # what a table holds; needs no workspace
   gantry label show seg.dcm  # structures, voxels, volumes of a NIfTI labelmap or a DICOM segmentation
 
-Exit codes: 0 done; 1 some reads are on series that are not here; 2 wrong usage; 3 workspace; 4 a table is refused (nothing of it is taken), no such read";
+Exit codes: 0 done; 1 some reads wait for series that are not here yet; 2 wrong usage; 3 workspace; 4 a table is refused (nothing of it is taken), no such read or import, or a later import has changed its reads";
 
 /// Arguments of `gantry label`.
 #[derive(Debug, Args)]
@@ -52,7 +63,7 @@ enum What {
     /// Take tables of what readers said
     #[command(after_help = TABLES)]
     Import {
-        /// Tables, or folders of them
+        /// Tables, or folders of them; - is the standard input
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
         /// Who read, where a table does not say
@@ -64,6 +75,23 @@ enum What {
         /// Which structure, where a table does not say
         #[arg(long, value_name = "S")]
         structure: Option<String>,
+        /// The tables have a column per reader; this is what they rated
+        #[arg(long, value_name = "NAME")]
+        matrix: Option<String>,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Take a whole import back: what stood before it stands again, the history stays
+    Undo {
+        /// The import's number, from `label imports`
+        import: i64,
+    },
+    /// Imports, the latest first (lines)
+    Imports {
+        /// Imports at most
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
     },
     /// Reads, the latest first (lines)
     List {
@@ -96,21 +124,30 @@ enum What {
 /// The workspace cannot be used, or a table is refused.
 pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
     match &args.what {
-        What::Import { paths, reader, guideline, structure } => {
-            let absolute = |p: &PathBuf| {
-                let found = p.canonicalize();
-                found
-                    .map(|p| p.to_string_lossy().into_owned())
-                    .map_err(|e| Failure::input(format!("{}: {}", p.display(), e.kind())))
-            };
+        What::Import { paths, reader, guideline, structure, matrix, dry_run } => {
+            let (inline, files): (Vec<_>, Vec<_>) = paths.iter().partition(|p| p.as_os_str() == "-");
             let command = ImportReads {
-                paths: paths.iter().map(absolute).collect::<Result<_, _>>()?,
+                paths: files.into_iter().map(absolute).collect::<Result<_, _>>()?,
+                inline: inline.first().map(|_| standard_input()).transpose()?,
                 reader: reader.clone(),
                 guideline: guideline.clone(),
                 structure: structure.clone(),
+                matrix: matrix.clone(),
+                dry_run: *dry_run,
             };
             import(command, global, out)
         }
+        What::Undo { import } => {
+            let undone = connect(global)?.client.act(UndoImport { import: *import })?;
+            out.result(&undone, |u| {
+                format!(
+                    "import {} taken back: {} reads no longer stand, of {} stands again what stood before\n",
+                    u.import, u.withdrawn, u.restored
+                )
+            });
+            Ok(Exit::Done)
+        }
+        What::Imports { limit } => imports(*limit, global, out),
         What::List { reader, structure, series, history, limit } => {
             let page = Page { offset: 0, limit: *limit };
             let query = Reads {
@@ -133,6 +170,43 @@ pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Fail
     }
 }
 
+fn absolute(path: &PathBuf) -> Result<String, Failure> {
+    let found = path.canonicalize();
+    found
+        .map(|p| p.to_string_lossy().into_owned())
+        .map_err(|e| Failure::input(format!("{}: {}", path.display(), e.kind())))
+}
+
+/// The bytes of the standard input in hexadecimal digits.
+fn standard_input() -> Result<String, Failure> {
+    let bytes = bytes_of(Path::new("-")).map_err(|e| Failure::input(format!("standard input: {e}")))?;
+    if bytes.len() > MOST_INLINE {
+        return Err(Failure::input("standard input: larger than 16 MiB").hint("save it to a file"));
+    }
+    Ok(hex::encode(bytes))
+}
+
+fn imports(limit: u32, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    let rows = connect(global)?.client.ask(Imports { page: Page { offset: 0, limit } })?;
+    let mut page = out.page();
+    for row in &rows.rows {
+        page.result(row, |i| {
+            let at = super::stats::moment(i.at_ms);
+            let undone = i.undone_ms.map(|ms| format!("  taken back {}", super::stats::moment(ms)));
+            format!(
+                "{:>5}  {at:<17} {:<16} {} reads{}",
+                i.import,
+                i.actor,
+                i.reads,
+                undone.unwrap_or_default()
+            )
+        });
+    }
+    page.end();
+    out.note(&format!("{} of {} imports", rows.rows.len(), rows.total));
+    Ok(Exit::Done)
+}
+
 fn import(command: ImportReads, global: &Global, out: &Output) -> Result<Exit, Failure> {
     let outcome = connect(global)?.client.act(command)?;
     out.result(&outcome, told);
@@ -147,9 +221,14 @@ fn told(outcome: &ImportOutcome) -> String {
     let mut text: String = outcome.files.iter().map(file).collect();
     let t = &outcome.total;
     text += &format!(
-        "{} reads: {} new, {} completed, {} corrected, {} duplicates, {} on series that are not here\n",
+        "{} reads: {} new, {} completed, {} corrected, {} duplicates, {} wait for series that are not here yet\n",
         t.reads, t.new, t.completed, t.corrected, t.duplicates, t.unmatched
     );
+    match outcome.import {
+        Some(import) => text += &format!("import {import}; `gantry label undo {import}` takes it back\n"),
+        None if outcome.dry_run => text += "nothing was stored: this is what would happen\n",
+        None => {}
+    }
     text
 }
 
@@ -173,7 +252,7 @@ fn file(f: &ImportedFile) -> String {
         let rows: Vec<String> = f.unmatched_rows.iter().take(10).map(u64::to_string).collect();
         let more = if c.unmatched > 10 { " …" } else { "" };
         text += &format!(
-            "  {} reads are on series that are not here: rows {}{more}\n",
+            "  {} reads wait for series that are not here yet: rows {}{more}\n",
             c.unmatched,
             rows.join(", ")
         );
@@ -232,7 +311,12 @@ fn line(r: &ReadView) -> String {
     let values: Vec<String> =
         r.values.iter().map(|(name, said)| format!("{name} {}", said_text(said))).collect();
     let said = if r.state == "nothing" { "nothing there".into() } else { values.join(", ") };
-    let replaced = r.superseded_by.map(|by| format!("  (replaced by {by})")).unwrap_or_default();
+    let replaced = match r.superseded_by {
+        Some(by) if by == r.id => "  (taken back)".to_owned(),
+        Some(by) => format!("  (replaced by {by})"),
+        None if r.waiting => "  (waits for its series)".to_owned(),
+        None => String::new(),
+    };
     format!(
         "{:>7}  {at:<17} {:<12} {:<10} {:<8} {}  {said}{replaced}",
         r.id,

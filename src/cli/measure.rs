@@ -19,7 +19,8 @@ Conventions (packages differ):
   mesh    triangles of discrete marching cubes, from their centres; weighted as surfel
   Hausdorff distances are the larger of the two directions; assd_mm pools both by weight; outside the image is
   background; a distance equal to the tolerance is within it. A label in one file only: dice 0 and no distance,
-  with a reason; in neither: no value, \"both empty\". Other grids are refused, not resampled.
+  with a reason; in neither: no value, \"both empty\". Other grids are refused, not resampled; a grid whose axes are
+  turned or flipped over the same voxels is the same grid.
 
 Examples:
   gantry measure reader1.nii.gz reader2.nii.gz
@@ -102,6 +103,7 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
             MeasureError::File { .. } => failure,
         }
     })?;
+    report.warnings.iter().for_each(|w| out.note(&format!("warning: {w}")));
     if let Some(path) = &args.out {
         let failed = |e| Failure::new(Exit::Storage, "storage", format!("{}: {e}", path.display()));
         report.write(path).map_err(failed)?;

@@ -27,7 +27,7 @@ pub struct Args {
     /// Files and folders; links below them are not followed
     #[arg(required_unless_present = "list", value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Labelmaps (NIfTI), and folders of them, to check against the series whose grid they have
+    /// Labels (NIfTI labelmaps, DICOM segmentations), and folders of them, to check against the series whose grid they have
     #[arg(long, value_name = "PATH", num_args = 1..)]
     labels: Vec<PathBuf>,
     /// What the numbers of the labels mean: 1=left_lung,2=right_lung

@@ -64,6 +64,9 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
         lines.push_str(&legend(laid));
     }
     let _ = std::io::stdout().write_all(lines.as_bytes()).and_then(|()| std::io::stdout().flush());
+    for warning in viewed.labels.iter().flat_map(|laid| &laid.warnings) {
+        out.note(&format!("warning: the labels: {}", visible(warning)));
+    }
     out.note(&caption(&viewed, args.window));
     Ok(Exit::Done)
 }

@@ -10,11 +10,11 @@ use serde_json::json;
 use super::connect::workspace;
 use super::{Exit, Failure, Global, Output};
 use crate::config::Workspace;
-use crate::engine::query::{History, IntakeGroups, Page, ParkedJobs, Sources, Status};
-use crate::engine::{Client, now_ms};
+use crate::engine::Client;
+use crate::engine::query::{CheckClock, Depth, IntakeGroups, ParkedJobs, Sources, Status, Verify};
 
-/// How far the clocks of two processes may lie apart.
-const CLOCK_SLACK_MS: i64 = 1_000;
+/// The clock may be behind the trail by so much, as clocks are that a network corrects.
+const CLOCK_MS: i64 = 60_000;
 
 /// Arguments of `gantry init`.
 #[derive(Debug, Args)]
@@ -192,7 +192,8 @@ fn database(workspace: &Workspace) -> Vec<Examined> {
     }
     all.extend(unreadable(client));
     all.extend(jobs(client));
-    all.push(clock(client));
+    all.extend(integrity(client));
+    all.extend(clock(client));
     all
 }
 
@@ -219,16 +220,43 @@ fn jobs(client: &dyn Client) -> Option<Examined> {
     ))
 }
 
-/// Times of the trail never go back, unless the clock did.
-fn clock(client: &dyn Client) -> Examined {
-    let page = Page { offset: 0, limit: 1 };
-    let last = client.ask(History { object: None, text: String::new(), page });
-    let ahead = last.ok().and_then(|rows| rows.rows.first().map(|entry| entry.at_ms - now_ms())).unwrap_or(0);
-    if ahead > CLOCK_SLACK_MS {
-        let found = format!("the last entry of the trail lies {} s in the future", ahead / 1000);
-        let advice = "the clock was set back, or was wrong: set it right before anything else is done";
-        return examined("clock", false, found, Some(advice.into()));
+/// Whether time has run backwards since the workspace was made.
+fn clock(client: &dyn Client) -> Option<Examined> {
+    let seen = client.ask(CheckClock {}).ok()?;
+    if seen.behind_ms > CLOCK_MS {
+        let found = format!("behind: the last act in the trail is {} in the future", span(seen.behind_ms));
+        let advice = "set the clock (NTP); until then deadlines, claims and durations are wrong".to_string();
+        return Some(examined("clock", false, found, Some(advice)));
     }
-    let now = jiff::Timestamp::from_millisecond(now_ms()).unwrap_or_default();
-    examined("clock", true, now.strftime("%Y-%m-%d %H:%M UTC").to_string(), None)
+    if seen.steps_back > 0 {
+        let found =
+            format!("was set back {} times, by up to {}", seen.steps_back, span(seen.largest_step_ms));
+        // It cannot be undone: it is said, and nobody is sent to mend it.
+        let found = format!("{found}; durations that would be negative are left out of every figure");
+        return Some(examined("clock", true, found, None));
+    }
+    Some(examined("clock", true, "agrees with the trail", None))
+}
+
+fn span(ms: i64) -> String {
+    match ms / 1000 {
+        s if s < 120 => format!("{s} s"),
+        s if s < 7200 => format!("{} min", s / 60),
+        s => format!("{} h", s / 3600),
+    }
+}
+
+/// Names, sizes, rows and the trail, without reading a blob.
+fn integrity(client: &dyn Client) -> Option<Examined> {
+    let verified = client.ask(Verify { depth: Depth::Quick, checkpoint: None }).ok()?;
+    let found = match verified.damage.first() {
+        None => {
+            format!("{} instances, {} trail entries are whole", verified.instances, verified.trail_entries)
+        }
+        Some(first) => {
+            format!("{} damages, the first: {}: {}", verified.damaged, first.kind.words(), first.detail)
+        }
+    };
+    let advice = "`gantry verify` lists them, `gantry verify --repair` mends what it can".to_string();
+    Some(examined("integrity", verified.damaged == 0, found, (verified.damaged > 0).then_some(advice)))
 }

@@ -31,6 +31,8 @@ pub struct Explained {
     pub why: String,
     /// The value, where it was asked for. It may identify.
     pub value: Option<String>,
+    /// The value that it gets, where that was asked for; none where it goes.
+    pub result: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -52,15 +54,7 @@ pub struct Trace {
 impl Trace {
     /// Begins the row of an element; it is completed by [`Trace::end`].
     pub fn begin(&mut self, element: &Element<'_>, plans: &Plans, charset: &Charset) -> usize {
-        let value = element.bytes().filter(|_| self.values).map(|bytes| {
-            if element.vr.is_string() {
-                charset.decode(bytes, element.vr).chars().take(SHOWN).collect()
-            } else if element.vr.unit() > 1 && bytes.len() <= 64 {
-                element.numbers().iter().map(ToString::to_string).collect::<Vec<_>>().join("\\")
-            } else {
-                format!("{} bytes", bytes.len())
-            }
-        });
+        let value = shown(element, charset).filter(|_| self.values);
         self.rows.push(Explained {
             tag: element.tag,
             keyword: crate::dicom::keyword(element.tag),
@@ -70,19 +64,42 @@ impl Trace {
             action: Action::Kept,
             why: why(element.tag, plans),
             value,
+            result: None,
         });
         self.rows.len() - 1
     }
 
-    /// Completes a row, with another reason than the table's where there is one.
-    pub fn end(&mut self, row: usize, action: Action, because: Option<&str>) {
+    /// Completes a row with what became of the element, and another reason than the table's where there is one.
+    pub fn end(
+        &mut self,
+        row: usize,
+        (element, charset): (Option<&Element<'_>>, &Charset),
+        action: Action,
+        because: Option<&str>,
+    ) {
         if let Some(row) = self.rows.get_mut(row) {
             row.action = action;
+            row.result = element.filter(|_| self.values).and_then(|element| shown(element, charset));
             if let Some(because) = because {
                 row.why = because.into();
             }
         }
     }
+}
+
+/// A value for people; `None` for items and what is not in memory.
+fn shown(element: &Element<'_>, charset: &Charset) -> Option<String> {
+    let bytes = element.bytes()?;
+    Some(if element.vr.is_string() {
+        // What was cleaned is UTF-8 from then on.
+        let text =
+            std::str::from_utf8(bytes).map_or_else(|_| charset.decode(bytes, element.vr), str::to_owned);
+        text.trim_end_matches([' ', '\0']).chars().take(SHOWN).collect()
+    } else if element.vr.unit() > 1 && bytes.len() <= 64 {
+        element.numbers().iter().map(ToString::to_string).collect::<Vec<_>>().join("\\")
+    } else {
+        format!("{} bytes", bytes.len())
+    })
 }
 
 fn why(tag: Tag, plans: &Plans) -> String {

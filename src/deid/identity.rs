@@ -83,6 +83,8 @@ pub struct Identifiers {
     pub phrases: Vec<String>,
     /// Values to look for in bytes.
     needles: Vec<Needle>,
+    /// Names of the maker and of the model, letters and digits only: a station that is called so identifies nobody.
+    makers: HashSet<String>,
     seen: HashSet<Vec<u8>>,
     matchers: OnceLock<(Matcher, Matcher)>,
     /// What became of texts under them.
@@ -181,6 +183,10 @@ impl Identifiers {
     /// Collects from a data set and everything below it.
     pub fn of(set: &DataSet<'_>, plans: &Plans, charset: &Charset) -> Self {
         let mut identifiers = Self::default();
+        let own = set.charset(charset);
+        for tag in [tags::MANUFACTURER, tags::MANUFACTURER_MODEL_NAME] {
+            identifiers.makers.extend(set.text(tag, &own).map(|name| squeezed(&name)));
+        }
         identifiers.data_set(set, plans, charset);
         identifiers
     }
@@ -258,6 +264,9 @@ impl Identifiers {
 
     /// A number, an address, an institution.
     fn value(&mut self, value: &str, kind: Kind) {
+        if self.is_product(value, kind) {
+            return;
+        }
         self.plain(value, kind);
         let folded = words::fold(value);
         let words: Vec<&str> =
@@ -274,6 +283,20 @@ impl Identifiers {
                 }
             }
         }
+    }
+
+    /// Whether a station, or an institution, is called by nothing but the name of the scanner's maker or model.
+    fn is_product(&self, value: &str, kind: Kind) -> bool {
+        let named = match kind {
+            Kind::Device => value.chars().any(char::is_alphabetic),
+            Kind::Place => {
+                let folded = words::fold(value);
+                let mut parts = folded.split(|c: char| !c.is_alphanumeric());
+                parts.all(|w| w.chars().count() <= 1 || words::is_common(w))
+            }
+            _ => false,
+        };
+        named && self.makers.contains(&squeezed(value))
     }
 
     fn word(&mut self, folded: String, kind: Kind, at_least: usize) {
@@ -295,7 +318,7 @@ impl Identifiers {
     }
 
     fn phrase(&mut self, value: &str, kind: Kind) {
-        let squeezed: String = words::fold(value).chars().filter(|c| c.is_alphanumeric()).collect();
+        let squeezed = squeezed(value);
         if squeezed.len() >= 5 && !self.phrases.contains(&squeezed) {
             let digits = squeezed.bytes().all(|b| b.is_ascii_digit());
             if !words::is_common(&squeezed) {
@@ -357,6 +380,11 @@ fn is_written(bytes: &[u8]) -> bool {
     memchr::memmem::find(WRITTEN, bytes).is_some()
 }
 
+/// Letters and digits of a text, folded.
+fn squeezed(value: &str) -> String {
+    words::fold(value).chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
 /// UTF-16 without the last byte, so that it is found in either byte order.
 fn wide(ascii: &str) -> Vec<u8> {
     let mut bytes: Vec<u8> = ascii.bytes().flat_map(|b| [b, 0]).collect();
@@ -394,7 +422,9 @@ pub fn kind_of(tag: Tag) -> Kind {
         | Tag(
             0x0010_1040 | 0x0010_2150 | 0x0010_2152 | 0x0010_2160 | 0x0010_21F0 | 0x0010_1080 | 0x0010_1081,
         )
-        | Tag(0x0038_0300 | 0x0038_0400 | 0x0040_1102 | 0x0040_4036) => Kind::Place,
+        | Tag(
+            0x0032_1033 | 0x0038_0300 | 0x0038_0400 | 0x0040_0011 | 0x0040_0243 | 0x0040_1102 | 0x0040_4036,
+        ) => Kind::Place,
         tags::STATION_NAME
         | tags::DEVICE_SERIAL_NUMBER
         | Tag(0x0008_0054 | 0x0008_0055 | 0x0008_1000)

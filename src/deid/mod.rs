@@ -12,6 +12,7 @@ mod lint;
 mod mark;
 mod matcher;
 mod memo;
+mod patterns;
 mod pixels;
 mod plan;
 mod private;
@@ -193,6 +194,15 @@ impl Deidentifier {
     /// Whom and what an instance names, for the other instances of its study; its header is enough.
     pub fn named(&self, header: &DataSet<'_>) -> Option<Named> {
         Named::of(header, &self.plans)
+    }
+
+    /// What a person typed about something of a study, cleaned like any free text: what identifies goes, what the study is
+    /// known to name first of all, and a mark stays for it; empty where all of it had to go.
+    pub fn clean_words(&self, typed: &str, known: &[(Kind, String)]) -> String {
+        let mut identity = Identity::default();
+        known.iter().for_each(|(kind, value)| identity.add(value, *kind));
+        let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
+        cleaner.clean(typed.trim(), text::Strictness::Terms).into_owned()
     }
 
     /// The replacement of a UID: what stands in every output where this one stood.

@@ -86,8 +86,14 @@ impl<'a> Told<'a> {
         match Role::of(element, plans) {
             Some(Role::Uid) => each(bytes, |uid| self.uids.push(uid)),
             Some(Role::Date | Role::Text(_)) => self.put(element.tag, element.vr as u8, bytes),
-            // The others are decoded by it.
-            None if element.tag == tags::SPECIFIC_CHARACTER_SET => self.put(element.tag, 0, bytes),
+            // The others are decoded by the first; a station that is called like the others identifies nobody.
+            None if matches!(
+                element.tag,
+                tags::SPECIFIC_CHARACTER_SET | tags::MANUFACTURER | tags::MANUFACTURER_MODEL_NAME
+            ) =>
+            {
+                self.put(element.tag, 0, bytes);
+            }
             None => {}
         }
     }

@@ -135,6 +135,7 @@ impl<'s> Scrub<'s> {
             if let (Some(trace), Some(row)) = (&mut self.trace, row) {
                 trace.end(
                     row,
+                    (element.as_ref(), &charset),
                     action,
                     weight.then_some("kept: the uptake values of PET are computed from it"),
                 );
@@ -457,7 +458,7 @@ impl<'s> Scrub<'s> {
         if text.contains('\\') || text.chars().nth(limit).is_none() {
             return Element::text(tag, vr, text);
         }
-        Element::text(tag, vr, text.chars().take(limit).collect::<String>().trim_end())
+        Element::text(tag, vr, at_most(text, limit))
     }
 
     /// A coded string whose values do not identify.
@@ -510,4 +511,12 @@ impl<'s> Scrub<'s> {
         let kind = format!("{}", element.tag);
         Element::text(element.tag, vr, &self.keys.pseudonym(&kind, bytes))
     }
+}
+
+/// The words at the beginning of a text that have room in so many characters: half of a word would be another word.
+fn at_most(text: &str, characters: usize) -> &str {
+    let Some((end, next)) = text.char_indices().nth(characters) else { return text };
+    let head = &text[..end];
+    let whole = if next.is_alphanumeric() { head.rfind(|c: char| !c.is_alphanumeric()) } else { Some(end) };
+    head[..whole.unwrap_or(end)].trim_end()
 }

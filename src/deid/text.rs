@@ -5,7 +5,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::identity::{Identity, Kind};
+use super::patterns::{
+    drop_ages, drop_contacts, drop_dates, drop_phones, drop_titled, is_address, is_measure, is_ray,
+};
 use super::words;
+
+/// What stands where something was cut: without it `NOT TESTED OR APPROVED` would become another sentence.
+pub(super) const MARK: &str = "***";
 
 /// How much may stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,31 +31,40 @@ pub struct Cleaner<'a> {
     pub allowed: &'a BTreeSet<String>,
 }
 
-struct Token<'t> {
-    range: Range<usize>,
-    text: &'t str,
-    folded: Cow<'t, str>,
+/// A run of letters and digits.
+pub(super) struct Token<'t> {
+    /// Where it stands in the text.
+    pub range: Range<usize>,
+    /// As it is written.
+    pub text: &'t str,
+    /// In lower case and without diacritics.
+    pub folded: Cow<'t, str>,
     /// It goes.
-    dropped: bool,
+    pub dropped: bool,
     /// It is part of an identifier or a date, and of nothing else.
-    taken: bool,
+    pub taken: bool,
 }
 
 impl Token<'_> {
-    fn take(&mut self) {
+    /// Marks it as part of an identifier.
+    pub fn take(&mut self) {
         (self.dropped, self.taken) = (true, true);
     }
 }
 
 impl Cleaner<'_> {
-    /// The cleaned text; borrowed where nothing had to go.
+    /// The cleaned text, with a mark where something was cut; borrowed where nothing had to go, empty where all had to.
     pub fn clean<'t>(&self, text: &'t str, how: Strictness) -> Cow<'t, str> {
         let mut tokens = tokens(text);
         // An address is prose, wherever it stands.
         let how = if is_address(&tokens) { Strictness::Terms } else { how };
-        for token in &mut tokens {
-            token.taken = self.identifies(token, how);
-            token.dropped = token.taken || how == Strictness::Terms && !self.is_term(token);
+        for at in 0..tokens.len() {
+            let taken = self.identifies(&tokens[at], how);
+            let stays = how == Strictness::Technical
+                || self.is_term(&tokens[at])
+                || is_measure(text, &tokens, at)
+                || is_ray(text, &tokens, at);
+            (tokens[at].taken, tokens[at].dropped) = (taken, taken || !stays);
         }
         self.drop_phrases(&mut tokens);
         drop_contacts(text, &mut tokens);
@@ -218,238 +233,33 @@ fn runs(text: &str, class: impl Fn(char) -> bool) -> Vec<&str> {
     parts
 }
 
-/// E-mail addresses and URLs: the whole run between spaces goes.
-fn drop_contacts(text: &str, tokens: &mut [Token<'_>]) {
-    if !text.contains('@') && !text.contains("://") && !text.to_ascii_lowercase().contains("www.") {
-        return;
-    }
-    let mut at = 0;
-    for chunk in text.split_inclusive(char::is_whitespace) {
-        let range = at..at + chunk.len();
-        at = range.end;
-        let lower = chunk.to_ascii_lowercase();
-        if lower.contains('@') && lower.trim().len() > 2 || lower.contains("://") || lower.contains("www.") {
-            tokens
-                .iter_mut()
-                .filter(|t| t.range.start >= range.start && t.range.end <= range.end)
-                .for_each(|t| t.dropped = true);
-        }
-    }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-const MONTHS: &[&str] = &[
-    "jan",
-    "january",
-    "januar",
-    "janvier",
-    "feb",
-    "february",
-    "februar",
-    "fevrier",
-    "mar",
-    "march",
-    "marz",
-    "mars",
-    "apr",
-    "april",
-    "avril",
-    "may",
-    "mai",
-    "jun",
-    "june",
-    "juni",
-    "juin",
-    "jul",
-    "july",
-    "juli",
-    "juillet",
-    "aug",
-    "august",
-    "aout",
-    "sep",
-    "sept",
-    "september",
-    "septembre",
-    "oct",
-    "october",
-    "okt",
-    "oktober",
-    "octobre",
-    "nov",
-    "november",
-    "novembre",
-    "dec",
-    "december",
-    "dez",
-    "dezember",
-    "decembre",
-];
-
-/// `2024-01-15`, `15/01/24`, `15 Jan 2024`, `20240115`.
-fn drop_dates(text: &str, tokens: &mut [Token<'_>]) {
-    for i in 0..tokens.len() {
-        let digits = tokens[i].text;
-        if digits.len() == 8
-            && (super::date::parse_da(digits).is_some_and(|(y, ..)| (1880..2100).contains(&y)))
-        {
-            tokens[i].take();
-        }
-        if MONTHS.contains(&&*tokens[i].folded) {
-            let near = |t: &Token<'_>| {
-                is_number(t.text) || t.text.len() <= 4 && t.text.as_bytes()[0].is_ascii_digit()
-            };
-            let (before, after) =
-                (i > 0 && near(&tokens[i - 1]), i + 1 < tokens.len() && near(&tokens[i + 1]));
-            if before || after {
-                tokens[i].take();
-            }
-            if before {
-                tokens[i - 1].take();
-            }
-            if after {
-                tokens[i + 1].take();
-                if let Some(year) = tokens.get_mut(i + 2).filter(|t| is_number(t.text) && t.text.len() == 4) {
-                    year.take();
-                }
-            }
-        }
-        if i + 2 < tokens.len() {
-            let [a, b, c] = [0, 1, 2].map(|k| tokens[i + k].text);
-            let gap = |k: usize| &text[tokens[i + k].range.end..tokens[i + k + 1].range.start];
-            let separated = gap(0) == gap(1) && matches!(gap(0), "-" | "/" | "." | ". ");
-            let lengths = (a.len(), b.len(), c.len());
-            let shape = matches!(lengths, (4, 1..=2, 1..=2) | (1..=2, 1..=2, 4) | (2, 2, 2));
-            if separated && shape && [a, b, c].into_iter().all(is_number) {
-                tokens[i..i + 3].iter_mut().for_each(Token::take);
-            }
-        }
-    }
-}
-
-/// Groups of two to six digits, seven to fifteen in all, as telephone numbers are written; and long numbers. What is a
-/// date or an identifier is no part of one.
-fn drop_phones(text: &str, tokens: &mut [Token<'_>]) {
-    let mut start = 0;
-    while start < tokens.len() {
-        let mut end = start;
-        let mut digits = 0;
-        while tokens.get(end).is_some_and(is_phone_group) {
-            if end > start && !continues_a_number(text, &tokens[start..=end]) {
-                break;
-            }
-            digits += tokens[end].text.len();
-            end += 1;
-        }
-        if end - start >= 2 && (7..=15).contains(&digits) && !is_series_of_values(text, &tokens[start..end]) {
-            tokens[start..end].iter_mut().for_each(|t| t.dropped = true);
-        }
-        start = end.max(start + 1);
-    }
-}
-
-/// `600 1600`, `1000 2000 3000`: values beside each other, where nothing but spaces and no trunk prefix says otherwise.
-fn is_series_of_values(text: &str, groups: &[Token<'_>]) -> bool {
-    let spaced = groups.windows(2).all(|w| &text[w[0].range.end..w[1].range.start] == " ");
-    let plain = !text[..groups[0].range.start].ends_with(['+', '(']);
-    let prefixed = groups.iter().any(|g| g.text.starts_with('0'));
-    let round = groups.iter().all(|g| g.text.ends_with('0'));
-    spaced && plain && !prefixed && (groups.len() == 2 && groups.iter().all(|g| g.text.len() <= 4) || round)
-}
-
-fn is_phone_group(token: &Token<'_>) -> bool {
-    !token.taken && is_number(token.text) && (2..=6).contains(&token.text.len())
-}
-
-/// Whether the last of these groups belongs to the number that the others begin. A sign, a parenthesis or a trunk
-/// prefix after one small number begins a number of its own: `10 (0761) 270`, `10 +49 761`.
-fn continues_a_number(text: &str, groups: &[Token<'_>]) -> bool {
-    let [.., before, last] = groups else { return true };
-    let gap = &text[before.range.end..last.range.start];
-    let begins = gap.starts_with(' ') && (gap.contains(['(', '+']) || last.text.starts_with('0'));
-    let alone = groups.len() == 2 && before.text.len() <= 3 && !before.text.starts_with('0');
-    let signed = text[..before.range.start].ends_with(['+', '(']);
-    gap.chars().all(|c| matches!(c, ' ' | '-' | '/' | '(' | ')' | '+')) && !(begins && alone && !signed)
-}
-
-/// A number and the word of a street: `12 Long Road`, `Langestraße 12`.
-fn is_address(tokens: &[Token<'_>]) -> bool {
-    const STREETS: [&str; 14] = [
-        "street",
-        "road",
-        "avenue",
-        "crescent",
-        "lane",
-        "boulevard",
-        "terrace",
-        "rue",
-        "calle",
-        "piazza",
-        "platz",
-        "gasse",
-        "allee",
-        "ulica",
-    ];
-    let is_street = |t: &Token<'_>| {
-        STREETS.contains(&&*t.folded)
-            || ["strasse", "straat", "gatan", "gasse", "allee", "platz"].iter().any(|s| t.folded.ends_with(s))
-    };
-    tokens.iter().any(|t| is_number(t.text)) && tokens.iter().any(is_street)
-}
-
-/// A title and the name after it: `Dr. Hand`.
-fn drop_titled(text: &str, tokens: &mut [Token<'_>]) {
-    for i in 1..tokens.len() {
-        let title = &tokens[i - 1];
-        let dot = text[title.range.end..].starts_with('.');
-        let is_title = match &*title.folded {
-            "dr" => dot || title.text == "Dr",
-            "mr" | "ms" => dot,
-            "prof" | "professor" | "mrs" | "doctor" | "herr" | "frau" | "madame" | "monsieur" => true,
-            _ => false,
-        };
-        if is_title {
-            tokens[i - 1..=i].iter_mut().for_each(|t| t.dropped = true);
-        }
-    }
-}
-
-/// Ages over 89 (45 CFR 164.514).
-fn drop_ages(tokens: &mut [Token<'_>]) {
-    for i in 0..tokens.len() {
-        let text = &*tokens[i].folded;
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let Ok(number) = text[..digits].parse::<u32>() else { continue };
-        let unit =
-            if digits == text.len() { tokens.get(i + 1).map_or("", |t| &*t.folded) } else { &text[digits..] };
-        let years = matches!(unit, "y" | "yo" | "yr" | "yrs" | "year" | "years" | "jahre" | "ans" | "anos");
-        if (90..=130).contains(&number) && years {
-            tokens[i].dropped = true;
-        }
-    }
-}
-
-/// What stays, with its own separators; where something went, one space.
+/// What stays, with its own separators, and one mark for whatever went between.
 fn rebuild(text: &str, tokens: &[Token<'_>]) -> String {
+    if tokens.iter().all(|t| t.dropped) {
+        return String::new();
+    }
     let mut out = String::with_capacity(text.len());
-    let mut last: Option<usize> = None;
-    for (i, token) in tokens.iter().enumerate().filter(|(_, t)| !t.dropped) {
-        match last {
-            Some(l) if l + 1 == i => out.push_str(&text[tokens[l].range.end..token.range.start]),
-            Some(_) => out.push(' '),
-            None if i == 0 => out.push_str(&text[..token.range.start]),
-            None => {}
+    let mut end = 0;
+    let mut cut = false;
+    for token in tokens {
+        let gap = &text[end..token.range.start];
+        match (cut, token.dropped) {
+            // Between two that go there is nothing to keep.
+            (true, true) => {}
+            (_, dropped) => {
+                out.push_str(separator(gap));
+                out.push_str(if dropped { MARK } else { token.text });
+            }
         }
-        out.push_str(token.text);
-        last = Some(i);
+        (end, cut) = (token.range.end, token.dropped);
     }
-    if let Some(l) = last.filter(|l| l + 1 == tokens.len()) {
-        out.push_str(&text[tokens[l].range.end..]);
-    }
+    out.push_str(separator(&text[end..]));
     out
+}
+
+/// What stands between a word and a mark; writing that this reader takes for no letter is not kept.
+fn separator(gap: &str) -> &str {
+    if gap.is_ascii() { gap } else { " " }
 }
 
 #[cfg(test)]
@@ -476,37 +286,66 @@ mod tests {
         for (text, expected) in [
             ("CT CHEST W/O CONTRAST 2.5mm B31f", "CT CHEST W/O CONTRAST 2.5mm B31f"),
             ("ep2d_diff_3scan_trace_p2_ADC", "ep2d_diff_3scan_trace_p2_ADC"),
-            ("CHEST for Mueller, Hans-Joerg", "CHEST for"),
-            ("MULLER HANS chest", "chest"),
-            ("Left hand, Dr. Hand", "Left"),
-            ("liver Li", "liver"),
-            ("Seen by Smith at 555-123-4567", "Seen by at"),
-            ("nr MRN 0012 34 done", "done"),
-            ("born 15.03.1962 or Mar 15, 1962 or 1962-03-15", "or or"),
-            ("mail a.b@x.org http://x.org/chest axial", "axial"),
+            ("CHEST for Mueller, Hans-Joerg", "CHEST for ***"),
+            ("MULLER HANS chest", "*** chest"),
+            ("Left hand, Dr. Hand", "Left ***"),
+            ("liver Li", "liver ***"),
+            ("Seen by Smith at 555-123-4567", "Seen by *** at ***"),
+            ("nr MRN 0012 34 done", "*** done"),
+            ("born 15.03.1962 or Mar 15, 1962 or 1962-03-15", "*** or *** or ***"),
+            ("mail a.b@x.org http://x.org/chest axial", "*** axial"),
             ("lives 12 Long Road", ""),
             ("512x512 T2w 3T 120kV", "512x512 T2w 3T 120kV"),
-            ("94 year old male 45 year", "year old male 45 year"),
-            ("MIP 10 1941/02/07 end", "MIP 10 end"),
-            ("MIP 10 (0761) 270-123 and +49 761 270123", "MIP 10 and"),
+            ("94 year old male 45 year", "*** year old male 45 year"),
+            ("MIP 10 1941/02/07 end", "MIP 10 *** end"),
+            ("MIP 10 (0761) 270-123 and +49 761 270123", "MIP 10 (*** and +***"),
             ("lung 600 1600 b 1000 2000 3000", "lung 600 1600 b 1000 2000 3000"),
-            ("shown 555 123 4567 axial", "shown axial"),
-            ("ChestAbdomen JohnChest 123456", "ChestAbdomen"),
-            ("山田 axial", "axial"),
+            ("shown 555 123 4567 axial", "shown *** axial"),
+            ("ChestAbdomen JohnChest 123456", "ChestAbdomen ***"),
+            ("山田 axial", "*** axial"),
         ] {
             assert_eq!(clean(text, Strictness::Terms), expected, "{text}");
         }
     }
 
     #[test]
+    fn cleaning_does_not_change_what_is_said() {
+        for text in [
+            "PELVIS W/O CONT",
+            "EPI PE=LR",
+            "REST1 w SMS PF7-8",
+            "THE OUTPUT IS FOR INVESTIGATIONAL USE ONLY - NOT TESTED OR APPROVED FOR CLINICAL APPLICATION",
+            "Lossless RLE compression, compression ratio 3.05106",
+            "quality factor 90, compression ratio 0.084906 [Scaled image]",
+            "BW 12500 Hz, TE 0.00234, 1234567us",
+            "test segmentation of x-ray image",
+            "ADC (10^-6 mm²/s)",
+            "CT, HEAD/BRAIN WO CONT",
+        ] {
+            assert_eq!(clean(text, Strictness::Terms), text);
+        }
+        for (text, expected) in [
+            ("NOT Wetherquill BUT APPROVED", "NOT *** BUT APPROVED"),
+            ("protocol=Wetherquill;T2", "protocol=***;T2"),
+            ("MRN 123456 MS", "*** MS"),
+            ("Ray image 0761.270123", "*** image 0761.***"),
+            ("ratio 3.19620315", "ratio 3.***"),
+        ] {
+            let once = clean(text, Strictness::Terms);
+            assert_eq!(once, expected, "{text}");
+            assert_eq!(clean(&once, Strictness::Terms), once, "cleaned twice");
+        }
+    }
+
+    #[test]
     fn technical_text_loses_only_what_identifies() {
         for (text, expected) in [
-            ("syngo MR E11 N4_VE11C_LATEST_20160120", "syngo MR E11 N4_VE11C_LATEST"),
+            ("syngo MR E11 N4_VE11C_LATEST_20160120", "syngo MR E11 N4_VE11C_LATEST_***"),
             ("*tfl3d1_16ns", "*tfl3d1_16ns"),
-            ("HansMueller1970 kernel", "kernel"),
+            ("HansMueller1970 kernel", "*** kernel"),
             ("SIEMENS", "SIEMENS"),
-            ("17 Thistledown Crescent, Ormsgarth", "17 Crescent"),
-            ("Rüttistraße 12, 79100 Oberhagen", "12"),
+            ("17 Thistledown Crescent, Ormsgarth", "17 *** Crescent, ***"),
+            ("Rüttistraße 12, 79100 Oberhagen", "*** 12, ***"),
         ] {
             assert_eq!(clean(text, Strictness::Technical), expected, "{text}");
         }
@@ -518,7 +357,7 @@ mod tests {
         identity.add("Yamada^Tarou=山田^太郎", Kind::Name);
         let allowed = BTreeSet::new();
         let cleaner = Cleaner { identity: &identity, allowed: &allowed };
-        assert_eq!(cleaner.clean("山田太郎様 kernel", Strictness::Technical), "kernel");
+        assert_eq!(cleaner.clean("山田太郎様 kernel", Strictness::Technical), "*** kernel");
         assert_eq!(cleaner.clean("胸部 kernel", Strictness::Technical), "胸部 kernel");
     }
 }

@@ -41,6 +41,10 @@ fn fold_char(c: char, out: &mut String) {
         'Æ' | 'æ' => out.push_str("ae"),
         'Œ' | 'œ' => out.push_str("oe"),
         'Þ' | 'þ' => out.push_str("th"),
+        '²' => out.push('2'),
+        '³' => out.push('3'),
+        // The micro sign; the Greek letter is part of names.
+        '\u{B5}' => out.push('u'),
         _ if c.is_ascii() => out.push(c.to_ascii_lowercase()),
         _ => {
             for lower in c.to_lowercase() {

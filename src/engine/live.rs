@@ -27,6 +27,8 @@ pub struct LiveReads {
 struct State {
     board: Board,
     specs: config::Agreement,
+    /// Series that are not here yet, with reads that wait for them.
+    awaited: HashSet<String>,
     /// Grows with every change.
     revision: u64,
     drifts: Option<(u64, Arc<Drifts>)>,
@@ -66,6 +68,10 @@ impl LiveReads {
         let reader = shared.catalog.read();
         let mut facts = Facts::default();
         for record in records {
+            if record.waiting {
+                state.awaited.insert(record.read.item.series_uid.clone());
+                continue;
+            }
             let read = read_of(record, facts.of(&reader, &record.read.item.series_uid)?);
             state.board.put(&read);
             state.subsets.iter_mut().for_each(|subset| subset.waiting.push(read.clone()));
@@ -74,6 +80,11 @@ impl LiveReads {
         state.subsets.retain(|subset| subset.waiting.len() <= MOST_WAITING);
         state.revision += 1;
         Ok(())
+    }
+
+    /// Drops what is in memory: reads that stood no longer do.
+    pub fn forget(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Runs `ask` on the board of the selected reads.
@@ -123,24 +134,39 @@ impl LiveReads {
     }
 }
 
-/// The state, loaded from the catalog where it is not there yet or the configuration has changed.
+/// The state, loaded from the catalog where it is not there yet, the configuration has changed, or a series has come that
+/// reads waited for.
 fn loaded<'a>(state: &'a mut Option<State>, shared: &Shared) -> Result<&'a mut State, EngineError> {
     let specs = shared.config().agreement.clone();
     if let Some(known) = state.take().filter(|s| s.specs == specs) {
-        return Ok(state.insert(known));
+        let reader = shared.catalog.read();
+        let mut came = false;
+        for uid in &known.awaited {
+            came |= reader.series_facts(uid)?.is_some();
+        }
+        if !came {
+            return Ok(state.insert(known));
+        }
     }
     let mut board = Board::new(spec_list(&specs));
     let (reader, other) = (shared.catalog.read(), shared.catalog.read());
     let mut facts = Facts::default();
     let mut failed = None;
-    reader.each_current_read(|record| match facts.of(&other, &record.read.item.series_uid) {
-        Ok(facts) => board.put(&read_of(&record, facts)),
-        Err(error) => failed = Some(error),
+    let mut awaited = HashSet::new();
+    reader.each_current_read(|record| {
+        if record.waiting {
+            awaited.insert(record.read.item.series_uid);
+            return;
+        }
+        match facts.of(&other, &record.read.item.series_uid) {
+            Ok(facts) => board.put(&read_of(&record, facts)),
+            Err(error) => failed = Some(error),
+        }
     })?;
     if let Some(error) = failed {
         return Err(error.into());
     }
-    Ok(state.insert(State { board, specs, revision: 0, drifts: None, subsets: Vec::new() }))
+    Ok(state.insert(State { board, specs, awaited, revision: 0, drifts: None, subsets: Vec::new() }))
 }
 
 fn spec_list(config: &config::Agreement) -> Vec<(MeasureKey, Spec)> {

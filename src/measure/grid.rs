@@ -7,6 +7,9 @@ use crate::model::geometry;
 /// Millimetres by which two affines may differ and still be the same grid.
 const SAME_GRID_MM: f64 = 1e-3;
 
+/// Share by which the volume of a voxel differs from the product of its steps where its axes are sheared, and not rounded.
+const SHEARED: f64 = 1e-4;
+
 /// Why a grid cannot be measured on.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum GridError {
@@ -79,9 +82,13 @@ impl Grid {
         self.shape.iter().product()
     }
 
-    /// Volume of one voxel.
+    /// Volume of one voxel; less than the product of the steps where the axes are not at right angles.
     pub fn voxel_mm3(&self) -> f64 {
-        self.spacing_mm.iter().product()
+        let product: f64 = self.spacing_mm.iter().product();
+        match self.in_space().map(|grid| grid.voxel_mm3()) {
+            Some(sheared) if (sheared - product).abs() > SHEARED * product => sheared,
+            _ => product,
+        }
     }
 
     /// Whether voxel by voxel comparison makes sense: the same matrix, spacing and (where both know it) place.

@@ -72,11 +72,13 @@ pub struct Pair {
     b: Extent,
     both: u64,
     spacing_mm: [f64; 3],
+    voxel_mm3: f64,
 }
 
 impl Pair {
-    fn new(label: u32, spacing_mm: [f64; 3]) -> Self {
-        Self { label, a: Extent::NONE, b: Extent::NONE, both: 0, spacing_mm }
+    fn new(label: u32, grid: &Grid) -> Self {
+        let (spacing_mm, voxel_mm3) = (grid.spacing_mm(), grid.voxel_mm3());
+        Self { label, a: Extent::NONE, b: Extent::NONE, both: 0, spacing_mm, voxel_mm3 }
     }
 
     fn merge(mut self, other: &Self) -> Self {
@@ -117,7 +119,7 @@ impl Pair {
     }
 
     fn voxel_mm3(&self) -> f64 {
-        self.spacing_mm.iter().product()
+        self.voxel_mm3
     }
 
     /// Volume in the reference, mm³.
@@ -217,13 +219,12 @@ impl Pair {
 /// Never for slices that fill the grid; callers check that with [`Grid::voxels`].
 pub fn pairs<A: Label, B: Label>(grid: &Grid, a: &[A], b: &[B]) -> Vec<Pair> {
     let [nx, ny, _] = grid.shape();
-    let spacing = grid.spacing_mm();
     let slices = a.par_chunks(nx * ny).zip(b.par_chunks(nx * ny)).enumerate();
     let tally = slices
         .fold(BTreeMap::new, |mut tally, (z, (a, b))| {
             for (y, (row_a, row_b)) in a.chunks(nx).zip(b.chunks(nx)).enumerate() {
                 if A::any(row_a) || B::any(row_b) {
-                    count_row(&mut tally, spacing, row_a, row_b, y, z);
+                    count_row(&mut tally, grid, row_a, row_b, y, z);
                 }
             }
             tally
@@ -239,12 +240,12 @@ pub fn pairs<A: Label, B: Label>(grid: &Grid, a: &[A], b: &[B]) -> Vec<Pair> {
 
 /// A structure that neither labelmap holds.
 pub fn absent(grid: &Grid, label: u32) -> Pair {
-    Pair::new(label, grid.spacing_mm())
+    Pair::new(label, grid)
 }
 
 fn count_row<A: Label, B: Label>(
     tally: &mut BTreeMap<u32, Pair>,
-    spacing: [f64; 3],
+    grid: &Grid,
     row_a: &[A],
     row_b: &[B],
     y: usize,
@@ -259,14 +260,14 @@ fn count_row<A: Label, B: Label>(
         }
         let (a, b) = (a.number(), b.number());
         if a != 0 {
-            let pair = tally.entry(a).or_insert_with(|| Pair::new(a, spacing));
+            let pair = tally.entry(a).or_insert_with(|| Pair::new(a, grid));
             pair.a.add(x, end, y, z);
             if a == b {
                 pair.both += (end - x) as u64;
             }
         }
         if b != 0 {
-            tally.entry(b).or_insert_with(|| Pair::new(b, spacing)).b.add(x, end, y, z);
+            tally.entry(b).or_insert_with(|| Pair::new(b, grid)).b.add(x, end, y, z);
         }
         x = end;
     }

@@ -125,8 +125,12 @@ pub struct Flow {
     pub most_in_progress: usize,
 }
 
-/// Flow of items that arrived and left (`None`: still there) within [0, horizon] (Little 1961).
+/// Flow of items that arrived and left (`None`: still there) within [0, horizon] (Little 1961). An item that left before
+/// it arrived tells that a clock was set back: it is left out.
 pub fn flow(arrivals: &[f64], departures: &[Option<f64>], horizon: f64) -> Flow {
+    let pairs = arrivals.iter().copied().zip(departures.iter().copied());
+    let (arrivals, departures): (Vec<f64>, Vec<Option<f64>>) =
+        pairs.filter(|(arrived, left)| left.is_none_or(|left| left >= *arrived)).unzip();
     let mut steps: Vec<(f64, i64)> = arrivals.iter().map(|t| (*t, 1)).collect();
     steps.extend(departures.iter().flatten().map(|t| (*t, -1)));
     // At one moment arrivals and departures happen together.
@@ -139,7 +143,7 @@ pub fn flow(arrivals: &[f64], departures: &[Option<f64>], horizon: f64) -> Flow 
         most = most.max(level);
     }
     area += level as f64 * (horizon - from);
-    let cycle: Vec<f64> = arrivals.iter().zip(departures).filter_map(|(a, d)| d.map(|d| d - a)).collect();
+    let cycle: Vec<f64> = arrivals.iter().zip(&departures).filter_map(|(a, d)| d.map(|d| d - a)).collect();
     Flow {
         mean_in_progress: area / horizon,
         arrival_rate: arrivals.len() as f64 / horizon,

@@ -131,6 +131,11 @@ impl Deidentify {
         self.engine.uid(original)
     }
 
+    /// What a person typed about a study that is known to name these, cleaned like any free text.
+    pub fn clean_words(&self, typed: &str, known: &[(Kind, String)]) -> String {
+        self.engine.clean_words(typed, known)
+    }
+
     /// A pseudonym for the name that a source gives an item.
     pub fn item(&self, original: &str) -> String {
         self.engine.pseudonym("item", original)

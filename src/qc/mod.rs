@@ -82,6 +82,7 @@ pub static STUDY_CHECKS: &[&dyn StudyCheck] = &[
 /// Every check of a label against its series.
 pub static LABEL_CHECKS: &[&dyn LabelCheck] = &[
     &label::grid::LabelGrid,
+    &label::header::LabelHeader,
     &label::values::UnknownValue,
     &label::empty::EmptyLabel,
     &label::outside::OutsideBody,

@@ -1,4 +1,4 @@
-use gantry::format::nifti::{Nifti, Voxels};
+use gantry::format::nifti::{LabelVolume, Nifti, Voxels};
 use gantry::measure::estimate::Reason;
 use gantry::measure::grid::{Grid, Labels};
 use gantry::measure::overlap::{absent, pairs};
@@ -12,7 +12,9 @@ use super::vectors::{cases, close, id, npy, number, numbers, path};
 fn side(case: &Value, which: &str) -> (Grid, Vec<u8>) {
     let name = case[which].as_str().unwrap();
     if name.ends_with(".nii.gz") {
-        let (grid, Labels::U8(labels)) = Nifti::read(&path(name)).unwrap().into_labels().unwrap() else {
+        let LabelVolume { grid, labels: Labels::U8(labels), .. } =
+            Nifti::read(&path(name)).unwrap().into_labels().unwrap()
+        else {
             panic!("not bytes")
         };
         return (grid, labels);

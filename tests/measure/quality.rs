@@ -323,3 +323,11 @@ fn outliers_equal_sklearn() {
         }
     }
 }
+
+#[test]
+fn a_clock_that_was_set_back_gives_no_negative_duration() {
+    let (honest, both) =
+        (flow(&[20.0], &[Some(30.0)], 40.0), flow(&[10.0, 20.0], &[Some(5.0), Some(30.0)], 40.0));
+    assert_eq!(both, honest);
+    assert!((both.mean_cycle_time, both.mean_in_progress) == (10.0, 0.25), "{both:?}");
+}

@@ -182,24 +182,25 @@ impl Dataset {
         subject_folder(about).join(name)
     }
 
-    /// Writes the manifest and puts the whole in its place in one step.
+    /// Writes the manifest and puts the whole in its place in one step; the manifest's SHA-256.
     ///
     /// # Errors
     /// The disk refuses; nothing is in its place then.
-    pub fn finish(self, filter: &str, left_out: &impl Serialize) -> io::Result<()> {
+    pub fn finish(self, filter: &str, left_out: &impl Serialize) -> io::Result<String> {
         let manifest = json!({
             "gantry": env!("CARGO_PKG_VERSION"),
             "filter": filter,
             "files": self.files,
             "left_out": left_out,
         });
-        let text = serde_json::to_string_pretty(&manifest).map_err(io::Error::other)?;
-        fs::write(self.draft.join("manifest.json"), text + "\n")?;
+        let text = serde_json::to_string_pretty(&manifest).map_err(io::Error::other)? + "\n";
+        fs::write(self.draft.join("manifest.json"), &text)?;
         rustix::fs::syncfs(fs::File::open(&self.draft)?)?;
         if self.to.exists() {
             fs::remove_dir(&self.to)?;
         }
-        fs::rename(&self.draft, &self.to)
+        fs::rename(&self.draft, &self.to)?;
+        Ok(hex::encode(Sha256::digest(text)))
     }
 }
 

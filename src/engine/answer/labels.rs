@@ -1,7 +1,7 @@
 //! Reads, one by one.
 
-use crate::catalog::{Rated, ReadRecord, WhichReads};
-use crate::engine::query::{ReadHistory, ReadView, Reads, Rows, Said};
+use crate::catalog::{ImportRecord, Rated, ReadRecord, WhichReads};
+use crate::engine::query::{ImportView, Page, ReadHistory, ReadView, Reads, Rows, Said};
 use crate::engine::{EngineError, Session};
 
 const MAX_PAGE: u32 = 10_000;
@@ -26,6 +26,19 @@ pub fn read(session: &Session, id: i64) -> Result<ReadHistory, EngineError> {
     Ok(ReadHistory { read, history })
 }
 
+pub fn imports(session: &Session, page: Page) -> Result<Rows<ImportView>, EngineError> {
+    let (rows, total) =
+        session.engine.shared.catalog.read().imports(page.offset, page.limit.min(MAX_PAGE))?;
+    let view = |i: ImportRecord| ImportView {
+        import: i.id,
+        at_ms: i.at_ms,
+        actor: i.actor,
+        reads: i.reads,
+        undone_ms: i.undone_ms,
+    };
+    Ok(Rows { rows: rows.into_iter().map(view).collect(), total })
+}
+
 fn view(record: ReadRecord) -> ReadView {
     let read = record.read;
     let said = |value| match value {
@@ -44,6 +57,7 @@ fn view(record: ReadRecord) -> ReadView {
         finished_ms: read.finished_ms,
         imported_ms: record.imported_ms,
         superseded_by: record.superseded_by,
+        waiting: record.waiting,
         values: read.values.into_iter().map(|(name, value)| (name, said(value))).collect(),
     }
 }

@@ -44,6 +44,7 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::Task(q) => wire(queue::task(session, q.id)?),
         Query::Stats(q) => wire(stats::stats(session, &q)?),
         Query::History(q) => wire(trail::history(session, &q)?),
+        Query::CheckClock(_) => wire(trail::clock(session)?),
         Query::ParkedJobs(_) => wire(trail::parked(session)?),
         Query::Ledger(q) => wire(trail::ledger(session, &q)?),
         Query::SavedSearches(_) => wire(catalog::saved(session)?),
@@ -60,6 +61,7 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::Verify(q) => wire(verify::verify(session, &q)?),
         Query::TakeCheckpoint(_) => wire(verify::checkpoint(session)?),
         Query::ReadDetail(q) => wire(labels::read(session, q.id)?),
+        Query::Imports(q) => wire(labels::imports(session, q.page)?),
     }
 }
 

@@ -83,6 +83,9 @@ pub fn stages(reader: &Reader<'_>, now_ms: i64) -> Result<Vec<StageStats>, Catal
 }
 
 fn stage(name: &str, times: &[(i64, Option<i64>)], now_ms: i64) -> StageStats {
+    // What was done before it was made tells that a clock was set back, and no duration.
+    let times: Vec<(i64, Option<i64>)> =
+        times.iter().copied().filter(|(made, done)| done.is_none_or(|done| done >= *made)).collect();
     let durations: Vec<f64> =
         times.iter().map(|(made, done)| (done.unwrap_or(now_ms) - made).max(0) as f64).collect();
     let finished: Vec<bool> = times.iter().map(|t| t.1.is_some()).collect();

@@ -76,13 +76,18 @@ pub fn share(part: usize, whole: usize) -> Measured {
     }
 }
 
-/// A percentile of the time from task to decision (nearest rank).
+/// A percentile of the time from task to decision (nearest rank). A decision before its task tells that a clock was set
+/// back, and no time.
 pub fn cycle_time(decisions: &[&DecisionRecord], quantile: f64) -> Measured {
-    let mut times: Vec<i64> = decisions.iter().map(|d| d.at_ms - d.created_ms).collect();
+    let mut times: Vec<i64> =
+        decisions.iter().map(|d| d.at_ms - d.created_ms).filter(|time| *time >= 0).collect();
     times.sort_unstable();
     let rank = (quantile * times.len() as f64).ceil() as usize;
     match times.get(rank.saturating_sub(1)) {
         Some(&time) => Measured { value: Some(time as f64), ci95: None, n: times.len() as u64, reason: None },
-        None => Measured { reason: Some("nothing decided yet".into()), ..Measured::default() },
+        None if decisions.is_empty() => {
+            Measured { reason: Some("nothing decided yet".into()), ..Measured::default() }
+        }
+        None => Measured { reason: Some("the clock was set back".into()), ..Measured::default() },
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::catalog::TrailRecord;
 use crate::engine::query::{
-    History, Ledger, LedgerLine, ParkedJob, Rows, TrailEntry, TrailVerified, VaultView, VerifyTrail,
+    ClockView, History, Ledger, LedgerLine, ParkedJob, Rows, TrailEntry, TrailVerified, VaultView,
+    VerifyTrail,
 };
 use crate::engine::{EngineError, Session};
+use crate::pipeline::now_ms;
 
 const MAX_PAGE: u32 = 10_000;
 
@@ -13,6 +15,12 @@ pub fn history(session: &Session, query: &History) -> Result<Rows<TrailEntry>, E
     let limit = query.page.limit.min(MAX_PAGE);
     let (rows, total) = reader.trail(query.object.as_deref(), &query.text, query.page.offset, limit)?;
     Ok(Rows { rows: rows.into_iter().map(entry).collect(), total })
+}
+
+pub fn clock(session: &Session) -> Result<ClockView, EngineError> {
+    let (latest, steps_back, largest) = session.engine.shared.catalog.read().clock_steps()?;
+    let behind_ms = latest.map_or(0, |latest| (latest - now_ms()).max(0));
+    Ok(ClockView { behind_ms, steps_back, largest_step_ms: largest })
 }
 
 pub fn ledger(session: &Session, query: &Ledger) -> Result<Vec<LedgerLine>, EngineError> {

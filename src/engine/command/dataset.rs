@@ -62,6 +62,21 @@ pub struct ExportOutcome {
     pub series: u64,
     /// Files written.
     pub files: u64,
-    /// Series left out: (series UID, why).
-    pub left_out: Vec<(String, String)>,
+    /// Series that the query found, of whatever kind.
+    pub matched: u64,
+    /// Series, or stacks of them, that were left out.
+    pub left_out: Vec<LeftOut>,
+    /// SHA-256 of the manifest, which the trail holds too.
+    pub manifest_sha256: String,
+}
+
+/// What an export does not hold, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The series.
+    pub series_uid: String,
+    /// `SEG`, `RTSTRUCT`, `2-D`, `missing` (a stored file is not there), `to_be_cleaned`, or `other`.
+    pub kind: String,
+    /// Why, in words.
+    pub reason: String,
 }

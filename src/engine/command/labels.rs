@@ -6,19 +6,47 @@ use serde::{Deserialize, Serialize};
 /// audit event. The same table again changes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReads {
-    /// CSV, Parquet or JSON tables, absolute.
+    /// CSV, Parquet or JSON tables (plain or gzipped), absolute.
     pub paths: Vec<String>,
+    /// The bytes of one more table, as hexadecimal digits: what came by the standard input.
+    pub inline: Option<String>,
     /// Who read, where a table does not say.
     pub reader: Option<String>,
     /// Under which version of the guideline, where a table does not say.
     pub guideline: Option<String>,
     /// Which structure, where a table does not say.
     pub structure: Option<String>,
+    /// The tables are matrices with a column per reader, and this is what they rated.
+    pub matrix: Option<String>,
+    /// Only say what would happen.
+    pub dry_run: bool,
+}
+
+/// Takes a whole import back: what stood before it stands again, and the history stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoImport {
+    /// Its number.
+    pub import: i64,
+}
+
+/// What became of the reads of an import that was taken back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportUndone {
+    /// The import's number.
+    pub import: i64,
+    /// Reads that were new, and no longer stand.
+    pub withdrawn: u64,
+    /// Reads of which stands again what stood before.
+    pub restored: u64,
 }
 
 /// What became of the tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportOutcome {
+    /// The import's number, by which it can be taken back; none where nothing was stored.
+    pub import: Option<i64>,
+    /// Nothing was stored: this is what would happen.
+    pub dry_run: bool,
     /// Each table, in the order of the paths.
     pub files: Vec<ImportedFile>,
     /// All of them together.
@@ -40,7 +68,7 @@ pub struct ImportCounts {
     pub corrected: u64,
     /// They were there.
     pub duplicates: u64,
-    /// On a series that is not here; not stored.
+    /// On a series that is not here yet; they wait for it and count from when it comes.
     pub unmatched: u64,
 }
 

@@ -68,6 +68,7 @@ commands! {
     ForgetSearch => (),
     ApplyRules => HarmoniseOutcome,
     ImportReads => ImportOutcome,
+    UndoImport => ImportUndone,
     SealVault => (),
     FillVault => VaultFilled,
     OpenVault => VaultOpened,

@@ -6,13 +6,14 @@ use std::path::Path;
 use serde_json::json;
 
 use super::folders;
+use crate::blob::BlobError;
 use crate::catalog::{Filter, Order, SeriesRecord};
 use crate::dataset::export::{About, BeginError, Dataset, Exporter, Item, formats};
 use crate::dataset::names::Pattern;
-use crate::engine::command::{Export, ExportOutcome};
+use crate::engine::command::{Export, ExportOutcome, LeftOut};
 use crate::engine::{EngineError, Session};
 use crate::model::Finding;
-use crate::pipeline::{Loaded, now_ms};
+use crate::pipeline::{Loaded, StageError, now_ms};
 use crate::qc;
 use crate::series::{Instance, Stack};
 use crate::volume::{self, PhilipsScale, Standard, Transform, Volume, VolumeError};
@@ -49,19 +50,31 @@ pub fn export(session: &Session, command: &Export) -> Result<ExportOutcome, Engi
     loop {
         let page = session.engine.shared.catalog.read().search(&parsed, Order::Uid, offset, AT_ONCE)?;
         offset += page.0.len() as u64;
-        for series in page.0.iter().filter(|s| s.is_image) {
-            one(session, series, &mut dataset, &how, &mut outcome)?;
+        outcome.matched = page.1;
+        for series in &page.0 {
+            if series.is_image {
+                one(session, series, &mut dataset, &how, &mut outcome)?;
+            } else {
+                outcome.left_out.push(no_image(series));
+            }
         }
         if page.0.is_empty() || offset >= page.1 {
             break;
         }
     }
-    dataset.finish(filter, &outcome.left_out).map_err(refused)?;
-    let detail = json!({ "filter": filter, "series": outcome.series, "files": outcome.files, "formats": command.formats });
+    outcome.manifest_sha256 = dataset.finish(filter, &outcome.left_out).map_err(refused)?;
     if session.engine.is_read_only() {
         tracing::warn!("the workspace is open for reading only: the export leaves no mark in its trail");
         return Ok(outcome);
     }
+    let detail = json!({
+        "filter": filter,
+        "series": outcome.series,
+        "files": outcome.files,
+        "formats": command.formats,
+        "left_out": outcome.left_out.len(),
+        "manifest_sha256": outcome.manifest_sha256,
+    });
     session
         .engine
         .shared
@@ -78,6 +91,16 @@ struct How<'h> {
     philips: PhilipsScale,
 }
 
+/// A series that holds no image: labels, reports, states of presentation …
+fn no_image(record: &SeriesRecord) -> LeftOut {
+    let kind = match record.modality.as_str() {
+        known @ ("SEG" | "RTSTRUCT") => known,
+        _ => "other",
+    };
+    let reason = format!("a series of {} holds no volume", record.modality);
+    LeftOut { series_uid: record.uid.clone(), kind: kind.into(), reason }
+}
+
 /// Writes every stack of a series that is a volume; the others are named with why not.
 fn one(
     session: &Session,
@@ -88,11 +111,22 @@ fn one(
 ) -> Result<(), EngineError> {
     let shared = &session.engine.shared;
     if !shared.known.is_clean(&record.study_uid, &shared.catalog)? {
-        outcome.left_out.push((record.uid.clone(), TO_BE_CLEANED.into()));
+        outcome.leave_out(record, "to_be_cleaned", TO_BE_CLEANED.into());
         return Ok(());
     }
     let instances = shared.catalog.read().instances(&record.uid)?;
-    let loaded = Loaded::read(shared, &instances).map_err(|e| EngineError::Storage { why: e.to_string() })?;
+    let loaded = match Loaded::read(shared, &instances) {
+        Ok(loaded) => loaded,
+        Err(StageError::Blob(error @ (BlobError::NotFound(_) | BlobError::Damaged(_)))) => {
+            outcome.leave_out(
+                record,
+                "missing",
+                format!("{error}; `gantry verify` says what can be repaired"),
+            );
+            return Ok(());
+        }
+        Err(error) => return Err(EngineError::Storage { why: error.to_string() }),
+    };
     let findings = qc::run(&qc::Input::of(&loaded.series), |_| true);
     let record = &shared.catalog.read().series(&record.uid)?.unwrap_or_else(|| record.clone());
     let about = about(session, record, &loaded, &findings)?;
@@ -103,7 +137,7 @@ fn one(
     let mut written = false;
     for (i, stack) in loaded.series.stacks.iter().enumerate().filter(|(_, s)| s.frames > 0) {
         if let Some(finding) = volume::forbidden(&findings, i) {
-            outcome.left_out.push((record.uid.clone(), format!("{}: {}", finding.check, finding.message)));
+            outcome.leave_out(record, "other", format!("{}: {}", finding.check, finding.message));
             continue;
         }
         let made = volume::load_scaled(&loaded.series, stack, &read, how.philips)
@@ -123,11 +157,26 @@ fn one(
                 outcome.files += dataset.add(&item, how.formats, how.pattern).map_err(refused)?;
                 written = true;
             }
-            Err(error) => outcome.left_out.push((record.uid.clone(), error.to_string())),
+            Err(error) => outcome.leave_out(record, kind_of(&error), error.to_string()),
         }
     }
     outcome.series += u64::from(written);
     Ok(())
+}
+
+impl ExportOutcome {
+    fn leave_out(&mut self, record: &SeriesRecord, kind: &str, reason: String) {
+        self.left_out.push(LeftOut { series_uid: record.uid.clone(), kind: kind.into(), reason });
+    }
+}
+
+/// The kind of image that is no volume.
+fn kind_of(error: &VolumeError) -> &'static str {
+    match error {
+        VolumeError::NoGrid => "2-D",
+        VolumeError::Read(_) => "missing",
+        _ => "other",
+    }
 }
 
 /// The volume on the grid that is asked for, where one is.

@@ -1,7 +1,6 @@
 //! Reads in.
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -9,11 +8,12 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::audit::merkle_root;
-use crate::catalog::{CatalogError, ItemKey, NewRead, Put, ReadRecord};
-use crate::engine::command::{ImportCounts, ImportOutcome, ImportReads, ImportedFile};
+use crate::catalog::{CatalogError, ItemKey, NewRead, Put, ReadRecord, Tx};
+use crate::config::Level;
+use crate::engine::command::{ImportCounts, ImportOutcome, ImportReads, ImportUndone, ImportedFile};
 use crate::engine::{EngineError, Session};
-use crate::format::ratings::{Defaults, Sheet, SheetRead, SourceItem, is_uid, sheet};
-use crate::format::table::Table;
+use crate::format::ratings::{Defaults, Sheet, SheetRead, SourceItem, WORD_AMONG_NUMBERS, is_uid, sheet};
+use crate::format::table::{Table, TableError, bytes_of};
 use crate::model::What;
 use crate::pipeline::{Shared, now_ms};
 
@@ -21,116 +21,162 @@ use crate::pipeline::{Shared, now_ms};
 const AT_ONCE: usize = 2_000;
 /// Rows of unmatched reads that are named.
 const NAMED_ROWS: usize = 100;
-/// Larger tables are refused before they are read.
-const MOST_BYTES: u64 = 2 << 30;
+
+/// What a table is called that came by the standard input.
+const INLINE: &str = "-";
 
 pub fn import(session: &Session, command: &ImportReads) -> Result<ImportOutcome, EngineError> {
     let started = Instant::now();
-    let mut outcome = ImportOutcome::default();
+    let mut outcome = ImportOutcome { dry_run: command.dry_run, ..ImportOutcome::default() };
     let defaults = Defaults {
         reader: command.reader.clone(),
         guideline: command.guideline.clone(),
         structure: command.structure.clone(),
+        matrix: command.matrix.clone(),
     };
-    for path in &command.paths {
-        for file in tables(Path::new(path)) {
-            let done = one(session, &file, &defaults)?;
-            outcome.total.add(&done.counts);
-            outcome.files.push(done);
+    let mut held = Vec::new();
+    let paths = command.paths.iter().flat_map(|path| tables(Path::new(path))).map(Source::File);
+    for source in paths.chain(command.inline.as_deref().map(Source::Inline)) {
+        let (mut done, reads) = prepared(&session.engine.shared, &source, &defaults)?;
+        if command.dry_run {
+            held.push(reads);
+        } else {
+            for part in reads.chunks(AT_ONCE) {
+                store(session, part, &mut outcome.import, &mut done)?;
+            }
         }
+        outcome.files.push(done);
+    }
+    if command.dry_run {
+        rehearse(session, &held, &mut outcome.files)?;
+    }
+    for done in &outcome.files {
+        outcome.total.add(&done.counts);
+    }
+    if outcome.import.is_some() {
+        session.engine.shared.bus.tell(What::Reads);
     }
     outcome.elapsed_ms = started.elapsed().as_millis() as u64;
     Ok(outcome)
 }
 
+/// Takes an import back, with its event in the trail.
+pub fn undo(session: &Session, import: i64) -> Result<ImportUndone, EngineError> {
+    let now = now_ms();
+    let shared = &session.engine.shared;
+    let undone = shared.catalog.write_first(|tx| {
+        let undone = tx.undo_import(import, now)?;
+        let detail = json!({ "import": import, "withdrawn": undone.withdrawn, "restored": undone.restored });
+        tx.audit(now, &session.user, "label.undo", "reads", &detail)?;
+        Ok(undone)
+    })?;
+    session.engine.reads.forget();
+    shared.bus.tell(What::Reads);
+    Ok(ImportUndone { import, withdrawn: undone.withdrawn, restored: undone.restored })
+}
+
+/// Where a table comes from.
+enum Source<'c> {
+    File(PathBuf),
+    /// Hexadecimal digits of its bytes.
+    Inline(&'c str),
+}
+
 /// The file itself, or the tables in a folder by name.
 fn tables(path: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(path) else { return vec![path.into()] };
-    let is_table = |p: &PathBuf| {
-        let known = |e: &std::ffi::OsStr| {
-            ["csv", "parquet", "json", "jsonl"].iter().any(|k| e.eq_ignore_ascii_case(k))
-        };
-        p.is_file() && p.extension().is_some_and(known)
-    };
-    let mut all: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(is_table).collect();
+    let mut all: Vec<PathBuf> =
+        entries.flatten().map(|e| e.path()).filter(|p| p.is_file() && is_table(p)).collect();
     all.sort();
     all
 }
 
-fn one(session: &Session, path: &Path, defaults: &Defaults) -> Result<ImportedFile, EngineError> {
-    let mut done = ImportedFile { path: path.to_string_lossy().into_owned(), ..ImportedFile::default() };
-    let (table, hash) = match read(path) {
-        Ok(read) => read,
+/// Whether a file's name is that of a table.
+fn is_table(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    ["csv", "tsv", "tab", "txt", "parquet", "json", "jsonl"].contains(&ending)
+}
+
+/// A table's reads in the workspace's terms, and what is known of it so far; none where it is refused.
+fn prepared(
+    shared: &Shared,
+    source: &Source<'_>,
+    defaults: &Defaults,
+) -> Result<(ImportedFile, Vec<NewRead>), EngineError> {
+    let path = match source {
+        Source::File(path) => path.to_string_lossy().into_owned(),
+        Source::Inline(_) => INLINE.to_owned(),
+    };
+    let mut done = ImportedFile { path, ..ImportedFile::default() };
+    let sheet = match read(source, defaults, &mut done.sha256) {
+        Ok(sheet) => sheet,
         Err(why) => {
             done.refused = Some(why);
-            return Ok(done);
+            return Ok((done, Vec::new()));
         }
     };
-    done.sha256 = hex::encode(hash);
-    let sheet = match sheet(&table, defaults) {
-        Ok(sheet) => sheet,
-        Err(error) => {
-            done.refused = Some(error.to_string());
-            return Ok(done);
-        }
-    };
-    drop(table);
+    if let Some(row) = word_in_numbers(shared, &sheet)? {
+        done.refused = Some(format!("row {row}: {WORD_AMONG_NUMBERS}"));
+        return Ok((done, Vec::new()));
+    }
     done.rows = sheet.rows as u64;
     done.empty_rows = sheet.empty_rows as u64;
     done.ignored_columns.clone_from(&sheet.ignored);
     done.counts.reads = sheet.reads.len() as u64;
-    let reads = matched(&session.engine.shared, sheet, &mut done)?;
-    for part in reads.chunks(AT_ONCE) {
-        store(session, part, &mut done)?;
-    }
-    if done.counts.new + done.counts.completed + done.counts.corrected > 0 {
-        session.engine.shared.bus.tell(What::Reads);
-    }
-    Ok(done)
+    let reads = matched(shared, sheet, &mut done)?;
+    Ok((done, reads))
 }
 
-/// The table and the hash of its bytes.
-fn read(path: &Path) -> Result<(Table, [u8; 32]), String> {
-    let unreadable = |e: std::io::Error| format!("cannot be read: {}", e.kind());
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err("not a file".into());
+/// The ratings of a table; the hash of its bytes is noted as soon as it is known.
+fn read(source: &Source<'_>, defaults: &Defaults, sha256: &mut String) -> Result<Sheet, String> {
+    let bytes = match source {
+        Source::File(path) => bytes_of(path).map_err(|error| match error {
+            TableError::Io(e) => format!("cannot be read: {}", e.kind()),
+            other => other.to_string(),
+        })?,
+        Source::Inline(digits) => hex::decode(digits).map_err(|_| "not hexadecimal digits".to_owned())?,
+    };
+    *sha256 = hex::encode(Sha256::digest(&bytes));
+    let table = Table::from_bytes(bytes).map_err(|e| e.to_string())?;
+    sheet(&table, defaults).map_err(|e| e.to_string())
+}
+
+/// The row of a word in a measure that is numeric so far in this workspace.
+fn word_in_numbers(shared: &Shared, sheet: &Sheet) -> Result<Option<usize>, CatalogError> {
+    if sheet.words.is_empty() {
+        return Ok(None);
     }
-    if metadata.len() > MOST_BYTES {
-        return Err("larger than 2 GiB; split it".into());
-    }
-    let mut file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut hash = Sha256::new();
-    let mut block = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut block).map_err(unreadable)? {
-            0 => break,
-            n => hash.update(&block[..n]),
+    let (config, reader) = (shared.config(), shared.catalog.read());
+    for (structure, name, row) in &sheet.words {
+        let declared = config.agreement.measures.iter().any(|m| {
+            (&m.structure, &m.name) == (structure, name)
+                && matches!(m.level, Some(Level::Interval | Level::Ratio))
+        });
+        if declared || reader.has_numbers(structure, name)? {
+            return Ok(Some(*row));
         }
     }
-    Ok((Table::read(path).map_err(|e| e.to_string())?, hash.finalize().into()))
+    Ok(None)
 }
 
-/// Reads with their items in the workspace's terms; those on a series that is not here are counted and left out.
+/// Reads with their items in the workspace's terms; the rows of those on a series that is not here are noted.
 fn matched(shared: &Shared, sheet: Sheet, done: &mut ImportedFile) -> Result<Vec<NewRead>, EngineError> {
-    let mut items: HashMap<SourceItem, Option<ItemKey>> = HashMap::new();
+    let mut items: HashMap<SourceItem, (ItemKey, bool)> = HashMap::new();
     let mut reads = Vec::with_capacity(sheet.reads.len());
     for read in sheet.reads {
-        let key = match items.get(&read.item) {
+        let (key, here) = match items.get(&read.item) {
             Some(known) => known.clone(),
             None => {
-                let key = item(shared, &read.item)?;
-                items.insert(read.item.clone(), key.clone());
-                key
+                let found = item(shared, &read.item)?;
+                items.insert(read.item.clone(), found.clone());
+                found
             }
         };
-        let Some(key) = key else {
-            done.counts.unmatched += 1;
-            if done.unmatched_rows.len() < NAMED_ROWS {
-                done.unmatched_rows.push(read.row as u64);
-            }
-            continue;
-        };
+        if !here && done.unmatched_rows.len() < NAMED_ROWS {
+            done.unmatched_rows.push(read.row as u64);
+        }
         done.without_series += u64::from(key.series_uid.is_empty());
         reads.push(new_read(read, key));
     }
@@ -150,26 +196,29 @@ fn new_read(read: SheetRead, item: ItemKey) -> NewRead {
     }
 }
 
-/// An item in the workspace's terms; `None` for a series that is not here. A name is kept only as a pseudonym, unless it
-/// is a small number within a series.
-fn item(shared: &Shared, source: &SourceItem) -> Result<Option<ItemKey>, CatalogError> {
+/// An item in the workspace's terms, and whether its series is here (or it belongs to none). A name is kept only as a
+/// pseudonym, unless it is a small number within a series.
+fn item(shared: &Shared, source: &SourceItem) -> Result<(ItemKey, bool), CatalogError> {
     let name = source.item.as_deref();
     if let Some(series) = &source.series {
-        let Some(series_uid) = series_of(shared, series)? else { return Ok(None) };
+        let found = series_of(shared, series)?;
+        let here = found.is_some();
+        // It will have this UID when it comes.
+        let series_uid = found.unwrap_or_else(|| shared.deid.uid(series));
         let name = match name {
             None => String::new(),
             Some(n) if n.len() <= 3 && n.bytes().all(|b| b.is_ascii_digit()) => format!("#{n}"),
             Some(n) => shared.deid.item(&format!("{series_uid}/{n}")),
         };
-        return Ok(Some(ItemKey { series_uid, name }));
+        return Ok((ItemKey { series_uid, name }, here));
     }
     let name = name.unwrap_or_default();
     if is_uid(name)
         && let Some(series_uid) = series_of(shared, name)?
     {
-        return Ok(Some(ItemKey { series_uid, name: String::new() }));
+        return Ok((ItemKey { series_uid, name: String::new() }, true));
     }
-    Ok(Some(ItemKey { series_uid: String::new(), name: shared.deid.item(name) }))
+    Ok((ItemKey { series_uid: String::new(), name: shared.deid.item(name) }, true))
 }
 
 /// The series here that a UID names: the remapped UID itself, or the one that it was remapped from.
@@ -183,34 +232,68 @@ fn series_of(shared: &Shared, uid: &str) -> Result<Option<String>, CatalogError>
     Ok(None)
 }
 
-/// Stores reads in one transaction with its audit event, then tells the board.
-fn store(session: &Session, reads: &[NewRead], done: &mut ImportedFile) -> Result<(), EngineError> {
+/// Counts what would become of the reads of every table, and takes it back.
+fn rehearse(
+    session: &Session,
+    tables: &[Vec<NewRead>],
+    files: &mut [ImportedFile],
+) -> Result<(), EngineError> {
+    let now = now_ms();
+    session.engine.shared.catalog.rehearse(|tx| {
+        let import = tx.begin_import(&session.user, now)?;
+        for (reads, done) in tables.iter().zip(files) {
+            for read in reads {
+                let put = tx.put_read(read, import, now)?;
+                done.counts.note(tx, put)?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Stores reads in one transaction with its audit event, then tells the board. The first that changes something begins the
+/// import.
+fn store(
+    session: &Session,
+    reads: &[NewRead],
+    import: &mut Option<i64>,
+    done: &mut ImportedFile,
+) -> Result<(), EngineError> {
     let (shared, now) = (&session.engine.shared, now_ms());
-    let (counts, changed) = shared.catalog.write_first(|tx| {
+    let (counts, changed, begun) = shared.catalog.write_first(|tx| {
+        let id = match *import {
+            Some(id) => id,
+            None => tx.begin_import(&session.user, now)?,
+        };
         let mut counts = ImportCounts::default();
         let mut changed: Vec<ReadRecord> = Vec::new();
         for read in reads {
-            let put = tx.put_read(read, now)?;
-            let id = counts.note(put);
-            if let Some(id) = id {
-                changed.extend(tx.read(id)?);
+            let put = tx.put_read(read, id, now)?;
+            changed.extend(counts.note(tx, put)?);
+        }
+        if changed.is_empty() {
+            if import.is_none() {
+                tx.drop_import(id)?;
             }
+            return Ok((counts, changed, None));
         }
-        if !changed.is_empty() {
-            let leaf = |r: &ReadRecord| -> [u8; 32] { Sha256::digest(format!("{r:?}")).into() };
-            let leaves: Vec<[u8; 32]> = changed.iter().map(leaf).collect();
-            let detail = json!({
-                "file_sha256": done.sha256,
-                "new": counts.new,
-                "completed": counts.completed,
-                "corrected": counts.corrected,
-                "duplicates": counts.duplicates,
-                "merkle_root": hex::encode(merkle_root(&leaves)),
-            });
-            tx.audit(now, &session.user, "label.import", "reads", &detail)?;
-        }
-        Ok((counts, changed))
+        let leaf = |r: &ReadRecord| -> [u8; 32] { Sha256::digest(format!("{r:?}")).into() };
+        let leaves: Vec<[u8; 32]> = changed.iter().map(leaf).collect();
+        let detail = json!({
+            "import": id,
+            "file_sha256": done.sha256,
+            "new": counts.new,
+            "completed": counts.completed,
+            "corrected": counts.corrected,
+            "duplicates": counts.duplicates,
+            "waiting": counts.unmatched,
+            "merkle_root": hex::encode(merkle_root(&leaves)),
+        });
+        tx.audit(now, &session.user, "label.import", "reads", &detail)?;
+        Ok((counts, changed, Some(id)))
     })?;
+    *import = import.or(begun);
     done.counts.add(&ImportCounts { reads: 0, ..counts });
     Ok(session.engine.reads.put(shared, &changed)?)
 }
@@ -225,25 +308,21 @@ impl ImportCounts {
         self.unmatched += other.unmatched;
     }
 
-    /// Counts what became of a read; the read that stands, where it is another than before.
-    fn note(&mut self, put: Put) -> Option<i64> {
-        match put {
-            Put::New(id) => {
-                self.new += 1;
-                Some(id)
-            }
-            Put::Completed(id) => {
-                self.completed += 1;
-                Some(id)
-            }
-            Put::Corrected { new, .. } => {
-                self.corrected += 1;
-                Some(new)
-            }
-            Put::Duplicate(_) => {
-                self.duplicates += 1;
-                None
-            }
+    /// Counts what became of a read; the read that stands, where it is another than before. A read on a series that is not
+    /// here yet counts as that alone.
+    fn note(&mut self, tx: &Tx<'_>, put: Put) -> Result<Option<ReadRecord>, CatalogError> {
+        let (count, id, changed) = match put {
+            Put::New(id) => (&mut self.new, id, true),
+            Put::Completed(id) => (&mut self.completed, id, true),
+            Put::Corrected { new, .. } => (&mut self.corrected, new, true),
+            Put::Duplicate(id) => (&mut self.duplicates, id, false),
+        };
+        let record = tx.read(id)?;
+        if record.as_ref().is_some_and(|r| r.waiting) {
+            self.unmatched += 1;
+        } else {
+            *count += 1;
         }
+        Ok(record.filter(|_| changed))
     }
 }

@@ -9,6 +9,7 @@ mod intake;
 mod labels;
 mod review;
 mod subjects;
+mod typed;
 mod vault;
 mod verify;
 
@@ -43,6 +44,7 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::ForgetSearch(c) => wire(catalog::forget(session, &c)?),
         Command::ApplyRules(_) => wire(catalog::apply_rules(session)?),
         Command::ImportReads(c) => wire(labels::import(session, &c)?),
+        Command::UndoImport(c) => wire(labels::undo(session, c.import)?),
         Command::SealVault(c) => wire(vault::seal(session, &c)?),
         Command::FillVault(c) => wire(vault::fill(session, &c)?),
         Command::SetConfig(c) => wire(config::set(session, &c)?),

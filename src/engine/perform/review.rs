@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::typed;
 use crate::catalog::{CatalogError, Filter, TaskRecord, Tx};
 use crate::engine::answer::tab_tasks;
 use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision};
@@ -94,11 +95,17 @@ pub fn decide(session: &Session, command: &DecideTask) -> Result<(), EngineError
             (false, Some(configured_reason(session, reason.trim())?), comment.as_deref())
         }
     };
-    let reason = reason.as_deref();
+    let study_uid = study_of(session, command.task)?;
+    let clean = |text: &str| typed::cleaned(session, study_uid.as_deref(), text);
+    let comment = comment.filter(|text| !text.trim().is_empty()).map(clean).transpose()?;
+    // A reason of the configuration is nobody's words.
+    let configured = session.engine.shared.config().review.return_reasons.clone();
+    let reason =
+        reason.map(|text| if configured.contains(&text) { Ok(text) } else { clean(&text) }).transpose()?;
     let action = if accepted { "review.accept" } else { "review.return" };
     let series = session.engine.shared.catalog.write_first(|tx| {
         not_elsewhere(session, tx, command.task, now)?;
-        let words = (reason, comment);
+        let words = (reason.as_deref(), comment.as_deref());
         let Some(series) = tx.decide(command.task, &session.user, accepted, words, &command.key, now)? else {
             return Ok(None);
         };
@@ -145,6 +152,13 @@ fn configured_reason(session: &Session, reason: &str) -> Result<String, EngineEr
             known.join(", ")
         ),
     })
+}
+
+/// The study of the series that a task is about.
+fn study_of(session: &Session, task: i64) -> Result<Option<String>, EngineError> {
+    let reader = session.engine.shared.catalog.read();
+    let Some(task) = reader.task(task)? else { return Ok(None) };
+    Ok(reader.series(&task.series_uid)?.map(|series| series.study_uid))
 }
 
 /// Now, until when a claim made now holds, and which process and terminal makes it.

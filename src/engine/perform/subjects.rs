@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::typed;
 use crate::catalog::{CatalogError, Ruling, Tx};
 use crate::engine::command::{JoinSubjects, KeepSubject, PartSubject, SubjectDecided};
 use crate::engine::{EngineError, Session};
@@ -11,7 +12,7 @@ use crate::model::What;
 use crate::pipeline::{STUDY, now_ms};
 
 pub fn join(session: &Session, command: &JoinSubjects) -> Result<SubjectDecided, EngineError> {
-    needs_reason(&command.reason)?;
+    let reason = reason(session, &command.reason)?;
     studies_of(session, &command.subject)?;
     let mut studies = Vec::new();
     for other in command.others.iter().filter(|other| **other != command.subject) {
@@ -21,7 +22,7 @@ pub fn join(session: &Session, command: &JoinSubjects) -> Result<SubjectDecided,
         return Err(EngineError::Invalid { why: "name another subject to join with it".into() });
     }
     let detail = json!({
-        "subject": command.subject, "others": command.others, "studies": studies, "reason": command.reason,
+        "subject": command.subject, "others": command.others, "studies": studies, "reason": reason,
     });
     decide(session, "subject.join", &command.subject, &detail, |tx| {
         studies.iter().try_for_each(|study| tx.decide_subject(study, &command.subject))?;
@@ -30,7 +31,7 @@ pub fn join(session: &Session, command: &JoinSubjects) -> Result<SubjectDecided,
 }
 
 pub fn part(session: &Session, command: &PartSubject) -> Result<SubjectDecided, EngineError> {
-    needs_reason(&command.reason)?;
+    let reason = reason(session, &command.reason)?;
     let catalog = &session.engine.shared.catalog;
     let mut subjects = BTreeSet::new();
     for study in &command.studies {
@@ -50,7 +51,7 @@ pub fn part(session: &Session, command: &PartSubject) -> Result<SubjectDecided, 
             why: "these are all studies of the subject; name those of one person".into(),
         });
     }
-    let detail = json!({ "studies": command.studies, "reason": command.reason });
+    let detail = json!({ "studies": command.studies, "reason": reason });
     decide(session, "subject.part", &subject, &detail, |tx| {
         let new = tx.free_subject(&subject)?;
         command.studies.iter().try_for_each(|study| tx.decide_subject(study, &new))?;
@@ -60,7 +61,7 @@ pub fn part(session: &Session, command: &PartSubject) -> Result<SubjectDecided, 
 }
 
 pub fn keep(session: &Session, command: &KeepSubject) -> Result<SubjectDecided, EngineError> {
-    needs_reason(&command.reason)?;
+    let reason = reason(session, &command.reason)?;
     let studies = studies_of(session, &command.subject)?;
     let shared = &session.engine.shared;
     let mut namesakes = BTreeSet::new();
@@ -71,7 +72,7 @@ pub fn keep(session: &Session, command: &KeepSubject) -> Result<SubjectDecided, 
         }
     }
     namesakes.remove(&command.subject);
-    let detail = json!({ "studies": studies, "others": namesakes, "reason": command.reason });
+    let detail = json!({ "studies": studies, "others": namesakes, "reason": reason });
     decide(session, "subject.keep", &command.subject, &detail, |tx| {
         for (at, one) in studies.iter().enumerate() {
             studies[at..].iter().try_for_each(|other| tx.rule(one, other, Ruling::Same))?;
@@ -81,11 +82,12 @@ pub fn keep(session: &Session, command: &KeepSubject) -> Result<SubjectDecided, 
     })
 }
 
-fn needs_reason(reason: &str) -> Result<(), EngineError> {
+/// Why, cleaned like everything that people type.
+fn reason(session: &Session, reason: &str) -> Result<String, EngineError> {
     if reason.trim().is_empty() {
         return Err(EngineError::Invalid { why: "say why".into() });
     }
-    Ok(())
+    typed::cleaned(session, None, reason)
 }
 
 fn studies_of(session: &Session, subject: &str) -> Result<Vec<String>, EngineError> {

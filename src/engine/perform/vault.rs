@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::intake::edit;
+use super::typed;
 use crate::deid::{Recipient, VaultKey};
 use crate::dicom::Contents;
 use crate::engine::command::{FillVault, OpenVault, SealVault, VaultFilled, VaultOpened};
@@ -91,8 +92,9 @@ pub fn open(session: &Session, command: &OpenVault) -> Result<VaultOpened, Engin
         ("accession_number", command.accession_number.is_some()),
     ];
     let by: Vec<&str> = searched.into_iter().filter(|s| s.1).map(|s| s.0).collect();
+    let reason = typed::cleaned(session, command.study_uid.as_deref(), &command.reason)?;
     let detail = json!({
-        "reason": command.reason, "study": command.study_uid, "subject": command.subject, "key": key.recipient(),
+        "reason": reason, "study": command.study_uid, "subject": command.subject, "key": key.recipient(),
         "searched_by": by,
     });
     let shared = &session.engine.shared;

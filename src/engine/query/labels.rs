@@ -49,8 +49,10 @@ pub struct ReadView {
     pub finished_ms: Option<i64>,
     /// When it came in.
     pub imported_ms: i64,
-    /// The read that has replaced it.
+    /// The read that has replaced it; itself where its import was taken back.
     pub superseded_by: Option<i64>,
+    /// Its series is not here yet: it waits for it, and does not count meanwhile.
+    pub waiting: bool,
     /// What was said, by name.
     pub values: Vec<(String, Said)>,
 }
@@ -62,4 +64,26 @@ pub struct ReadHistory {
     pub read: ReadView,
     /// Every read of the same reader, guideline, item and structure, the latest first.
     pub history: Vec<ReadView>,
+}
+
+/// Imports of reads in pages, the latest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imports {
+    /// Which part.
+    pub page: Page,
+}
+
+/// One import of reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportView {
+    /// Its number.
+    pub import: i64,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Who.
+    pub actor: String,
+    /// Reads that it made or changed.
+    pub reads: u64,
+    /// When it was taken back.
+    pub undone_ms: Option<i64>,
 }

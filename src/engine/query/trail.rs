@@ -34,6 +34,21 @@ pub struct TrailEntry {
     pub hash: String,
 }
 
+/// Whether the clock agrees with what the trail remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckClock {}
+
+/// What the trail tells of the clock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockView {
+    /// By how much the last entry of the trail is later than now; 0 where it is not.
+    pub behind_ms: i64,
+    /// Entries that are earlier than the one before them: so often the clock was set back.
+    pub steps_back: u64,
+    /// The largest of these steps.
+    pub largest_step_ms: i64,
+}
+
 /// Verifies every link of the trail's hash chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyTrail {

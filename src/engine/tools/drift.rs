@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::format::table::{Row, Table, TableError, number, numbers, write_rows};
+use crate::format::table::{MomentError, Moments, Row, Table, TableError, number, numbers, write_rows};
 use crate::measure::drift::charts::{Baseline, Cusum, Ewma, Signal};
 use crate::measure::drift::shift::{Shift, shift};
 use crate::measure::drift::stream::{Direction, PageHinkley};
@@ -53,20 +53,24 @@ pub enum DriftError {
         /// Row number from 1, without the header.
         row: usize,
     },
-    /// A row whose time is neither a number (with all others) nor an ISO date.
-    #[error("row {row}: the time is neither a number, as all others, nor an ISO date")]
+    /// A row whose time is neither a number (with all others) nor a date.
+    #[error("row {row}: not every time is a number, and this one is {why}")]
     Time {
         /// Row number from 1, without the header.
         row: usize,
+        /// Why it is no date.
+        why: MomentError,
     },
     /// A value that is no number.
-    #[error("row {row}: the value is not a number")]
+    #[error(
+        "row {row}: the value is not a finite number; missing is an empty cell, NA, N/A, #N/A, null, nan or -"
+    )]
     Value {
         /// Row number from 1, without the header.
         row: usize,
     },
     /// A reference date for times that are numbers, or one that is no date.
-    #[error("--reference must be a number of rows, or an ISO date where the times are dates")]
+    #[error("--reference must be a number of rows, or a date as 2024-03-01 where the times are dates")]
     Reference,
     /// No rows with a value.
     #[error("the table holds no values")]
@@ -239,6 +243,7 @@ pub fn run(path: &Path, options: &Options) -> Result<Report, DriftError> {
 struct Times<'a> {
     written: &'a [Option<String>],
     numeric: bool,
+    moments: Moments,
     keys: Vec<f64>,
     order: Vec<usize>,
 }
@@ -250,22 +255,28 @@ impl<'a> Times<'a> {
         }
         let as_numbers = numbers(written);
         let numeric = as_numbers.is_some();
+        let moments = Moments::of(written.iter().flatten().map(String::as_str));
         let keys = match as_numbers {
             Some(numbers) => numbers.into_iter().flatten().collect(),
             None => written
                 .iter()
                 .flatten()
                 .enumerate()
-                .map(|(row, text)| date(text).ok_or(DriftError::Time { row: row + 1 }))
+                .map(|(row, text)| {
+                    seconds(moments, text).map_err(|why| DriftError::Time { row: row + 1, why })
+                })
                 .collect::<Result<Vec<f64>, _>>()?,
         };
         let mut order: Vec<usize> = (0..keys.len()).collect();
         order.sort_by(|&p, &q| keys[p].total_cmp(&keys[q]));
-        Ok(Self { written, numeric, keys, order })
+        Ok(Self { written, numeric, moments, keys, order })
     }
 
     fn before(&self, text: &str) -> Result<f64, DriftError> {
-        if self.numeric { None } else { date(text) }.ok_or(DriftError::Reference)
+        if self.numeric {
+            return Err(DriftError::Reference);
+        }
+        seconds(self.moments, text).map_err(|_| DriftError::Reference)
     }
 
     fn at(&self, row: usize) -> Value {
@@ -277,13 +288,10 @@ impl<'a> Times<'a> {
     }
 }
 
-/// An ISO date, date and time, or instant, in seconds since 1970 (without an offset: as if in UTC).
-fn date(text: &str) -> Option<f64> {
-    let instant = text.parse::<jiff::Timestamp>().ok().or_else(|| {
-        let civil: jiff::civil::DateTime = text.parse().ok()?;
-        jiff::tz::TimeZone::UTC.to_ambiguous_timestamp(civil).compatible().ok()
-    })?;
-    Some(instant.as_second() as f64 + f64::from(instant.subsec_nanosecond()) * 1e-9)
+/// A moment in seconds since 1970.
+fn seconds(moments: Moments, text: &str) -> Result<f64, MomentError> {
+    let instant = moments.instant(text)?;
+    Ok(instant.as_second() as f64 + f64::from(instant.subsec_nanosecond()) * 1e-9)
 }
 
 /// The values of one group in order of time.

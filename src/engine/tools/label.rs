@@ -1,15 +1,16 @@
 //! Label files: what they hold, and their voxels on a grid. NIfTI labelmaps and DICOM segmentations.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::format::nifti::{Nifti, NiftiError};
+use crate::format::nifti::{LabelVolume, Nifti, NiftiError, Rounded};
 use crate::format::seg::{Code, Seg, SegError};
-use crate::measure::grid::{Grid, Label, Labels};
-use crate::model::geometry;
+use crate::measure::grid::{Grid, GridError, Label, Labels};
+use crate::model::{VoxelMapping, geometry};
 
 /// Why a label file cannot be read. Holds no value of the file.
 #[derive(Debug, Error)]
@@ -20,16 +21,28 @@ pub enum LabelError {
     /// A DICOM segmentation.
     #[error(transparent)]
     Seg(#[from] SegError),
+    /// A label file of a kind that is not read.
+    #[error("{0} is not read; labels are NIfTI labelmaps or DICOM segmentations")]
+    Kind(&'static str),
     /// Neither.
     #[error("neither a NIfTI labelmap nor a DICOM segmentation")]
     Unknown,
 }
 
+/// First bytes of other files that hold labels.
+const OTHER_KINDS: [(&[u8], &str); 5] = [
+    (b"NRRD", "an NRRD file"),
+    (b"ObjectType", "a MetaImage header"),
+    (b"NDims", "a MetaImage header"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x89HDF", "an HDF5 file"),
+];
+
 /// Labels of one file.
 #[derive(Debug)]
 pub enum LabelFile {
     /// One label a voxel.
-    Map(Box<Grid>, Labels),
+    Map(Box<LabelVolume>),
     /// Segments that may overlap.
     Seg(Box<Seg>),
 }
@@ -64,6 +77,8 @@ pub struct Contents {
     pub measurements: Vec<serde_json::Value>,
     /// Contours; these formats have none.
     pub contours: Vec<serde_json::Value>,
+    /// Values of a labelmap that were no whole numbers, but within a thousandth of one.
+    pub rounded: Option<Rounded>,
     /// What is odd about the file, in words.
     pub warnings: Vec<String>,
 }
@@ -74,8 +89,12 @@ pub struct Contents {
 /// It cannot be read.
 pub fn show(path: &Path) -> Result<Contents, LabelError> {
     let file = LabelFile::read(path)?;
+    let mut rounded = None;
     let (format, series_uid, segments, warnings) = match file {
-        LabelFile::Map(grid, labels) => ("nifti", None, of_map(&grid, &labels), Vec::new()),
+        LabelFile::Map(map) => {
+            rounded = map.rounded;
+            ("nifti", None, of_map(&map.grid, &map.labels), map.warnings)
+        }
         LabelFile::Seg(seg) => {
             let Seg { series_uid, segments, warnings, .. } = *seg;
             let segments = segments.into_iter().map(|s| Shown {
@@ -89,7 +108,8 @@ pub fn show(path: &Path) -> Result<Contents, LabelError> {
             ("dicom_seg", series_uid, segments.collect(), warnings)
         }
     };
-    Ok(Contents { format, series_uid, segments, measurements: Vec::new(), contours: Vec::new(), warnings })
+    let (measurements, contours) = (Vec::new(), Vec::new());
+    Ok(Contents { format, series_uid, segments, measurements, contours, rounded, warnings })
 }
 
 fn of_map(grid: &Grid, labels: &Labels) -> Vec<Shown> {
@@ -134,14 +154,27 @@ impl LabelFile {
     /// It cannot be read, or is neither.
     pub fn read(path: &Path) -> Result<Self, LabelError> {
         match Nifti::read(path).and_then(Nifti::into_labels) {
-            Ok((grid, labels)) => return Ok(Self::Map(Box::new(grid), labels)),
-            Err(NiftiError::NotNifti | NiftiError::Truncated { .. }) => {}
+            Ok(map) => return Ok(Self::Map(Box::new(map))),
+            Err(NiftiError::NotNifti) => {}
             Err(error) => return Err(error.into()),
         }
+        let head = head(path).map_err(NiftiError::from)?;
+        if let Some((_, kind)) = OTHER_KINDS.iter().find(|(magic, _)| head.starts_with(magic)) {
+            return Err(LabelError::Kind(kind));
+        }
+        let is_dicom = head.get(128..132) == Some(b"DICM");
         match Seg::read(path) {
             Ok(seg) => Ok(Self::Seg(Box::new(seg))),
-            Err(SegError::Read(_)) => Err(LabelError::Unknown),
+            Err(SegError::Read(_)) if !is_dicom => Err(LabelError::Unknown),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What is odd about the file, in words.
+    pub fn warnings(&self) -> &[String] {
+        match self {
+            Self::Map(map) => &map.warnings,
+            Self::Seg(seg) => &seg.warnings,
         }
     }
 
@@ -152,8 +185,8 @@ impl LabelFile {
     pub fn common_grid(&self, other: &Self) -> Result<geometry::Grid, SegError> {
         match (self, other) {
             (Self::Seg(a), Self::Seg(b)) => a.common_grid(b),
-            (Self::Map(grid, _), _) | (_, Self::Map(grid, _)) => {
-                grid.in_space().ok_or(SegError::OtherGrid("the labelmap does not say where it lies"))
+            (Self::Map(map), _) | (_, Self::Map(map)) => {
+                map.grid.in_space().ok_or(SegError::OtherGrid("the labelmap does not say where it lies"))
             }
         }
     }
@@ -164,7 +197,7 @@ impl LabelFile {
     /// A segment reaches beyond the grid, or the voxels are others.
     pub fn labels(&self, grid: &geometry::Grid) -> Result<Option<Labels>, SegError> {
         match self {
-            Self::Map(_, labels) => Ok(Some(labels.clone())),
+            Self::Map(map) => Ok(Some(map.labels.clone())),
             Self::Seg(seg) => seg.labels(grid),
         }
     }
@@ -172,7 +205,7 @@ impl LabelFile {
     /// The numbers of the structures that have a voxel.
     pub fn present(&self) -> Vec<u32> {
         match self {
-            Self::Map(grid, labels) => of_map(grid, labels).into_iter().map(|s| s.number).collect(),
+            Self::Map(map) => of_map(&map.grid, &map.labels).into_iter().map(|s| s.number).collect(),
             Self::Seg(seg) => seg.present().collect(),
         }
     }
@@ -186,10 +219,37 @@ impl LabelFile {
             labels.iter().map(|l| u8::from(l.number() == number)).collect()
         }
         match self {
-            Self::Map(_, Labels::U8(v)) => Ok(is(v, number)),
-            Self::Map(_, Labels::U16(v)) => Ok(is(v, number)),
-            Self::Map(_, Labels::U32(v)) => Ok(is(v, number)),
+            Self::Map(map) => Ok(match &map.labels {
+                Labels::U8(v) => is(v, number),
+                Labels::U16(v) => is(v, number),
+                Labels::U32(v) => is(v, number),
+            }),
             Self::Seg(seg) => seg.mask(number, grid),
         }
     }
+}
+
+/// The labels of `map` in the order of the voxels of `grid`: axes may be turned or flipped, voxels are the same.
+///
+/// # Errors
+/// The grids do not cover the same voxels.
+pub fn on_grid(map: LabelVolume, grid: &Grid) -> Result<Labels, GridError> {
+    let Err(differs) = grid.check_same(&map.grid) else { return Ok(map.labels) };
+    let (Some(from), Some(to)) = (map.grid.in_space(), grid.in_space()) else { return Err(differs) };
+    let mapping = VoxelMapping::same(&from, &to).map_err(|_| differs)?;
+    if mapping.is_identity() {
+        return Ok(map.labels);
+    }
+    Ok(match &map.labels {
+        Labels::U8(v) => Labels::U8(mapping.reordered(v, &from, &to)),
+        Labels::U16(v) => Labels::U16(mapping.reordered(v, &from, &to)),
+        Labels::U32(v) => Labels::U32(mapping.reordered(v, &from, &to)),
+    })
+}
+
+/// The first bytes of a file.
+fn head(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    std::fs::File::open(path)?.take(256).read_to_end(&mut head)?;
+    Ok(head)
 }

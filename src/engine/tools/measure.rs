@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use super::label::{LabelError, LabelFile};
+use super::label::{LabelError, LabelFile, on_grid};
 use crate::format::seg::SegError;
 use crate::format::table::{Row, TableError, write_rows};
 use crate::measure::estimate::Estimate;
@@ -103,6 +103,8 @@ pub struct Report {
     pub structures: Vec<Structure>,
     /// Convention of the distances.
     pub convention: &'static str,
+    /// What is odd about the files, in words.
+    pub warnings: Vec<String>,
 }
 
 impl Report {
@@ -152,16 +154,20 @@ pub enum MeasureError {
 /// Compares the labelmap `b` (test) with `a` (reference).
 ///
 /// # Errors
-/// Where a file is no labelmap, or they lie on different grids (they are not resampled).
+/// Where a file is no labelmap, or they lie on different grids (they are not resampled; axes that are turned or flipped
+/// over the same voxels are the same grid).
 pub fn run(a: &Path, b: &Path, options: &Options) -> Result<Report, MeasureError> {
     let (a, b) = rayon::join(|| read(a), || read(b));
-    match (a?, b?) {
-        (LabelFile::Map(grid, a), LabelFile::Map(other, b)) => {
-            grid.check_same(&other)?;
-            Ok(compare(&grid, &a, &b, options))
+    let (a, b) = (a?, b?);
+    let warnings: Vec<String> = a.warnings().iter().chain(b.warnings()).cloned().collect();
+    let report = match (a, b) {
+        (LabelFile::Map(a), LabelFile::Map(b)) => {
+            let b = on_grid(*b, &a.grid)?;
+            compare(&a.grid, &a.labels, &b, options)
         }
-        (a, b) => placed(&a, &b, options),
-    }
+        (a, b) => placed(&a, &b, options)?,
+    };
+    Ok(Report { warnings, ..report })
 }
 
 fn read(path: &Path) -> Result<LabelFile, MeasureError> {
@@ -180,7 +186,8 @@ fn placed(a: &LabelFile, b: &LabelFile, options: &Options) -> Result<Report, Mea
     }
     // Segments overlap: one at a time.
     let numbers: BTreeSet<u32> = a.present().into_iter().chain(b.present()).collect();
-    let mut report = Report { structures: Vec::new(), convention: options.convention.name() };
+    let mut report =
+        Report { structures: Vec::new(), convention: options.convention.name(), warnings: Vec::new() };
     for number in numbers {
         let mask = |file: &LabelFile| file.mask(number, &grid).map_err(MeasureError::Place);
         let (a, b) = (mask(a)?, mask(b)?);
@@ -208,7 +215,7 @@ pub fn compare(grid: &Grid, a: &Labels, b: &Labels, options: &Options) -> Report
         (U32(a), U16(b)) => structures(grid, a, b, options),
         (U32(a), U32(b)) => structures(grid, a, b, options),
     };
-    Report { structures, convention: options.convention.name() }
+    Report { structures, convention: options.convention.name(), warnings: Vec::new() }
 }
 
 fn structures<A: Label, B: Label>(grid: &Grid, a: &[A], b: &[B], options: &Options) -> Vec<Structure> {

@@ -21,7 +21,7 @@ pub mod sheet;
 pub mod vault;
 mod view;
 
-pub use crate::format::ratings::instant;
+pub use crate::format::table::{bytes_of, instant};
 pub use overlay::Laid;
 pub use picture::{PictureError, frame_count, picture, picture_of, stored_frame};
 pub use view::{ViewError, Viewed, view};

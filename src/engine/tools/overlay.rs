@@ -21,6 +21,8 @@ pub struct Laid {
     pub mask: LabelMask,
     /// Labels on this slice: number, name where the file has one, pixels.
     pub present: Vec<(u32, Option<String>, u64)>,
+    /// What is odd about the file, in words.
+    pub warnings: Vec<String>,
 }
 
 /// The labels of a file and where they lie.
@@ -28,6 +30,7 @@ pub(super) struct Overlay {
     grid: Grid,
     labels: Labels,
     names: BTreeMap<u32, String>,
+    warnings: Vec<String>,
 }
 
 /// A plane of pixels in patient space: LPS, millimetres.
@@ -67,7 +70,7 @@ impl Overlay {
         let file = LabelFile::read(path).map_err(ViewError::Labels)?;
         let grid = file.common_grid(&file)?;
         let names = match &file {
-            LabelFile::Map(..) => BTreeMap::new(),
+            LabelFile::Map(_) => BTreeMap::new(),
             LabelFile::Seg(seg) => {
                 let named = seg.segments.iter().filter(|segment| !segment.name.is_empty());
                 named.map(|segment| (segment.number, segment.name.clone())).collect()
@@ -77,7 +80,7 @@ impl Overlay {
             Some(labels) => labels,
             None => stacked(&file, &grid)?,
         };
-        Ok(Self { grid, labels, names })
+        Ok(Self { grid, labels, names, warnings: file.warnings().to_vec() })
     }
 
     /// The number of the slice, from 1, on which most labelled pixels lie; `None` where no slice has any.
@@ -108,7 +111,7 @@ impl Overlay {
         let mask = LabelMask { columns, rows, labels: labels.collect() };
         let name = |number: &u32| self.names.get(number).cloned();
         let present = counts.iter().map(|(number, pixels)| (*number, name(number), *pixels)).collect();
-        Laid { mask, present }
+        Laid { mask, present, warnings: self.warnings.clone() }
     }
 
     fn sampled(&self, plane: &Plane, columns: u32, rows: u32, step: usize) -> impl Iterator<Item = u32> + '_ {

@@ -1,4 +1,4 @@
-//! `qc --labels`: labelmaps against the series whose grid they have.
+//! `qc --labels`: label files (NIfTI labelmaps, DICOM segmentations) against the series whose grid they have.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,23 +6,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::gather::Gathered;
+use super::label::LabelFile;
 use super::qc::{Line, Summary, line};
-use crate::format::nifti::Nifti;
+use crate::format::seg::Seg;
 use crate::measure::grid::Labels;
-use crate::model::geometry::{Grid, Vec3, norm, sub};
+use crate::model::VoxelMapping;
+use crate::model::geometry::{Grid, norm, sub};
 use crate::model::pixels::Samples;
-use crate::qc::{self, LabelInput, Nearest, Place, Settings};
+use crate::qc::{self, LabelInput, Nearest, Place, Settings, SliceSet};
 use crate::series::{Instance, Series, Stack};
 use crate::volume::{self, Volume, Voxels};
 
-/// Voxels by which two grids may differ and still be the same.
-const SAME_VOXEL: f64 = 0.02;
 /// Air in HU: darker than this around the patient.
 const AIR_HU: f64 = -300.0;
 /// Air in other images: this share of what nearly all pixels stay below.
 const AIR_SHARE: f64 = 0.1;
 
-/// Label files among some paths; folders are looked through for `.nii` and `.nii.gz`.
+/// Label files among some paths; folders are looked through for `.nii`, `.nii.gz` and DICOM segmentations.
 ///
 /// # Errors
 /// A path that cannot be read.
@@ -48,7 +48,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
         let nifti = is(&path, "nii") || (is(&path, "gz") && is(&bare, "nii"));
         if kind.is_dir() {
             walk(&path, found)?;
-        } else if kind.is_file() && nifti {
+        } else if kind.is_file() && (nifti || Seg::is_one(&path)) {
             found.push(path);
         }
     }
@@ -80,42 +80,49 @@ fn one(
     pixels: bool,
     settings: &Settings,
 ) -> Vec<(Option<String>, crate::model::Finding)> {
-    let label = match read(file) {
+    let label = match Label::read(gathered, file) {
         Ok(label) => label,
         Err(why) => {
             let place = Place::Unreadable { why };
             let input = LabelInput {
                 shape: [0; 3],
+                voxel_mm3: 1.0,
                 spacing_mm: [1.0; 3],
                 affine_ras: [[0.0; 4]; 4],
                 structures: &[],
                 names,
                 place: &place,
                 outside: None,
+                warnings: &[],
                 settings,
             };
             return qc::run_label(&input, |_| true).into_iter().map(|f| (None, f)).collect();
         }
     };
-    let structures = qc::structures(label.shape, &label.labels);
     let home = find(gathered, &label);
     let place = match &home {
         Some((series, ..)) => Place::On { series_uid: uid(series) },
         None => Place::Nowhere { nearest: nearest(gathered, &label) },
     };
-    let outside =
-        home.as_ref().filter(|_| pixels && !structures.is_empty()).and_then(|(series, stack, map)| {
-            let volume = load(gathered, series, stack)?;
-            Some(map.in_label_order(label.shape, &outside(&volume, stack)?))
-        });
+    let looks = pixels && !label.structures.is_empty();
+    let outside = home.as_ref().filter(|_| looks).and_then(|(series, stack, grid)| {
+        let outside = outside(&load(gathered, series, stack)?, stack)?;
+        let to_label = VoxelMapping::same(grid, &label.grid).ok()?;
+        Some(to_label.reordered(&outside, grid, &label.grid))
+    });
+    // What the command line says goes before what the file says.
+    let mut all_names = label.names.clone();
+    all_names.extend(names.iter().map(|(number, name)| (*number, name.clone())));
     let input = LabelInput {
-        shape: label.shape,
-        spacing_mm: label.spacing_mm,
-        affine_ras: label.affine_ras,
-        structures: &structures,
-        names,
+        shape: label.grid.shape.map(|n| n as usize),
+        voxel_mm3: label.grid.voxel_mm3(),
+        spacing_mm: label.grid.step_mm(),
+        affine_ras: label.grid.affine_ras(),
+        structures: &label.structures,
+        names: if label.names.is_empty() { names } else { &all_names },
         place: &place,
         outside: outside.as_deref(),
+        warnings: &label.warnings,
         settings,
     };
     let series_uid = home.and_then(|(series, ..)| uid(series));
@@ -126,101 +133,71 @@ fn uid(series: &Series) -> Option<String> {
     series.series_uid.as_deref().map(Into::into)
 }
 
-/// A labelmap with its place.
+/// What a label file holds, with its place.
 struct Label {
-    shape: [usize; 3],
-    spacing_mm: [f64; 3],
-    affine_ras: [[f64; 4]; 4],
     grid: Grid,
-    labels: Labels,
+    structures: Vec<SliceSet>,
+    /// Names of structures, where the file has some.
+    names: BTreeMap<u32, String>,
+    /// The series that the file says it labels.
+    series_uid: Option<String>,
+    warnings: Vec<String>,
 }
 
-fn read(file: &Path) -> Result<Label, String> {
-    let nifti = Nifti::read(file).map_err(|e| e.to_string())?;
-    let (affine_ras, spacing_mm) = (nifti.affine, nifti.spacing_mm);
-    let [nx, ny, nz, _] = nifti.shape;
-    let (_, labels) = nifti.into_labels().map_err(|e| e.to_string())?;
-    let lps = |column: usize| [-affine_ras[0][column], -affine_ras[1][column], affine_ras[2][column]];
-    let grid = Grid::new([nx as u32, ny as u32, nz as u32], lps(0), lps(1), lps(2), lps(3))
-        .ok_or("its axes do not span a space")?;
-    Ok(Label { shape: [nx, ny, nz], spacing_mm, affine_ras, grid, labels })
-}
-
-/// Where each voxel of a label is in an image: axes may be turned and flipped, voxels are the same.
-#[derive(Debug, Clone, Copy)]
-struct Map {
-    /// The image's index of the label's first voxel.
-    base: [i64; 3],
-    /// For each axis of the label the step in the image.
-    steps: [[i64; 3]; 3],
-    /// The image's shape.
-    shape: [usize; 3],
-}
-
-impl Map {
-    /// The map from one grid to another, where their voxels are the same.
-    fn between(label: &Grid, image: &Grid) -> Option<Self> {
-        let index = |voxel: Vec3| image.index_of(label.centre_mm(voxel));
-        let base = index([0.0; 3]);
-        let mut steps = [[0; 3]; 3];
-        let mut shape = [0; 3];
-        for axis in 0..3 {
-            let mut unit = [0.0; 3];
-            unit[axis] = 1.0;
-            let step = sub(index(unit), base);
-            let along = (0..3).find(|&a| step[a].abs() > 0.5)?;
-            steps[axis][along] = step[along].round() as i64;
-            if steps[axis][along].abs() != 1 || shape[along] != 0 {
-                return None;
+impl Label {
+    /// Reads a label file. A segmentation is laid on the grid of the series that it fits; its own frames span a grid
+    /// where it fits none.
+    fn read(gathered: &Gathered, file: &Path) -> Result<Self, String> {
+        match LabelFile::read(file).map_err(|e| e.to_string())? {
+            LabelFile::Map(map) => {
+                let grid = map.grid.in_space().ok_or("its axes do not span a space")?;
+                let structures = qc::structures(map.grid.shape(), &map.labels);
+                let (names, series_uid) = (BTreeMap::new(), None);
+                Ok(Self { grid, structures, names, series_uid, warnings: map.warnings })
             }
-            shape[along] = label.shape[axis] as usize;
+            LabelFile::Seg(seg) => Self::of_segments(gathered, *seg),
         }
-        let map = Self { base: base.map(|b| b.round() as i64), steps, shape };
-        let image_shape = image.shape.map(|n| n as usize);
-        // The corners tell: what is off at one end is off by more at the other.
-        let near = (0..8).all(|corner| {
-            let voxel: [usize; 3] =
-                std::array::from_fn(|a| if corner >> a & 1 == 1 { label.shape[a] as usize - 1 } else { 0 });
-            let exact = index(voxel.map(|v| v as f64));
-            let rounded = map.at(voxel);
-            exact.iter().zip(rounded).all(|(e, r)| (e - r as f64).abs() <= SAME_VOXEL)
-                && rounded.iter().zip(image_shape).all(|(r, n)| (0..n as i64).contains(r))
+    }
+
+    fn of_segments(gathered: &Gathered, seg: Seg) -> Result<Self, String> {
+        let own = *seg.grid().map_err(|e| e.to_string())?;
+        let image = images(gathered, seg.series_uid.as_deref()).find_map(|(_, _, grid)| {
+            let fits = VoxelMapping::between(&own, &grid).is_ok_and(|m| m.cover(&own, &grid) == grid);
+            fits.then_some(grid)
         });
-        (near && shape == image_shape).then_some(map)
-    }
-
-    /// The image's index of a voxel of the label.
-    fn at(&self, voxel: [usize; 3]) -> [i64; 3] {
-        std::array::from_fn(|a| {
-            self.base[a] + (0..3).map(|s| self.steps[s][a] * voxel[s] as i64).sum::<i64>()
-        })
-    }
-
-    /// Values of the image in the order of the label.
-    fn in_label_order(&self, label: [usize; 3], image: &[bool]) -> Vec<bool> {
-        let [nx, ny, _] = self.shape.map(|n| n as i64);
-        let mut out = Vec::with_capacity(label.iter().product());
-        for k in 0..label[2] {
-            for j in 0..label[1] {
-                for i in 0..label[0] {
-                    let [x, y, z] = self.at([i, j, k]);
-                    out.push(image[(x + nx * (y + ny * z)) as usize]);
-                }
-            }
+        let grid = image.unwrap_or(own);
+        let mut structures = Vec::new();
+        for number in seg.present() {
+            let mask = Labels::U8(seg.mask(number, &grid).map_err(|e| e.to_string())?);
+            let found = qc::structures(grid.shape.map(|n| n as usize), &mask);
+            structures.extend(found.into_iter().map(|mut set| {
+                set.number = number;
+                set
+            }));
         }
-        out
+        let named = seg.segments.iter().filter(|s| !s.name.is_empty());
+        let names = named.map(|s| (s.number, s.name.clone())).collect();
+        Ok(Self { grid, structures, names, series_uid: seg.series_uid, warnings: seg.warnings })
     }
+}
+
+/// Every stack on a grid: of the series that is named before the others, images before labels.
+fn images<'g>(
+    gathered: &'g Gathered,
+    named: Option<&str>,
+) -> impl Iterator<Item = (&'g Series, &'g Stack, Grid)> {
+    let stacks = gathered.series.iter().flat_map(|s| s.stacks.iter().map(move |stack| (s, stack)));
+    let mut found: Vec<_> = stacks.filter_map(|(s, stack)| Some((s, stack, stack.grid?))).collect();
+    found.sort_by_key(|(s, ..)| {
+        (named.is_none() || s.series_uid.as_deref() != named, s.modality() == Some("SEG"))
+    });
+    found.into_iter()
 }
 
 /// The stack whose voxels a label has.
-fn find<'g>(gathered: &'g Gathered, label: &Label) -> Option<(&'g Series, &'g Stack, Map)> {
-    let stacks = gathered.series.iter().flat_map(|s| s.stacks.iter().map(move |stack| (s, stack)));
-    let mut fits =
-        stacks.filter_map(|(s, stack)| Some((s, stack, Map::between(&label.grid, stack.grid.as_ref()?)?)));
-    // Of several on one grid an image goes before a label.
-    let first = fits.next()?;
-    let is_image = |s: &Series| s.modality() != Some("SEG");
-    if is_image(first.0) { Some(first) } else { fits.find(|f| is_image(f.0)).or(Some(first)) }
+fn find<'g>(gathered: &'g Gathered, label: &Label) -> Option<(&'g Series, &'g Stack, Grid)> {
+    images(gathered, label.series_uid.as_deref())
+        .find(|(_, _, grid)| VoxelMapping::same(&label.grid, grid).is_ok())
 }
 
 /// The stack whose corners come nearest to those of a label.
@@ -239,10 +216,8 @@ fn nearest(gathered: &Gathered, label: &Label) -> Option<Nearest> {
             })
             .fold(0.0, f64::max)
     };
-    let stacks =
-        gathered.series.iter().flat_map(|s| s.stacks.iter().filter_map(move |st| Some((s, st.grid?))));
-    stacks
-        .map(|(s, grid)| Nearest {
+    images(gathered, None)
+        .map(|(s, _, grid)| Nearest {
             series_uid: uid(s),
             shape: grid.shape.map(|n| n as usize),
             corners_mm: apart(&grid),
@@ -334,27 +309,6 @@ fn each(samples: &Samples, n: usize, mut give: impl FnMut(f64)) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_label_on_flipped_and_turned_axes_lies_on_the_same_voxels() {
-        let image =
-            Grid::new([4, 3, 2], [1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0], [5.0, 6.0, 7.0]).unwrap();
-        let flipped =
-            Grid::new([3, 4, 2], [0.0, -2.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 3.0], [5.0, 10.0, 7.0])
-                .unwrap();
-        let map = Map::between(&flipped, &image).unwrap();
-        assert_eq!(map.at([0, 0, 0]), [0, 2, 0]);
-        assert_eq!(map.at([2, 3, 1]), [3, 0, 1]);
-        let mut marked = vec![false; 24];
-        marked[4 * 2] = true; // image (0, 2, 0)
-        assert!(map.in_label_order([3, 4, 2], &marked)[0]);
-        for (shape, origin) in
-            [([4, 3, 2], [5.0, 6.0, 10.0]), ([4, 3, 1], [5.0, 6.0, 7.0]), ([4, 3, 2], [5.1, 6.0, 7.0])]
-        {
-            let other = Grid::new(shape, [1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0], origin).unwrap();
-            assert!(Map::between(&other, &image).is_none(), "{shape:?} {origin:?}");
-        }
-    }
 
     #[test]
     fn air_inside_the_patient_is_not_outside() {

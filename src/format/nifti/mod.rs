@@ -1,4 +1,5 @@
-//! NIfTI-1 volumes in one file (`.nii`, `.nii.gz`): read whole, written with the same bytes every time.
+//! NIfTI volumes in one file (`.nii`, `.nii.gz`): versions 1 and 2 are read whole and verified to the end, version 1 is
+//! written, with the same bytes every time.
 //!
 //! Source: Cox et al., *A (sort of) new image data format standard: NIfTI-1*, and the comments of `nifti1.h`.
 //! Voxels are stored first axis fastest. The affine takes (i, j, k, 1) to millimetres, RAS+ (the NIfTI border is
@@ -10,6 +11,7 @@
 #![allow(clippy::needless_range_loop)]
 
 mod affine;
+mod header;
 mod read;
 mod write;
 
@@ -17,10 +19,11 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
+use serde::Serialize;
 use thiserror::Error;
 
+use crate::bulk::gzip::{GzipError, Unpacker, is_gzip};
 use crate::measure::grid::{Grid, GridError, Labels};
 
 use affine::{check_affine, column_length};
@@ -34,15 +37,26 @@ const VOXELS_AT: usize = 352;
 /// Voxel data larger than this is refused before any of it is read.
 const MAX_BYTES: u64 = 16 << 30;
 
+/// How far from a whole number a label may be.
+const NEARLY_WHOLE: f64 = 1e-3;
+/// Labels that were saved as scaled integers come back so far from whole numbers; nobody need hear of it.
+const ROUNDED_IN_SILENCE: f64 = 1e-4;
+
 /// Why a NIfTI file could not be read or written. Holds no path: the caller knows the file.
 #[derive(Debug, Error)]
 pub enum NiftiError {
     /// Reading or writing failed.
     #[error("{0}")]
-    Io(#[from] io::Error),
-    /// Neither byte order gives a NIfTI-1 header.
-    #[error("not a NIfTI-1 file")]
+    Io(io::Error),
+    /// The compressed data are damaged or cut.
+    #[error(transparent)]
+    Gzip(GzipError),
+    /// Neither byte order gives a NIfTI header.
+    #[error("not a NIfTI file")]
     NotNifti,
+    /// What came before NIfTI.
+    #[error("an Analyze 7.5 header, which does not say where the voxels lie; convert to .nii")]
+    Analyze,
     /// Header and voxels in two files.
     #[error("header and voxels in two files (.hdr/.img) are not read; convert to .nii")]
     Pair,
@@ -66,6 +80,12 @@ pub enum NiftiError {
     /// A grid that cannot be measured on.
     #[error(transparent)]
     Grid(#[from] GridError),
+}
+
+impl From<io::Error> for NiftiError {
+    fn from(error: io::Error) -> Self {
+        GzipError::in_error(&error).map_or(Self::Io(error), Self::Gzip)
+    }
 }
 
 /// Voxel values by stored type, first axis fastest.
@@ -169,6 +189,8 @@ pub struct Nifti {
     pub intercept: f64,
     /// The stored values.
     pub voxels: Voxels,
+    /// What contradicts itself in the header that was read, in words.
+    pub warnings: Vec<String>,
 }
 
 impl Nifti {
@@ -186,13 +208,22 @@ impl Nifti {
         }
         check_affine(&affine)?;
         let spacing_mm = std::array::from_fn(|c| column_length(&affine, c));
-        Ok(Self { shape, spacing_mm, step_s: 0.0, affine, slope: 1.0, intercept: 0.0, voxels })
+        Ok(Self {
+            shape,
+            spacing_mm,
+            step_s: 0.0,
+            affine,
+            slope: 1.0,
+            intercept: 0.0,
+            voxels,
+            warnings: Vec::new(),
+        })
     }
 
     /// Reads a file, gzipped or not (told by its first bytes, never by its name).
     ///
     /// # Errors
-    /// [`NiftiError`]; a declared size never decides an allocation.
+    /// [`NiftiError`]; a declared size never decides an allocation, and a compressed file is verified to its end.
     pub fn read(path: &Path) -> Result<Self, NiftiError> {
         Self::read_from(File::open(path)?)
     }
@@ -206,8 +237,8 @@ impl Nifti {
         let mut magic = [0_u8; 2];
         let got = read_up_to(&mut source, &mut magic)?;
         let whole = io::Cursor::new(magic[..got].to_vec()).chain(source);
-        if magic == [0x1f, 0x8b] {
-            decode(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole)))
+        if is_gzip(&magic) {
+            decode(Unpacker::new(BufReader::with_capacity(1 << 16, whole)))
         } else {
             decode(whole)
         }
@@ -279,34 +310,32 @@ impl Nifti {
         Ok(stored.into_iter().map(|x| x * self.slope + self.intercept).collect())
     }
 
-    /// The volume as a labelmap: one volume, whole numbers from 0 to 2³²−1, in the smallest type that holds them.
+    /// The volume as a labelmap: one volume, whole numbers from 0 to 2³²−1, in the smallest type that holds them. Values
+    /// within a thousandth of a whole number are rounded, as scaled integers ask for.
     ///
     /// # Errors
     /// [`NiftiError::NotLabels`] for time series, colour, fractions and negative numbers.
-    pub fn into_labels(self) -> Result<(Grid, Labels), NiftiError> {
+    pub fn into_labels(self) -> Result<LabelVolume, NiftiError> {
         if self.shape[3] != 1 {
             return Err(NiftiError::NotLabels("more than one volume"));
         }
         let [nx, ny, nz, _] = self.shape;
         let grid = Grid::new([nx, ny, nz], self.spacing_mm)?.with_affine(self.affine);
+        let warnings = self.warnings.clone();
+        let exact = |labels| Ok(LabelVolume { grid: grid.clone(), labels, rounded: None, warnings });
         if self.slope == 1.0 && self.intercept == 0.0 {
             match self.voxels {
-                Voxels::U8(v) => return Ok((grid, Labels::U8(v))),
-                Voxels::U16(v) => return Ok((grid, Labels::U16(v))),
-                Voxels::U32(v) => return Ok((grid, Labels::U32(v))),
+                Voxels::U8(v) => return exact(Labels::U8(v)),
+                Voxels::U16(v) => return exact(Labels::U16(v)),
+                Voxels::U32(v) => return exact(Labels::U32(v)),
                 _ => {}
             }
         }
-        let values = self.values().map_err(|_| NiftiError::NotLabels("colour"))?;
+        let mut values = self.values().map_err(|_| NiftiError::NotLabels("colour"))?;
+        let mut rounded = Rounded::default();
         let mut top = 0.0_f64;
-        for &v in &values {
-            if v < 0.0 {
-                return Err(NiftiError::NotLabels("a negative value"));
-            }
-            if v.fract() != 0.0 || v > f64::from(u32::MAX) {
-                return Err(NiftiError::NotLabels("a value that is no whole number"));
-            }
-            top = top.max(v);
+        for v in &mut values {
+            top = top.max(rounded.label(v)?);
         }
         let labels = if top <= 255.0 {
             Labels::U8(values.into_iter().map(|v| v as u8).collect())
@@ -315,6 +344,57 @@ impl Nifti {
         } else {
             Labels::U32(values.into_iter().map(|v| v as u32).collect())
         };
-        Ok((grid, labels))
+        let mut warnings = self.warnings;
+        let rounded = Some(rounded).filter(|r| r.voxels > 0);
+        warnings.extend(
+            rounded
+                .filter(|r| r.by > ROUNDED_IN_SILENCE)
+                .map(|r| format!("{} voxels were rounded to whole numbers, by up to {:.5}", r.voxels, r.by)),
+        );
+        Ok(LabelVolume { grid, labels, rounded, warnings })
+    }
+}
+
+/// A volume as a labelmap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelVolume {
+    /// Where the voxels lie.
+    pub grid: Grid,
+    /// One label a voxel.
+    pub labels: Labels,
+    /// What had to be rounded, if anything.
+    pub rounded: Option<Rounded>,
+    /// What is odd about the file, in words.
+    pub warnings: Vec<String>,
+}
+
+/// Values that were no whole numbers, but near to one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Rounded {
+    /// How many.
+    pub voxels: u64,
+    /// By how much, at most.
+    pub by: f64,
+}
+
+impl Rounded {
+    /// Makes a value the whole number that it is near to, and gives that.
+    fn label(&mut self, value: &mut f64) -> Result<f64, NiftiError> {
+        let whole = value.round();
+        let by = (*value - whole).abs();
+        // What is not finite is near to nothing.
+        if by.is_nan() || by > NEARLY_WHOLE {
+            return Err(NiftiError::NotLabels("a value that is no whole number"));
+        }
+        if whole < 0.0 {
+            return Err(NiftiError::NotLabels("a negative value"));
+        }
+        if whole > f64::from(u32::MAX) {
+            return Err(NiftiError::NotLabels("a whole number beyond 32 bits"));
+        }
+        self.voxels += u64::from(by > 0.0);
+        self.by = self.by.max(by);
+        *value = whole;
+        Ok(whole)
     }
 }

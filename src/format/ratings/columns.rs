@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::text::{category, identifies, instant, is_found, is_nothing, is_uid, named, plain};
-use super::{COLUMNS, Defaults, RatingsError, SourceItem};
-use crate::format::table::{Table, number};
+use super::text::{category, identifies, is_found, is_nothing, is_uid, named, plain};
+use super::{COLUMNS, Defaults, RatingsError, SourceItem, WORD_AMONG_NUMBERS};
+use crate::format::table::{Moments, Table, number};
 use crate::measure::reads::Rated;
 
 /// The columns of a table by what they say.
@@ -13,6 +13,8 @@ pub(super) struct Columns<'a> {
     cells: BTreeMap<&'static str, &'a [Option<String>]>,
     /// Named ratings of a long table that have values in words.
     in_words: BTreeSet<String>,
+    /// How its times are written.
+    moments: Moments,
 }
 
 /// One row before it joins its read.
@@ -30,7 +32,12 @@ pub(super) struct RowOf {
 
 impl<'a> Columns<'a> {
     pub fn of(table: &'a Table) -> Result<Self, RatingsError> {
-        let mut columns = Self { by: BTreeMap::new(), cells: BTreeMap::new(), in_words: BTreeSet::new() };
+        let mut columns = Self {
+            by: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            in_words: BTreeSet::new(),
+            moments: Moments::default(),
+        };
         for (what, names) in COLUMNS {
             let known = |n: &&str| names.contains(&&*plain(n));
             let mut found = table.names().filter(known);
@@ -44,16 +51,31 @@ impl<'a> Columns<'a> {
                 columns.cells.insert(what, cells);
             }
         }
-        for row in 0..table.rows() {
-            if let (Some(name), Some(value)) = (columns.cell("name", row), columns.cell("value", row))
-                && !is_nothing(value)
-                && !is_found(value)
-                && number(value).is_none()
-            {
-                columns.in_words.insert(plain(name));
+        let times = ["time", "started"].into_iter().filter_map(|what| columns.cells.get(what));
+        columns.moments = Moments::of(times.flat_map(|cells| cells.iter().flatten().map(String::as_str)));
+        columns.find_words(table.rows())?;
+        Ok(columns)
+    }
+
+    /// Finds out which ratings are said in words; one that begins with numbers has no words.
+    fn find_words(&mut self, rows: usize) -> Result<(), RatingsError> {
+        let mut numeric: BTreeSet<(&str, String)> = BTreeSet::new();
+        for row in 0..rows {
+            let Some(value) = self.cell("value", row) else { continue };
+            if is_nothing(value) || is_found(value) {
+                continue;
+            }
+            let name = self.cell("name", row).map(plain);
+            let measure = (self.cell("structure", row).unwrap_or_default(), name.clone().unwrap_or_default());
+            if number(value).is_some() {
+                numeric.insert(measure);
+            } else if numeric.contains(&measure) {
+                return Err(self.refuse("value", row, WORD_AMONG_NUMBERS));
+            } else {
+                self.in_words.extend(name);
             }
         }
-        Ok(columns)
+        Ok(())
     }
 
     pub fn has(&self, what: &str) -> bool {
@@ -69,28 +91,40 @@ impl<'a> Columns<'a> {
             return Err(missing("item"));
         }
         if !self.has("reader") && defaults.reader.is_none() {
-            return Err(missing("reader"));
+            let RatingsError::Column { names, .. } = missing("reader") else { return Ok(()) };
+            return Err(RatingsError::NoReader { names });
         }
         Ok(())
     }
 
-    /// Columns of numbers (and of "nothing there") that are ratings by themselves.
-    pub fn wide(&self, table: &'a Table) -> Vec<(String, &'a [Option<String>])> {
+    /// Columns of numbers (and of "nothing there") that are ratings by themselves: those that begin with a number, or
+    /// are numbers for the greater part.
+    ///
+    /// # Errors
+    /// A word in one of them.
+    pub fn wide(&self, table: &'a Table) -> Result<Vec<(String, &'a [Option<String>])>, RatingsError> {
         let known: Vec<&str> = self.by.values().copied().collect();
-        let rates = |cells: &[Option<String>]| {
-            let mut any = false;
-            let all = cells.iter().flatten().all(|c| {
-                any = true;
-                number(c).is_some() || is_nothing(c)
-            });
-            any && all
-        };
-        table
-            .names()
-            .filter(|n| !known.contains(n) && !identifies(n) && named(n).is_ok())
-            .filter_map(|n| Some((n.to_owned(), table.column(n).ok()?)))
-            .filter(|(_, cells)| rates(cells))
-            .collect()
+        let mut wide = Vec::new();
+        for name in table.names() {
+            if name.is_empty() || known.contains(&name) || identifies(name) || named(name).is_err() {
+                continue;
+            }
+            let twice = || RatingsError::Twice { what: "rating", first: name.into(), second: name.into() };
+            let cells = table.column(name).map_err(|_| twice())?;
+            let said = || cells.iter().enumerate().filter_map(|(row, c)| Some((row, c.as_deref()?)));
+            let mut rated = said().filter(|(_, c)| !is_nothing(c)).peekable();
+            let begins = rated.peek().is_none_or(|(_, c)| number(c).is_some());
+            let (numbers, words): (Vec<_>, Vec<_>) = rated.partition(|(_, c)| number(c).is_some());
+            if said().next().is_none() || !begins && numbers.len() <= words.len() {
+                continue;
+            }
+            if let Some((row, _)) = words.first() {
+                let (row, column) = (row + 1, name.to_owned());
+                return Err(RatingsError::Cell { row, column, why: WORD_AMONG_NUMBERS.into() });
+            }
+            wide.push((name.to_owned(), cells));
+        }
+        Ok(wide)
     }
 
     fn cell(&self, what: &str, row: usize) -> Option<&'a str> {
@@ -201,8 +235,8 @@ impl<'a> Columns<'a> {
         let time = |what: &str| match self.cell(what, row) {
             None => Ok(None),
             Some(text) => {
-                let why = "neither an ISO date or time nor seconds or milliseconds since 1970";
-                instant(text).map(Some).ok_or_else(|| self.refuse(what, row, why))
+                let at = self.moments.instant(text).map_err(|why| self.refuse(what, row, why.to_string()))?;
+                Ok(Some(at.as_millisecond()))
             }
         };
         let (mut started, finished) = (time("started")?, time("time")?);

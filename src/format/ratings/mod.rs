@@ -12,7 +12,7 @@
 mod columns;
 mod text;
 
-pub use text::{instant, is_uid};
+pub use text::{identifies, is_uid, plain};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -37,6 +37,9 @@ pub const COLUMNS: [(&str, &[&str]); 11] = [
     ("seconds", &["seconds", "reading_s", "duration_s", "reading_time_s"]),
     ("guideline", &["guideline", "guideline_version"]),
 ];
+/// Why a value is refused.
+pub const WORD_AMONG_NUMBERS: &str = "a word in a measure that is numeric so far; missing is an empty cell, NA, N/A, #N/A, \
+     null, nan or -, and \"nothing there\" is none";
 /// Different texts that a rating has at most: more is free text.
 const MOST_TEXTS: usize = 30;
 
@@ -49,6 +52,8 @@ pub struct Defaults {
     pub guideline: Option<String>,
     /// Which structure.
     pub structure: Option<String>,
+    /// The table is a matrix: every column that is not known by a name is a reader's, and this is what they rated.
+    pub matrix: Option<String>,
 }
 
 /// Why a table is refused. Holds no cell.
@@ -62,6 +67,20 @@ pub enum RatingsError {
         /// The names it may have.
         names: String,
     },
+    /// Every reader has a column, and nobody said what they rated.
+    #[error(
+        "no column for the reader: one of {names}; if each reader has a column of their own (a matrix), say what they rated"
+    )]
+    NoReader {
+        /// The names that a column of readers may have.
+        names: String,
+    },
+    /// A matrix with a column that is neither known nor a reader's.
+    #[error("column '{0}' of a matrix is no reader's")]
+    NotAReader(String),
+    /// The table itself.
+    #[error("{0}")]
+    Table(String),
     /// No column holds ratings.
     #[error("no column 'value', and none of numbers that could be ratings")]
     NoRatings,
@@ -136,6 +155,8 @@ pub struct Sheet {
     pub empty_rows: usize,
     /// Columns that were left alone.
     pub ignored: Vec<String>,
+    /// Ratings that are said in words: of which structure, their name, and the first row with a word.
+    pub words: Vec<(String, String, usize)>,
 }
 
 /// Reads a table.
@@ -143,9 +164,44 @@ pub struct Sheet {
 /// # Errors
 /// [`RatingsError`] for the first thing that cannot be taken.
 pub fn sheet(table: &Table, defaults: &Defaults) -> Result<Sheet, RatingsError> {
+    let Some(rated) = &defaults.matrix else { return read(table, defaults) };
+    let (long, readers) = of_matrix(table, rated)?;
+    // A row of the matrix is as many rows as it has readers.
+    let row_of = |row: usize| (row - 1) / readers + 1;
+    let mut sheet =
+        read(&long, &Defaults { matrix: None, ..defaults.clone() }).map_err(|error| match error {
+            RatingsError::Cell { row, column, why } => RatingsError::Cell { row: row_of(row), column, why },
+            other => other,
+        })?;
+    sheet.reads.iter_mut().for_each(|read| read.row = row_of(read.row));
+    sheet.words.iter_mut().for_each(|word| word.2 = row_of(word.2));
+    sheet.rows = table.rows();
+    Ok(sheet)
+}
+
+/// A matrix as a long table, and how many readers it has.
+fn of_matrix(table: &Table, rated: &str) -> Result<(Table, usize), RatingsError> {
+    let columns = Columns::of(table)?;
+    let kept: Vec<&str> = columns.by.values().copied().collect();
+    let readers: Vec<&str> = table.names().filter(|n| !n.is_empty() && !kept.contains(n)).collect();
+    if let Some(other) = readers.iter().find(|n| identifies(n)) {
+        return Err(RatingsError::NotAReader((*other).to_owned()));
+    }
+    if readers.is_empty() {
+        return Err(RatingsError::NoRatings);
+    }
+    if let Some(name) = ["reader", "value", "name"].iter().find_map(|what| columns.by.get(what)) {
+        return Err(RatingsError::NotAReader((*name).to_owned()));
+    }
+    let long = table.melted(&kept, &readers, ("reader", "value"));
+    let long = long.map_err(|error| RatingsError::Table(error.to_string()))?;
+    Ok((long.with_constant("name", rated), readers.len()))
+}
+
+fn read(table: &Table, defaults: &Defaults) -> Result<Sheet, RatingsError> {
     let columns = Columns::of(table)?;
     columns.check(defaults)?;
-    let wide = if columns.has("value") { Vec::new() } else { columns.wide(table) };
+    let wide = if columns.has("value") { Vec::new() } else { columns.wide(table)? };
     if !columns.has("value") && !columns.has("state") && wide.is_empty() {
         return Err(RatingsError::NoRatings);
     }
@@ -164,7 +220,8 @@ pub fn sheet(table: &Table, defaults: &Defaults) -> Result<Sheet, RatingsError> 
 struct Builder {
     sheet: Sheet,
     places: HashMap<(SourceItem, String, String, String), usize>,
-    texts: BTreeMap<String, BTreeSet<String>>,
+    /// Different texts by structure and name of the rating.
+    texts: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
 impl Builder {
@@ -206,7 +263,11 @@ impl Builder {
         read.finished_ms = read.finished_ms.max(of.finished_ms);
         for (name, value, column) in &of.values {
             if let Rated::Category(text) = value {
-                let texts = self.texts.entry(name.clone()).or_default();
+                let measure = (of.structure.clone(), name.clone());
+                if !self.texts.contains_key(&measure) {
+                    self.sheet.words.push((of.structure.clone(), name.clone(), row + 1));
+                }
+                let texts = self.texts.entry(measure).or_default();
                 texts.insert(text.clone());
                 if texts.len() > MOST_TEXTS {
                     return Err(refuse(column, "more different texts than a rating has categories"));

@@ -1,10 +1,5 @@
 //! Texts of a table: what is a name, a category, a time, and what could be somebody's.
 
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-
-use crate::format::table::number;
-
 /// What says "looked, and found nothing".
 const NOTHING: [&str; 8] =
     ["none", "nothing", "nothing there", "absent", "no finding", "no_finding", "not found", "not_found"];
@@ -39,13 +34,13 @@ const LONGEST_NAME: usize = 64;
 const LONGEST_TEXT: usize = 40;
 
 /// A name in lower case, with one `_` between words.
-pub(super) fn plain(name: &str) -> String {
+pub fn plain(name: &str) -> String {
     let words = name.trim().to_lowercase();
     words.split([' ', '-', '_', '.']).filter(|w| !w.is_empty()).collect::<Vec<_>>().join("_")
 }
 
 /// Whether the name of a column says that it identifies somebody.
-pub(super) fn identifies(name: &str) -> bool {
+pub fn identifies(name: &str) -> bool {
     let name = plain(name);
     IDENTIFYING.iter().any(|part| name.contains(part))
         || name.split('_').any(|word| IDENTIFYING_WORDS.contains(&word))
@@ -95,20 +90,4 @@ pub(super) fn category(text: &str) -> Result<String, String> {
 
 fn longest_digits(text: &str) -> usize {
     text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0)
-}
-
-/// A moment in milliseconds since 1970: ISO date or time (UTC where it names no zone), or seconds or milliseconds.
-pub fn instant(text: &str) -> Option<i64> {
-    if let Some(number) = number(text) {
-        return match number {
-            n if (1e11..1e14).contains(&n) => Some(n as i64),
-            n if (1e8..1e11).contains(&n) => Some((n * 1000.0) as i64),
-            _ => None,
-        };
-    }
-    if let Ok(stamp) = text.parse::<Timestamp>() {
-        return Some(stamp.as_millisecond());
-    }
-    let civil = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|d| d.at(0, 0, 0, 0))).ok()?;
-    jiff::tz::Offset::UTC.to_timestamp(civil).ok().map(|at| at.as_millisecond())
 }

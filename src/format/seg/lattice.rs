@@ -1,9 +1,9 @@
-//! Where the frames of a segmentation lie, and which voxels of another grid they are.
+//! Where the frames of a segmentation lie.
 
 use crate::model::Header;
-use crate::model::geometry::{Grid, Vec3, add, dot, norm, scale, sub};
+use crate::model::geometry::{Grid, dot, norm, scale, sub};
 
-/// Voxels by which corners may miss each other and still be the same voxels.
+/// Slices by which a frame may miss its place.
 const SAME_VOXEL: f64 = 0.02;
 /// Slices of a lattice, at most: empty ones are counted.
 const MAX_SLICES: f64 = 65_536.0;
@@ -87,112 +87,9 @@ fn step(along: &[f64], declared_mm: Option<f64>, thickness_mm: Option<f64>) -> R
     Ok(declared.filter(|d| divides(*d)).map_or(smallest, |d| smallest / (smallest / d).round()))
 }
 
-/// How the voxels of one grid are numbered in another: axes may be swapped and turned round, nothing is resampled.
-#[derive(Debug, Clone, Copy)]
-pub struct Mapping {
-    base: [i64; 3],
-    axes: [[i64; 3]; 3],
-}
-
-impl Mapping {
-    /// From the indices of `from` to those of `to`.
-    pub fn between(from: &Grid, to: &Grid) -> Result<Self, &'static str> {
-        let origin = to.index_of(from.origin_mm);
-        let axis = |step: Vec3| sub(to.index_of(add(from.origin_mm, step)), origin);
-        let exact = [axis(from.column_mm), axis(from.row_mm), axis(from.slice_mm)];
-        let whole = |v: Vec3| v.map(|x| x.round() as i64);
-        let it = Self { base: whole(origin), axes: exact.map(whole) };
-        let is_axis = |a: [i64; 3]| a.iter().map(|x| x.abs()).sum::<i64>() == 1;
-        let used: i64 = (0..3).map(|k| it.axes.iter().map(|a| a[k].abs()).max().unwrap_or(0)).sum();
-        if !it.axes.into_iter().all(is_axis) || used != 3 {
-            return Err("the axes or the spacings differ");
-        }
-        for corner in 0..8_u32 {
-            let index =
-                std::array::from_fn(
-                    |k| if corner >> k & 1 == 1 { from.shape[k].saturating_sub(1) } else { 0 },
-                );
-            let found = to.index_of(from.centre_mm(index.map(f64::from)));
-            let expected = it.index(index);
-            if (0..3).any(|k| (found[k] - expected[k] as f64).abs() > SAME_VOXEL) {
-                return Err("voxels of one lie between voxels of the other");
-            }
-        }
-        Ok(it)
-    }
-
-    fn index(&self, index: [u32; 3]) -> [i64; 3] {
-        std::array::from_fn(|k| {
-            self.base[k] + (0..3).map(|axis| self.axes[axis][k] * i64::from(index[axis])).sum::<i64>()
-        })
-    }
-
-    /// Where a voxel stands in a volume of `to`, column fastest; `None` outside.
-    pub fn offset(&self, index: [u32; 3], to: &Grid) -> Option<usize> {
-        let [x, y, z] = self.index(index);
-        let inside = |v: i64, n: u32| usize::try_from(v).ok().filter(|v| *v < n as usize);
-        let [nx, ny, nz] = to.shape;
-        let (x, y, z) = (inside(x, nx)?, inside(y, ny)?, inside(z, nz)?);
-        Some((z * ny as usize + y) * nx as usize + x)
-    }
-
-    /// The smallest grid on the voxels of `to` that holds both.
-    pub fn cover(&self, from: &Grid, to: &Grid) -> Grid {
-        let corners = [self.index([0; 3]), self.index(from.shape.map(|n| n.saturating_sub(1)))];
-        let low: [i64; 3] = std::array::from_fn(|k| corners[0][k].min(corners[1][k]).min(0));
-        let high: [i64; 3] =
-            std::array::from_fn(|k| corners[0][k].max(corners[1][k]).max(i64::from(to.shape[k]) - 1));
-        let origin_mm = to.centre_mm(low.map(|v| v as f64));
-        let shape = std::array::from_fn(|k| u32::try_from(high[k] - low[k] + 1).unwrap_or(u32::MAX));
-        Grid { shape, origin_mm, ..*to }
-    }
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    fn grid(shape: [u32; 3], origin_mm: Vec3) -> Grid {
-        Grid::new(shape, [0.7, 0.0, 0.0], [0.0, 0.8, 0.0], [0.0, 0.0, 2.5], origin_mm).unwrap()
-    }
-
-    #[test]
-    fn the_same_voxels_are_found_whatever_way_the_axes_run() {
-        let ours = grid([4, 5, 6], [-3.0, 2.0, 10.0]);
-        let turned = Grid::new(
-            [6, 4, 5],
-            [0.0, 0.0, -2.5],
-            [-0.7, 0.0, 0.0],
-            [0.0, 0.8, 0.0],
-            ours.centre_mm([3.0, 0.0, 5.0]),
-        )
-        .unwrap();
-        let mapping = Mapping::between(&ours, &turned).unwrap();
-        for index in [[0, 0, 0], [3, 4, 5], [1, 2, 3]] {
-            let [x, y, z] = mapping.index(index).map(|v| v as f64);
-            let (a, b) = (ours.centre_mm(index.map(f64::from)), turned.centre_mm([x, y, z]));
-            assert!(norm(sub(a, b)) < 1e-9, "{index:?}");
-        }
-    }
-
-    #[test]
-    fn other_voxels_are_refused() {
-        let ours = grid([4, 5, 6], [0.0; 3]);
-        assert!(Mapping::between(&grid([4, 5, 6], [0.35, 0.0, 0.0]), &ours).is_err(), "half a voxel aside");
-        let coarse = Grid { slice_mm: [0.0, 0.0, 5.0], ..ours };
-        assert!(Mapping::between(&coarse, &ours).is_err(), "twice the step");
-        let drifting = Grid { slice_mm: [0.0, 0.0, 2.52], ..ours };
-        assert!(Mapping::between(&drifting, &ours).is_err(), "corners apart");
-    }
-
-    #[test]
-    fn a_grid_that_holds_both_keeps_the_voxels() {
-        let (a, b) = (grid([4, 5, 6], [0.0; 3]), grid([2, 2, 9], [0.7, -1.6, -5.0]));
-        let both = Mapping::between(&b, &a).unwrap().cover(&b, &a);
-        assert_eq!(both.shape, [4, 7, 9]);
-        assert!(norm(sub(both.origin_mm, [0.0, -1.6, -5.0])) < 1e-9);
-    }
 
     #[test]
     fn left_out_slices_count() {

@@ -17,9 +17,9 @@ use crate::dicom::{self, Charset, DataSet, ReadError, ReadOptions};
 use crate::measure::grid::Labels;
 use crate::model::geometry::Grid;
 use crate::model::pixels::Samples;
-use crate::model::{Header, Interner, Tag, tags};
+use crate::model::{Header, Interner, Tag, VoxelMapping, tags};
 
-use lattice::{Lattice, Mapping};
+use lattice::Lattice;
 
 /// SOP class of binary and fractional segmentations.
 const SEGMENTATION: &str = "1.2.840.10008.5.1.4.1.1.66.4";
@@ -178,7 +178,7 @@ impl Seg {
     /// The other's voxels are not those of this one.
     pub fn common_grid(&self, other: &Self) -> Result<Grid, SegError> {
         let (ours, theirs) = (self.grid()?, other.grid()?);
-        Mapping::between(theirs, ours).map(|m| m.cover(theirs, ours)).map_err(SegError::OtherGrid)
+        VoxelMapping::between(theirs, ours).map(|m| m.cover(theirs, ours)).map_err(SegError::OtherGrid)
     }
 
     /// One segment as a mask of 0 and 1 on `target`, column fastest.
@@ -211,7 +211,7 @@ impl Seg {
 
     fn each_voxel(&self, number: u32, target: &Grid, mut put: impl FnMut(usize)) -> Result<(), SegError> {
         let lattice = self.lattice.as_ref().map_err(|why| SegError::NoGrid(why))?;
-        let mapping = Mapping::between(&lattice.grid, target).map_err(SegError::OtherGrid)?;
+        let mapping = VoxelMapping::between(&lattice.grid, target).map_err(SegError::OtherGrid)?;
         for plane in self.planes.get(&number).map_or(&[][..], Vec::as_slice) {
             let slice = lattice.slice_of(plane.frame);
             for pixel in ones(&plane.bits) {

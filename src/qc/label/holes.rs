@@ -35,7 +35,7 @@ impl LabelCheck for Holes {
                 continue;
             }
             let name = input.name(set.number);
-            let mm3 = voxels as f64 * input.voxel_mm3();
+            let mm3 = voxels as f64 * input.voxel_mm3;
             let severity =
                 if voxels as f64 > limit * set.voxels as f64 { Severity::Warning } else { Severity::Info };
             let message = format!("{} in {name}, {} mm³ together", count(holes, "hole"), mm(mm3));

@@ -3,6 +3,7 @@
 pub mod border;
 pub mod empty;
 pub mod grid;
+pub mod header;
 pub mod holes;
 pub mod islands;
 pub mod outside;
@@ -25,6 +26,8 @@ use crate::model::{Finding, Severity};
 pub struct LabelInput<'a> {
     /// Voxels along (i, j, k); k counts slices.
     pub shape: [usize; 3],
+    /// Volume of one voxel.
+    pub voxel_mm3: f64,
     /// Millimetres between voxels.
     pub spacing_mm: [f64; 3],
     /// (i, j, k, 1) to millimetres RAS+.
@@ -37,6 +40,8 @@ pub struct LabelInput<'a> {
     pub place: &'a Place,
     /// For each voxel, in the order of the label, whether it is air outside the patient, where that is known.
     pub outside: Option<&'a [bool]>,
+    /// What is odd about the file itself, in words.
+    pub warnings: &'a [String],
     /// How the checks are set.
     pub settings: &'a Settings,
 }
@@ -106,11 +111,6 @@ impl LabelInput<'_> {
     /// A structure's name, or its number as text.
     pub fn name(&self, number: u32) -> String {
         self.names.get(&number).cloned().unwrap_or_else(|| number.to_string())
-    }
-
-    /// Volume of one voxel.
-    fn voxel_mm3(&self) -> f64 {
-        self.spacing_mm.iter().product()
     }
 
     /// Millimetres RAS+ of a voxel.

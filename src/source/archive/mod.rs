@@ -302,6 +302,13 @@ impl Listing {
         Self { members: Vec::new(), names: HashSet::new(), left: most(archive_bytes) }
     }
 
+    /// Refuses every member, for something that is wrong with all of them.
+    fn refuse_all(&mut self, why: MemberError) {
+        for member in &mut self.members {
+            member.place = member.place.and(Err(why));
+        }
+    }
+
     /// Notes a file; `trap` is what its kind says against it.
     fn add(
         &mut self,

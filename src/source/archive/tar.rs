@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 
-use flate2::read::MultiGzDecoder;
-
 use super::{Listing, MAX_NAME, MemberError, Place, most};
+use crate::bulk::gzip::Unpacker;
 
 const BLOCK: u64 = 512;
 /// A pax header or long name beyond this is refused.
@@ -34,9 +33,17 @@ pub(super) fn list_packed(
     listing: &mut Listing,
 ) -> Result<(), MemberError> {
     let limit = most(file.metadata()?.len());
-    let reader =
-        Bounded { inner: MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, file)), left: limit };
-    blocks(&mut Packed { reader, target, at: 0 }, listing)
+    let inner = Unpacker::new(io::BufReader::with_capacity(1 << 16, file));
+    let mut input = Packed { reader: Bounded { inner, left: limit, failed: false }, target, at: 0 };
+    let listed = blocks(&mut input, listing);
+    // The check sum stands behind everything: of what does not come to its right end nothing is believed.
+    let whole = !input.reader.failed && io::copy(&mut input.reader, &mut io::sink()).is_ok();
+    if whole {
+        return listed;
+    }
+    let why = listed.err().unwrap_or(MemberError::Damaged);
+    listing.refuse_all(why);
+    Err(why)
 }
 
 struct Plain<'f> {
@@ -103,17 +110,21 @@ impl<R: Read, W: Write> Input for Packed<'_, R, W> {
     }
 }
 
-/// A reader that fails beyond its bound.
+/// A reader that fails beyond its bound, and knows whether it has failed.
 struct Bounded<R> {
     inner: R,
     left: u64,
+    failed: bool,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.left = self.left.checked_sub(n as u64).ok_or(io::ErrorKind::FileTooLarge)?;
-        Ok(n)
+        let read = self.inner.read(buffer).and_then(|n| {
+            self.left = self.left.checked_sub(n as u64).ok_or(io::ErrorKind::FileTooLarge)?;
+            Ok(n)
+        });
+        self.failed |= read.as_ref().is_err_and(|e| e.kind() != io::ErrorKind::Interrupted);
+        read
     }
 }
 

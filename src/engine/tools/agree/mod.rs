@@ -1,16 +1,19 @@
 //! Agreement of readers from a table of ratings.
 
+mod input;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::format::table::{Row, Table, TableError, number, write_rows};
+use crate::format::table::{Row, Table, TableError, write_rows};
 use crate::measure::agreement::cohen::{self, Weights};
 use crate::measure::agreement::many::{self, Coefficient, Credit, Patterns};
 use crate::measure::agreement::{Level, Ratings, bootstrap, icc, warnings};
 use crate::measure::estimate::{Estimate, Reason};
+use input::{Read, read};
 
 /// Categories beyond which κ (a table of all by all) is not worked out.
 const KAPPA_CATEGORIES: usize = 1000;
@@ -59,6 +62,21 @@ pub enum AgreeError {
     OutsideScale {
         /// Row number from 1, without the header.
         row: usize,
+    },
+    /// A word where the level asks for numbers.
+    #[error(
+        "row {row}: the value is no finite number, as --level interval and ratio need (a declared --scale of words is \
+         taken by position); missing is an empty cell, NA, N/A, #N/A, null, nan or -"
+    )]
+    Word {
+        /// Row number from 1, without the header.
+        row: usize,
+    },
+    /// A table that is neither long nor a matrix.
+    #[error("no columns 'reader' and 'value', and no matrix of readers: column {column} is no reader's")]
+    Matrix {
+        /// Column number from 1.
+        column: usize,
     },
     /// A scale that names a category twice.
     #[error("--scale names a category twice")]
@@ -163,13 +181,6 @@ pub struct Warning {
     pub message: &'static str,
 }
 
-/// A table as ratings, with the readers' names sorted as text.
-struct Read {
-    ratings: Ratings,
-    readers: Vec<String>,
-    numeric: bool,
-}
-
 /// Works out the agreement of the table in `path`, with columns `item`, `reader`, `value`.
 ///
 /// # Errors
@@ -177,100 +188,6 @@ struct Read {
 pub fn run(path: &Path, options: &Options) -> Result<Report, AgreeError> {
     let read = read(&Table::read(path)?, options)?;
     Ok(report(&read, options))
-}
-
-fn read(table: &Table, options: &Options) -> Result<Read, AgreeError> {
-    let (items, readers, values) = (table.column("item")?, table.column("reader")?, table.column("value")?);
-    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    for (row, (item, reader)) in items.iter().zip(readers).enumerate() {
-        let absent = |column| AgreeError::Absent { row: row + 1, column };
-        names.insert(reader.as_deref().ok_or_else(|| absent("reader"))?, 0);
-        let next = places.len();
-        places.entry(item.as_deref().ok_or_else(|| absent("item"))?).or_insert(next);
-    }
-    for (at, place) in names.values_mut().enumerate() {
-        *place = at;
-    }
-    let scale = Scale::of(values, options.scale.as_deref())?;
-    let mut cells = vec![None; places.len() * names.len()];
-    let mut first: Vec<usize> = vec![0; cells.len()];
-    for (row, ((item, reader), value)) in items.iter().zip(readers).zip(values).enumerate() {
-        let (Some(item), Some(reader)) = (item.as_deref(), reader.as_deref()) else { continue };
-        let at = places[item] * names.len() + names[reader];
-        if first[at] > 0 {
-            return Err(AgreeError::Twice { row: row + 1, first: first[at] });
-        }
-        first[at] = row + 1;
-        if let Some(value) = value {
-            cells[at] = Some(scale.position(value).ok_or(AgreeError::OutsideScale { row: row + 1 })?);
-        }
-    }
-    let ratings = Ratings::new(scale.values(), names.len(), cells).ok_or(AgreeError::Empty)?;
-    let readers = names.into_keys().map(str::to_owned).collect();
-    Ok(Read { ratings, readers, numeric: matches!(scale, Scale::Numbers(_)) })
-}
-
-/// The categories in order: numbers if every one is, else text.
-enum Scale {
-    Numbers(Vec<f64>),
-    Text(Vec<String>),
-}
-
-impl Scale {
-    fn of(values: &[Option<String>], declared: Option<&[String]>) -> Result<Self, AgreeError> {
-        let present = || values.iter().flatten();
-        let all_numbers = present().all(|v| number(v).is_some());
-        let sorted_text = || {
-            let mut text: Vec<String> = present().cloned().collect();
-            text.sort_unstable();
-            text.dedup();
-            text
-        };
-        let Some(declared) = declared else {
-            if !all_numbers {
-                return Ok(Self::Text(sorted_text()));
-            }
-            let mut numbers: Vec<f64> = present().filter_map(|v| number(v)).map(|v| v + 0.0).collect();
-            numbers.sort_unstable_by(f64::total_cmp);
-            numbers.dedup();
-            return Ok(Self::Numbers(numbers));
-        };
-        let numbers: Option<Vec<f64>> = declared.iter().map(|v| number(v)).collect();
-        let twice = match (&numbers, all_numbers) {
-            (Some(numbers), true) => numbers.iter().enumerate().any(|(k, v)| numbers[..k].contains(v)),
-            _ => declared.iter().enumerate().any(|(k, v)| declared[..k].contains(v)),
-        };
-        match numbers {
-            _ if twice => Err(AgreeError::Scale),
-            Some(numbers) if all_numbers => Ok(Self::Numbers(numbers)),
-            _ => Ok(Self::Text(declared.to_vec())),
-        }
-    }
-
-    fn position(&self, value: &str) -> Option<u32> {
-        let at = match self {
-            Self::Numbers(numbers) => {
-                let v = number(value)? + 0.0;
-                let sorted = numbers.is_sorted();
-                if sorted {
-                    numbers.binary_search_by(|n| n.total_cmp(&v)).ok()
-                } else {
-                    numbers.iter().position(|n| *n == v)
-                }
-            }
-            Self::Text(text) => text.iter().position(|t| t == value),
-        };
-        at.map(|at| at as u32)
-    }
-
-    /// The numbers themselves, or positions from 1.
-    fn values(&self) -> Vec<f64> {
-        match self {
-            Self::Numbers(numbers) => numbers.clone(),
-            Self::Text(text) => (1..=text.len()).map(|k| k as f64).collect(),
-        }
-    }
 }
 
 fn report(read: &Read, options: &Options) -> Report {
