@@ -135,13 +135,13 @@ impl Tx<'_> {
     /// There is no such import, it was taken back, or a later one has changed its reads; SQLite refuses.
     pub fn undo_import(&self, import: i64, now_ms: i64) -> Result<Undone, CatalogError> {
         let refused = |why: String| Err(CatalogError::Refused(why));
-        let sql = "SELECT undone_ms FROM import WHERE id = ?1";
-        let known: Option<Option<i64>> =
+        let sql = "SELECT undone_ms IS NOT NULL FROM import WHERE id = ?1";
+        let was_undone: Option<bool> =
             self.tx.prepare_cached(sql)?.query_row([import], |row| row.get(0)).optional()?;
-        match known {
+        match was_undone {
             None => return refused(format!("there is no import {import}")),
-            Some(Some(_)) => return refused(format!("import {import} was taken back already")),
-            Some(None) => {}
+            Some(true) => return refused(format!("import {import} was taken back already")),
+            Some(false) => {}
         }
         let changes = self.changes(import)?;
         let later = self.later_changes(import)?;

@@ -19,6 +19,8 @@ use crate::pipeline::{Shared, now_ms};
 
 /// Reads in one transaction, so that nobody waits for long.
 const AT_ONCE: usize = 2_000;
+/// Characters of an item's name that is taken for the UID of a series that is not here yet, at least.
+const LEAST_UID: usize = 16;
 /// Rows of unmatched reads that are named.
 const NAMED_ROWS: usize = 100;
 
@@ -96,7 +98,7 @@ fn is_table(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    ["csv", "tsv", "tab", "txt", "parquet", "json", "jsonl"].contains(&ending)
+    ["csv", "tsv", "tab", "parquet", "json", "jsonl"].contains(&ending)
 }
 
 /// A table's reads in the workspace's terms, and what is known of it so far; none where it is refused.
@@ -213,10 +215,14 @@ fn item(shared: &Shared, source: &SourceItem) -> Result<(ItemKey, bool), Catalog
         return Ok((ItemKey { series_uid, name }, here));
     }
     let name = name.unwrap_or_default();
-    if is_uid(name)
-        && let Some(series_uid) = series_of(shared, name)?
-    {
-        return Ok((ItemKey { series_uid, name: String::new() }, true));
+    if is_uid(name) {
+        let found = series_of(shared, name)?;
+        let here = found.is_some();
+        // A short one may be the number of a lesion; a long one names a series that is still to come.
+        let awaited = (name.len() >= LEAST_UID).then(|| shared.deid.uid(name));
+        if let Some(series_uid) = found.or(awaited) {
+            return Ok((ItemKey { series_uid, name: String::new() }, here));
+        }
     }
     Ok((ItemKey { series_uid: String::new(), name: shared.deid.item(name) }, true))
 }

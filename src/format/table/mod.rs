@@ -217,7 +217,6 @@ impl Table {
     ///
     /// # Errors
     /// Where there is no such column, or several.
-    #[must_use = "the table itself stays as it is"]
     pub fn melted(
         &self,
         kept: &[&str],
