@@ -14,6 +14,8 @@ use crate::model::What;
 const LEASE_MS: i64 = 15 * 60 * 1000;
 /// Between two looks when nothing is ready and nobody asks for anything.
 const NAP: Duration = Duration::from_secs(1);
+/// Between two tries to lease a job that is due.
+const AGAIN: Duration = Duration::from_millis(20);
 /// How long a disk or database may refuse before who waits for the jobs is told.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -106,8 +108,11 @@ impl Drop for Supervisor {
 /// How long until the next job is to be done.
 fn until_due(shared: &Shared) -> Duration {
     let due = shared.catalog.read().job_due().ok().flatten();
-    let wait = |due: i64| Duration::from_millis(due.saturating_sub(now_ms()).max(1) as u64);
-    due.map_or(NAP, wait).min(NAP)
+    due.map_or(NAP, |due| match due.saturating_sub(now_ms()) {
+        // It is due, and nobody could lease it.
+        ..=0 => AGAIN,
+        left => Duration::from_millis(left as u64).min(NAP),
+    })
 }
 
 /// Does the next job, if one is ready; whether there was one.
