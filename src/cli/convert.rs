@@ -96,7 +96,7 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     let how = How { standard: &standard, philips, names: names.as_ref() };
     let counter = AtomicU64::new(0);
     let paths = std::slice::from_ref(&args.folder);
-    let gathered = progress::shown(out, "files", &counter, || gather(paths, false, &counter))
+    let gathered = progress::shown(out, "files", &counter, || gather(paths, true, &counter))
         .map_err(|e| Failure::input(format!("FOLDER cannot be read: {}", e.kind())).hint("check the path"))?;
     let outcome = match format {
         Some(format) => one(args, &gathered, format, &how)?,

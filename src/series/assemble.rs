@@ -66,7 +66,7 @@ fn join_copies(mut headers: Vec<Header>) -> Vec<Instance> {
 }
 
 /// Of several files of one instance the first in this order is the one to build from: the caller's rank, then whole,
-/// without loss, native; then by pixels and numbers, which are the same under any secret.
+/// decodable, without loss, native; then by pixels and numbers, which are the same under any secret.
 fn preference(header: &Header) -> impl Ord {
     let syntax = &*header.common.transfer_syntax;
     let is_native = matches!(
@@ -74,7 +74,8 @@ fn preference(header: &Header) -> impl Ord {
         "1.2.840.10008.1.2" | "1.2.840.10008.1.2.1" | "1.2.840.10008.1.2.1.99" | "1.2.840.10008.1.2.2"
     );
     let is_lossy = header.common.lossy || LOSSY.contains(&syntax);
-    let kept = (header.truncated, is_lossy, !is_native);
+    // Where pixels are compared, those without a digest cannot be decoded.
+    let kept = (header.truncated, header.pixel_digest.is_none(), is_lossy, !is_native);
     (header.rank, kept, header.pixel_digest, header.numbers_digest, header.header_digest, header.source)
 }
 

@@ -142,14 +142,27 @@ pub(super) fn compare_copies(tree: &mut Tree, decode: bool) {
             let header = &tree.headers[*i as usize];
             header.pixel_bytes.is_none().then(|| Arc::clone(&header.common.transfer_syntax))
         };
-        let decode = decode && group.iter().any(|i| encoding(i) != encoding(&group[0]));
-        for i in group {
-            let Ok(bytes) = tree.read(tree.headers[i as usize].source) else { continue };
-            tree.bytes_read += bytes.len() as u64;
-            let Ok(file) = file::read(&bytes, ReadOptions::default()) else { continue };
-            let header = &mut tree.headers[i as usize];
-            header.pixel_digest = if decode { decoded_digest(&file) } else { pixel_digest(&file) };
-            header.pixels_decoded = decode;
+        let encodings_differ = group.iter().any(|i| encoding(i) != encoding(&group[0]));
+        let mut stored: Vec<Option<u64>> = Vec::with_capacity(group.len());
+        for &i in &group {
+            let digest = of_file(tree, i, pixel_digest);
+            stored.push(digest);
+            tree.headers[i as usize].pixel_digest = digest;
+        }
+        // Where they differ, which of them can be decoded decides which is used.
+        if decode && (encodings_differ || stored.iter().any(|d| *d != stored[0])) {
+            for i in group {
+                let digest = of_file(tree, i, decoded_digest);
+                let header = &mut tree.headers[i as usize];
+                (header.pixel_digest, header.pixels_decoded) = (digest, true);
+            }
         }
     }
+}
+
+/// A digest of the pixels of an instance; `None` where its file cannot be read.
+fn of_file(tree: &mut Tree, index: u32, digest: impl Fn(&File<'_>) -> Option<u64>) -> Option<u64> {
+    let bytes = tree.read(tree.headers[index as usize].source).ok()?;
+    tree.bytes_read += bytes.len() as u64;
+    digest(&file::read(&bytes, ReadOptions::default()).ok()?)
 }
