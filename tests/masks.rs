@@ -377,6 +377,10 @@ fn a_person_masks_what_was_kept_back_and_the_ledger_and_the_trail_say_so() {
     let text = |sql: &str| catalog.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
     assert!(text("SELECT detail FROM trail WHERE action = 'intake.mask'").contains("\"masks\":2"));
     // What is known of a series says how much of it was masked, and why.
+    let started = std::time::Instant::now();
+    while place.engine.is_busy().unwrap() && started.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
     let uid = text("SELECT series_uid FROM instance LIMIT 1");
     let of = text(
         "SELECT count(*) || '' FROM instance WHERE series_uid = (SELECT series_uid FROM instance LIMIT 1)",

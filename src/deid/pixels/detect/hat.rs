@@ -20,8 +20,9 @@ impl Hat {
     /// negative.
     pub fn of(&mut self, picture: &[u8], width: usize, dark: bool, out: &mut Vec<u8>) {
         let height = picture.len() / width.max(1);
-        // What an earlier picture left is written over.
+        self.rows.clear();
         self.rows.resize(picture.len(), 0);
+        self.opened.clear();
         self.opened.resize(picture.len(), 0);
         out.clear();
         out.extend(picture.iter().map(|&v| if dark { !v } else { v }));
