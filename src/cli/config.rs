@@ -90,7 +90,7 @@ fn as_json(mistake: &ConfigError) -> serde_json::Value {
     })
 }
 
-/// Sets one value, where it is right; other mistakes of the file keep nobody from mending this one.
+/// Sets one value, where it is right and nothing else keeps the file from being read.
 fn set(path: &Path, key: &str, value: &str, out: &Output) -> Result<Exit, Failure> {
     let mut edit = Edit::open(path)?;
     edit.set(key, value);
