@@ -90,6 +90,11 @@ fn inboxes_come_and_go_while_comments_stay() {
     assert!(edit.save().is_err());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), before, "an invalid change changes nothing");
 
+    std::fs::write(&path, text.replace("0.5", "7.0")).unwrap();
+    let mut edit = Edit::open(&path).unwrap();
+    edit.set("review.share", "0.5");
+    edit.save().expect("what is wrong can be mended");
+
     let mut edit = Edit::open(&path).unwrap();
     assert!(edit.remove_inbox("pacs"));
     assert_eq!(edit.save().unwrap().inboxes, []);
@@ -237,6 +242,16 @@ recipient = "age1nonsense"
         assert!(found.iter().any(|line| line.starts_with(wanted)), "{wanted}\nin\n{all}");
     }
     assert_eq!(found.len(), wanted.len(), "{all}");
+    // A table that should be another kind goes with its keys, which are of no other table.
+    let found = mistakes(
+        dir.path(),
+        "[review]\nshare = 0.5\n[[console]]\ntheme = \"dark\"\n[cost]\nper_read = -1.0\n",
+    );
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].starts_with("3:1: console") && found[1].starts_with("6:1: cost.per_read: "),
+        "{found:?}"
+    );
     // What is no TOML at all is one mistake.
     assert_eq!(mistakes(dir.path(), "[project\nname = 3\n").len(), 1);
 }

@@ -134,6 +134,8 @@ fn read_only(workspace: Workspace) -> Result<Connection, Failure> {
     Ok(Connection { narrator: None, server: None, client, engine: Some(engine) })
 }
 
+const EVERY_MISTAKE: &str = "`gantry config check` names every mistake";
+
 impl From<WorkspaceError> for Failure {
     fn from(error: WorkspaceError) -> Self {
         let hint = match &error {
@@ -141,6 +143,7 @@ impl From<WorkspaceError> for Failure {
             WorkspaceError::Secret(_) => {
                 Some("without the secret no pseudonym can be made again; restore it from a backup")
             }
+            WorkspaceError::Config(_) => Some(EVERY_MISTAKE),
             _ => None,
         };
         let failure = Self::new(Exit::Workspace, "workspace", error.to_string());
@@ -153,7 +156,7 @@ impl From<WorkspaceError> for Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::new(Exit::Workspace, "configuration", error.to_string())
+        Self::new(Exit::Workspace, "configuration", error.to_string()).hint(EVERY_MISTAKE)
     }
 }
 

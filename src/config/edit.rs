@@ -20,7 +20,7 @@ impl Edit {
     /// The file cannot be read, or is no TOML.
     pub fn open(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|e| ConfigError::unreadable(path, &e))?;
-        Config::parse(&text, path)?;
+        // What is wrong with it otherwise may be what is to be mended.
         let document = text.parse().map_err(|e: toml_edit::TomlError| ConfigError {
             path: path.into(),
             at: None,

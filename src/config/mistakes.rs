@@ -88,7 +88,7 @@ fn one(error: &toml::de::Error, patched: &mut Patched, text: &str, path: &Path) 
             }
             (said(Some(key)), true)
         }
-        None if entry.is_table && message.starts_with("unknown field") => {
+        None if entry.is_table => {
             let end = table_end(&patched.text, entry.range.end);
             patched.blank(entry.range.start..end);
             (said(Some(entry.path)), true)

@@ -181,3 +181,12 @@ fn filter_of_ingest_offers_what_occurs() {
     let text = driver.press("a s tab enter").text();
     assert!(text.contains("Ingest ▸ reason:not_dicom"), "{text}");
 }
+
+#[test]
+fn the_path_of_a_file_is_shown_on_request_and_of_that_file_alone() {
+    let mut driver = Driver::new(Stub::default(), (200, 60));
+    let shown = |text: String| text.matches("DOE^JANE").count();
+    assert_eq!(shown(driver.press("2 enter").text()), 0);
+    assert_eq!(shown(driver.press("p").text()), 1);
+    assert_eq!(shown(driver.press("j").text()), 0, "another file is another request");
+}
