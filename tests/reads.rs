@@ -442,7 +442,7 @@ fn an_import_can_be_tried_and_taken_back_and_its_history_stays() {
     bench.series("1.2.1", "A", "M");
     let session = bench.engine.session("tester", false);
     let client: &dyn Client = &session;
-    let head = "series_uid,reader,grade,depth\n";
+    let head = "series_uid,reader,structure,size,depth\n";
     let import = |text: &str, dry_run: bool| {
         let paths = vec![bench.table("t.csv", &(head.to_owned() + text)).to_str().unwrap().into()];
         client.act(ImportReads { paths, dry_run, ..ImportReads::default() }).unwrap()
@@ -462,11 +462,11 @@ fn an_import_can_be_tried_and_taken_back_and_its_history_stays() {
     let of = |rows: &[(&str, &[f64])]| -> Vec<(String, Vec<f64>)> {
         rows.iter().map(|(reader, values)| ((*reader).to_owned(), values.to_vec())).collect()
     };
-    let first = import("1.2.1,ana,3,\n1.2.1,ben,4,\n", false);
+    let first = import("1.2.1,ana,nodule,3,\n1.2.1,ben,nodule,4,\n", false);
     let before = of(&[("ana", &[3.0]), ("ben", &[4.0])]);
     assert_eq!(grades(), before);
     // One correction, one completion, one new read: tried, then done.
-    let second = "1.2.1,ana,5,\n1.2.1,ben,4,7\n1.2.1,cas,2,\n";
+    let second = "1.2.1,ana,nodule,5,\n1.2.1,ben,nodule,4,7\n1.2.1,cas,nodule,2,\n";
     let tried = import(second, true);
     assert_eq!((tried.import, tried.dry_run), (None, true));
     assert_eq!(grades(), before, "nothing is stored by a trial");
@@ -475,7 +475,7 @@ fn an_import_can_be_tried_and_taken_back_and_its_history_stays() {
     assert_eq!((done.total.new, done.total.completed, done.total.corrected), (1, 1, 1));
     let after = of(&[("ana", &[5.0]), ("ben", &[7.0, 4.0]), ("cas", &[2.0])]);
     assert_eq!(grades(), after);
-    let view = || bench.agreement(Agreement { measure: Some("/grade".into()), ..Agreement::default() });
+    let view = || bench.agreement(Agreement { measure: Some("nodule/size".into()), ..Agreement::default() });
     assert_eq!(view().selected.unwrap().readers.len(), 3);
     // The first cannot go while the second stands on it.
     let undo = |import: Option<i64>| client.act(UndoImport { import: import.unwrap() });
@@ -492,7 +492,7 @@ fn an_import_can_be_tried_and_taken_back_and_its_history_stays() {
     // Now the first can be taken back; and both can come again.
     undo(first.import).unwrap();
     assert!(grades().is_empty());
-    let again = import("1.2.1,ana,3,\n1.2.1,ben,4,\n", false);
+    let again = import("1.2.1,ana,nodule,3,\n1.2.1,ben,nodule,4,\n", false);
     assert_eq!((again.total.new, again.total.duplicates), (2, 0));
     assert_eq!(grades(), before);
     let page = Page { offset: 0, limit: 10 };
@@ -508,12 +508,12 @@ fn an_import_can_be_tried_and_taken_back_and_its_history_stays() {
 fn reads_wait_for_a_series_that_is_not_here_yet() {
     let bench = Bench::new("");
     bench.series("1.2.1", "A", "M");
-    let text = "series_uid,reader,grade\n1.2.1,ana,3\n1.2.1,ben,3\n1.2.2,ana,2\n1.2.2,ben,2\n";
+    let text = "series_uid,reader,structure,size\n1.2.1,ana,nodule,3\n1.2.1,ben,nodule,3\n1.2.2,ana,nodule,2\n1.2.2,ben,nodule,2\n";
     let outcome = bench.import(&bench.table("t.csv", text));
     assert_eq!((outcome.total.reads, outcome.total.new, outcome.total.unmatched), (4, 2, 2));
     assert_eq!(outcome.files[0].unmatched_rows, [3, 4]);
     let items = || {
-        let view = bench.agreement(Agreement { measure: Some("/grade".into()), ..Agreement::default() });
+        let view = bench.agreement(Agreement { measure: Some("nodule/size".into()), ..Agreement::default() });
         view.selected.unwrap().row.value.n
     };
     assert_eq!(items(), 1, "what waits does not count");

@@ -109,7 +109,7 @@ print(nib.load(f'{out}/near.nii').get_fdata().max())
         ("scaled.nii.gz", 0),
         ("near.nii", 1),
         ("pixdim.nii", 1),
-        ("forms.nii", 1),
+        ("forms.nii", 2),
         ("qform.nii", 0),
         ("flipped.nii", 0),
         ("permuted.nii", 0),
