@@ -242,6 +242,7 @@ pub fn reads(query: &Reads) -> Rows<ReadView> {
         finished_ms: Some(NOW),
         imported_ms: NOW,
         superseded_by: None,
+        waiting: false,
         values: volume.map(|value| ("volume_mm3".into(), Said::Number { value })).into_iter().collect(),
     };
     let rows = vec![

@@ -107,6 +107,7 @@ fn view(row: SeriesRow) -> SeriesView {
         findings,
         facts: vec![("vendor".into(), "Acme\x1b[31m Imaging".into()), ("kernel".into(), "B70f".into())],
         harmonised: Harmonised::default(),
+        masks: None,
         linked: vec![("SEG".into(), "2.25.5".into())],
         history: vec![entry(7)],
         task: Some(index as i64),
