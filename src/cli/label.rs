@@ -127,7 +127,7 @@ pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Fail
         What::Import { paths, reader, guideline, structure, matrix, dry_run } => {
             let (inline, files): (Vec<_>, Vec<_>) = paths.iter().partition(|p| p.as_os_str() == "-");
             let command = ImportReads {
-                paths: files.into_iter().map(absolute).collect::<Result<_, _>>()?,
+                paths: files.into_iter().map(|file| absolute(file)).collect::<Result<_, _>>()?,
                 inline: inline.first().map(|_| standard_input()).transpose()?,
                 reader: reader.clone(),
                 guideline: guideline.clone(),
@@ -170,7 +170,7 @@ pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Fail
     }
 }
 
-fn absolute(path: &PathBuf) -> Result<String, Failure> {
+fn absolute(path: &Path) -> Result<String, Failure> {
     let found = path.canonicalize();
     found
         .map(|p| p.to_string_lossy().into_owned())

@@ -30,7 +30,7 @@ impl From<KeepError> for Refusal {
     fn from(error: KeepError) -> Self {
         match error {
             KeepError::Disk(error) => error.kind().into(),
-            other => Self::Other(other.to_string()),
+            KeepError::Vault(error) => Self::Other(error.to_string()),
         }
     }
 }

@@ -13,7 +13,7 @@ fn configure(place: &Place, more: &str) {
 }
 
 fn inbox(path: &std::path::Path, more: &str) -> String {
-    format!("\n[[inbox]]\nname = \"in\"\nsite = \"A\"\npath = {path:?}\n{more}\n")
+    format!("\n[[inbox]]\nname = \"in\"\nsite = \"A\"\npath = {:?}\n{more}\n", text(path))
 }
 
 #[test]
@@ -26,8 +26,8 @@ fn an_inbox_on_the_workspace_is_refused_before_anything_is_touched() {
         (place.workspace().join("store"), "after = \"remove\"".to_string()),
         (place.at("link"), "after = \"remove\"".to_string()),
         (place.dir.path().to_path_buf(), String::new()),
-        (place.at("in"), format!("after = \"move\"\nmove_to = {:?}", place.at("in/done"))),
-        (place.at("in"), format!("after = \"move\"\nmove_to = {:?}", place.workspace().join("done"))),
+        (place.at("in"), format!("after = \"move\"\nmove_to = {:?}", text(&place.at("in/done")))),
+        (place.at("in"), format!("after = \"move\"\nmove_to = {:?}", text(&place.workspace().join("done")))),
     ] {
         configure(&place, &inbox(&path, &more));
         for command in [&["config", "check"][..], &["run", "--once"], &["search", "modality:CT"]] {

@@ -27,13 +27,18 @@ fn values(config: &Config) -> BTreeMap<String, String> {
 fn changes(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<Value> {
     let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let told = |key: &str, value: Option<&String>| match value {
-        Some(_) if key.ends_with(".path") || key.ends_with(".move_to") => Some("(a path)".to_string()),
+        Some(_) if is_path(key) => Some("(a path)".to_string()),
         value => value.cloned(),
     };
     keys.into_iter()
         .filter(|key| before.get(*key) != after.get(*key))
         .map(|key| json!({ "key": key, "before": told(key, before.get(key)), "after": told(key, after.get(key)) }))
         .collect()
+}
+
+/// Whether the value of a key is where a folder lies.
+fn is_path(key: &str) -> bool {
+    matches!(key.rsplit_once('.'), Some((_, "path" | "move_to")))
 }
 
 /// In the transaction of a change: what differs goes into its event, and is what counts from now on.

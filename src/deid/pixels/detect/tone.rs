@@ -54,11 +54,11 @@ impl Counts {
 /// Where more than `rest` have been passed.
 pub fn edge<'a>(mut counts: impl Iterator<Item = &'a u32>, rest: usize) -> usize {
     let mut sum = 0;
-    let mut passed = |&n: &u32| {
+    let passed = |&n: &u32| {
         sum += n as usize;
         sum > rest
     };
-    counts.position(|n| passed(n)).unwrap_or(0)
+    counts.position(passed).unwrap_or(0)
 }
 
 /// Piece by piece linear: what is beyond the usual limits keeps its order, and a contrast of its own.
