@@ -170,7 +170,6 @@ fn a_profile_that_cannot_be_used_is_found_by_the_check() {
 #[test]
 fn every_mistake_is_named_at_once_with_line_and_key() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join("here")).unwrap();
     std::fs::write(dir.path().join("rules.toml"), "version = 3\n").unwrap();
     std::fs::write(dir.path().join("own.toml"), "acent = \"red\"\n").unwrap();
     let text = r#"[[inbox]]
@@ -211,7 +210,13 @@ protocol = "ascii"
 [vault]
 recipient = "age1nonsense"
 "#;
-    let found = mistakes(dir.path(), text);
+    // Inboxes lie outside the workspace.
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::create_dir(outside.path().join("here")).unwrap();
+    let text = ["here", "absent"].iter().fold(text.to_string(), |text, name| {
+        text.replace(&format!("path = {name:?}"), &format!("path = {:?}", outside.path().join(name)))
+    });
+    let found = mistakes(dir.path(), &text);
     let wanted = [
         "5:1: inbox[1].site: the key site is missing",
         "6:1: inbox[1].name: another inbox has this name",

@@ -40,7 +40,7 @@ Examples:
   gantry label import ratings.csv
   gantry label import round2/ --reader reader-03 --guideline 2.0 --dry-run
   gantry label import matrix.csv --matrix malignancy
-  gunzip -c ratings.csv.gz | gantry label import -
+  gantry label import ratings.csv.gz
   gantry label imports
   gantry label undo 3
   gantry label list --reader reader-03 --limit 20

@@ -131,13 +131,17 @@ fn what_people_type_names_nobody() {
     let task = claimed[0]["task"].to_string();
     let comment =
         "Zqpatient moved, repeat axial slices; seen by Frau Kowalczyk on 12.03.2026, call 555-123-4567";
-    // A text of which nothing can stay is refused.
-    let (code, said, _) = site.run(&["queue", "return", &task, "--reason", "Kowalczyk 8123456"]);
-    assert_eq!(code, 2, "{said:?}");
-    let said = site.run(&["queue", "return", &task, "--reason", "motion of Zqpatient", "--comment", comment]);
+    // A text of which nothing can stay is refused, and a reason that is not configured.
+    let reason = "motion or artefact";
+    let with = |reason: &str, comment: &str| {
+        site.run(&["queue", "return", &task, "--reason", reason, "--comment", comment])
+    };
+    assert_eq!(with(reason, "Kowalczyk 8123456").0, 2);
+    assert_eq!(with("motion of Zqpatient", comment).0, 2);
+    let said = with(reason, comment);
     assert_eq!(said.0, 0, "{said:?}");
     let returned = site.event("review.return");
-    assert_eq!(returned["detail"]["reason"], "motion of ***");
+    assert_eq!(returned["detail"]["reason"], reason);
     let kept = returned["detail"]["comment"].as_str().unwrap();
     assert!(kept.contains("moved, repeat axial slices") && kept.contains("***"), "{kept}");
     for file in ["catalog.sqlite", "catalog.sqlite-wal"] {

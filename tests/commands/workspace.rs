@@ -135,8 +135,19 @@ fn a_workspace_is_closed_to_others_and_an_older_one_is_closed_once() {
     assert_eq!(place.examined("privacy")["ok"], true);
     // As an earlier version left it.
     let before = |root: &Path| {
-        let catalog = rusqlite::Connection::open(root.join("catalog.sqlite")).unwrap();
-        catalog.execute_batch("ALTER TABLE task DROP COLUMN claim_session; PRAGMA user_version = 5").unwrap();
+        let path = root.join("catalog.sqlite");
+        fs::remove_file(&path).unwrap();
+        let catalog = rusqlite::Connection::open(path).unwrap();
+        for migration in [
+            include_str!("../../src/catalog/migrations/0001_catalog.sql"),
+            include_str!("../../src/catalog/migrations/0002_reads.sql"),
+            include_str!("../../src/catalog/migrations/0003_search.sql"),
+            include_str!("../../src/catalog/migrations/0004_known.sql"),
+            include_str!("../../src/catalog/migrations/0005_leaving.sql"),
+        ] {
+            catalog.execute_batch(migration).unwrap();
+        }
+        catalog.execute_batch("PRAGMA user_version = 5").unwrap();
     };
     let open =
         |name: &str, mode: u32| fs::set_permissions(root.join(name), Permissions::from_mode(mode)).unwrap();

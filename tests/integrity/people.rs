@@ -132,7 +132,7 @@ fn the_vault_is_filled_later_searched_and_backed_up() {
     let key = place.at("key");
     assert_eq!(place.run(&["vault", "init", "--key", text(&key)], 0)["without_entry"].as_u64(), Some(2));
     let open = |more: &[&str], status| {
-        place.run(&[&["vault", "open", "--key", text(&key), "--reason", "asked"], more].concat(), status)
+        place.run(&[&["vault", "open", "--key", text(&key), "--reason", "incidental finding"], more].concat(), status)
     };
     open(&[], 4);
     let filled = place.run(&["vault", "fill", text(&place.at("study-1"))], 0);

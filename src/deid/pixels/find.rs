@@ -116,7 +116,9 @@ impl Finder<'_> {
             let columns = frame.columns as usize;
             let view = glanced(&frame, reader.layout(), self.window, self.palette.as_ref());
             drop(frame);
-            Ok(detector.glance(&view, columns))
+            // A frame of one grey is empty, however large it is.
+            let is_empty = view.iter().all(|&grey| grey == view[0]);
+            Ok(if is_empty { Vec::new() } else { detector.glance(&view, columns) })
         };
         let stretches = frames.par_chunks(stretch).map_init(Detector::default, |detector, stretch| {
             stretch.iter().map(|&index| look(detector, index)).collect::<Result<Vec<_>, SearchError>>()

@@ -34,15 +34,15 @@ pub struct Glimpse {
 /// Log odds of a line from which it is writing, and of each of two.
 const SURE: f32 = 3.0;
 const TWO: f32 = 2.0;
-/// Shorter side of a picture of which more is asked for, and how much more: noise of a few pixels takes any shape.
-const SMALL: usize = 100;
-const ASKED: f32 = 2.5;
+/// Shorter sides below which more is asked of a picture, and how much more: a few pixels take any shape.
+const SMALL: [(usize, f32); 2] = [(64, 5.0), (100, 2.5)];
 
 impl Detector {
     /// Writing in a picture that is to hold none: where there surely is some.
     pub fn glance(&mut self, picture: &[u8], width: usize) -> Vec<Area> {
         let height = picture.len() / width.max(1);
-        let asked = if width.min(height) < SMALL { ASKED } else { 0.0 };
+        let is_small = |(side, _): &&(usize, f32)| width.min(height) < *side;
+        let asked = SMALL.iter().find(is_small).map_or(0.0, |(_, asked)| *asked);
         let mut found = self.glimpses(picture, width);
         let scores: Vec<f32> = found.iter().map(|g| score::glimpse(&g.features) - asked).collect();
         let likely = scores.iter().filter(|s| **s > TWO).count();
