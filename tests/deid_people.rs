@@ -262,7 +262,10 @@ fn the_vault_tells_who_a_subject_was_to_whom_has_the_key_and_says_why() {
     assert_eq!(run(&["vault", "init", "--key", common::text(&other)]).0, Some(0));
     let (code, shut) = run(&[&open[..], &[common::text(&other)]].concat());
     assert_eq!(code, Some(4));
-    assert!(shut["error"]["hint"].as_str().unwrap().contains("1 entries are sealed to another key"), "{shut}");
+    assert!(
+        shut["error"]["hint"].as_str().unwrap().contains("1 entries are sealed to another key"),
+        "{shut}"
+    );
     let (_, opened) = run(&[&open[..], &[common::text(&key)]].concat());
     let entry = &opened["entries"][0];
     assert_eq!(entry["patient_name"], "Wetherquill^Lucasta");

@@ -85,7 +85,7 @@ impl Reader<'_> {
     pub fn subjects(&self) -> Result<Vec<SubjectRecord>, CatalogError> {
         let mut statement = self.connection().prepare(
             "SELECT s.subject, min(s.site), count(DISTINCT s.study_uid), count(*), \
-             sum(EXISTS (SELECT 1 FROM finding f WHERE f.series_uid = s.uid AND f.check_name = 'subject_conflict')), \
+             sum(EXISTS (SELECT 1 FROM finding f WHERE f.series_uid = s.uid AND f.check_name = 'identity_conflict')), \
              sum(EXISTS (SELECT 1 FROM finding f WHERE f.series_uid = s.uid AND f.check_name = 'subject_split')) \
              FROM series s GROUP BY s.subject ORDER BY 5 DESC, 6 DESC, 1",
         )?;

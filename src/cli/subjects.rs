@@ -10,7 +10,7 @@ use crate::engine::query::{SubjectView, Subjects};
 /// Arguments of `gantry subjects`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gantry subjects list --doubtful\n  gantry subjects join S-7K2M9Q S-3F1A0B --reason \"two numbers of one person, says the site\"\n  gantry subjects part 2.25.1234 --reason \"the number was given twice\"\n  gantry subjects keep S-7K2M9Q --reason \"a typing error in the birth date\"\n\nA Patient ID that stands for two people is a finding (subject_conflict), and so is a person with two of them (subject_split). What is decided here counts for searches, splits and exports from then on and stands in the trail; stored bytes keep their pseudonym.\n\nExit codes: 0 done; 1 list --doubtful found some; 2 usage; 3 workspace; 4 no such subject or study"
+    after_help = "Examples:\n  gantry subjects list --doubtful\n  gantry subjects join S-7K2M9Q S-3F1A0B --reason \"two numbers of one person, says the site\"\n  gantry subjects part 2.25.1234 --reason \"the number was given twice\"\n  gantry subjects keep S-7K2M9Q --reason \"a typing error in the birth date\"\n\nA Patient ID that stands for two people is a finding (identity_conflict), and so is a person with two of them (subject_split). What is decided here counts for searches, splits and exports from then on and stands in the trail; stored bytes keep their pseudonym.\n\nExit codes: 0 done; 1 list --doubtful found some; 2 usage; 3 workspace; 4 no such subject or study"
 )]
 pub struct SubjectsArgs {
     #[command(subcommand)]

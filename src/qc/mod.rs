@@ -66,7 +66,7 @@ pub static CHECKS: &[&dyn Check] = &[
 
 /// Every check of a study's series beside one another.
 pub static STUDY_CHECKS: &[&dyn StudyCheck] = &[
-    &study::subject_conflict::SubjectConflict,
+    &study::identity_conflict::IdentityConflict,
     &study::subject_split::SubjectSplit,
     &study::uid_reuse::UidReuse,
     &study::study_conflict::StudyAttributeConflict,

@@ -61,7 +61,7 @@ fn one_number_for_two_people_is_told_and_parted() {
         ingest(&place, &study(&place, number, who));
     }
     // All three studies of the number, also those that came before; nobody else.
-    assert_eq!(found(&place, "subject_conflict"), 3);
+    assert_eq!(found(&place, "identity_conflict"), 3);
     let doubtful = lines(&place, &["subjects", "list", "--doubtful"]);
     assert_eq!((doubtful.len(), doubtful[0]["has_conflict"].as_bool()), (1, Some(true)), "{doubtful:?}");
     let subject = doubtful[0]["subject"].as_str().unwrap().to_string();
@@ -85,11 +85,11 @@ fn one_number_for_two_people_is_told_and_parted() {
     place.refusal(&["subjects", "part", &other, "--reason", " "], 2);
     let parted = place.run(&["subjects", "part", &other, "--reason", "given twice"], 0);
     assert_eq!(parted["subject"].as_str().unwrap(), format!("{subject}-2"));
-    assert_eq!((found(&place, "subject_conflict"), found(&place, "subject_split")), (0, 0));
+    assert_eq!((found(&place, "identity_conflict"), found(&place, "subject_split")), (0, 0));
     assert_eq!(lines(&place, &["search", &format!("subject:{subject}-2")]).len(), 1);
     // A further study under the number is compared with those that stayed.
     ingest(&place, &study(&place, 5, ["77", "Zqfirst^Anna", "19700503", "F"]));
-    assert_eq!(found(&place, "subject_conflict"), 0);
+    assert_eq!(found(&place, "identity_conflict"), 0);
     // What a person decided outlives the series being assembled anew.
     place.tamper(
         "INSERT INTO job (stage, object, state, not_before_ms, changed_ms) \
@@ -132,7 +132,10 @@ fn the_vault_is_filled_later_searched_and_backed_up() {
     let key = place.at("key");
     assert_eq!(place.run(&["vault", "init", "--key", text(&key)], 0)["without_entry"].as_u64(), Some(2));
     let open = |more: &[&str], status| {
-        place.run(&[&["vault", "open", "--key", text(&key), "--reason", "incidental finding"], more].concat(), status)
+        place.run(
+            &[&["vault", "open", "--key", text(&key), "--reason", "incidental finding"], more].concat(),
+            status,
+        )
     };
     open(&[], 4);
     let filled = place.run(&["vault", "fill", text(&place.at("study-1"))], 0);

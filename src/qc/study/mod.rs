@@ -3,11 +3,12 @@
 pub mod doubled_series;
 pub mod duplicate_pixels;
 pub mod frame_of_reference;
+pub mod identity_conflict;
 mod member;
 pub mod outliers;
 pub mod partial_series;
 pub mod study_conflict;
-pub mod subject_conflict;
+
 pub mod subject_split;
 pub mod uid_reuse;
 

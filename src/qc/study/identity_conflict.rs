@@ -8,11 +8,11 @@ use crate::model::{Finding, Severity};
 /// Another study, or another instance of this one, has the same Patient ID and a name, birth date or sex that cannot be
 /// the same person's.
 #[derive(Debug, Clone, Copy)]
-pub struct SubjectConflict;
+pub struct IdentityConflict;
 
-impl StudyCheck for SubjectConflict {
+impl StudyCheck for IdentityConflict {
     fn id(&self) -> &'static str {
-        "subject_conflict"
+        "identity_conflict"
     }
 
     fn run(&self, study: &Study<'_>) -> Vec<(usize, Finding)> {
