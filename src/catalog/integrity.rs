@@ -230,19 +230,6 @@ impl Reader<'_> {
         Ok(leaves)
     }
 
-    /// The latest trail entry that covers a stored instance; what lies after it never did.
-    ///
-    /// # Errors
-    /// SQLite refuses.
-    pub fn first_covering_event(&self) -> Result<Option<u64>, CatalogError> {
-        let first: Option<i64> = self.connection().query_row(
-            "SELECT min(e) FROM (SELECT min(event) AS e FROM instance UNION ALL SELECT min(event) FROM former_leaf)",
-            [],
-            |row| row.get(0),
-        )?;
-        Ok(first.map(|n| n as u64))
-    }
-
     /// Gives every trail entry to `each`, the oldest first.
     ///
     /// # Errors
@@ -312,22 +299,12 @@ impl Reader<'_> {
         Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
-    /// Every series with findings, or that had any: (UID, the root over its own, the root over those of its study).
+    /// The roots over the findings of a series: over those of its own, and over those of its study.
     ///
     /// # Errors
     /// SQLite refuses.
     pub fn finding_roots(&self, series_uid: &str) -> Result<[Hash; 2], CatalogError> {
         Ok([self.finding_root(series_uid, 0)?, self.finding_root(series_uid, 1)?])
-    }
-
-    /// Series that have findings.
-    ///
-    /// # Errors
-    /// SQLite refuses.
-    pub fn series_with_findings(&self) -> Result<Vec<String>, CatalogError> {
-        let mut statement =
-            self.connection().prepare("SELECT DISTINCT series_uid FROM finding ORDER BY series_uid")?;
-        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
     fn finding_root(&self, series_uid: &str, scope: u8) -> Result<Hash, CatalogError> {

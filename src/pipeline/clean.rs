@@ -155,7 +155,7 @@ fn commit(shared: &Shared, study_uid: &str, generation: i64, mut done: Done) -> 
         let detail = json!({
             "cleaned": done.again.len(), "unchanged": done.clean.len(), "series": series.len(),
             "failed": done.failed.as_ref().map_or(0, |f| f.0),
-            "merkle_root": hex::encode(audit::merkle_root(&leaves)),
+            "leaves": leaves.len(), "merkle_root": hex::encode(audit::merkle_root(&leaves)),
         });
         tx.audit(now, "gantry", "study.clean", study_uid, &detail)?;
         Ok(())

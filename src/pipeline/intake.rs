@@ -435,7 +435,7 @@ fn rows(shared: &Shared, batch: &mut [Dealt], latest: &Latest, now: i64) -> Resu
         tx.count("catalogued", "", stored, now)?;
         let detail = json!({
             "stored": stored, "restored": restored, "quarantined": quarantined, "rejected": rejected, "series": series.len(),
-            "merkle_root": hex::encode(audit::merkle_root(&leaves)),
+            "leaves": leaves.len(), "merkle_root": hex::encode(audit::merkle_root(&leaves)),
         });
         tx.audit(now, "gantry", "intake.batch", "intake", &detail)?;
         Ok((stored, doubled))

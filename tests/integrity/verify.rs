@@ -92,6 +92,8 @@ fn changed_rows_are_found() {
             "changed_instance",
         ),
         ("DELETE FROM instance WHERE id = 2", "broken_root"),
+        ("DELETE FROM instance WHERE event = (SELECT min(event) FROM instance)", "broken_root"),
+        ("DELETE FROM instance", "broken_root"),
         ("UPDATE finding SET severity = 0", "changed_finding"),
         ("DELETE FROM finding", "changed_finding"),
         ("UPDATE decision SET actor = 'somebody'", "changed_decision"),

@@ -91,7 +91,10 @@ impl Told {
         let text = |key: &str| detail[key].as_str().map(String::from);
         match &*record.action {
             "intake.batch" | "study.clean" => {
-                self.batches.extend(text("merkle_root").map(|root| (record.sequence, root)));
+                // Only an entry that says how many it covers binds rows: those of earlier versions do not.
+                let is_bound = detail["leaves"].is_u64();
+                self.batches
+                    .extend(text("merkle_root").filter(|_| is_bound).map(|root| (record.sequence, root)));
             }
             "series.check" | "series.assemble" => {
                 if let Some(root) = text("root") {
@@ -151,9 +154,7 @@ impl Checkpoint {
 
 /// Every root over instances is made again of the rows as they stand.
 fn roots(reader: &Reader<'_>, told: &Told, verified: &mut Verified) -> Result<(), StageError> {
-    // What was stored before rows were bound to entries is covered by none.
-    let Some(first) = reader.first_covering_event()? else { return Ok(()) };
-    for (event, root) in told.batches.iter().filter(|(event, _)| *event >= first) {
+    for (event, root) in &told.batches {
         let leaves = reader.leaves(*event)?;
         let in_order = leaves.iter().enumerate().all(|(i, (place, _))| *place == i as u64);
         let hashes: Vec<Hash> = leaves.into_iter().map(|(_, hash)| hash).collect();
