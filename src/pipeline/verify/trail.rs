@@ -10,7 +10,7 @@ use crate::catalog::{DecisionRow, OutcomeRow, Reader, TrailRecord};
 
 /// What the entries say, gathered in one pass.
 #[derive(Default)]
-struct Told {
+struct TrailClaims {
     /// Entries with a Merkle root over instances.
     batches: Vec<(u64, String)>,
     /// The latest root over the findings of a series by itself, and over those of its study.
@@ -51,8 +51,8 @@ fn chain(
     reader: &Reader<'_>,
     checkpoint: Option<&Checkpoint>,
     verified: &mut Verified,
-) -> Result<Told, StageError> {
-    let (mut verifier, mut told, mut broken) = (Verifier::default(), Told::default(), None);
+) -> Result<TrailClaims, StageError> {
+    let (mut verifier, mut told, mut broken) = (Verifier::default(), TrailClaims::default(), None);
     let mut entries = 0;
     reader.each_trail_entry(|record| {
         entries += 1;
@@ -70,7 +70,7 @@ fn chain(
         if checkpoint.is_some_and(|c| c.entries == record.sequence) {
             told.at_checkpoint = Some(record.hash);
         }
-        told.hear(&record);
+        told.collect(&record);
         Ok(())
     })?;
     verified.trail_entries = entries;
@@ -85,8 +85,8 @@ fn chain(
     Ok(told)
 }
 
-impl Told {
-    fn hear(&mut self, record: &TrailRecord) {
+impl TrailClaims {
+    fn collect(&mut self, record: &TrailRecord) {
         let detail: Value = serde_json::from_str(&record.detail).unwrap_or_default();
         let text = |key: &str| detail[key].as_str().map(String::from);
         match &*record.action {
@@ -128,7 +128,7 @@ impl Told {
     }
 }
 
-fn hold_against(checkpoint: &Checkpoint, told: &Told, verified: &mut Verified) {
+fn hold_against(checkpoint: &Checkpoint, told: &TrailClaims, verified: &mut Verified) {
     if let Some(detail) = checkpoint.contradicted_by(told.at_checkpoint.as_ref(), verified.trail_entries) {
         verified.found(DamageKind::CutTrail, format!("entry {}", checkpoint.entries), detail);
     }
@@ -153,7 +153,7 @@ impl Checkpoint {
 }
 
 /// Every root over instances is made again of the rows as they stand.
-fn roots(reader: &Reader<'_>, told: &Told, verified: &mut Verified) -> Result<(), StageError> {
+fn roots(reader: &Reader<'_>, told: &TrailClaims, verified: &mut Verified) -> Result<(), StageError> {
     for (event, root) in &told.batches {
         let leaves = reader.leaves(*event)?;
         let in_order = leaves.iter().enumerate().all(|(i, (place, _))| *place == i as u64);
@@ -171,7 +171,7 @@ fn roots(reader: &Reader<'_>, told: &Told, verified: &mut Verified) -> Result<()
 }
 
 /// Findings of each series against the latest root of them.
-fn findings(reader: &Reader<'_>, told: &Told, verified: &mut Verified) -> Result<(), StageError> {
+fn findings(reader: &Reader<'_>, told: &TrailClaims, verified: &mut Verified) -> Result<(), StageError> {
     for (uid, roots) in &told.findings {
         let stand = reader.finding_roots(uid)?;
         verified.findings += 1;
@@ -192,7 +192,7 @@ fn findings(reader: &Reader<'_>, told: &Told, verified: &mut Verified) -> Result
 }
 
 /// Decisions and the outcomes of tasks against the acts in the trail.
-fn decisions(reader: &Reader<'_>, told: &Told, verified: &mut Verified) -> Result<(), StageError> {
+fn decisions(reader: &Reader<'_>, told: &TrailClaims, verified: &mut Verified) -> Result<(), StageError> {
     let mut rows: BTreeMap<i64, Vec<DecisionRow>> = BTreeMap::new();
     for row in reader.decision_rows()? {
         verified.decisions += 1;
