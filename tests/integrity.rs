@@ -6,8 +6,12 @@ mod common;
 mod folders;
 #[path = "integrity/landing.rs"]
 mod landing;
+#[path = "integrity/order.rs"]
+mod order;
 #[path = "integrity/people.rs"]
 mod people;
+#[path = "integrity/reprocess.rs"]
+mod reprocess;
 #[path = "integrity/restore.rs"]
 mod restore;
 #[path = "integrity/verify.rs"]

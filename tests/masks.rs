@@ -14,8 +14,14 @@ use compose::{Look, Picture, Random, lay, scene};
 use gantry::config::Workspace;
 use gantry::deid::{Context, Deidentifier, Mask, Outcome, Profile, ProfileError, Reason, Secret};
 use gantry::dicom::{self, Contents, DataSet, Element, ReadOptions, Syntax, codec};
-use gantry::engine::command::{Ingest, IngestOutcome, IntakeChoice, MaskIntake, Moved};
-use gantry::engine::query::{IntakeFiles, IntakeGroups, IntakeMasks, Page, VerifyTrail};
+use gantry::engine::command::{
+    DiscardIntake, Ingest, IngestOutcome, IntakeChoice, MaskIntake, Moved, QuestionMasks, ReleaseIntake,
+    Reprocess,
+};
+use gantry::engine::query::{
+    Depth, IntakeFiles, IntakeGroups, IntakeMasks, Page, SeriesDetail, SeriesPage, SeriesSort, Verify,
+    VerifyTrail,
+};
 use gantry::engine::{Client, Engine, EngineError};
 use gantry::model::{Area, Drawing, DrawnMask, Tag, Vetting, Vr, tags};
 
@@ -388,6 +394,95 @@ fn a_person_masks_what_was_kept_back_and_the_ledger_and_the_trail_say_so() {
     let mut kept = Vec::new();
     stored(&place.dir.path().join("w/landing/quarantine"), &mut kept);
     assert_eq!(kept.len(), 1, "copies go when nothing needs them");
+}
+
+fn all_series() -> SeriesPage {
+    SeriesPage { filter: String::new(), sort: SeriesSort::default(), page: Page { offset: 0, limit: 10 } }
+}
+
+#[test]
+fn masks_of_what_is_stored_are_lifted_and_drawn_anew() {
+    let source = written(1);
+    let (place, outcome) = Workplace::new(std::slice::from_ref(&source));
+    assert_eq!(outcome.deidentified, 1, "{outcome:?}");
+    let store = || {
+        let mut blobs = Vec::new();
+        stored(&place.dir.path().join("w/store"), &mut blobs);
+        assert_eq!(blobs.len(), 1, "the bytes before are gone");
+        blobs.remove(0)
+    };
+    let found = place.with(|c| c.ask(all_series())).unwrap();
+    let series_uid = found.rows[0].series_uid.clone();
+    let ask = || place.with(|c| c.act(QuestionMasks { series_uid: series_uid.clone(), instances: vec![] }));
+    let shown = || {
+        let detail = place.with(|c| c.ask(SeriesDetail { series_uid: series_uid.clone() })).unwrap();
+        detail.masks.map(|m| (m.areas, m.instances, m.why.into_keys().collect::<Vec<_>>())).unwrap()
+    };
+    let (areas, instances, why) = shown();
+    assert!(areas >= 3 && instances == 1 && why.iter().all(|w| w.contains("detector")), "{why:?}");
+    let before = store();
+    // What is masked now is what is proposed.
+    assert_eq!(ask().unwrap().moved, 1);
+    let waiting = place.waiting();
+    let proposed = place.with(|c| c.ask(IntakeMasks { id: waiting[0] })).unwrap();
+    assert!(!proposed.drawing.masks.is_empty() && proposed.drawing.masks.iter().all(|m| m.frame.is_none()));
+    assert_eq!(store(), before, "nothing changes before somebody decides");
+    // Discarded: everything stays as it is.
+    let files = IntakeChoice::Files(waiting);
+    assert_eq!(place.with(|c| c.act(DiscardIntake { choice: files })).unwrap().moved, 1);
+    assert_eq!((store(), place.waiting().len()), (before, 0));
+    // Drawn anew: exactly these, from the source.
+    ask().unwrap();
+    let area = Area { x: 4, y: 6, width: 50, height: 20 };
+    let drawing = |area| Drawing {
+        columns: WIDTH as u32,
+        rows: HEIGHT as u32,
+        masks: vec![DrawnMask { frame: None, area }],
+    };
+    let moved = place.mask(place.waiting(), drawing(area)).unwrap();
+    assert_eq!((moved.moved, place.waiting().len()), (1, 0), "{moved:?}");
+    assert_masked(&source, &store(), WIDTH, |_| vec![area]);
+    assert_eq!(shown(), (3, 1, vec!["masked by a person".to_string()]));
+    // What a person has drawn outlives another look by the profile.
+    let again = place.with(|c| c.act(Reprocess { filter: None, all: true })).unwrap();
+    assert_eq!((again.from_source, again.left), (1, 0), "{again:?}");
+    assert_masked(&source, &store(), WIDTH, |_| vec![area]);
+    // The source is gone: more can be masked, nothing lifted.
+    std::fs::remove_file(place.dir.path().join("in/0.dcm")).unwrap();
+    ask().unwrap();
+    let release = ReleaseIntake { choice: IntakeChoice::Files(place.waiting()) };
+    let refused = place.with(|c| c.act(release)).unwrap();
+    assert!(refused.moved == 0 && refused.refused[0].1.contains("cannot be lifted"), "{refused:?}");
+    let more = Area { x: 100, y: 100, width: 30, height: 30 };
+    assert_eq!(place.mask(place.waiting(), drawing(more)).unwrap().moved, 1);
+    assert_masked(&source, &store(), WIDTH, |_| vec![area, more]);
+    assert_eq!(shown().0, 6);
+    let verified = place.with(|c| c.ask(Verify { depth: Depth::Whole, checkpoint: None })).unwrap();
+    assert_eq!(verified.damage, [], "{verified:?}");
+    assert!(place.with(|c| c.ask(VerifyTrail::default())).unwrap().broken.is_none());
+    let mut kept = Vec::new();
+    stored(&place.dir.path().join("w/landing/quarantine"), &mut kept);
+    assert_eq!(kept.len(), 0, "copies go when nothing needs them");
+}
+
+#[test]
+fn all_masks_of_what_is_stored_are_lifted_by_a_release() {
+    let source = written(1);
+    let (place, _) = Workplace::new(std::slice::from_ref(&source));
+    let found = place.with(|c| c.ask(all_series())).unwrap();
+    let series_uid = found.rows[0].series_uid.clone();
+    place.with(|c| c.act(QuestionMasks { series_uid, instances: vec![] })).unwrap();
+    let release = ReleaseIntake { choice: IntakeChoice::Files(place.waiting()) };
+    assert_eq!(place.with(|c| c.act(release)).unwrap().moved, 1);
+    let mut blobs = Vec::new();
+    stored(&place.dir.path().join("w/store"), &mut blobs);
+    assert_eq!(frames(&blobs[0]), frames(&source));
+    // It stays released when the profile looks again.
+    let again = place.with(|c| c.act(Reprocess { filter: None, all: true })).unwrap();
+    assert_eq!(again.from_source, 1, "{again:?}");
+    let mut blobs = Vec::new();
+    stored(&place.dir.path().join("w/store"), &mut blobs);
+    assert_eq!(frames(&blobs[0]), frames(&source));
 }
 
 /// A thin slice of a head, its nose towards the upper edge.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{CatalogError, LedgerLine, Reader, Tx};
+use super::{CatalogError, LedgerLine, NewInstance, Reader, Tx};
 
 /// A stored instance that is behind its study.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,26 @@ pub struct Replacement {
     pub bytes: u64,
     /// What was done to it, from the first.
     pub record: LedgerLine,
+    /// What it is now, where it was made from its source anew.
+    pub described: Option<Described>,
+}
+
+/// What the row of an instance says of it that another profile may change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Modality.
+    pub modality: String,
+    /// Transfer syntax of the stored bytes.
+    pub syntax: String,
+    /// The keyed identity of the scanner.
+    pub scanner: Option<String>,
+}
+
+impl Described {
+    /// What a new instance is.
+    pub fn of(new: &NewInstance) -> Self {
+        Self { modality: new.modality.clone(), syntax: new.syntax.clone(), scanner: new.scanner.clone() }
+    }
 }
 
 impl Tx<'_> {
@@ -67,6 +87,11 @@ impl Tx<'_> {
         self.tx
             .prepare_cached("UPDATE instance SET blob = ?2, bytes = ?3, record = ?4 WHERE id = ?1")?
             .execute(params![new.id, new.blob, new.bytes as i64, record])?;
+        if let Some(described) = &new.described {
+            self.tx
+                .prepare_cached("UPDATE instance SET modality = ?2, syntax = ?3, scanner = ?4 WHERE id = ?1")?
+                .execute(params![new.id, described.modality, described.syntax, described.scanner])?;
+        }
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use super::{Index, JobBell};
 const READERS: usize = 4;
 
 /// What brings a database up to date, step by step.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_reads.sql"),
     include_str!("migrations/0003_search.sql"),
@@ -28,6 +28,8 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0007_integrity.sql"),
     include_str!("migrations/0008_subjects.sql"),
     include_str!("migrations/0009_imports.sql"),
+    include_str!("migrations/0010_profiles.sql"),
+    include_str!("migrations/0011_read_roots.sql"),
 ];
 
 /// The version from which on workspaces are closed to others when they are made.

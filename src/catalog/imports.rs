@@ -1,6 +1,8 @@
 //! Imports of reads: what each changed, so that a whole import can be taken back. Nothing is deleted by that: a read that
 //! was new is superseded by itself, any other by a read that says what stood before.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -23,12 +25,14 @@ pub struct ImportRecord {
 }
 
 /// What became of the reads of an import that was taken back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Undone {
     /// They were new, and no longer stand.
     pub withdrawn: u64,
     /// What stood before stands again.
     pub restored: u64,
+    /// Rows of the reads that changed by it.
+    pub touched: BTreeSet<i64>,
 }
 
 /// What a read said before an import changed it.
@@ -174,6 +178,7 @@ impl Tx<'_> {
                 .prepare_cached("UPDATE read SET superseded_by = id WHERE id = ?1")?
                 .execute([change.read])?;
             undone.withdrawn += 1;
+            undone.touched.insert(change.read);
             return Ok(());
         };
         let Some(record) = self.read(change.read)? else { return Ok(()) };
@@ -185,6 +190,7 @@ impl Tx<'_> {
             .prepare_cached("UPDATE import_change SET read = ?1 WHERE read = ?2 AND import <> ?3")?
             .execute([restored, before_read, import])?;
         undone.restored += 1;
+        undone.touched.extend([change.read, restored]);
         Ok(())
     }
 

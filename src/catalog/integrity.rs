@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{CatalogError, NewInstance, Reader, Replacement, TrailRecord, Tx};
+use super::{CatalogError, Described, NewInstance, Reader, Replacement, TrailRecord, Tx};
 use crate::audit::{self, Hash};
 
 /// A stored instance with everything that can be held against its bytes.
@@ -121,7 +121,8 @@ impl Tx<'_> {
         self.cover(id, event, place)?;
         self.mend_ledger(&new.record)?;
         let (blob, bytes, record) = (new.blob.clone(), new.bytes, new.record.clone());
-        self.replace_blob(&Replacement { id, blob, bytes, record })?;
+        let described = Some(Described::of(new));
+        self.replace_blob(&Replacement { id, blob, bytes, record, described })?;
         self.keep_up(&[id], new.known)?;
         self.tx
             .prepare_cached(
@@ -208,8 +209,8 @@ impl Reader<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The leaves under the root of a trail entry, by their places: those of rows as they stand, and those that were
-    /// there before a row was replaced.
+    /// The leaves under the root of a trail entry, by their places: those of instances and reads as their rows stand, and
+    /// those that were there before a row was replaced.
     ///
     /// # Errors
     /// SQLite refuses.
@@ -226,6 +227,7 @@ impl Reader<'_> {
             self.connection().prepare_cached("SELECT place, hash FROM former_leaf WHERE event = ?1")?;
         let former = rows.query_map([event as i64], |row| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?)))?;
         leaves.extend(former.collect::<Result<Vec<(u64, Hash)>, _>>()?);
+        leaves.extend(self.read_leaves(event)?);
         leaves.sort_unstable();
         Ok(leaves)
     }

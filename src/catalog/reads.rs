@@ -76,6 +76,18 @@ pub enum Put {
     Duplicate(i64),
 }
 
+impl Put {
+    /// Rows of the reads that changed by it.
+    pub fn touched(self) -> impl Iterator<Item = i64> {
+        let (one, other) = match self {
+            Self::New(id) | Self::Completed(id) => (Some(id), None),
+            Self::Corrected { old, new } => (Some(old), Some(new)),
+            Self::Duplicate(_) => (None, None),
+        };
+        one.into_iter().chain(other)
+    }
+}
+
 /// Which reads to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WhichReads {
@@ -395,7 +407,7 @@ pub struct SeriesFacts {
     pub task: Option<i64>,
 }
 
-fn one(connection: &rusqlite::Connection, id: i64) -> Result<Option<ReadRecord>, CatalogError> {
+pub(super) fn one(connection: &rusqlite::Connection, id: i64) -> Result<Option<ReadRecord>, CatalogError> {
     let sql = format!("SELECT {COLUMNS} {FROM} WHERE r.id = ?1");
     let Some(mut found) = connection.prepare_cached(&sql)?.query_row([id], record).optional()? else {
         return Ok(None);

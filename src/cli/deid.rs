@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::reprocess::ReprocessArgs;
 use super::{Exit, Failure, Global, Output};
 use crate::bulk::Scratch;
 use crate::deid::{Action, Deidentifier, Profile, ProfileError, ProfileOption, Secret};
@@ -52,8 +53,11 @@ Exit codes: 0 done; 1 something was quarantined or rejected (with --lint: the pr
 
 /// De-identify a tree of DICOM files
 #[derive(Debug, clap::Args)]
-#[command(after_help = HELP)]
+#[command(after_help = HELP, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(disable_help_subcommand = true)]
 pub struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
     /// The folder (or file) to read; never changed
     #[arg(value_name = "IN", required_unless_present_any = ["explain", "lint"])]
     input: Option<PathBuf>,
@@ -102,6 +106,12 @@ pub struct Args {
     lint: bool,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Bring what a workspace holds under the profile in force there
+    Reprocess(ReprocessArgs),
+}
+
 fn option(name: &str) -> Result<ProfileOption, String> {
     ProfileOption::from_name(name).ok_or_else(|| {
         let names: Vec<&str> = ProfileOption::ALL.iter().map(|o| o.name()).collect();
@@ -114,6 +124,9 @@ fn option(name: &str) -> Result<ProfileOption, String> {
 /// # Errors
 /// [`Failure`], with the exit status that the contract gives.
 pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    if let Some(What::Reprocess(args)) = &args.what {
+        return super::reprocess::run(args, global, out);
+    }
     let profile = args
         .option
         .iter()

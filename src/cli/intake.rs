@@ -8,7 +8,9 @@ use serde_json::json;
 use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::Client;
-use crate::engine::command::{DiscardIntake, IntakeChoice, MaskIntake, Moved, ReleaseIntake, RetryIntake};
+use crate::engine::command::{
+    DiscardIntake, IntakeChoice, MaskIntake, Moved, QuestionMasks, ReleaseIntake, RetryIntake,
+};
 use crate::engine::query::{IntakeDetail, IntakeDetailView, IntakeGroup, IntakeGroups, IntakeMasks};
 use crate::engine::refusals::{Refusal, Refusals, each_file, refusal, refusals};
 use crate::format::whole::write_whole;
@@ -25,6 +27,7 @@ use crate::model::{Area, Drawing, DrawnMask};
   gantry intake mask 17 --area 0,0,512,24
   gantry intake mask 17 18 --proposed
   gantry intake discard day:2026-01 status:quarantined
+  gantry intake question 2.25.1234
   gantry intake export refused.csv site:A
 
 Files are named by their number, or by words that their group must match: status:, reason:, site:, day: (the beginning
@@ -92,6 +95,23 @@ Exit codes: 0 every file went through; 1 some did not; 3 workspace; 4 no such fi
 
 Exit codes: 0 every copy is discarded; 1 some files were not in quarantine; 3 workspace; 4 no such file, or nothing matches; 6 storage")]
     Discard(Targets),
+    /// Offer the masks of stored pictures to a person again: copies of their sources are quarantined
+    #[command(after_help = "Examples:
+  gantry intake question 2.25.1234
+  gantry intake question 2.25.1234 --instance 2.25.5678
+
+The copies wait with the reason masks_questioned; `gantry intake mask` draws their masks anew, `release` lifts them all,
+`retry` masks what the profile finds, `discard` leaves everything as it is. What is stored changes only then. Where the
+source is gone, a copy of what is stored waits: more can be masked there, and nothing lifted.
+
+Exit codes: 0 done; 1 some pictures cannot be read; 2 nothing is masked in the series; 3 workspace; 4 no such series; 6 storage")]
+    Question {
+        /// The series, by its remapped UID
+        series: String,
+        /// Only this instance, masked or not (repeat for more); else all in which something is masked
+        #[arg(long, value_name = "UID")]
+        instance: Vec<String>,
+    },
     /// Mask quarantined files as drawn, and pass them on; nothing else is searched or masked
     #[command(after_help = "Examples:
   gantry intake mask 17 --area 0,0,512,24 --area 400,480,112,32
@@ -174,6 +194,10 @@ pub fn intake(args: &IntakeArgs, global: &Global, out: &Output) -> Result<Exit, 
         What::Discard(targets) => {
             let choice = targets.choice(client)?;
             told(&client.act(DiscardIntake { choice })?, "discarded", out)
+        }
+        What::Question { series, instance } => {
+            let command = QuestionMasks { series_uid: series.clone(), instances: instance.clone() };
+            told(&client.act(command)?, "wait in quarantine for their masks", out)
         }
         What::Mask { ids, areas, frame, dry_run, .. } => {
             let areas =

@@ -28,6 +28,7 @@ mod protocol;
 mod qc;
 pub mod queue;
 mod reading;
+mod reprocess;
 mod restore;
 mod scan;
 pub mod shell;

@@ -11,7 +11,9 @@ use super::connect::workspace;
 use super::{Exit, Failure, Global, Output};
 use crate::config::Workspace;
 use crate::engine::Client;
-use crate::engine::query::{CheckClock, Depth, IntakeGroups, ParkedJobs, Sources, Status, Verify};
+use crate::engine::query::{
+    CheckClock, Depth, IntakeGroups, ParkedJobs, ProfileState, Sources, Status, Verify,
+};
 
 /// The clock may be behind the trail by so much, as clocks are that a network corrects.
 const CLOCK_MS: i64 = 60_000;
@@ -193,6 +195,7 @@ fn database(workspace: &Workspace) -> Vec<Examined> {
     all.extend(unreadable(client));
     all.extend(jobs(client));
     all.extend(integrity(client));
+    all.extend(profile(client));
     all.extend(clock(client));
     all
 }
@@ -218,6 +221,20 @@ fn jobs(client: &dyn Client) -> Option<Examined> {
         found,
         Some("look at the reason; the console's Overview retries them".into()),
     ))
+}
+
+/// Whether what is stored stands under the profile in force.
+fn profile(client: &dyn Client) -> Option<Examined> {
+    let state = client.ask(ProfileState::default()).ok()?;
+    let advice =
+        "`gantry deid reprocess` brings them under it, from their sources where these are still there";
+    Some(match state.under_another {
+        0 => examined("profile", true, format!("everything stands under {}", state.profile), None),
+        n => {
+            let found = format!("{n} instances stand under another profile than {}", state.profile);
+            examined("profile", false, found, Some(advice.into()))
+        }
+    })
 }
 
 /// Whether time has run backwards since the workspace was made.

@@ -6,25 +6,32 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::date::Shift;
-use super::identity::{Identity, Kind};
+use super::identity::Kind;
 use super::plan::Plan;
 use super::private::drop_empty_blocks;
+use super::profile::Profile;
+use super::record::Record;
+use super::rework::Rework;
 use super::scrub::{Place, Scrub, Times};
+use super::stricter::Stricter;
 use super::table::Code;
-use super::text::{Cleaner, Strictness};
+use super::text::Strictness;
 use super::values::{Fate, dummy_of, is_technical};
-use super::{Action, ActionEntry, Deidentifier, Mask, Named, pixels, uid, verify};
-use super::{put_pixels, take_pixels, written};
+use super::{Action, ActionEntry, Deidentifier, Mask, Named, pixels, uid};
 use crate::bulk::{Bulk, Scratch};
-use crate::dicom::{Charset, Contents, DataSet, Element, ReadOptions, Value};
-use crate::model::{Tag, Vr, tags};
+use crate::dicom::{Charset, Contents, DataSet, Element, Value};
+use crate::model::{Area, Drawing, DrawnMask, Tag, Vr, tags};
 
 /// A note for the ledger: names of other instances of the study were taken out later.
 const AGAIN: &str = "cleaned_again";
+/// A note for the ledger: a person has masked more in what was stored.
+const MASKED_LATER: &str = "masked_later";
+/// A note for the ledger: what a stricter profile takes away was taken out of what was stored under another.
+const WITHOUT_SOURCE: &str = "reprocessed_without_source";
 
 const TIMEZONE_OFFSET_FROM_UTC: Tag = Tag::new(0x0008, 0x0201);
 
@@ -36,7 +43,13 @@ pub struct CleanedAgain {
     /// What was done to which attributes.
     pub actions: Vec<ActionEntry>,
     /// Attributes that also stand where nothing was done.
-    untouched: BTreeSet<Tag>,
+    pub(super) untouched: BTreeSet<Tag>,
+    /// What was masked now.
+    pub(super) masks: Vec<Mask>,
+    /// Why it was done.
+    pub(super) note: &'static str,
+    /// The profile that it stands under from now on, where that is another one.
+    pub(super) under: Option<Record>,
 }
 
 /// Why a file that was made safe once cannot be cleaned again. Names attributes, never values.
@@ -45,6 +58,10 @@ pub struct CleanedAgain {
 pub struct Uncleaned(String);
 
 impl Uncleaned {
+    pub(super) fn because(why: impl std::fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+
     /// A defect of the program, not of the file.
     pub fn defect() -> Self {
         Self("a defect in cleaning".into())
@@ -56,12 +73,34 @@ impl Uncleaned {
 struct Line {
     profile: String,
     options: Vec<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    fingerprint: String,
     version: String,
     actions: Vec<ActionEntry>,
     masks: Vec<Mask>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
     verified: bool,
+}
+
+/// The masks that a ledger line names, frame by frame.
+pub fn masks_of(line: &str) -> Vec<DrawnMask> {
+    masks(line, |_| true)
+}
+
+/// Those among them that a person has drawn.
+pub fn drawn_by_person(line: &str) -> Vec<DrawnMask> {
+    masks(line, |mask| mask.why == pixels::MASKED_BY_PERSON)
+}
+
+fn masks(line: &str, which: impl Fn(&Mask) -> bool) -> Vec<DrawnMask> {
+    let line: Option<Line> = serde_json::from_str(line).ok();
+    let masks = line.map(|line| line.masks).unwrap_or_default();
+    let drawn = |&Mask { frame, x, y, width, height, .. }: &Mask| DrawnMask {
+        frame: Some(frame),
+        area: Area { x, y, width, height },
+    };
+    masks.iter().filter(|mask| which(mask)).map(drawn).collect()
 }
 
 impl CleanedAgain {
@@ -77,8 +116,15 @@ impl CleanedAgain {
         line.actions.extend(&self.actions);
         line.actions.sort_unstable();
         line.actions.dedup();
-        if !line.notes.iter().any(|n| n == AGAIN) {
-            line.notes.push(AGAIN.into());
+        line.masks.extend(self.masks.iter().cloned());
+        if !line.notes.iter().any(|n| n == self.note) {
+            line.notes.push(self.note.into());
+        }
+        if let Some(under) = &self.under {
+            line.profile.clone_from(&under.profile);
+            line.options = under.options.iter().map(ToString::to_string).collect();
+            line.fingerprint.clone_from(&under.fingerprint);
+            line.version = under.version.into();
         }
         serde_json::to_string(&line).ok()
     }
@@ -104,47 +150,69 @@ impl Deidentifier {
         known: &[(Kind, String)],
         scratch: Scratch<'_>,
     ) -> Result<Option<CleanedAgain>, Uncleaned> {
-        let mut file = stored.read(ReadOptions::default()).map_err(|error| Uncleaned(error.to_string()))?;
-        let pixels = take_pixels(&mut file.dataset);
-        let mut identity = Identity::default();
-        known.iter().for_each(|(kind, value)| identity.add(value, *kind));
-        let before = verify::Image::of(&file.dataset, &pixels);
-        let syntax = file.syntax.uid.clone();
-        let sop_class = file.dataset.ascii(tags::SOP_CLASS_UID).unwrap_or_default().to_string();
-        let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
-        // What stands for the subject is there already, and no date moves a second time.
-        let nobody = self.keys.subject("", "", "");
-        let scrub = Scrub::new(&self.plans, &self.keys, nobody, Shift::NONE, cleaner, sop_class);
-        let mut walk = Again { scrub, actions: BTreeSet::new(), untouched: BTreeSet::new() };
-        let mut clean = walk.level(file.dataset, None, &Charset::default());
-        put_pixels(&mut clean, &pixels);
-        let Again { actions, untouched, .. } = walk;
-        let unsafe_because = |problem: verify::Problem| Uncleaned(problem.to_string());
-        if actions.is_empty() {
-            return verify::check(stored.whole(), &clean, &identity, &before)
-                .map(|()| None)
-                .map_err(unsafe_because);
-        }
-        let bytes = written(&clean, &syntax, scratch).map_err(|error| Uncleaned(error.to_string()))?;
-        verify::check(&bytes, &clean, &identity, &before).map_err(unsafe_because)?;
-        Ok(Some(CleanedAgain { bytes, actions: actions.into_iter().collect(), untouched }))
+        self.rework(stored, known, scratch, &Rework { note: AGAIN, stricter: None, drawing: None })
+    }
+
+    /// Masks in an output of [`Deidentifier::process`] what a person has drawn; what was masked before stays masked.
+    ///
+    /// # Errors
+    /// It cannot be read or masked, or holds something that identifies.
+    pub fn mask_stored(
+        &self,
+        stored: &Contents<'_>,
+        known: &[(Kind, String)],
+        drawing: &Arc<Drawing>,
+        scratch: Scratch<'_>,
+    ) -> Result<CleanedAgain, Uncleaned> {
+        let how = Rework { note: MASKED_LATER, stricter: None, drawing: Some(drawing) };
+        let masked = self.rework(stored, known, scratch, &how)?;
+        masked.ok_or_else(|| Uncleaned("nothing was masked".into()))
+    }
+
+    /// Takes out of an output of [`Deidentifier::process`] under another profile what this one does not leave.
+    ///
+    /// # Errors
+    /// [`NeedsSource`] as [`Uncleaned`]: this profile leaves more than the other, or something else in its place. It cannot
+    /// be read, its pixels are for a person to judge, or it holds something that identifies.
+    pub fn bring_under(
+        &self,
+        was: &Profile,
+        stored: &Contents<'_>,
+        known: &[(Kind, String)],
+        scratch: Scratch<'_>,
+    ) -> Result<CleanedAgain, Uncleaned> {
+        let stricter =
+            Stricter::of(was, &self.profile, &self.plans).map_err(|why| Uncleaned(why.to_string()))?;
+        let how = Rework { note: WITHOUT_SOURCE, stricter: Some(stricter), drawing: None };
+        let mut again =
+            self.rework(stored, known, scratch, &how)?.ok_or_else(|| Uncleaned("nothing changed".into()))?;
+        again.under = Some(self.record(Vec::new()));
+        Ok(again)
     }
 }
 
 /// The walk over a file that was made safe once.
-struct Again<'s> {
-    scrub: Scrub<'s>,
-    actions: BTreeSet<ActionEntry>,
-    untouched: BTreeSet<Tag>,
+pub(super) struct Again<'s> {
+    pub scrub: Scrub<'s>,
+    pub stricter: Option<&'s Stricter>,
+    pub actions: BTreeSet<ActionEntry>,
+    pub untouched: BTreeSet<Tag>,
 }
 
 impl Again<'_> {
-    fn level<'a>(&mut self, set: DataSet<'a>, parent: Option<Tag>, outer: &Charset) -> DataSet<'a> {
+    /// One level of the data set.
+    pub fn level<'a>(&mut self, set: DataSet<'a>, parent: Option<Tag>, outer: &Charset) -> DataSet<'a> {
         let charset = set.charset(outer);
         let place = Place { parent, charset: &charset, times: &Times::new() };
         let mut kept = Vec::with_capacity(set.elements().len());
         for element in set.into_elements() {
             let tag = element.tag;
+            let stricter = self.stricter.filter(|_| !element.is_empty() && !is_written(&element));
+            if let Some((now, action)) = stricter.and_then(|s| s.fate(&self.scrub, &element, parent)) {
+                self.actions.insert(ActionEntry { tag, action });
+                kept.extend(now);
+                continue;
+            }
             match element.value {
                 Value::Items(items) if tag != tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE => {
                     let items = items.into_iter().map(|item| self.level(item, Some(tag), &charset));
@@ -238,7 +306,7 @@ fn trim(bytes: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use crate::deid::{Context, Outcome, Profile, Secret};
-    use crate::dicom::{self, Syntax};
+    use crate::dicom::{self, ReadOptions, Syntax};
 
     const KERNEL: Tag = Tag::new(0x0018, 0x1210);
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::date::Shift;
@@ -88,7 +88,7 @@ impl Secret {
 }
 
 /// How far dates may move: days from `first` to `last`, the past being negative; never 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
     /// The least.
     pub first: i64,

@@ -23,10 +23,10 @@ impl Deidentifier {
         put(set, Element::text(tags::DEIDENTIFICATION_METHOD, Vr::LO, &format!("{method}{weight}")));
         let mut codes = vec![code_item("113100", "Basic Application Confidentiality Profile")];
         if masked {
-            codes.push(code_item("113101", "Clean Pixel Data Option"));
+            codes.push(code_item(pixels::MASKED_CODE, "Clean Pixel Data Option"));
         }
         if blurred {
-            codes.push(code_item("113102", "Clean Recognizable Visual Features Option"));
+            codes.push(code_item(pixels::BLURRED_CODE, "Clean Recognizable Visual Features Option"));
         }
         for option in ProfileOption::ALL {
             let implied = option == ProfileOption::RetainSafePrivate && scrub.private_kept;

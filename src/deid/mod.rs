@@ -19,7 +19,9 @@ mod private;
 mod profile;
 mod recent;
 mod record;
+mod rework;
 mod scrub;
+mod stricter;
 pub mod table;
 mod text;
 mod uid;
@@ -28,7 +30,7 @@ mod vault;
 mod verify;
 mod words;
 
-pub use again::{CleanedAgain, Uncleaned};
+pub use again::{CleanedAgain, Uncleaned, drawn_by_person, masks_of};
 pub use explain::Explained;
 pub use identity::Kind;
 pub use keys::{Secret, SecretError};
@@ -135,6 +137,7 @@ pub struct Deidentifier {
     plans: Plans,
     keys: Keys,
     options: Vec<&'static str>,
+    fingerprint: String,
     ocr: Option<Tesseract>,
     recent: Recent,
 }
@@ -183,7 +186,9 @@ impl Deidentifier {
         let plans = Plans::new(&profile);
         let options = profile.options.iter().map(|o| o.name()).collect();
         let ocr = profile.ocr.then(Tesseract::find).transpose().map_err(|_| ProfileError::Tesseract)?;
-        Ok(Self { profile, plans, keys: Keys::new(secret), options, ocr, recent: Recent::default() })
+        let fingerprint = profile.fingerprint();
+        let keys = Keys::new(secret);
+        Ok(Self { profile, plans, keys, options, fingerprint, ocr, recent: Recent::default() })
     }
 
     /// The profile.
@@ -491,6 +496,7 @@ impl Deidentifier {
         Record {
             profile: self.profile.name.clone(),
             options: self.options.clone(),
+            fingerprint: self.fingerprint.clone(),
             version: env!("CARGO_PKG_VERSION"),
             actions,
             masks: Vec::new(),

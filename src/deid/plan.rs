@@ -98,6 +98,11 @@ impl Plans {
         self.by_tag.get(&tag).map(|p| p.0)
     }
 
+    /// Every attribute that the table or the profile names.
+    pub fn tags(&self) -> impl Iterator<Item = Tag> + '_ {
+        self.by_tag.keys().copied()
+    }
+
     /// The dictionary's representation of a named attribute.
     pub fn vr(&self, tag: Tag) -> Option<Vr> {
         self.by_tag.get(&tag).and_then(|p| p.1)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::keys::{Bounds, ShiftRule};
 use super::pixels::PixelRule;
@@ -80,7 +81,8 @@ pub enum ReviewMasks {
 }
 
 /// A profile, complete: nothing is inherited any more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Profile {
     /// Its name, as the ledger gives it.
     pub name: String,
@@ -341,6 +343,27 @@ impl Profile {
         };
         self.options.insert(option);
         self
+    }
+
+    /// What tells this profile from every other: 16 hexadecimal digits of a hash over all in which it differs from the
+    /// default one.
+    pub fn fingerprint(&self) -> String {
+        let values = |profile: &Self| match serde_json::to_value(profile) {
+            Ok(serde_json::Value::Object(map)) => map,
+            _ => serde_json::Map::new(),
+        };
+        // A later version may know of more that can be set: what stands as it always did must not count as changed.
+        let default = values(&Self::default());
+        let mut own = values(self);
+        own.retain(|key, value| default.get(key) != Some(value));
+        let text = serde_json::Value::Object(own).to_string();
+        hex::encode(&Sha256::digest(text)[..8])
+    }
+
+    /// Whether pixels are looked at and masked by other rules than under another profile.
+    pub(super) fn masks_otherwise(&self, other: &Self) -> bool {
+        let rules = |p: &Self| (p.search_pixels, p.maker_masks, p.ocr, p.blur_faces, p.review_masks);
+        rules(self) != rules(other) || self.masks != other.masks
     }
 
     /// Whether an option is on.

@@ -61,6 +61,8 @@ pub struct Record {
     pub profile: String,
     /// Options that were on.
     pub options: Vec<&'static str>,
+    /// What tells the profile from every other, see [`super::Profile::fingerprint`].
+    pub fingerprint: String,
     /// Version of Gantry.
     pub version: &'static str,
     /// What each attribute got, in order of tag; an attribute that got several classes at several depths has several.

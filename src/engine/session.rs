@@ -97,6 +97,10 @@ impl Engine {
         let qc =
             answer::load_qc(workspace.root(), &config.qc).map_err(|e| OpenError::Rules(e.to_string()))?;
         let deid = Deidentify::new(workspace.root(), &config.deid, secret).map_err(OpenError::Profile)?;
+        let (profile, json) = deid.profile();
+        if !catalog.read().keeps_profile(&profile.fingerprint)? {
+            catalog.write(|tx| tx.keep_profile(&profile.fingerprint, &json))?;
+        }
         let places = (workspace.root().to_path_buf(), workspace.quarantine());
         let shared = Arc::new(Shared::new((catalog, map, known, store), deid, places, config));
         shared.set_rules(rules);

@@ -1,5 +1,6 @@
 //! Boxes in pictures, and what a person says of the pixels of a source.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,26 @@ pub struct Drawing {
     pub masks: Vec<DrawnMask>,
 }
 
+impl Drawing {
+    /// The same masks, of which those that stand in every one of so many frames are said once.
+    #[must_use]
+    pub fn with_standing_masks(mut self, frames: u32) -> Self {
+        let mut of: BTreeMap<Area, BTreeSet<Option<u32>>> = BTreeMap::new();
+        for mask in &self.masks {
+            of.entry(mask.area).or_default().insert(mask.frame);
+        }
+        let in_all = |seen: &BTreeSet<Option<u32>>| {
+            seen.contains(&None) || (1..=frames).all(|frame| seen.contains(&Some(frame)))
+        };
+        let masks = of.into_iter().flat_map(|(area, seen)| {
+            let frames = if in_all(&seen) { vec![None] } else { seen.into_iter().collect() };
+            frames.into_iter().map(move |frame| DrawnMask { frame, area })
+        });
+        self.masks = masks.collect();
+        self
+    }
+}
+
 /// What a person has said of the pixels of a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Vetting {
@@ -96,6 +117,16 @@ pub enum Vetting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_in_every_frame_is_said_once() {
+        let area = |x| Area { x, y: 0, width: 4, height: 2 };
+        let mask = |x, frame| DrawnMask { frame: Some(frame), area: area(x) };
+        let masks = vec![mask(1, 1), mask(1, 2), mask(9, 2), mask(1, 3)];
+        let drawing = Drawing { columns: 20, rows: 20, masks }.with_standing_masks(3);
+        let once = DrawnMask { frame: None, area: area(1) };
+        assert_eq!(drawing.masks, [once, mask(9, 2)]);
+    }
 
     #[test]
     fn areas_at_the_edge_of_what_a_number_holds_do_not_wrap() {

@@ -1,21 +1,18 @@
 //! Clean: the stored instances of a study that were judged before it named what it names now.
 //!
-//! Nothing changes in most of them. Where something does, the new bytes are in place and flushed before the catalog
-//! names them, and the old ones go when it no longer does: a kill leaves the one or the other.
+//! Nothing changes in most of them.
 
-use std::collections::BTreeSet;
-use std::sync::{PoisonError, TryLockError};
+use std::sync::TryLockError;
 
 use serde_json::json;
 
 use super::known::Names;
+use super::replace::{Act, Swap, replace};
 use super::stage::{Stage, StageError};
 use super::{Shared, now_ms};
-use crate::audit;
 use crate::blob::{BlobError, Staged};
-use crate::catalog::{Behind, CatalogError, Job, LedgerLine, Replacement, Tx};
+use crate::catalog::{Behind, Job, LedgerLine, Replacement};
 use crate::dicom::Contents;
-use crate::model::What;
 
 /// Its name.
 pub const STAGE: &str = "clean";
@@ -123,77 +120,24 @@ fn one(
         cleaned.amend(&instance.ledger).ok_or_else(|| uncleaned("its ledger line cannot be read".into()))?;
     let staged = shared.store.stage(&cleaned.bytes)?;
     let (blob, record) = (staged.name.clone(), LedgerLine::new(&line));
-    let new = Replacement { id: instance.id, blob, bytes: staged.bytes, record };
+    let new = Replacement { id: instance.id, blob, bytes: staged.bytes, record, described: None };
     Ok(Some((staged, new)))
 }
 
-/// New blobs, then rows, then the old blobs go.
-fn commit(shared: &Shared, study_uid: &str, generation: i64, mut done: Done) -> Result<(), StageError> {
-    let placing = shared.placing.lock().unwrap_or_else(PoisonError::into_inner);
-    shared.store.settle(done.again.iter_mut().map(|(staged, ..)| staged), false)?;
-    let series: BTreeSet<&str> = done.again.iter().map(|(.., was)| &*was.series_uid).collect();
-    let leaves: Vec<audit::Hash> =
-        done.again.iter().map(|(_, new, _)| audit::instance_leaf(&new.blob, new.record.hash())).collect();
-    let now = now_ms();
-    let write = |tx: &Tx<'_>| -> Result<(), CatalogError> {
-        tx.keep_up(&done.clean, generation)?;
-        let event = tx.next_event()?;
-        for (place, (_, new, was)) in done.again.iter().enumerate() {
-            tx.cover(was.id, event, place)?;
-            tx.replace_blob(new)?;
-            tx.keep_up(&[was.id], generation)?;
-        }
-        if series.is_empty() {
-            return Ok(());
-        }
-        for uid in &series {
-            // What is shown of it in words is gone at once, and comes back cleaned.
-            tx.forget_words(uid)?;
-            tx.want("assemble", uid, now, now)?;
-        }
-        tx.purge_words()?;
-        let detail = json!({
-            "cleaned": done.again.len(), "unchanged": done.clean.len(), "series": series.len(),
-            "failed": done.failed.as_ref().map_or(0, |f| f.0),
-            "leaves": leaves.len(), "merkle_root": hex::encode(audit::merkle_root(&leaves)),
-        });
-        tx.audit(now, "gantry", "study.clean", study_uid, &detail)?;
-        Ok(())
+/// New bytes in place of old ones, with the event; what is clean is noted.
+fn commit(shared: &Shared, study_uid: &str, generation: i64, done: Done) -> Result<(), StageError> {
+    let swap = |(staged, new, was): (Staged, Replacement, Behind)| Swap {
+        staged,
+        new,
+        was: was.blob,
+        series_uid: was.series_uid,
+        generation,
     };
-    // Flushed: the old blobs go, and a power cut must not bring back rows that name them.
-    shared.catalog.write(write)?;
-    if !done.again.is_empty() {
-        if let Err(failed) = shared.catalog.fold_log() {
-            tracing::error!("what was cleaned away still stands somewhere: {failed}");
-        }
-        forget(shared);
-    }
-    drop(placing);
-    for uid in series {
-        shared.bus.tell(What::Series { series_uid: uid.to_string() });
-    }
+    let swaps: Vec<Swap> = done.again.into_iter().map(swap).collect();
+    let detail = json!({
+        "cleaned": swaps.len(), "unchanged": done.clean.len(), "failed": done.failed.as_ref().map_or(0, |f| f.0),
+    });
+    let act = Act { actor: "gantry", action: "study.clean", object: study_uid };
+    replace(shared, swaps, &act, detail, |tx| tx.keep_up(&done.clean, generation))?;
     Ok(())
-}
-
-/// Takes away the bytes that stood there before, these and those that could not be taken away earlier. One failure must
-/// not keep the others from going; what is left is logged and tried again with the next study, and at the next start.
-/// Nothing may be put into place meanwhile.
-pub(super) fn forget(shared: &Shared) {
-    let leaving = shared.catalog.read().leaving().unwrap_or_default();
-    if leaving.is_empty() {
-        return;
-    }
-    let gone = |blob: &String| -> Result<(), StageError> {
-        if !shared.catalog.read().names_blob(blob)? {
-            shared.store.remove(blob)?;
-        }
-        Ok(())
-    };
-    let (gone, left): (Vec<_>, Vec<_>) =
-        leaving.iter().map(|blob| (blob, gone(blob))).partition(|b| b.1.is_ok());
-    let noted = shared.catalog.write_derived(|tx| gone.iter().try_for_each(|(blob, _)| tx.has_left(blob)));
-    let noted = noted.map_err(StageError::from).err();
-    for failed in left.into_iter().filter_map(|(_, failed)| failed.err()).chain(noted) {
-        tracing::error!("what was cleaned away still stands somewhere: {failed}");
-    }
 }

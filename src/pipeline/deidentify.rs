@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::known::Names;
 use crate::bulk::{Bulk, Scratch};
-use crate::catalog::{LedgerLine, NewInstance};
+use crate::catalog::{LedgerLine, NewInstance, ProfileName};
 use crate::config::Deid;
 use crate::deid::{
     Action, CleanedAgain, Context, Deidentifier, Facts, Kind, Outcome, Profile, ProfileOption, Record,
@@ -171,6 +171,48 @@ impl Deidentify {
         catch_unwind(AssertUnwindSafe(clean)).unwrap_or_else(|_| Err(Uncleaned::defect()))
     }
 
+    /// The profile in force, as ledger lines name it, and the profile itself as JSON.
+    pub fn profile(&self) -> (ProfileName, String) {
+        let profile = self.engine.profile();
+        let options: Vec<&str> = profile.options.iter().map(|o| o.name()).collect();
+        let name = ProfileName {
+            name: profile.name.clone(),
+            options: serde_json::to_string(&options).unwrap_or_default(),
+            fingerprint: profile.fingerprint(),
+        };
+        (name, serde_json::to_string(profile).unwrap_or_default())
+    }
+
+    /// Takes out of a file that was stored under another profile what the one in force does not leave.
+    ///
+    /// # Errors
+    /// The profile in force leaves more, or the file cannot be cleaned.
+    pub fn bring_under(
+        &self,
+        was: &Profile,
+        stored: &Contents<'_>,
+        names: &Names,
+        scratch: Scratch<'_>,
+    ) -> Result<CleanedAgain, Uncleaned> {
+        let bring = || self.engine.bring_under(was, stored, &names.identifiers, scratch);
+        catch_unwind(AssertUnwindSafe(bring)).unwrap_or_else(|_| Err(Uncleaned::defect()))
+    }
+
+    /// Masks in a stored file what a person has drawn.
+    ///
+    /// # Errors
+    /// It cannot be masked.
+    pub fn mask_stored(
+        &self,
+        stored: &Contents<'_>,
+        names: &Names,
+        drawing: &Arc<Drawing>,
+        scratch: Scratch<'_>,
+    ) -> Result<CleanedAgain, Uncleaned> {
+        let mask = || self.engine.mask_stored(stored, &names.identifiers, drawing, scratch);
+        catch_unwind(AssertUnwindSafe(mask)).unwrap_or_else(|_| Err(Uncleaned::defect()))
+    }
+
     /// Judges one source file in its context; `generation` is that of what its study is known to name. A defect in the
     /// judging quarantines the file: nothing that was not verified is stored.
     pub fn judge(&self, source: &Contents<'_>, context: &Context<'_>, generation: i64) -> Verdict {
@@ -301,6 +343,9 @@ fn name(action: Action) -> String {
         .unwrap_or_default()
 }
 
+/// The reason of a copy of what is stored: a person doubts its masks.
+pub const MASKS_QUESTIONED: &str = "masks_questioned";
+
 /// A reason's code in a person's words.
 pub fn explain_reason(code: &str) -> &str {
     match code {
@@ -328,6 +373,7 @@ pub fn explain_reason(code: &str) -> &str {
         "found_without_row" => {
             "its copy was found on the landing side without a record of where it came from"
         }
+        MASKS_QUESTIONED => "it is stored, and somebody doubts its masks: look, and draw or lift them",
         "cannot_be_made_safe" => "it could not be made safe",
         other => other,
     }

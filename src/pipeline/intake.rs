@@ -275,7 +275,10 @@ fn stage(shared: &Shared, source: &Contents<'_>, made: &Made, site: &str) -> Res
 }
 
 /// Keeps a copy on the landing side, readable by its owner alone.
-fn keep(shared: &Shared, sha256: &str, source: &Bulk<'_>) -> std::io::Result<()> {
+///
+/// # Errors
+/// The disk refuses, or the bytes are not those of the hash.
+pub fn keep(shared: &Shared, sha256: &str, source: &Bulk<'_>) -> std::io::Result<()> {
     let path = shared.quarantined(sha256);
     if path.exists() {
         return Ok(());

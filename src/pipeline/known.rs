@@ -243,7 +243,7 @@ impl Latest {
 /// # Errors
 /// The landing side or the catalog cannot be used.
 pub fn take_up(shared: &Shared) -> Result<(), CatalogError> {
-    super::clean::forget(shared);
+    super::replace::forget(shared);
     let owed = shared.known.all.owed()?;
     if owed.is_empty() {
         return Ok(());

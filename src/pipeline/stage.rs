@@ -46,6 +46,9 @@ pub enum StageError {
         /// Why the last could not, without values.
         why: String,
     },
+    /// The disk has no room for what is made.
+    #[error("the disk is full")]
+    Full,
     /// A stage that this version does not have.
     #[error("no stage is called {0}")]
     Unknown(String),

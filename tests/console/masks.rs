@@ -1,7 +1,7 @@
 //! Masks by hand: keys and mouse in, one command out.
 
 use crossterm::event::{Event, KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use gantry::engine::command::{Command, IntakeChoice, MaskIntake};
+use gantry::engine::command::{Command, IntakeChoice, MaskIntake, QuestionMasks};
 use gantry::engine::query::Query;
 use gantry::model::{Area, DrawnMask};
 
@@ -99,4 +99,36 @@ fn the_mouse_draws() {
     let [mask] = &masked(&driver)[..] else { panic!("one command") };
     let [one] = mask.drawing.masks[..] else { panic!("{:?}", mask.drawing) };
     assert!(one.area.width > 8 && one.area.height > 4 && one.area.width < 40, "{:?}", one.area);
+}
+
+#[test]
+fn masks_of_what_is_stored_are_offered_again_from_review_and_from_the_catalog() {
+    let asked = |driver: &Driver| -> Vec<QuestionMasks> {
+        let acts = driver.stub.acts.lock().unwrap();
+        let of = |act: &Command| match act {
+            Command::QuestionMasks(question) => Some(question.clone()),
+            _ => None,
+        };
+        acts.iter().filter_map(of).collect()
+    };
+    let mut driver = Driver::new(Stub::default(), (80, 24));
+    // The picture on screen, and no other; nothing before the answer.
+    driver.press("4 enter j j m");
+    assert!(driver.text().contains("masks of this picture"), "{}", driver.text());
+    assert!(asked(&driver).is_empty());
+    driver.press("y");
+    assert_eq!(asked(&driver)[0].instances.len(), 1);
+    // A slice that was cut from others is no picture that was stored.
+    driver.press("v m");
+    assert!(driver.text().contains("as it was acquired"), "{}", driver.text());
+    // Of a series those that have masks; one without is told.
+    let mut driver = Driver::new(Stub::default(), (80, 24));
+    driver.press("3 m");
+    assert!(driver.text().contains("nothing is masked"), "{}", driver.text());
+    driver.press("j m");
+    assert!(driver.text().contains("2 pictures with masks"), "{}", driver.text());
+    driver.press("y");
+    let [question] = &asked(&driver)[..] else { panic!("one command") };
+    assert!(question.instances.is_empty() && !question.series_uid.is_empty());
+    assert!(driver.text().contains("12 pictures in Ingest"), "{}", driver.text());
 }

@@ -107,7 +107,11 @@ fn view(row: SeriesRow) -> SeriesView {
         findings,
         facts: vec![("vendor".into(), "Acme\x1b[31m Imaging".into()), ("kernel".into(), "B70f".into())],
         harmonised: Harmonised::default(),
-        masks: None,
+        masks: (index == 1).then(|| MaskedView {
+            areas: 3,
+            instances: 2,
+            why: [("masked by a person".to_string(), 3)].into(),
+        }),
         linked: vec![("SEG".into(), "2.25.5".into())],
         history: vec![entry(7)],
         task: Some(index as i64),
@@ -402,6 +406,7 @@ impl Stub {
             Command::RetryIntake(_)
             | Command::ReleaseIntake(_)
             | Command::MaskIntake(_)
+            | Command::QuestionMasks(_)
             | Command::DiscardIntake(_) => {
                 Ok(serde_json::to_value(Moved { moved: 12, refused: vec![(2, "no longer there".into())] })
                     .unwrap())

@@ -120,6 +120,43 @@ fn changed_rows_are_found() {
 }
 
 #[test]
+fn changed_reads_are_found() {
+    for sql in [
+        "UPDATE rating SET number = 5 WHERE read = 1",
+        "DELETE FROM rating WHERE read = 2",
+        "INSERT INTO rating VALUES (2, 'margin', 3, NULL)",
+        "UPDATE read SET absent = 1 WHERE id = 1",
+        "UPDATE reader SET name = 'c' WHERE name = 'a'",
+        "UPDATE read SET superseded_by = 2 WHERE id = 1",
+        "DELETE FROM read WHERE id = 2",
+        "UPDATE read SET event = NULL WHERE id = 2",
+    ] {
+        let place = Place::with(2);
+        let table = place.at("reads.csv");
+        let rows = |values: [u32; 2]| {
+            let [a, b] = values;
+            format!(
+                "item,reader,structure,name,value\nx,a,nodule,malignancy,{a}\nx,b,nodule,malignancy,{b}\n"
+            )
+        };
+        // The second import corrects what `a` has said and leaves `b` alone; a third is taken back.
+        for values in [[1, 2], [3, 2], [4, 2]] {
+            fs::write(&table, rows(values)).unwrap();
+            place.run(&["label", "import", text(&table)], 0);
+        }
+        place.run(&["label", "undo", "3"], 0);
+        let whole = place.run(&["verify"], 0);
+        assert_eq!(
+            (whole["reads"].as_u64(), whole["uncovered_reads"].as_u64()),
+            (Some(5), Some(0)),
+            "{whole}"
+        );
+        place.tamper(sql);
+        assert!(kinds(&place.run(&["verify"], 1)).contains(&"broken_root"), "{sql}");
+    }
+}
+
+#[test]
 fn findings_are_made_again_and_the_trail_is_never_mended() {
     let place = Place::with(3);
     place.tamper("INSERT INTO finding (series_uid, check_name, check_version, severity, message, evidence, slices, scope) \

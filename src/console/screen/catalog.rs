@@ -7,12 +7,15 @@ use crossterm::event::MouseEventKind;
 use ratatui::layout::{Rect, Size};
 use ratatui::style::Style;
 
-use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask, audit, draw_absent};
+use super::{
+    Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask, audit, draw_absent, question,
+};
 use crate::console::canvas::{Canvas, middle};
 use crate::console::image::Want;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, Pages, draw_facts, words};
 use crate::engine::EngineError;
+use crate::engine::command::{Moved, QuestionMasks};
 use crate::engine::query::{
     Door, Facet, Facets, FrameRef, Page, Rows, SeriesDetail, SeriesPage, SeriesRow, SeriesSort, SeriesView,
     Severity,
@@ -24,6 +27,7 @@ const ACTIONS: &[Action] = &[
     action("screen.filter", &["/"], "filter", "filter with the query language of `gantry search`"),
     action("screen.sort", &["s"], "sort", "order: subject, newest, severity, size"),
     action("pane.next", &["tab"], "pane", "to the facets and back"),
+    action("catalog.masks", &["m"], "", "draw the masks of the series anew, in Ingest"),
     action("catalog.audit", &["H"], "history", "the series' history in Audit"),
     action("screen.copy", &["y"], "", "copy the series UID"),
     action("catalog.clear", &["X"], "", "clear the filter"),
@@ -40,6 +44,7 @@ enum Answer {
     Page(Page, Result<Rows<SeriesRow>, EngineError>),
     Facets(Result<Vec<Facet>, EngineError>),
     Detail(Box<Result<SeriesView, EngineError>>),
+    Questioned(Result<Moved, EngineError>),
 }
 
 /// The catalog screen.
@@ -153,6 +158,10 @@ impl Catalog {
                 return self.toggle_facet(context);
             }
             "catalog.review" | "list.open" => return self.open("review"),
+            "catalog.masks" => {
+                let masks = self.detail.value.as_ref().and_then(|view| view.masks.as_ref());
+                return question::confirm(masks, false);
+            }
             "catalog.audit" => return self.open("audit"),
             "screen.copy" => {
                 let Some(row) = self.rows.get(self.list.selected) else { return Vec::new() };
@@ -170,6 +179,12 @@ impl Catalog {
             }
         }
         Vec::new()
+    }
+
+    fn question_masks(&self) -> Effects {
+        let Some(row) = self.rows.get(self.list.selected) else { return Vec::new() };
+        let command = QuestionMasks { series_uid: row.series_uid.clone(), instances: Vec::new() };
+        vec![act(command, Answer::Questioned)]
     }
 
     fn open(&self, screen: &str) -> Effects {
@@ -200,6 +215,7 @@ impl Catalog {
                 self.facet_list.resize(self.facet_lines().len() as u64);
                 Vec::new()
             }
+            Answer::Questioned(outcome) => question::told(outcome),
             Answer::Detail(answer) => {
                 self.detail.set(*answer);
                 self.middle_frame().cloned().map(|frame| Effect::Load(vec![frame])).into_iter().collect()
@@ -235,7 +251,8 @@ impl Screen for Catalog {
     }
 
     fn refuses(&self, action: &str) -> Option<String> {
-        let on_series = ["catalog.review", "catalog.audit"].contains(&action) && !self.in_facets;
+        let on_series =
+            ["catalog.review", "catalog.audit", "catalog.masks"].contains(&action) && !self.in_facets;
         (on_series && self.rows.get(self.list.selected).is_none()).then(|| "no series is selected".into())
     }
 
@@ -254,6 +271,7 @@ impl Screen for Catalog {
             Message::Enter(None) | Message::Changed(_) => self.refresh(context),
             Message::Action(name) => self.action(name, context),
             Message::Dialog("filter", text) => self.refilter(text, context),
+            Message::Dialog(question::TAG, _) => self.question_masks(),
             Message::Answer(answer) => match answer.downcast::<Answer>() {
                 Ok(answer) => self.answer(*answer, context),
                 Err(_) => Vec::new(),

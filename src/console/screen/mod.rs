@@ -6,6 +6,7 @@ mod catalog;
 mod drift;
 mod ingest;
 mod overview;
+mod question;
 mod queue;
 mod review;
 

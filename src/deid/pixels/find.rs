@@ -19,6 +19,9 @@ const STRETCH: usize = 8;
 /// Places of writing that are followed from frame to frame.
 const MOST_PLACES: usize = 4096;
 
+/// Why a mask is there that somebody has drawn.
+pub const MASKED_BY_PERSON: &str = "masked by a person";
+
 /// An area and why it is masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -59,7 +62,7 @@ impl fmt::Display for Why {
             Self::Unexpected => "text found by the detector, where none is to be expected",
             Self::Doubtful => "text of which the detector is not sure",
             Self::Ocr => "text read by Tesseract",
-            Self::Person => "masked by a person",
+            Self::Person => MASKED_BY_PERSON,
         })
     }
 }

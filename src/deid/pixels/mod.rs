@@ -9,6 +9,7 @@ mod mask;
 mod rules;
 mod share;
 
+pub use find::MASKED_BY_PERSON;
 pub use look::{Look, Search, SearchError, Seen, derivation, derived, is_derivation};
 pub use rules::{PixelRule, Rules};
 pub use share::{HELD_AT_ONCE, Share};
@@ -62,6 +63,11 @@ const SCREENING: &str = "SCREENING";
 const LABEL: &str = "LABEL";
 /// Recognizable Visual Features (PS3.3 C.7.6.1).
 pub const RECOGNIZABLE_VISUAL_FEATURES: Tag = Tag::new(0x0028, 0x0302);
+
+/// Clean Pixel Data Option (PS3.16, CID 7050).
+pub const MASKED_CODE: &str = "113101";
+/// Clean Recognizable Visual Features Option (PS3.16, CID 7050).
+pub const BLURRED_CODE: &str = "113102";
 
 /// Whether the header says that text is burned in.
 pub fn says_burned_in(set: &DataSet<'_>) -> bool {

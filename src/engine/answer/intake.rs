@@ -5,15 +5,16 @@ use std::sync::atomic::Ordering;
 use serde_json::json;
 
 use crate::bulk::Scratch;
-use crate::catalog::{Choice, FileRecord, GroupRecord, tokens};
+use crate::catalog::{Choice, FileRecord, GroupRecord, StoredInstance, tokens};
 use crate::config::Inbox;
+use crate::deid::masks_of;
 use crate::dicom::Contents;
 use crate::engine::query::{
     AttributeRow, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup, IntakeGroups,
     IntakeMasks, IntakeMasksView, IntakeStatus, Rows, SourceView,
 };
 use crate::engine::{EngineError, Session};
-use crate::pipeline::{Attribute, explain_reason, now_ms};
+use crate::pipeline::{Attribute, MASKS_QUESTIONED, explain_reason, now_ms};
 use crate::source::open_file;
 
 const MAX_PAGE: u32 = 10_000;
@@ -168,7 +169,14 @@ pub fn masks(session: &Session, query: &IntakeMasks) -> Result<IntakeMasksView, 
     let record = shared.map.file(query.id)?.filter(|record| record.file.kept).ok_or_else(missing)?;
     let bytes = open_file(&shared.quarantined(&record.file.sha256)).map_err(|_| missing())?;
     let found = shared.deid.suggest(&Contents::of(bytes, Scratch::default()));
-    let (drawing, frames) = found.map_err(|why| EngineError::Invalid { why })?;
+    let (mut drawing, frames) = found.map_err(|why| EngineError::Invalid { why })?;
+    if record.file.reason == MASKS_QUESTIONED {
+        // What is masked now is what is to be judged.
+        let stored = shared.catalog.read().stored_of_hash(&record.file.sha256)?;
+        let is_source = |s: &&StoredInstance| s.source_hash == record.file.sha256;
+        drawing.masks = stored.iter().find(is_source).map(|s| masks_of(&s.ledger)).unwrap_or_default();
+        drawing = drawing.with_standing_masks(frames);
+    }
     Ok(IntakeMasksView { drawing, frames })
 }
 

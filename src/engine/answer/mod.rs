@@ -2,6 +2,7 @@
 
 mod agreement;
 mod catalog;
+mod deid;
 mod drift;
 mod harmonise;
 mod intake;
@@ -59,6 +60,7 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::Vault(_) => wire(trail::vault(session)?),
         Query::Subjects(_) => wire(subjects::subjects(session)?),
         Query::Verify(q) => wire(verify::verify(session, &q)?),
+        Query::ProfileState(q) => wire(deid::profile_state(session, &q)?),
         Query::TakeCheckpoint(_) => wire(verify::checkpoint(session)?),
         Query::ReadDetail(q) => wire(labels::read(session, q.id)?),
         Query::Imports(q) => wire(labels::imports(session, q.page)?),

@@ -19,6 +19,7 @@ impl From<StageError> for EngineError {
         match error {
             StageError::Catalog(error) => error.into(),
             StageError::Blob(error) => error.into(),
+            StageError::Full => Self::Full,
             other => Self::Storage { why: other.to_string() },
         }
     }

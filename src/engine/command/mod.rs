@@ -3,6 +3,7 @@
 mod catalog;
 mod config;
 mod dataset;
+mod deid;
 mod intake;
 mod labels;
 mod review;
@@ -13,6 +14,7 @@ mod verify;
 pub use catalog::*;
 pub use config::*;
 pub use dataset::*;
+pub use deid::*;
 pub use intake::*;
 pub use labels::*;
 pub use review::*;
@@ -77,6 +79,8 @@ commands! {
     PartSubject => SubjectDecided,
     KeepSubject => SubjectDecided,
     Repair => Repaired,
+    Reprocess => ReprocessOutcome,
+    QuestionMasks => Moved,
 }
 
 /// How many objects a command moved, and which it could not.

@@ -211,6 +211,13 @@ fn again(
     let chosen = chosen(session, choice)?;
     for record in &chosen {
         let file = &record.file;
+        if super::masks::is_questioned(file) {
+            match super::masks::decide(session, record, vetting)? {
+                Ok(()) => moved += 1,
+                Err(why) => *refused.entry(why).or_default() += 1,
+            }
+            continue;
+        }
         let copy = shared.quarantined(&file.sha256);
         let (path, is_copy) = if file.kept && copy.is_file() {
             (copy, true)
@@ -293,6 +300,11 @@ pub fn discard(session: &Session, choice: &IntakeChoice) -> Result<Moved, Engine
     for record in &chosen {
         if record.file.status != "quarantined" {
             refused += 1;
+            continue;
+        }
+        if super::masks::is_questioned(&record.file) {
+            super::masks::settle(session, record, record.file.trusted)?;
+            moved += 1;
             continue;
         }
         shared.map.discard(record.id)?;

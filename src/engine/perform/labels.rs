@@ -1,6 +1,6 @@
 //! Reads in.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -68,7 +68,11 @@ pub fn undo(session: &Session, import: i64) -> Result<ImportUndone, EngineError>
     let shared = &session.engine.shared;
     let undone = shared.catalog.write_first(|tx| {
         let undone = tx.undo_import(import, now)?;
-        let detail = json!({ "import": import, "withdrawn": undone.withdrawn, "restored": undone.restored });
+        let leaves = tx.cover_reads(&undone.touched, tx.next_event()?)?;
+        let detail = json!({
+            "import": import, "withdrawn": undone.withdrawn, "restored": undone.restored, "leaves": leaves.len(),
+            "merkle_root": hex::encode(merkle_root(&leaves)),
+        });
         tx.audit(now, &session.user, "label.undo", "reads", &detail)?;
         Ok(undone)
     })?;
@@ -274,8 +278,10 @@ fn store(
         };
         let mut counts = ImportCounts::default();
         let mut changed: Vec<ReadRecord> = Vec::new();
+        let mut touched = BTreeSet::new();
         for read in reads {
             let put = tx.put_read(read, id, now)?;
+            touched.extend(put.touched());
             changed.extend(counts.note(tx, put)?);
         }
         if changed.is_empty() {
@@ -284,8 +290,7 @@ fn store(
             }
             return Ok((counts, changed, None));
         }
-        let leaf = |r: &ReadRecord| -> [u8; 32] { Sha256::digest(format!("{r:?}")).into() };
-        let leaves: Vec<[u8; 32]> = changed.iter().map(leaf).collect();
+        let leaves = tx.cover_reads(&touched, tx.next_event()?)?;
         let detail = json!({
             "import": id,
             "file_sha256": done.sha256,
@@ -294,6 +299,7 @@ fn store(
             "corrected": counts.corrected,
             "duplicates": counts.duplicates,
             "waiting": counts.unmatched,
+            "leaves": leaves.len(),
             "merkle_root": hex::encode(merkle_root(&leaves)),
         });
         tx.audit(now, &session.user, "label.import", "reads", &detail)?;

@@ -4,9 +4,11 @@ mod backup;
 mod catalog;
 mod config;
 mod dataset;
+mod deid;
 mod folders;
 mod intake;
 mod labels;
+mod masks;
 mod review;
 mod subjects;
 mod typed;
@@ -52,6 +54,8 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::PartSubject(c) => wire(subjects::part(session, &c)?),
         Command::KeepSubject(c) => wire(subjects::keep(session, &c)?),
         Command::OpenVault(c) => wire(vault::open(session, &c)?),
+        Command::Reprocess(c) => wire(deid::reprocess(session, &c)?),
+        Command::QuestionMasks(c) => wire(deid::question_masks(session, &c)?),
         Command::Repair(c) => wire(verify::repair(session, &c)?),
         Command::Export(c) => wire(dataset::export(session, &c)?),
     }

@@ -1,19 +1,17 @@
 //! Repair: from the sources that are still there.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::intake::{again_of, replace, take_again};
-use crate::catalog::{FileRecord, NewFile};
+use crate::catalog::FileRecord;
 use crate::engine::command::{Repair, Repaired};
 use crate::engine::query::DamageKind;
 use crate::engine::{EngineError, Session};
 use crate::model::Vetting;
-use crate::pipeline::{Shared, Tally, now_ms};
-use crate::source::{items, open_file};
+use crate::pipeline::{Shared, Sources, Tally, now_ms};
 
 pub fn repair(session: &Session, command: &Repair) -> Result<Repaired, EngineError> {
     let shared = &session.engine.shared;
@@ -55,8 +53,9 @@ fn row_of(shared: &Shared, object: &str) -> Result<Option<FileRecord>, EngineErr
 
 /// Takes a source again, wherever a file with its bytes still lies.
 fn store_again(session: &Session, source: &str, done: &mut Repaired) -> Result<(), EngineError> {
+    let sources = Sources::of(&session.engine.shared);
     for record in session.engine.shared.map.of_hash(source)? {
-        let Some(path) = place_of(&record.file) else { continue };
+        let Some(path) = sources.place(&record.file) else { continue };
         let vetting = if record.file.trusted { Vetting::Trusted } else { Vetting::None };
         let tally = Arc::new(Tally::default());
         match take_again(session, &record.file, &path, vetting, &tally) {
@@ -78,22 +77,10 @@ fn store_again(session: &Session, source: &str, done: &mut Repaired) -> Result<(
     Ok(())
 }
 
-/// Where the file lies whose bytes were taken in: itself, or the archive that holds it.
-fn place_of(file: &NewFile) -> Option<PathBuf> {
-    let path = Path::new(&file.path);
-    if path.is_file() {
-        let bytes = open_file(path).ok()?;
-        return (crate::blob::name_of_bulk(&bytes).ok()? == file.sha256).then(|| path.into());
-    }
-    let archive = path.ancestors().skip(1).find(|above| above.is_file())?;
-    let holds = items(archive, &std::env::temp_dir()).iter().any(|item| item.shown() == path);
-    holds.then(|| archive.into())
-}
-
 fn copy_again(session: &Session, object: &str, done: &mut Repaired) -> Result<(), EngineError> {
     let shared = &session.engine.shared;
     let Some(record) = row_of(shared, object)? else { return Ok(()) };
-    let Some(path) = place_of(&record.file) else {
+    let Some(path) = Sources::of(shared).place(&record.file) else {
         done.without_source += 1;
         return Ok(());
     };

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod catalog;
+mod deid;
 mod drift;
 mod harmonise;
 mod intake;
@@ -16,6 +17,7 @@ mod verify;
 
 pub use agreement::*;
 pub use catalog::*;
+pub use deid::*;
 pub use drift::*;
 pub use harmonise::*;
 pub use intake::*;
@@ -99,6 +101,7 @@ queries! {
     Subjects => Vec<SubjectView>,
     Verify => Verified,
     TakeCheckpoint => Checkpoint,
+    ProfileState => ProfileStateView,
 }
 
 impl Query {

@@ -28,7 +28,7 @@ pub enum DamageKind {
     ChangedInstance,
     /// A ledger line is not the one that was written, or is gone.
     ChangedLedger,
-    /// Stored instances or their ledger lines are not those that a trail entry covers.
+    /// Stored instances, their ledger lines or reads are not those that a trail entry covers.
     BrokenRoot,
     /// The chain of the trail is broken.
     BrokenTrail,
@@ -54,7 +54,7 @@ impl DamageKind {
             Self::UnreadableBlob => "a stored instance cannot be read",
             Self::ChangedInstance => "a row and its stored instance differ",
             Self::ChangedLedger => "a ledger line was changed",
-            Self::BrokenRoot => "stored instances differ from the trail",
+            Self::BrokenRoot => "stored instances or reads differ from the trail",
             Self::BrokenTrail => "the trail is broken",
             Self::CutTrail => "the trail is not the one of the checkpoint",
             Self::ChangedDecision => "a decision differs from the trail",
@@ -117,6 +117,12 @@ pub struct Verified {
     pub roots: u64,
     /// Instances that no root covers, for they were stored by a version that kept none.
     pub uncovered: u64,
+    /// Reads.
+    #[serde(default)]
+    pub reads: u64,
+    /// Reads that no root covers, for they were stored by a version that kept none.
+    #[serde(default)]
+    pub uncovered_reads: u64,
     /// Decisions held against the trail.
     pub decisions: u64,
     /// Series whose findings were held against the trail.
@@ -167,6 +173,7 @@ pub fn verify(
     }
     blobs::verify(shared, &reader, names, depth, &mut verified)?;
     trail::verify(&reader, checkpoint, &mut verified)?;
+    (verified.reads, verified.uncovered_reads) = reader.covered_reads()?;
     drop(reader);
     landing::verify(shared, depth, &mut verified)?;
     Ok(verified)

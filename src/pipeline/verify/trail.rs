@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{Checkpoint, DamageKind, StageError, Verified};
 use crate::audit::{self, Hash, Verifier};
 use crate::catalog::{DecisionRow, OutcomeRow, Reader, TrailRecord};
+use crate::pipeline::reprocess;
 
 /// What the entries say, gathered in one pass.
 #[derive(Default)]
@@ -90,7 +91,7 @@ impl TrailClaims {
         let detail: Value = serde_json::from_str(&record.detail).unwrap_or_default();
         let text = |key: &str| detail[key].as_str().map(String::from);
         match &*record.action {
-            "intake.batch" | "study.clean" => {
+            "intake.batch" | "study.clean" | "label.import" | "label.undo" | reprocess::BATCH => {
                 // Only an entry that says how many it covers binds rows: those of earlier versions do not.
                 let is_bound = detail["leaves"].is_u64();
                 self.batches
@@ -163,7 +164,7 @@ fn roots(reader: &Reader<'_>, told: &TrailClaims, verified: &mut Verified) -> Re
             verified.found(
                 DamageKind::BrokenRoot,
                 format!("entry {event}"),
-                "instances or ledger lines that it covers were changed, added or removed",
+                "instances, ledger lines or reads that it covers were changed, added or removed",
             );
         }
     }

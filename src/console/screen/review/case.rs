@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::console::screen::Effect;
-use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision, ExportOutcome};
+use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision, ExportOutcome, Moved};
 use crate::engine::query::{self, Page, QueueTab, ReadView, SeriesDetail, SeriesView, TaskRow, TaskView};
 use crate::engine::{Client, EngineError};
 
@@ -79,6 +79,7 @@ pub(super) enum Answer {
     Ahead(Option<Box<Case>>, Option<u64>),
     GivenBack,
     Exported(Outcome<ExportOutcome>),
+    Questioned(Outcome<Moved>),
 }
 
 /// Opens and claims a task by its number, or looks at a series by its UID: that takes no work away from anybody, and it

@@ -9,11 +9,11 @@ use std::cell::Cell;
 use crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::layout::Rect;
 
-use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, act};
+use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, question};
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::engine::EngineError;
-use crate::engine::command::{Decision, Export, UnclaimTask};
+use crate::engine::command::{Decision, Export, QuestionMasks, UnclaimTask};
 use crate::engine::query::{Door, Severity};
 use case::{Answer, Case};
 use picture::Looking;
@@ -48,6 +48,7 @@ const ACTIONS: &[Action] = &[
     action("review.first", &["g", "home"], "", "first slice"),
     action("review.last", &["G", "end"], "", "last slice"),
     action("review.accept_comment", &["A"], "", "accept with a comment"),
+    action("review.masks", &["m"], "", "draw the masks of this picture anew, in Ingest"),
     action("review.export", &["e"], "", "export the series as NIfTI with its JSON"),
     action("screen.copy", &["y"], "", "copy the series UID"),
 ];
@@ -174,6 +175,7 @@ impl Review {
             }
             "review.return" => return self.ask_reason(),
             "review.skip" => return self.skip(context),
+            "review.masks" => return question::confirm(None, true),
             "review.export" => {
                 return vec![Effect::Dialog(Dialog::Input {
                     tag: "export",
@@ -286,6 +288,7 @@ impl Review {
                 self.left = left;
                 self.load()
             }
+            Answer::Questioned(outcome) => question::told(outcome),
             Answer::GivenBack => Vec::new(),
             Answer::Exported(Ok(outcome)) => {
                 let text = format!("{} files in {}", outcome.files, outcome.to);
@@ -311,9 +314,17 @@ impl Review {
                 let comment = Some(text).filter(|text| !text.is_empty());
                 self.decide(Decision::Accept { comment }, context)
             }
+            question::TAG => self.question_masks(),
             "export" if !text.is_empty() => self.export(&text),
             _ => Vec::new(),
         }
+    }
+
+    fn question_masks(&self) -> Effects {
+        let Some(case) = &self.case.value else { return Vec::new() };
+        let Some(frame) = self.looking.shown(case) else { return Vec::new() };
+        let (series_uid, instances) = (case.series.row.series_uid.clone(), vec![frame.sop_uid.clone()]);
+        vec![act(QuestionMasks { series_uid, instances }, Answer::Questioned)]
     }
 
     fn export(&self, folder: &str) -> Effects {
@@ -391,6 +402,9 @@ impl Screen for Review {
                 } else {
                     case.refusal.clone()
                 }
+            }
+            "review.masks" if self.looking.shown(case?).is_none() => {
+                Some("a slice as it was acquired must be shown".into())
             }
             "review.next_finding" | "review.previous_finding" if case?.series.findings.is_empty() => {
                 Some("the checks found nothing".into())

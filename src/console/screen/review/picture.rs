@@ -101,6 +101,11 @@ impl Looking {
         stack.frames.get(self.volume * Self::slices(stack) as usize + slice as usize)
     }
 
+    /// The frame on screen, where it is one as it was acquired.
+    pub fn shown<'a>(&self, case: &'a Case) -> Option<&'a FrameRef> {
+        if self.plane == Plane::Native { self.frame(case, self.index()) } else { None }
+    }
+
     /// The frames to decode, the most urgent first: outwards from the one on screen.
     pub fn wanted(&self, case: &Case) -> Vec<FrameRef> {
         let Some(stack) = self.stack(case) else { return Vec::new() };
