@@ -12,6 +12,8 @@ mod dates;
 mod diffusion;
 #[path = "commands/directory.rs"]
 mod directory;
+#[path = "commands/exporting.rs"]
+mod exporting;
 #[path = "commands/grids.rs"]
 mod grids;
 #[path = "commands/help.rs"]

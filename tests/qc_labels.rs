@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use gantry::demo::{Study, StudyPlan};
+use gantry::dicom::{self, DataSet, Element, ReadOptions, Syntax};
 use gantry::format::nifti::{Nifti, Voxels};
+use gantry::model::{Tag, Vr, tags};
 use serde_json::Value;
 
 /// Findings about labels, by check, with the series each names.
@@ -123,5 +125,93 @@ fn labels_are_compared_with_the_series_whose_grid_they_have() {
     );
     // No labelmap at all.
     fs::write(&label, b"no volume").unwrap();
+    assert_eq!(names(&checked(&series, &label, &[])), ["label_grid"]);
+}
+
+/// A binary segmentation of one structure on the slices of a series, from pixels in rows and columns of each slice.
+fn segmentation(slices: &[DataSet<'static>], inside: impl Fn(usize, usize, usize) -> bool) -> Vec<u8> {
+    let number = |tag, v: u16| Element::new(tag, Vr::US, v.to_le_bytes().to_vec());
+    let item = |tag, elements| Element::sequence(tag, vec![DataSet::from_elements(elements)]);
+    let of = |tag: Tag, vr: Vr| Element::text(tag, vr, slices[0].ascii(tag).unwrap());
+    let [rows, columns] = [tags::ROWS, tags::COLUMNS].map(|tag| slices[0].integer(tag).unwrap() as usize);
+    let (mut bits, mut frames) =
+        (vec![0u8; (slices.len() * rows * columns).div_ceil(8).next_multiple_of(2)], Vec::new());
+    for (z, slice) in slices.iter().enumerate() {
+        for at in (0..rows * columns).filter(|at| inside(at % columns, at / columns, z)) {
+            let bit = z * rows * columns + at;
+            bits[bit / 8] |= 1 << (bit % 8);
+        }
+        let position = slice.ascii(tags::IMAGE_POSITION_PATIENT).unwrap();
+        frames.push(DataSet::from_elements(vec![
+            item(
+                tags::PLANE_POSITION_SEQUENCE,
+                vec![Element::text(tags::IMAGE_POSITION_PATIENT, Vr::DS, position)],
+            ),
+            item(Tag::new(0x0062, 0x000A), vec![number(Tag::new(0x0062, 0x000B), 1)]),
+        ]));
+    }
+    let measures = vec![of(tags::PIXEL_SPACING, Vr::DS), of(tags::SLICE_THICKNESS, Vr::DS)];
+    let shared = DataSet::from_elements(vec![
+        item(tags::PLANE_ORIENTATION_SEQUENCE, vec![of(tags::IMAGE_ORIENTATION_PATIENT, Vr::DS)]),
+        item(tags::PIXEL_MEASURES_SEQUENCE, measures),
+    ]);
+    let label = Element::text(Tag::new(0x0062, 0x0005), Vr::LO, "nodule");
+    let mut set = DataSet::from_elements(vec![
+        Element::text(tags::SOP_CLASS_UID, Vr::UI, "1.2.840.10008.5.1.4.1.1.66.4"),
+        Element::text(tags::SOP_INSTANCE_UID, Vr::UI, "2.25.901"),
+        Element::text(tags::SERIES_INSTANCE_UID, Vr::UI, "2.25.902"),
+        of(tags::STUDY_INSTANCE_UID, Vr::UI),
+        Element::text(tags::MODALITY, Vr::CS, "SEG"),
+        Element::text(tags::PHOTOMETRIC_INTERPRETATION, Vr::CS, "MONOCHROME2"),
+        Element::text(tags::NUMBER_OF_FRAMES, Vr::IS, &slices.len().to_string()),
+        Element::text(Tag::new(0x0062, 0x0001), Vr::CS, "BINARY"),
+        item(Tag::new(0x0062, 0x0002), vec![number(Tag::new(0x0062, 0x0004), 1), label]),
+        Element::sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared]),
+        Element::sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, frames),
+        Element::new(tags::PIXEL_DATA, Vr::OB, bits),
+    ]);
+    for (tag, value) in [
+        (tags::SAMPLES_PER_PIXEL, 1),
+        (tags::ROWS, rows as u16),
+        (tags::COLUMNS, columns as u16),
+        (tags::BITS_ALLOCATED, 1),
+        (tags::BITS_STORED, 1),
+        (tags::HIGH_BIT, 0),
+        (tags::PIXEL_REPRESENTATION, 0),
+    ] {
+        set.put(number(tag, value));
+    }
+    dicom::write(&set, Syntax::EXPLICIT_LE).unwrap()
+}
+
+#[test]
+fn a_dicom_segmentation_is_a_label_like_any_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let series = dir.path().join("series");
+    fs::create_dir(&series).unwrap();
+    let plan = StudyPlan { seed: 3, number: 1, subject: 1, scanner: 0, visit: 0, fault: None };
+    let mut slices = Vec::new();
+    for file in Study::make(plan).files().unwrap().into_iter().take(20) {
+        slices.push(dicom::read(&file.bytes, ReadOptions::default()).unwrap().dataset.into_owned());
+        fs::write(series.join(file.name), file.bytes).unwrap();
+    }
+    let z = |set: &DataSet<'_>| set.numbers(tags::IMAGE_POSITION_PATIENT)[2];
+    slices.sort_by(|a, b| z(a).total_cmp(&z(b)));
+    let [rows, columns] = [tags::ROWS, tags::COLUMNS].map(|tag| slices[0].integer(tag).unwrap() as f64);
+    let label = dir.path().join("label.dcm");
+    let middle = slices.len() / 2;
+    let near = |x: usize, y: usize, at: [f64; 2]| (x as f64 - at[0]).hypot(y as f64 - at[1]) < 9.0;
+    let ball = |at: [f64; 2]| move |x: usize, y: usize, z: usize| z.abs_diff(middle) < 3 && near(x, y, at);
+    let body = [columns * 0.42, rows * 0.55];
+    fs::write(&label, segmentation(&slices, ball(body))).unwrap();
+    assert_eq!(names(&checked(&series, &label, &[])), [""; 0]);
+    // In the air; then on slices that lie elsewhere.
+    fs::write(&label, segmentation(&slices, ball([20.0, 20.0]))).unwrap();
+    assert_eq!(names(&checked(&series, &label, &[])), ["label_outside_body"]);
+    let mut moved = slices.clone();
+    for (i, slice) in moved.iter_mut().enumerate() {
+        slice.put(Element::text(tags::IMAGE_POSITION_PATIENT, Vr::DS, &format!("-500\\-90\\{}", 2 * i)));
+    }
+    fs::write(&label, segmentation(&moved, ball(body))).unwrap();
     assert_eq!(names(&checked(&series, &label, &[])), ["label_grid"]);
 }

@@ -1,6 +1,6 @@
 //! What a verification reads: rows with what binds them to the trail.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::{CatalogError, Described, NewInstance, Reader, Replacement, TrailRecord, Tx};
 use crate::audit::{self, Hash};
@@ -62,6 +62,26 @@ pub struct OutcomeRow {
     pub comment: Option<String>,
     /// The state of its series.
     pub series_state: String,
+}
+
+const STORED_ROWS: &str = "SELECT i.id, i.sop_uid, i.source_hash, i.blob, i.bytes, i.series_uid, i.study_uid, i.subject, \
+    i.sop_class, r.json, r.hash, i.event FROM instance i JOIN record r ON r.id = i.record";
+
+fn stored_row(row: &Row<'_>) -> rusqlite::Result<StoredRow> {
+    Ok(StoredRow {
+        id: row.get(0)?,
+        sop_uid: row.get(1)?,
+        source_hash: row.get(2)?,
+        blob: row.get(3)?,
+        bytes: row.get::<_, i64>(4)? as u64,
+        series_uid: row.get(5)?,
+        study_uid: row.get(6)?,
+        subject: row.get(7)?,
+        sop_class: row.get(8)?,
+        ledger: row.get(9)?,
+        ledger_hash: row.get(10)?,
+        event: row.get::<_, Option<i64>>(11)?.map(|n| n as u64),
+    })
 }
 
 impl Tx<'_> {
@@ -134,6 +154,28 @@ impl Tx<'_> {
         Ok(true)
     }
 
+    /// The row of an instance says again what its stored header says.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn mend_instance(&self, row: &StoredRow) -> Result<(), CatalogError> {
+        self.tx
+            .prepare_cached(
+                "UPDATE instance SET sop_uid = ?2, bytes = ?3, series_uid = ?4, study_uid = ?5, subject = ?6, \
+                 sop_class = ?7 WHERE id = ?1",
+            )?
+            .execute(params![
+                row.id,
+                row.sop_uid,
+                row.bytes as i64,
+                row.series_uid,
+                row.study_uid,
+                row.subject,
+                row.sop_class
+            ])?;
+        Ok(())
+    }
+
     /// The text of a ledger line is again the one that its hash was taken of.
     ///
     /// # Errors
@@ -152,27 +194,29 @@ impl Reader<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn stored_rows(&self, after: i64, limit: u32) -> Result<Vec<StoredRow>, CatalogError> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT i.id, i.sop_uid, i.source_hash, i.blob, i.bytes, i.series_uid, i.study_uid, i.subject, i.sop_class, \
-             r.json, r.hash, i.event FROM instance i JOIN record r ON r.id = i.record WHERE i.id > ?1 ORDER BY i.id LIMIT ?2",
-        )?;
-        let rows = statement.query_map(params![after, limit], |row| {
-            Ok(StoredRow {
-                id: row.get(0)?,
-                sop_uid: row.get(1)?,
-                source_hash: row.get(2)?,
-                blob: row.get(3)?,
-                bytes: row.get::<_, i64>(4)? as u64,
-                series_uid: row.get(5)?,
-                study_uid: row.get(6)?,
-                subject: row.get(7)?,
-                sop_class: row.get(8)?,
-                ledger: row.get(9)?,
-                ledger_hash: row.get(10)?,
-                event: row.get::<_, Option<i64>>(11)?.map(|n| n as u64),
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let sql = format!("{STORED_ROWS} WHERE i.id > ?1 ORDER BY i.id LIMIT ?2");
+        let mut statement = self.connection().prepare_cached(&sql)?;
+        Ok(statement.query_map(params![after, limit], stored_row)?.collect::<Result<_, _>>()?)
+    }
+
+    /// The detail of a trail entry, as JSON.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn trail_detail(&self, sequence: u64) -> Result<Option<String>, CatalogError> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT detail FROM trail WHERE sequence = ?1")?;
+        Ok(statement.query_row([sequence as i64], |row| row.get(0)).optional()?)
+    }
+
+    /// Stored instances with this SOP instance UID.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn stored_rows_of(&self, sop_uid: &str) -> Result<Vec<StoredRow>, CatalogError> {
+        let sql = format!("{STORED_ROWS} WHERE i.sop_uid = ?1 ORDER BY i.id");
+        let mut statement = self.connection().prepare_cached(&sql)?;
+        Ok(statement.query_map([sop_uid], stored_row)?.collect::<Result<_, _>>()?)
     }
 
     /// Hashes of the sources behind a blob or a SOP instance UID.

@@ -14,7 +14,7 @@ use crate::engine::query::{Checkpoint, Depth, TakeCheckpoint, Verified, Verify};
 /// Arguments of `gantry verify`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gantry verify\n  gantry verify --quick\n  gantry verify --checkpoint /media/safe/lung.checkpoint\n  gantry verify --repair\n\nEvery blob is read and held against its hash, every row against its blob, ledger lines, findings and decisions against the trail, the trail against itself and a checkpoint, the intake map against the catalog. --repair stores damaged instances again from sources that are still where they were, and has findings made again. What the trail says was changed by somebody is never repaired, only told.\n\nExit codes: 0 everything is whole; 1 something is damaged or missing; 3 workspace; 4 the checkpoint cannot be read; 6 storage"
+    after_help = "Examples:\n  gantry verify\n  gantry verify --quick\n  gantry verify --checkpoint /media/safe/lung.checkpoint\n  gantry verify --repair\n\nEvery blob is read and held against its hash, every row against its blob, ledger lines, findings and decisions against the trail, the trail against itself and a checkpoint, the intake map against the catalog. --repair stores damaged instances again from sources that are still where they were, has rows say again what their stored instances say where the trail vouches for these, and has findings made again. What the trail says was changed by somebody is never repaired, only told.\n\nExit codes: 0 everything is whole; 1 something is damaged or missing; 3 workspace; 4 the checkpoint cannot be read; 6 storage"
 )]
 pub struct VerifyArgs {
     /// Names, sizes, rows and the trail; no blob is read
@@ -83,9 +83,14 @@ fn text(report: &Report) -> String {
     }
     if let Some(done) = &report.repaired {
         lines += &format!(
-            "repaired: {} instances stored again, {} series checked again, {} copies made again, {} files taken anew; {} \
+            "repaired: {} instances stored again, {} rows mended, {} series checked again, {} copies made again, {} files taken anew; {} \
              sources are gone or changed\n",
-            done.stored_again, done.checked_again, done.copied_again, done.forgotten, done.without_source
+            done.stored_again,
+            done.rows_mended,
+            done.checked_again,
+            done.copied_again,
+            done.forgotten,
+            done.without_source
         );
     }
     for damage in &v.damage {

@@ -72,7 +72,8 @@ impl Pattern {
             }
         }
         let name: String = name.chars().take(LONGEST_NAME).collect();
-        let name = name.trim_matches('.');
+        // A field that the header leaves empty leaves no separator at the end.
+        let name = name.trim_start_matches('.').trim_end_matches(['.', '_', '-', ' ']);
         if name.is_empty() { format!("{number:03}") } else { name.to_string() }
     }
 }
@@ -140,7 +141,9 @@ mod tests {
             _ => Some("T1 1.2.840.113619.2 axial".to_string()),
         };
         assert_eq!(pattern.filled(1, text), "a_b_3_T1_axial");
-        assert_eq!(pattern.filled(1, |_| None), "__");
+        assert_eq!(pattern.filled(1, |_| None), "001");
+        let two = |tag| (tag != tags::SERIES_DESCRIPTION).then(|| "7".to_string());
+        assert_eq!(pattern.filled(1, two), "7_7");
         for bad in ["{uid}", "{series", "a/b{series}", "plain", "../{series}"] {
             assert!(Pattern::parse(bad).is_err(), "{bad}");
         }

@@ -120,6 +120,30 @@ fn changed_rows_are_found() {
 }
 
 #[test]
+fn a_changed_row_says_again_what_its_instance_says() {
+    for sql in [
+        "UPDATE instance SET subject = 'S-OTHER' WHERE id = 1",
+        "UPDATE instance SET series_uid = '2.25.1', study_uid = '2.25.2' WHERE id = 1",
+        "UPDATE instance SET sop_uid = '2.25.3', bytes = 7 WHERE id = 1",
+    ] {
+        let place = Place::with(3);
+        // Nothing but what is stored is left to mend it from.
+        fs::remove_dir_all(place.sources()).unwrap();
+        place.tamper(sql);
+        assert_eq!(kinds(&place.run(&["verify"], 1)), ["changed_instance"], "{sql}");
+        let repaired = place.run(&["verify", "--repair"], 0);
+        assert_eq!(repaired["repaired"]["rows_mended"].as_u64(), Some(1), "{sql}: {repaired}");
+        assert_eq!(place.run(&["verify"], 0)["whole"].as_bool(), Some(true));
+    }
+    // A row that names another blob is not mended from that: the trail does not vouch for it there.
+    let place = Place::with(3);
+    fs::remove_dir_all(place.sources()).unwrap();
+    place.tamper("UPDATE instance SET blob = (SELECT blob FROM instance WHERE id = 2) WHERE id = 1");
+    let left = place.run(&["verify", "--repair"], 1);
+    assert_eq!(left["repaired"]["rows_mended"].as_u64(), Some(0), "{left}");
+}
+
+#[test]
 fn changed_reads_are_found() {
     for sql in [
         "UPDATE rating SET number = 5 WHERE read = 1",

@@ -17,6 +17,9 @@ pub struct Repair {
 pub struct Repaired {
     /// Instances stored again from their sources.
     pub stored_again: u64,
+    /// Rows that say again what their stored instances say.
+    #[serde(default)]
+    pub rows_mended: u64,
     /// Series whose checks were run again.
     pub checked_again: u64,
     /// Files that the intake takes anew.

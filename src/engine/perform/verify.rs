@@ -11,6 +11,7 @@ use crate::engine::command::{Repair, Repaired};
 use crate::engine::query::DamageKind;
 use crate::engine::{EngineError, Session};
 use crate::model::Vetting;
+use crate::pipeline::verify::mend_row;
 use crate::pipeline::{Shared, Sources, Tally, now_ms};
 
 pub fn repair(session: &Session, command: &Repair) -> Result<Repaired, EngineError> {
@@ -26,6 +27,12 @@ pub fn repair(session: &Session, command: &Repair) -> Result<Repaired, EngineErr
                 if let Some(record) = row_of(shared, &damage.object)? {
                     shared.map.forget(record.id)?;
                     done.forgotten += 1;
+                }
+            }
+            DamageKind::ChangedInstance => {
+                if let Some(of) = mend_row(shared, &damage.object)? {
+                    done.rows_mended += 1;
+                    series.extend(of);
                 }
             }
             DamageKind::DamagedCopy => copy_again(session, &damage.object, &mut done)?,

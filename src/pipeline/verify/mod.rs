@@ -4,7 +4,10 @@
 
 mod blobs;
 mod landing;
+mod mend;
 mod trail;
+
+pub use mend::mend_row;
 
 use std::sync::PoisonError;
 

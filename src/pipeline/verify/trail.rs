@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Checkpoint, DamageKind, StageError, Verified};
 use crate::audit::{self, Hash, Verifier};
-use crate::catalog::{DecisionRow, OutcomeRow, Reader, TrailRecord};
+use crate::catalog::{CatalogError, DecisionRow, OutcomeRow, Reader, TrailRecord};
 use crate::pipeline::reprocess;
 
 /// What the entries say, gathered in one pass.
@@ -153,14 +153,19 @@ impl Checkpoint {
     }
 }
 
-/// Every root over instances is made again of the rows as they stand.
+/// Whether the root of a trail entry is that of the rows that it covers, as they stand.
+pub(super) fn root_holds(reader: &Reader<'_>, event: u64, root: &str) -> Result<bool, CatalogError> {
+    let leaves = reader.leaves(event)?;
+    let in_order = leaves.iter().enumerate().all(|(i, (place, _))| *place == i as u64);
+    let hashes: Vec<Hash> = leaves.into_iter().map(|(_, hash)| hash).collect();
+    Ok(in_order && hex::encode(audit::merkle_root(&hashes)) == root)
+}
+
+/// Every root is made again of the rows as they stand.
 fn roots(reader: &Reader<'_>, told: &TrailClaims, verified: &mut Verified) -> Result<(), StageError> {
     for (event, root) in &told.batches {
-        let leaves = reader.leaves(*event)?;
-        let in_order = leaves.iter().enumerate().all(|(i, (place, _))| *place == i as u64);
-        let hashes: Vec<Hash> = leaves.into_iter().map(|(_, hash)| hash).collect();
         verified.roots += 1;
-        if !in_order || hex::encode(audit::merkle_root(&hashes)) != *root {
+        if !root_holds(reader, *event, root)? {
             verified.found(
                 DamageKind::BrokenRoot,
                 format!("entry {event}"),
