@@ -14,6 +14,8 @@ mod people;
 mod reprocess;
 #[path = "integrity/restore.rs"]
 mod restore;
+#[path = "integrity/signing.rs"]
+mod signing;
 #[path = "integrity/verify.rs"]
 mod verify;
 

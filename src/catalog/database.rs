@@ -6,19 +6,20 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{Index, JobBell};
+use crate::audit::TrailKey;
 
 /// Readers that may be open at a time; more callers wait.
 const READERS: usize = 4;
 
 /// What brings a database up to date, step by step.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_reads.sql"),
     include_str!("migrations/0003_search.sql"),
@@ -30,6 +31,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0009_imports.sql"),
     include_str!("migrations/0010_profiles.sql"),
     include_str!("migrations/0011_read_roots.sql"),
+    include_str!("migrations/0012_checkpoints.sql"),
 ];
 
 /// The version from which on workspaces are closed to others when they are made.
@@ -108,6 +110,7 @@ pub struct Catalog {
     index: Index,
     was_open: bool,
     jobs: JobBell,
+    key: OnceLock<TrailKey>,
 }
 
 /// A read connection in use.
@@ -118,10 +121,13 @@ pub struct Reader<'a> {
 }
 
 /// One transaction: everything in it happens or nothing.
+#[expect(clippy::struct_field_names, reason = "the field is what the type wraps")]
 pub struct Tx<'a> {
     pub(super) tx: Transaction<'a>,
     /// Jobs were asked for, ended or put off.
     pub(super) jobs_change: Cell<bool>,
+    /// Signs the trail.
+    pub(super) key: Option<&'a TrailKey>,
 }
 
 /// The one connection that writes, and whether its commits are flushed.
@@ -183,6 +189,7 @@ impl Catalog {
             },
             index: Index::default(),
             jobs: JobBell::default(),
+            key: OnceLock::new(),
             was_open: false,
         }
     }
@@ -212,6 +219,17 @@ impl Catalog {
     /// Whether searches are answered from memory.
     pub fn is_warm(&self) -> bool {
         self.index.is_loaded()
+    }
+
+    /// From now on the trail is signed with this key.
+    pub fn sign_with(&self, key: TrailKey) {
+        // Whoever signs already goes on.
+        let _ = self.key.set(key);
+    }
+
+    /// The public key with which the trail is signed, where it is.
+    pub fn public_key(&self) -> Option<String> {
+        self.key.get().map(TrailKey::public)
     }
 
     /// One transaction of machine work: it lets people go first.
@@ -275,7 +293,7 @@ impl Catalog {
     ) -> Result<T, CatalogError> {
         let mut writer = self.machine_turn();
         let tx = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let tx = Tx { tx, jobs_change: Cell::new(false) };
+        let tx = Tx { tx, jobs_change: Cell::new(false), key: self.key.get() };
         let result = work(&tx);
         tx.tx.rollback()?;
         result
@@ -288,7 +306,7 @@ impl Catalog {
     ) -> Result<T, CatalogError> {
         let (result, jobs_change) = {
             let tx = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let tx = Tx { tx, jobs_change: Cell::new(false) };
+            let tx = Tx { tx, jobs_change: Cell::new(false), key: self.key.get() };
             let result = work(&tx)?;
             tx.tx.commit()?;
             (result, tx.jobs_change.get())

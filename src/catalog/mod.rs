@@ -7,6 +7,7 @@
 
 mod about;
 mod behind;
+mod checkpoints;
 mod database;
 mod facets;
 mod fields;
@@ -33,6 +34,7 @@ mod trail;
 
 pub use about::About;
 pub use behind::{Behind, Described, Replacement};
+pub use checkpoints::CHECKPOINT_EVERY;
 pub use database::{Catalog, CatalogError, Reader, Tx};
 pub use fields::{FIELDS, Field, Order, SortField};
 pub use filter::{Filter, FilterError, tokens};

@@ -41,12 +41,7 @@ impl Tx<'_> {
         object: &str,
         detail: &Value,
     ) -> Result<u64, CatalogError> {
-        let last: Option<(i64, Hash)> = self
-            .tx
-            .prepare_cached("SELECT sequence, hash FROM trail ORDER BY sequence DESC LIMIT 1")?
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let (sequence, previous) = last.map_or((1, GENESIS), |(n, hash)| (n as u64 + 1, hash));
+        let (sequence, previous) = self.last_entry()?.map_or((1, GENESIS), |(n, hash)| (n + 1, hash));
         let detail = detail.to_string();
         let entry = audit::Entry { sequence, at_ms, actor, action, object, detail: &detail };
         let hash = audit::chain(&previous, &entry);
@@ -55,7 +50,18 @@ impl Tx<'_> {
                 "INSERT INTO trail (sequence, at_ms, actor, action, object, detail, hash) VALUES (?1,?2,?3,?4,?5,?6,?7)",
             )?
             .execute(params![sequence as i64, at_ms, actor, action, object, detail, hash])?;
+        self.checkpoint_in_turn(sequence, &hash, at_ms)?;
         Ok(sequence)
+    }
+
+    /// Number and hash of the last entry.
+    pub(super) fn last_entry(&self) -> Result<Option<(u64, Hash)>, CatalogError> {
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?));
+        Ok(self
+            .tx
+            .prepare_cached("SELECT sequence, hash FROM trail ORDER BY sequence DESC LIMIT 1")?
+            .query_row([], row)
+            .optional()?)
     }
 }
 

@@ -76,7 +76,14 @@ pub fn audit(args: &AuditArgs, global: &Global, out: &Output) -> Result<Exit, Fa
     match &args.what {
         AuditCommand::Checkpoint { to } => {
             let checkpoint = verify::write_checkpoint(&**client, to)?;
-            out.result(&checkpoint, |c| format!("{} entries, last hash {}", c.entries, c.hash));
+            out.result(&checkpoint, |c| {
+                format!(
+                    "{} entries, last hash {}, signed with {}\n",
+                    c.entries,
+                    c.hash,
+                    if c.key.is_empty() { "no key" } else { &c.key }
+                )
+            });
             Ok(Exit::Done)
         }
         AuditCommand::Verify { checkpoint } => {
@@ -84,7 +91,14 @@ pub fn audit(args: &AuditArgs, global: &Global, out: &Output) -> Result<Exit, Fa
             let verified = client.ask(VerifyTrail { checkpoint })?;
             let broken = verified.broken.is_some();
             out.result(&verified, |v| match &v.broken {
-                None => format!("{} entries, chain whole, last hash {}", v.entries, v.hash),
+                None => format!(
+                    "{} entries, chain whole, last hash {}\n{} signed checkpoints, the last covers {} entries, key {}\n",
+                    v.entries,
+                    v.hash,
+                    v.checkpoints,
+                    v.signed_entries,
+                    v.key.as_deref().unwrap_or("none")
+                ),
                 Some(why) => format!("the chain is broken after {} entries: {why}", v.entries),
             });
             Ok(if broken { Exit::Findings } else { Exit::Done })

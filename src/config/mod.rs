@@ -17,7 +17,7 @@ pub use place::quoted;
 pub use reading::{Agreement, Cost, Level, MeasureConfig};
 pub use show::{Effective, effective};
 pub use words::suggestion;
-pub use workspace::{CONFIG_FILE, Lock, Workspace, WorkspaceError, decode_secret, read_secret};
+pub use workspace::{CONFIG_FILE, Lock, TRAIL_KEY, Workspace, WorkspaceError, decode_secret, read_secret};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -6,9 +6,13 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Config, ConfigError, TEMPLATE};
+use crate::audit::{NoKey, TrailKey};
 
 /// Name of the configuration file, by which a folder is known as a workspace.
 pub const CONFIG_FILE: &str = "gantry.toml";
+
+/// The key that signs the trail.
+pub const TRAIL_KEY: &str = "trail.key";
 
 /// Where everything of a workspace lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,9 @@ pub enum WorkspaceError {
     /// The secret can be read by others, or is no secret.
     #[error("the secret is unsafe: {0}")]
     Secret(String),
+    /// The key that signs the trail can be read by others, or is none.
+    #[error("trail.key is unsafe: {0}")]
+    TrailKey(String),
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -159,6 +166,46 @@ impl Workspace {
     /// It is missing, is of another size, or others may read it.
     pub fn secret(&self) -> Result<[u8; 32], WorkspaceError> {
         read_secret(&self.root.join("secret"))
+    }
+
+    /// Where the key lies with which the trail is signed.
+    pub fn trail_key_file(&self) -> PathBuf {
+        self.root.join(TRAIL_KEY)
+    }
+
+    /// Where the latest checkpoint of the trail is kept beside the catalog.
+    pub fn checkpoint_file(&self) -> PathBuf {
+        self.root.join("trail.checkpoint")
+    }
+
+    /// The key with which the trail is signed; a new one where there is none.
+    ///
+    /// # Errors
+    /// It is none, others may read it, or it cannot be written.
+    pub fn trail_key(&self) -> Result<TrailKey, WorkspaceError> {
+        let path = self.trail_key_file();
+        let at = |what| move |e: io::Error| WorkspaceError::Io { what, kind: e.kind() };
+        if !path.exists() {
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed)
+                .map_err(io::Error::other)
+                .map_err(at("the trail's key cannot be made"))?;
+            let key = TrailKey::new(&seed);
+            let pem = key.to_pem().map_err(|e| WorkspaceError::TrailKey(e.to_string()))?;
+            let made = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
+            made.and_then(|mut file| file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()))
+                .map_err(at("the trail's key cannot be written"))?;
+            return Ok(key);
+        }
+        let metadata = fs::metadata(&path).map_err(at("the trail's key cannot be read"))?;
+        if metadata.permissions().mode() & 0o077 != 0 {
+            return Err(WorkspaceError::TrailKey("others may read it; chmod 600 it".into()));
+        }
+        if metadata.len() > 4096 {
+            return Err(WorkspaceError::TrailKey(NoKey.to_string()));
+        }
+        let pem = fs::read_to_string(&path).map_err(at("the trail's key cannot be read"))?;
+        TrailKey::from_pem(&pem).map_err(|e| WorkspaceError::TrailKey(e.to_string()))
     }
 
     fn write_secret(&self) -> io::Result<()> {

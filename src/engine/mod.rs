@@ -15,6 +15,7 @@ mod perform;
 pub mod query;
 pub mod refusals;
 mod session;
+mod signing;
 pub mod tools;
 
 pub use client::Client;

@@ -14,7 +14,7 @@ use super::holder::Holder;
 use super::live::LiveReads;
 use super::news::{Line, News};
 use super::query::Query;
-use super::{Client, EngineError, answer, perform};
+use super::{Client, EngineError, answer, perform, signing};
 use crate::blob::{BlobError, FsStore};
 use crate::bulk::Bulk;
 use crate::catalog::{About, Catalog, CatalogError, IntakeMap, KnownIdentifiers};
@@ -84,6 +84,7 @@ impl Engine {
             }
         }
         knows_secret(&catalog, &secret)?;
+        signing::begin(&workspace, &catalog)?;
         perform::follow_file(&catalog, &config)?;
         let map = IntakeMap::open(&workspace.intake())?;
         let known = KnownIdentifiers::open(&workspace.known(), &secret)?;
@@ -323,6 +324,9 @@ impl Engine {
         let pipeline = self.pipeline().take();
         if pipeline.is_some() {
             drop(pipeline);
+            if let Err(error) = signing::end(&self.workspace, &self.shared.catalog) {
+                tracing::error!("the trail could not be signed: {error}");
+            }
             // Everything stands in the one file then; what a reader keeps from it is done at the next end.
             if let Err(error) = self.shared.catalog.fold_log() {
                 tracing::warn!("{error}");

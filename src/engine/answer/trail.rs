@@ -7,6 +7,7 @@ use crate::engine::query::{
 };
 use crate::engine::{EngineError, Session};
 use crate::pipeline::now_ms;
+use crate::pipeline::verify::{read_kept, signed};
 
 const MAX_PAGE: u32 = 10_000;
 
@@ -51,7 +52,17 @@ pub fn verify(session: &Session, query: &VerifyTrail) -> Result<TrailVerified, E
         let seen = reader.trail_hash(checkpoint.entries)?;
         broken = checkpoint.contradicted_by(seen.as_ref(), entries);
     }
-    Ok(TrailVerified { entries, hash: hex::encode(hash), broken })
+    let kept = read_kept(session.engine.workspace.root());
+    let signed = signed(&reader, entries, kept.as_ref())?;
+    let unsigned = || signed.wrong.map(|(object, why)| format!("{object}: {why}"));
+    Ok(TrailVerified {
+        entries,
+        hash: hex::encode(hash),
+        broken: broken.or_else(unsigned),
+        checkpoints: signed.checkpoints,
+        signed_entries: signed.entries,
+        key: signed.key,
+    })
 }
 
 pub fn parked(session: &Session) -> Result<Vec<ParkedJob>, EngineError> {

@@ -9,9 +9,16 @@ pub fn verify(session: &Session, query: &Verify) -> Result<Verified, EngineError
 }
 
 pub fn checkpoint(session: &Session) -> Result<Checkpoint, EngineError> {
-    let (rows, entries) = session.engine.shared.catalog.read().trail(None, "", 0, 1)?;
+    let catalog = &session.engine.shared.catalog;
+    // Signed where the workspace can be written, else the end as it is.
+    if !session.engine.is_read_only()
+        && let Some(signed) = catalog.write_first(|tx| tx.checkpoint(now_ms()))?
+    {
+        return Ok(signed);
+    }
+    let (rows, entries) = catalog.read().trail(None, "", 0, 1)?;
     let hash = rows.first().map(|last| hex::encode(last.hash)).unwrap_or_default();
-    Ok(Checkpoint { entries, hash, at_ms: now_ms() })
+    Ok(Checkpoint { entries, hash, at_ms: now_ms(), ..Checkpoint::default() })
 }
 
 impl From<StageError> for EngineError {

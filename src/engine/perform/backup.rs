@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 use serde_json::json;
 
 use super::folders;
-use crate::config::{CONFIG_FILE, Workspace};
+use crate::config::{CONFIG_FILE, TRAIL_KEY, Workspace};
 use crate::engine::command::{Backup, BackupOutcome};
 use crate::engine::{EngineError, Session};
 use crate::pipeline::now_ms;
@@ -62,6 +62,9 @@ fn copy(session: &Session, to: &Path, landing: bool) -> Result<BackupOutcome, En
     // `copy` keeps the secret's mode of 0600.
     for file in [CONFIG_FILE, "secret"] {
         fs::copy(workspace.root().join(file), to.join(file)).map_err(refused)?;
+    }
+    if workspace.trail_key_file().is_file() {
+        fs::copy(workspace.trail_key_file(), to.join(TRAIL_KEY)).map_err(refused)?;
     }
     private_folder(&to.join("landing"))?;
     private_folder(&to.join("landing/quarantine"))?;

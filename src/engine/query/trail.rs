@@ -64,8 +64,17 @@ pub struct TrailVerified {
     pub entries: u64,
     /// The hash of the last of them: whoever keeps it can tell later that nothing before it was changed.
     pub hash: String,
-    /// Where the chain breaks, if it does.
+    /// Where the chain breaks, or what of its signatures is wrong.
     pub broken: Option<String>,
+    /// Signed checkpoints.
+    #[serde(default)]
+    pub checkpoints: u64,
+    /// Entries that the last of them covers.
+    #[serde(default)]
+    pub signed_entries: u64,
+    /// The public key of the last (Ed25519, hexadecimal digits).
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 /// Ledger lines of stored instances, in the order of storing.

@@ -81,6 +81,9 @@ pub fn restore_to(backup: &Path, to: &Path, actor: &str) -> Result<Restored, Res
         for file in [CONFIG_FILE, "secret"] {
             fs::copy(from.root().join(file), workspace.root().join(file))?;
         }
+        if from.trail_key_file().is_file() {
+            fs::copy(from.trail_key_file(), workspace.trail_key_file())?;
+        }
         restore(backup, &workspace, actor)
     });
     if made.is_err() {
@@ -109,6 +112,13 @@ pub fn restore(backup: &Path, workspace: &Workspace, actor: &str) -> Result<Rest
     }
     let mut restored = done?;
     restored.set_aside = set_aside(&workspace.catalog())?;
+    // What was signed of the trail before speaks of the catalog that was set aside.
+    if workspace.checkpoint_file().is_file() {
+        let aside = |n: u32| workspace.root().join(format!("trail.checkpoint.before-restore-{n}"));
+        if let Some(to) = (1..u32::MAX).map(aside).find(|path| !path.exists()) {
+            fs::rename(workspace.checkpoint_file(), to)?;
+        }
+    }
     fs::rename(&draft, workspace.catalog())?;
     rustix::fs::syncfs(fs::File::open(workspace.root())?).map_err(io::Error::from)?;
     Ok(restored)

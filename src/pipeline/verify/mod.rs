@@ -3,10 +3,13 @@
 //! Nothing is changed here: who repairs asks for the sources again.
 
 mod blobs;
+mod checkpoints;
 mod landing;
 mod mend;
 mod trail;
 
+pub use crate::audit::Checkpoint;
+pub use checkpoints::{Signed, read_kept, signed};
 pub use mend::mend_row;
 
 use std::sync::PoisonError;
@@ -35,7 +38,8 @@ pub enum DamageKind {
     BrokenRoot,
     /// The chain of the trail is broken.
     BrokenTrail,
-    /// The trail is not the one that a checkpoint vouches for: its end was cut off, or it was written anew.
+    /// The trail is not the one that a signed checkpoint vouches for: its end was cut off, it was written anew, or a
+    /// signature is wrong.
     CutTrail,
     /// A decision, or the outcome of a task, is not the one in the trail.
     ChangedDecision,
@@ -59,7 +63,7 @@ impl DamageKind {
             Self::ChangedLedger => "a ledger line was changed",
             Self::BrokenRoot => "stored instances or reads differ from the trail",
             Self::BrokenTrail => "the trail is broken",
-            Self::CutTrail => "the trail is not the one of the checkpoint",
+            Self::CutTrail => "the trail is not the one that was signed",
             Self::ChangedDecision => "a decision differs from the trail",
             Self::ChangedFinding => "findings differ from the trail",
             Self::LostFile => "a file is noted as stored and is not",
@@ -92,17 +96,6 @@ pub enum Depth {
     Quick,
 }
 
-/// The end of a trail as it was once, to hold a later trail against.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checkpoint {
-    /// How many entries there were.
-    pub entries: u64,
-    /// The hash of the last of them, as hexadecimal digits.
-    pub hash: String,
-    /// When it was taken, in milliseconds since 1970.
-    pub at_ms: i64,
-}
-
 /// What was verified, and what is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
@@ -116,6 +109,12 @@ pub struct Verified {
     pub trail_entries: u64,
     /// The hash of the last of them, as hexadecimal digits.
     pub last_hash: String,
+    /// Signed checkpoints of the trail.
+    #[serde(default)]
+    pub checkpoints: u64,
+    /// Entries that the last of them covers.
+    #[serde(default)]
+    pub signed_entries: u64,
     /// Merkle roots of the trail that were made again.
     pub roots: u64,
     /// Instances that no root covers, for they were stored by a version that kept none.
@@ -176,6 +175,11 @@ pub fn verify(
     }
     blobs::verify(shared, &reader, names, depth, &mut verified)?;
     trail::verify(&reader, checkpoint, &mut verified)?;
+    let signed = signed(&reader, verified.trail_entries, read_kept(&shared.root).as_ref())?;
+    (verified.checkpoints, verified.signed_entries) = (signed.checkpoints, signed.entries);
+    if let Some((object, why)) = signed.wrong {
+        verified.found(DamageKind::CutTrail, object, why);
+    }
     (verified.reads, verified.uncovered_reads) = reader.covered_reads()?;
     drop(reader);
     landing::verify(shared, depth, &mut verified)?;

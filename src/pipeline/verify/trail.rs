@@ -135,24 +135,6 @@ fn hold_against(checkpoint: &Checkpoint, told: &TrailClaims, verified: &mut Veri
     }
 }
 
-impl Checkpoint {
-    /// Why a trail of so many entries is not the one that was seen; `hash` is that of the entry that was the last then.
-    pub fn contradicted_by(&self, hash: Option<&Hash>, entries: u64) -> Option<String> {
-        match hash {
-            _ if self.entries == 0 => None,
-            None => Some(format!(
-                "the checkpoint saw {} entries, {entries} are there: the end was cut off, or an older catalog stands here",
-                self.entries
-            )),
-            Some(hash) if hex::encode(hash) != self.hash => Some(format!(
-                "entry {} has another hash than the checkpoint saw: the trail was written anew",
-                self.entries
-            )),
-            Some(_) => None,
-        }
-    }
-}
-
 /// Whether the root of a trail entry is that of the rows that it covers, as they stand.
 pub(super) fn root_holds(reader: &Reader<'_>, event: u64, root: &str) -> Result<bool, CatalogError> {
     let leaves = reader.leaves(event)?;
