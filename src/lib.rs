@@ -31,6 +31,7 @@ pub mod ocr;
 pub mod source;
 
 // Core: pure, deterministic, no IO, no clock.
+pub mod access;
 pub mod audit;
 pub mod harmonise;
 pub mod measure;

@@ -1,6 +1,10 @@
 //! Nothing is lost: folders that must lie apart, verification and repair, backups, damaged and missing catalogs.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "integrity/access.rs"]
+mod access;
+#[path = "integrity/acts.rs"]
+mod acts;
 mod common;
 #[path = "integrity/folders.rs"]
 mod folders;

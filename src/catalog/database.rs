@@ -19,7 +19,7 @@ use crate::audit::TrailKey;
 const READERS: usize = 4;
 
 /// What brings a database up to date, step by step.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_reads.sql"),
     include_str!("migrations/0003_search.sql"),
@@ -32,6 +32,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0010_profiles.sql"),
     include_str!("migrations/0011_read_roots.sql"),
     include_str!("migrations/0012_checkpoints.sql"),
+    include_str!("migrations/0013_intents.sql"),
 ];
 
 /// The version from which on workspaces are closed to others when they are made.

@@ -8,7 +8,7 @@ use super::narrate::Narrator;
 use super::{Exit, Failure, Global, log};
 use crate::catalog::CatalogError;
 use crate::config::{ConfigError, Workspace, WorkspaceError};
-use crate::daemon::{Attached, Server, user_name};
+use crate::daemon::{AttachError, Attached, Server, user_name};
 use crate::engine::{Client, Engine, EngineError, Line, OpenError};
 
 /// How long another process may take to serve its workspace, or to end.
@@ -87,9 +87,10 @@ pub fn connect_to(workspace: Workspace) -> Result<Connection, Failure> {
             Err(OpenError::Workspace(WorkspaceError::ReadOnly(_))) => return read_only(workspace),
             Err(error) => return Err(error.into()),
         }
-        if let Ok(attached) = Attached::connect(workspace.clone()) {
-            let client = Arc::new(attached);
-            return Ok(Connection { narrator: None, server: None, client, engine: None });
+        match Attached::connect(workspace.clone()) {
+            Ok(attached) => return Ok(attached_to(attached)),
+            Err(AttachError::Gone) => {}
+            Err(error) => return Err(error.into()),
         }
         // Its owner is about to serve it, or about to end.
         if began.elapsed() > PATIENCE {
@@ -97,6 +98,22 @@ pub fn connect_to(workspace: Workspace) -> Result<Connection, Failure> {
             return Err(Failure::new(Exit::Workspace, "locked", message).hint("try again in a moment"));
         }
         std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Another process owns the workspace, and serves it.
+fn attached_to(attached: Attached) -> Connection {
+    Connection { narrator: None, server: None, client: Arc::new(attached), engine: None }
+}
+
+impl From<AttachError> for Failure {
+    fn from(error: AttachError) -> Self {
+        let (exit, code) = match error {
+            AttachError::Gone => (Exit::Storage, "gone"),
+            AttachError::Closed => (Exit::Permission, "forbidden"),
+            AttachError::Refused(_) => (Exit::Workspace, "other_version"),
+        };
+        Self::new(exit, code, error.to_string())
     }
 }
 
@@ -117,11 +134,14 @@ fn own(engine: &Arc<Engine>) -> Result<Connection, Failure> {
 
 /// A workspace that cannot be written: attached to its owner where there is one, else read as it stands.
 fn read_only(workspace: Workspace) -> Result<Connection, Failure> {
-    if let Ok(attached) = Attached::connect(workspace.clone()) {
-        let client = Arc::new(attached);
-        return Ok(Connection { narrator: None, server: None, client, engine: None });
-    }
+    let refused = match Attached::connect(workspace.clone()) {
+        Ok(attached) => return Ok(attached_to(attached)),
+        Err(error) => error,
+    };
     let engine = Engine::open_read_only(workspace).map_err(|error| {
+        if refused != AttachError::Gone {
+            return refused.into();
+        }
         Failure::new(
             Exit::Workspace,
             "read_only",

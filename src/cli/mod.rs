@@ -1,7 +1,8 @@
 //! The command line: one file per command family. It parses, asks the engine, and prints the outcome as text or
 //! as strict JSON; the contract that scripts rely on is in the README ("Commands").
 
-pub mod agree;
+pub mod access;
+mod agree;
 pub mod agreement;
 pub mod audit;
 pub mod catalog;
@@ -109,6 +110,8 @@ pub enum Command {
         after_help = "Examples:\n  gantry doctor\n  gantry --workspace lung-2026 doctor --json\n\nExit codes: 0 all is well; 1 something is not, with advice; 2 usage"
     )]
     Doctor,
+    /// Who you are in a workspace, and who may do what
+    Access(access::AccessArgs),
     /// Take files in through the pipeline and wait until they are accounted for
     Ingest(ingest::Ingest),
     /// What was quarantined or rejected: look, retry, release, mask, discard, report
@@ -208,6 +211,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Init(args)) => workspace::init(args, out),
         Some(Command::Config(args)) => config::config(args, global, out),
         Some(Command::Doctor) => workspace::doctor(global, out),
+        Some(Command::Access(args)) => access::run(args, global, out),
         Some(Command::Ingest(args)) => ingest::ingest(args, global, out),
         Some(Command::Intake(args)) => intake::intake(args, global, out),
         Some(Command::Run(args)) => ingest::run(args, global, out),

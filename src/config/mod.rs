@@ -1,5 +1,6 @@
 //! The configuration of a workspace: one typed TOML, `gantry.toml`, with errors that name line and key.
 
+mod access;
 mod edit;
 mod error;
 mod layout;
@@ -10,6 +11,7 @@ mod show;
 mod words;
 mod workspace;
 
+pub use access::Access;
 pub use edit::Edit;
 pub use error::ConfigError;
 pub use layout::{Overlap, is_inside, overlaps, resolved};
@@ -45,6 +47,8 @@ pub struct Config {
     pub qc: Qc,
     /// Harmonised attributes.
     pub harmonise: Harmonise,
+    /// Who else may come in.
+    pub access: Access,
     /// Review.
     pub review: Review,
     /// What agreement is wanted.

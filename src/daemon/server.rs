@@ -2,20 +2,30 @@
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
-use super::{Ask, MAX_LINE_BYTES, Message, Request, user_name};
-use crate::engine::{Client, Engine, Session};
+use super::user::{group_id, identity};
+use super::{Ask, Hello, MAX_LINE_BYTES, Message, PROTOCOL, Request, pieces};
+use crate::bulk::Bulk;
+use crate::engine::{Client, Engine, EngineError, Session};
 
 /// Answers that may wait for a slow client; then its requests wait.
 const WAITING: usize = 64;
+/// Requests of one client that are worked on at once.
+const AT_ONCE: usize = 16;
+/// How long a client may take to say what it speaks.
+const GREETING: Duration = Duration::from_secs(10);
 
 /// Serves until it is dropped.
 pub struct Server {
@@ -29,6 +39,12 @@ pub enum ServeError {
     /// The socket.
     #[error("the socket cannot be served: {0}")]
     Socket(#[from] io::Error),
+    /// `[access] group` names no group.
+    #[error("access.group = {0:?}: the system knows no such group")]
+    Group(String),
+    /// The owner may not give the socket to the group.
+    #[error("access.group = {0:?}: the socket cannot be given to it; its owner must be a member")]
+    Member(String),
 }
 
 impl Server {
@@ -48,17 +64,28 @@ impl Server {
             rustix::process::umask(mask);
             listener?
         };
-        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))?;
+        open_to(&socket, &engine.shared().config().access.group)?;
         runtime.spawn(accept(listener, engine.clone()));
         Ok(Self { runtime: Some(runtime), socket })
     }
+}
+
+/// Who may attach: the owner, and the members of a group where one is named.
+fn open_to(socket: &Path, group: &str) -> Result<(), ServeError> {
+    let mut mode = 0o600;
+    if !group.is_empty() {
+        let gid = group_id(group).ok_or_else(|| ServeError::Group(group.into()))?;
+        std::os::unix::fs::chown(socket, None, Some(gid)).map_err(|_| ServeError::Member(group.into()))?;
+        mode = 0o660;
+    }
+    Ok(std::fs::set_permissions(socket, std::fs::Permissions::from_mode(mode))?)
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.socket);
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+            runtime.shutdown_timeout(Duration::from_secs(2));
         }
     }
 }
@@ -67,18 +94,102 @@ async fn accept(listener: UnixListener, engine: Arc<Engine>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let own = rustix::process::getuid().as_raw();
-        // The mode of the socket keeps others out; the credentials say who it is, and again that it is the owner.
-        match stream.peer_cred() {
-            Ok(peer) if peer.uid() == own => {
-                let process = peer.pid().and_then(|pid| u32::try_from(pid).ok());
-                tokio::spawn(serve(stream, engine.session_of(&user_name(peer.uid()), process)));
+        // The mode of the socket keeps others out; the credentials say who it is.
+        let Ok(peer) = stream.peer_cred() else { continue };
+        let process = peer.pid().and_then(|pid| u32::try_from(pid).ok());
+        let engine = engine.clone();
+        tokio::spawn(async move {
+            // The system's databases may be on another machine.
+            let who = tokio::task::spawn_blocking(move || identity(peer.uid(), own)).await;
+            if let Ok(who) = who {
+                let is_owner = who.is_owner;
+                serve(
+                    stream,
+                    Peer { session: engine.session_of(who, process), open: Mutex::default() },
+                    is_owner,
+                )
+                .await;
             }
-            _ => {}
-        }
+        });
     }
 }
 
-async fn serve(stream: UnixStream, session: Session) {
+/// Somebody who has attached.
+struct Peer {
+    session: Session,
+    /// What was asked for in pieces last, so that it is opened, verified and, where it identifies, noted once.
+    open: Mutex<Option<(Whole, Bulk<'static>)>>,
+}
+
+/// What is asked for in pieces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Whole {
+    Blob(String),
+    Quarantined(i64),
+}
+
+impl Peer {
+    fn answer(&self, ask: Ask) -> Result<Value, EngineError> {
+        match ask {
+            Ask::Query(query) => self.session.query(query),
+            Ask::Command(command) => self.session.command(command),
+            Ask::Blob(range) => self.piece(Whole::Blob(range.of), range.offset),
+            Ask::Quarantined(range) => self.piece(Whole::Quarantined(range.of), range.offset),
+            Ask::Hello(_) => Err(EngineError::Invalid { why: "that was said already".into() }),
+        }
+    }
+
+    fn piece(&self, whole: Whole, offset: u64) -> Result<Value, EngineError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, bytes)) = &*open
+            && *known == whole
+            && offset > 0
+        {
+            return pieces::piece(bytes, offset);
+        }
+        let bytes = match &whole {
+            Whole::Blob(hash) => self.session.blob(hash)?,
+            Whole::Quarantined(id) => self.session.quarantined(*id)?,
+        };
+        let piece = pieces::piece(&bytes, offset);
+        *open = Some((whole, bytes));
+        piece
+    }
+}
+
+/// Both sides say what they speak; whoever speaks something else is told so. Whether it is the same.
+async fn greet(
+    reader: &mut BufReader<OwnedReadHalf>,
+    out: &mpsc::Sender<Message>,
+    is_owner: bool,
+) -> Option<()> {
+    out.send(Message::Hello(Hello::new(is_owner))).await.ok()?;
+    let line = tokio::time::timeout(GREETING, line(reader)).await.ok()??;
+    let first = serde_json::from_slice::<Request>(&line).ok();
+    let id = first.as_ref().map_or(0, |first| first.id);
+    let theirs = first.and_then(|first| if let Ask::Hello(hello) = first.ask { Some(hello) } else { None });
+    if theirs.as_ref().is_some_and(|theirs| theirs.protocol == PROTOCOL) {
+        return Some(());
+    }
+    let version = theirs.map_or("an earlier one".into(), |theirs| theirs.version);
+    let why = format!(
+        "this workspace is served by gantry {}, which gantry {version} cannot speak to; use the same version",
+        env!("CARGO_PKG_VERSION")
+    );
+    out.send(Message::Refused(why.clone())).await.ok()?;
+    // An earlier client waits for an answer and knows no refusal.
+    let _ = out.send(Message::Answer { id, result: Err(EngineError::Conflict { why }) }).await;
+    None
+}
+
+/// A line of at most [`MAX_LINE_BYTES`]; `None` at the end, or where it is longer.
+async fn line(reader: &mut BufReader<OwnedReadHalf>) -> Option<Vec<u8>> {
+    let mut line = Vec::new();
+    let read = reader.take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await.ok()?;
+    (read > 0 && line.ends_with(b"\n")).then_some(line)
+}
+
+async fn serve(stream: UnixStream, peer: Peer, is_owner: bool) {
     let (read, mut write) = stream.into_split();
     let (out, mut lines) = mpsc::channel::<Message>(WAITING);
     let writer = tokio::spawn(async move {
@@ -90,27 +201,29 @@ async fn serve(stream: UnixStream, session: Session) {
             }
         }
     });
-    let events = tokio::spawn(forward(session.subscribe(), out.clone()));
     let mut reader = BufReader::new(read);
-    loop {
-        let mut line = Vec::new();
-        match (&mut reader).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await {
-            Ok(n) if n > 0 => {}
-            _ => break,
-        }
-        let Ok(request) = serde_json::from_slice::<Request>(&line) else { break };
-        let (session, out) = (session.clone(), out.clone());
-        tokio::task::spawn_blocking(move || {
-            let result = match request.ask {
-                Ask::Query(query) => session.query(query),
-                Ask::Command(command) => session.command(command),
-            };
-            let _ = out.blocking_send(Message::Answer { id: request.id, result });
-        });
+    if greet(&mut reader, &out, is_owner).await.is_some() {
+        let events = tokio::spawn(forward(peer.session.subscribe(), out.clone()));
+        requests(&mut reader, &Arc::new(peer), &out).await;
+        events.abort();
     }
-    events.abort();
     drop(out);
     let _ = writer.await;
+}
+
+/// Answers requests, some of them at a time, until the client goes or says what nobody understands.
+async fn requests(reader: &mut BufReader<OwnedReadHalf>, peer: &Arc<Peer>, out: &mpsc::Sender<Message>) {
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    while let Some(line) = line(reader).await {
+        let Ok(Request { id, ask }) = serde_json::from_slice::<Request>(&line) else { return };
+        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        let (peer, out) = (peer.clone(), out.clone());
+        tokio::task::spawn_blocking(move || {
+            let result = peer.answer(ask);
+            drop(slot);
+            let _ = out.blocking_send(Message::Answer { id, result });
+        });
+    }
 }
 
 async fn forward(

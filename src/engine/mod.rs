@@ -7,6 +7,7 @@ mod answer;
 mod client;
 pub mod command;
 mod error;
+mod gate;
 mod holder;
 mod live;
 mod news;
@@ -20,6 +21,7 @@ pub mod tools;
 
 pub use client::Client;
 pub use error::EngineError;
+pub use gate::Identity;
 pub use news::{Line, Weight};
 pub use session::{Engine, OpenError, Session};
 

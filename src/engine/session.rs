@@ -10,11 +10,13 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 use super::command::{Command, IngestOutcome, LookIntake, LookedAt};
+use super::gate::{Identity, Refusals};
 use super::holder::Holder;
 use super::live::LiveReads;
 use super::news::{Line, News};
 use super::query::Query;
-use super::{Client, EngineError, answer, perform, signing};
+use super::{Client, EngineError, answer, gate, perform, signing};
+use crate::access::{Permission, Way};
 use crate::blob::{BlobError, FsStore};
 use crate::bulk::Bulk;
 use crate::catalog::{About, Catalog, CatalogError, IntakeMap, KnownIdentifiers};
@@ -37,16 +39,17 @@ pub struct Engine {
     pipeline: Mutex<Option<Pipeline>>,
     /// None where the workspace is read only.
     lock: Option<Lock>,
-    read_only: Option<ReadOnly>,
+    pub(super) read_only: Option<ReadOnly>,
+    pub(super) refusals: Refusals,
     pub(super) news: News,
     opened: Instant,
 }
 
 /// What can be read of a workspace that cannot be written.
 #[derive(Debug, Clone, Copy)]
-struct ReadOnly {
+pub(super) struct ReadOnly {
     /// The landing side, too.
-    landing: bool,
+    pub landing: bool,
 }
 
 struct Pipeline {
@@ -59,7 +62,10 @@ struct Pipeline {
 pub struct Session {
     pub(super) engine: Arc<Engine>,
     pub(super) user: String,
-    pub(super) attached: bool,
+    pub(super) uid: u32,
+    pub(super) groups: Vec<(u32, String)>,
+    pub(super) is_owner: bool,
+    pub(super) way: Way,
     /// The process and terminal that it belongs to, where that is known.
     pub(super) holder: Option<Holder>,
 }
@@ -85,6 +91,7 @@ impl Engine {
         }
         knows_secret(&catalog, &secret)?;
         signing::begin(&workspace, &catalog)?;
+        gate::take_up_intents(&catalog)?;
         perform::follow_file(&catalog, &config)?;
         let map = IntakeMap::open(&workspace.intake())?;
         let known = KnownIdentifiers::open(&workspace.known(), &secret)?;
@@ -119,6 +126,7 @@ impl Engine {
             lock: Some(lock),
             read_only: None,
             news: News::default(),
+            refusals: Refusals::default(),
             opened: Instant::now(),
         }))
     }
@@ -162,6 +170,7 @@ impl Engine {
             lock: None,
             read_only,
             news: News::default(),
+            refusals: Refusals::default(),
             opened: Instant::now(),
         }))
     }
@@ -195,18 +204,22 @@ impl Engine {
         &self.shared
     }
 
-    /// A session of a user in this process.
+    /// A session of the owner: in this process, or attached.
     pub fn session(self: &Arc<Self>, user: &str, attached: bool) -> Session {
-        let holder = Holder::of(std::process::id());
-        Session { engine: self.clone(), user: user.into(), attached, holder }
+        let way = if attached { Way::Socket } else { Way::Process };
+        self.session_of(Identity::owner(user, way), Some(std::process::id()))
     }
 
-    /// A session of a user in the process that has attached, where its number is known.
-    pub fn session_of(self: &Arc<Self>, user: &str, process: Option<u32>) -> Session {
+    /// A session of somebody in a process, where its number is known.
+    pub fn session_of(self: &Arc<Self>, who: Identity, process: Option<u32>) -> Session {
+        let Identity { user, uid, groups, is_owner, way } = who;
         Session {
             engine: self.clone(),
-            user: user.into(),
-            attached: true,
+            user,
+            uid,
+            groups,
+            is_owner,
+            way,
             holder: process.and_then(Holder::of),
         }
     }
@@ -350,36 +363,11 @@ impl Drop for Engine {
 
 impl Client for Session {
     fn query(&self, query: Query) -> Result<Value, EngineError> {
-        if self.engine.read_only.is_some_and(|readable| !readable.landing) && query.needs_landing() {
-            let why =
-                "this workspace is open for reading only, and its landing side cannot be read by this user";
-            return Err(EngineError::ReadOnly { why: why.into() });
-        }
-        answer::answer(self, query)
+        gate::query(self, query)
     }
 
     fn command(&self, command: Command) -> Result<Value, EngineError> {
-        let name = command.name();
-        if let Some(readable) = self.engine.read_only {
-            let why = match command {
-                Command::Export(_) if readable.landing => return perform::perform(self, command),
-                // Whether a study must be cleaned of what another instance names stands on the landing side.
-                Command::Export(_) => {
-                    "its landing side cannot be read by this user, so nothing is exported from it"
-                }
-                _ => "nothing in it can be changed",
-            };
-            return Err(EngineError::ReadOnly {
-                why: format!("this workspace is open for reading only: {why}"),
-            });
-        }
-        let task = command.task();
-        let outcome = perform::perform(self, command);
-        match &outcome {
-            Ok(_) => tracing::info!(user = self.user, task, "{name}"),
-            Err(error) => tracing::info!(user = self.user, task, "{name} was refused: {}", error.code()),
-        }
-        outcome
+        gate::command(self, command)
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Event> {
@@ -387,6 +375,7 @@ impl Client for Session {
     }
 
     fn blob(&self, hash: &str) -> Result<Bulk<'static>, EngineError> {
+        self.may(Permission::SeeImages, "blob")?;
         Ok(self.engine.shared.store.open_verified(hash)?)
     }
 

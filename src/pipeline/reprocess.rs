@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Shared;
 use super::deidentify::{Verdict, explain_reason};
@@ -19,7 +19,7 @@ use crate::dicom::{Contents, ReadOptions};
 use crate::model::{Drawing, Vetting, tags};
 
 /// The action of a batch in the trail.
-pub const BATCH: &str = "reprocess.batch";
+pub const BATCH: &str = "deid.reprocess.batch";
 /// Instances of one transaction.
 const AT_ONCE: usize = 64;
 /// Bytes of them, beyond which no further one is taken up.
@@ -267,9 +267,4 @@ fn swap(
     let new = Replacement { id: stored.id, blob, bytes, record, described };
     let (was, series_uid) = (stored.blob.clone(), stored.series_uid.clone());
     Box::new(Swap { staged, new, was, series_uid, generation })
-}
-
-/// Counts and reasons for the trail.
-pub fn detail_of(done: &Reprocessed) -> Value {
-    json!({ "from_source": done.from_source, "from_stored": done.from_stored, "left": done.left })
 }

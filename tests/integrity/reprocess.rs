@@ -93,7 +93,7 @@ fn what_stands_under_another_profile_is_told_and_made_anew_from_its_sources() {
     assert_eq!(counts(&place.run(&["deid", "reprocess"], 0)), [0, 0, 0, 0]);
     assert_eq!(counts(&place.run(&["deid", "reprocess", "--all"], 0)), [3, 0, 0, 0]);
     let trail = place.run(&["audit", "show", "--object", "workspace"], 0).to_string();
-    for action in ["reprocess.begin", "reprocess.batch", "reprocess.end"] {
+    for action in ["deid.reprocess.begin", "deid.reprocess.batch", "\"deid.reprocess\""] {
         assert!(trail.contains(action), "{action}: {trail}");
     }
     // The same sources again are duplicates: nothing was taken for damaged.

@@ -60,6 +60,7 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::Vault(_) => wire(trail::vault(session)?),
         Query::Subjects(_) => wire(subjects::subjects(session)?),
         Query::Verify(q) => wire(verify::verify(session, &q)?),
+        Query::WhoAmI(_) => wire(overview::who(session)),
         Query::ProfileState(q) => wire(deid::profile_state(session, &q)?),
         Query::TakeCheckpoint(_) => wire(verify::checkpoint(session)?),
         Query::ReadDetail(q) => wire(labels::read(session, q.id)?),

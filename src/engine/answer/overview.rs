@@ -3,9 +3,10 @@
 use super::catalog::severity;
 use super::process::{Row, scaled};
 use super::stats::{cycle_time, first_pass, share};
+use crate::access::Way;
 use crate::catalog::{CatalogError, DecisionRecord, Reader, Which};
 use crate::engine::query::{
-    Alert, Better, Door, FlowStage, Measured, Overview, OverviewView, Severity, StatusView, Trend,
+    Alert, Better, Door, FlowStage, Measured, Overview, OverviewView, Severity, StatusView, Trend, WhoView,
 };
 use crate::engine::{EngineError, Session};
 use crate::pipeline::now_ms;
@@ -23,13 +24,32 @@ pub fn status(session: &Session) -> Result<StatusView, EngineError> {
     Ok(StatusView {
         project: shared.config().project.name.clone(),
         user: session.user.clone(),
-        role: "owner".into(),
+        role: role_of(session),
         busy: session.engine.is_busy()?,
-        attached: session.attached,
+        attached: session.way == Way::Socket,
         errors: of(Severity::Error),
         warnings: of(Severity::Warning),
         revision: shared.bus.revision(),
     })
+}
+
+/// The roles of the user, for a header line.
+fn role_of(session: &Session) -> String {
+    if session.is_owner {
+        return "owner".into();
+    }
+    let roles = session.principal().roles;
+    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// Who asks.
+pub fn who(session: &Session) -> WhoView {
+    WhoView {
+        user: session.user.clone(),
+        groups: session.groups.iter().map(|(_, name)| name.clone()).collect(),
+        is_owner: session.is_owner,
+        roles: session.principal().roles.into_iter().collect(),
+    }
 }
 
 pub fn overview(session: &Session, query: &Overview) -> Result<OverviewView, EngineError> {

@@ -26,9 +26,20 @@ use serde::{Deserialize, Serialize};
 
 use super::Act;
 use super::query::HarmoniseOutcome;
+use crate::access::Permission;
+
+/// Where the effect of a command lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// In the catalog: it commits with its event or not at all.
+    Inside,
+    /// In files or elsewhere, too, or in many transactions: the intent stands in the trail before anything happens, under this action, and the
+    /// outcome after.
+    Outside(&'static str),
+}
 
 macro_rules! commands {
-    ($($name:ident => $outcome:ty,)*) => {
+    ($($name:ident => $outcome:ty: $permission:ident, $effect:expr;)*) => {
         /// Every command in its wire form.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "command", rename_all = "snake_case")]
@@ -36,9 +47,18 @@ macro_rules! commands {
         pub enum Command { $($name($name),)* }
 
         impl Command {
+            /// Every command: its name, the permission that it needs, where its effect lies.
+            pub const REGISTRY: &[(&str, Permission, Effect)] =
+                &[$((stringify!($name), Permission::$permission, $effect),)*];
+
+            /// Its line of the registry.
+            pub fn registered(&self) -> (&'static str, Permission, Effect) {
+                match self { $(Self::$name(_) => (stringify!($name), Permission::$permission, $effect),)* }
+            }
+
             /// Its name, for a log.
             pub fn name(&self) -> &'static str {
-                match self { $(Self::$name(_) => stringify!($name),)* }
+                self.registered().0
             }
         }
 
@@ -49,38 +69,40 @@ macro_rules! commands {
     };
 }
 
+use Effect::{Inside, Outside};
+
 commands! {
-    AddInbox => (),
-    RemoveInbox => (),
-    Ingest => IngestOutcome,
-    RetryIntake => Moved,
-    ReleaseIntake => Moved,
-    MaskIntake => Moved,
-    LookIntake => LookedAt,
-    DiscardIntake => Moved,
-    RetryJobs => Moved,
-    ClaimTask => (),
-    ClaimNext => Option<i64>,
-    UnclaimTask => (),
-    DecideTask => (),
-    UndoDecision => (),
-    Export => ExportOutcome,
-    Backup => BackupOutcome,
-    SaveSearch => (),
-    ForgetSearch => (),
-    ApplyRules => HarmoniseOutcome,
-    ImportReads => ImportOutcome,
-    UndoImport => ImportUndone,
-    SealVault => (),
-    FillVault => VaultFilled,
-    OpenVault => VaultOpened,
-    SetConfig => (),
-    JoinSubjects => SubjectDecided,
-    PartSubject => SubjectDecided,
-    KeepSubject => SubjectDecided,
-    Repair => Repaired,
-    Reprocess => ReprocessOutcome,
-    QuestionMasks => Moved,
+    AddInbox => (): Configure, Outside("inbox.add");
+    RemoveInbox => (): Configure, Outside("inbox.remove");
+    Ingest => IngestOutcome: Triage, Outside("intake.ingest");
+    RetryIntake => Moved: Triage, Outside("intake.retry");
+    ReleaseIntake => Moved: Triage, Outside("intake.release");
+    MaskIntake => Moved: Triage, Outside("intake.mask");
+    LookIntake => LookedAt: SeePhi, Inside;
+    DiscardIntake => Moved: Triage, Outside("intake.discard");
+    RetryJobs => Moved: Triage, Inside;
+    ClaimTask => (): Review, Inside;
+    ClaimNext => Option<i64>: Review, Inside;
+    UnclaimTask => (): Review, Inside;
+    DecideTask => (): Review, Inside;
+    UndoDecision => (): Review, Inside;
+    Export => ExportOutcome: Export, Outside("dataset.export");
+    Backup => BackupOutcome: Configure, Outside("backup");
+    SaveSearch => (): KeepSearches, Inside;
+    ForgetSearch => (): KeepSearches, Inside;
+    ApplyRules => HarmoniseOutcome: Configure, Outside("harmonise.apply");
+    ImportReads => ImportOutcome: ImportReads, Inside;
+    UndoImport => ImportUndone: ImportReads, Inside;
+    SealVault => (): Configure, Outside("vault.seal");
+    FillVault => VaultFilled: Configure, Outside("vault.fill");
+    OpenVault => VaultOpened: SeePhi, Inside;
+    SetConfig => (): Configure, Outside("config.set");
+    JoinSubjects => SubjectDecided: Triage, Inside;
+    PartSubject => SubjectDecided: Triage, Inside;
+    KeepSubject => SubjectDecided: Triage, Inside;
+    Repair => Repaired: Configure, Outside("workspace.repair");
+    Reprocess => ReprocessOutcome: Triage, Outside("deid.reprocess");
+    QuestionMasks => Moved: Triage, Outside("masks.question");
 }
 
 /// How many objects a command moved, and which it could not.

@@ -9,7 +9,7 @@ use crate::engine::answer::parse_filter;
 use crate::engine::command::{Moved, QuestionMasks, Reprocess, ReprocessOutcome};
 use crate::engine::{EngineError, Session};
 use crate::model::What;
-use crate::pipeline::reprocess::{detail_of, reprocess as bring_under};
+use crate::pipeline::reprocess::reprocess as bring_under;
 use crate::pipeline::{MASKS_QUESTIONED, Shared, Sources, day_of, intake, now_ms};
 use crate::source::Unreadable;
 
@@ -20,19 +20,16 @@ pub fn reprocess(session: &Session, command: &Reprocess) -> Result<ReprocessOutc
     let (shared, started) = (&session.engine.shared, Instant::now());
     let ids = chosen(shared, command)?;
     let (profile, _) = shared.deid.profile();
-    let about = json!({
-        "profile": profile.name, "fingerprint": profile.fingerprint, "filter": command.filter, "all": command.all,
-        "instances": ids.len(),
-    });
-    shared
-        .catalog
-        .write_first(|tx| tx.audit(now_ms(), &session.user, "reprocess.begin", "workspace", &about))?;
     let done = bring_under(shared, &ids, &session.user, |through| {
         tracing::debug!("{through} of {} instances reprocessed", ids.len());
     })?;
-    shared.catalog.write_first(|tx| {
-        tx.audit(now_ms(), &session.user, "reprocess.end", "workspace", &detail_of(&done))
-    })?;
+    let about = json!({
+        "profile": profile.name, "fingerprint": profile.fingerprint, "filter": command.filter, "all": command.all,
+        "instances": ids.len(), "from_source": done.from_source, "from_stored": done.from_stored, "left": done.left,
+    });
+    shared
+        .catalog
+        .write_first(|tx| tx.audit(now_ms(), &session.user, "deid.reprocess", "workspace", &about))?;
     session.engine.drain()?;
     Ok(ReprocessOutcome {
         instances: ids.len() as u64,
@@ -81,11 +78,6 @@ pub fn question_masks(session: &Session, command: &QuestionMasks) -> Result<Move
             why: "nothing is masked in this series; name instances to mask".into(),
         });
     }
-    // The mark comes first: from here on pictures lie on the landing side that may show a name.
-    let detail = json!({ "instances": stored.len() });
-    shared.catalog.write_first(|tx| {
-        tx.audit(now_ms(), &session.user, "masks.question", &command.series_uid, &detail)
-    })?;
     let sources = Sources::of(shared);
     let (mut moved, mut refused) = (0, 0);
     for instance in &stored {
@@ -95,6 +87,10 @@ pub fn question_masks(session: &Session, command: &QuestionMasks) -> Result<Move
             refused += 1;
         }
     }
+    let detail = json!({ "instances": moved });
+    shared.catalog.write_first(|tx| {
+        tx.audit(now_ms(), &session.user, "masks.question", &command.series_uid, &detail)
+    })?;
     shared.bus.tell(What::Intake { files: moved });
     let why = "neither its source nor its stored copy can be read".to_string();
     Ok(Moved { moved, refused: (refused > 0).then_some((refused, why)).into_iter().collect() })

@@ -16,7 +16,7 @@ use crate::engine::command::{
 use crate::engine::{Engine, EngineError, Session};
 use crate::model::{Links, Vetting, What};
 use crate::pipeline::{Counts, Refusal, Tally, now_ms};
-use crate::source::{By, Entry, Found, walk};
+use crate::source::{By, Entry, Found, NotRead, walk};
 
 /// Files of a group handled in one go.
 const AT_ONCE: u32 = 1_000;
@@ -86,9 +86,19 @@ pub fn ingest(session: &Session, command: &Ingest) -> Result<IngestOutcome, Engi
             });
         }
         folders::is_source(session, path)?;
+        folders::may_read(session, path)?;
         hand_in_tree(session, path, command, &tally)?;
     }
-    outcome(engine, &tally, before, started)
+    let outcome = outcome(engine, &tally, before, started)?;
+    let detail = json!({
+        "site": command.site, "received": outcome.received, "deidentified": outcome.deidentified,
+        "quarantined": outcome.quarantined, "rejected": outcome.rejected, "duplicates": outcome.duplicates,
+    });
+    engine
+        .shared
+        .catalog
+        .write_first(|tx| tx.audit(now_ms(), &session.user, "intake.ingest", "intake", &detail))?;
+    Ok(outcome)
 }
 
 /// Waits until every file is accounted for and every job is done, and counts.
@@ -153,6 +163,10 @@ fn hand_in_tree(
     let gone = || EngineError::Gone;
     let taken = session.engine.with_intake(|intake| {
         walk(path, command.links, &mut |entry| match entry {
+            Entry::File(path, ..) if folders::may_read(session, &path).is_err() => {
+                tally.not_read(NotRead::FileDenied);
+                true
+            }
             Entry::File(path, bytes, mtime_ns) => {
                 let (inbox, site) = (String::new(), command.site.clone());
                 let found =

@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::folders;
 use crate::audit::merkle_root;
 use crate::catalog::{CatalogError, ItemKey, NewRead, Put, ReadRecord, Tx};
 use crate::config::Level;
@@ -37,6 +38,9 @@ pub fn import(session: &Session, command: &ImportReads) -> Result<ImportOutcome,
         matrix: command.matrix.clone(),
     };
     let mut held = Vec::new();
+    for path in &command.paths {
+        folders::may_read(session, Path::new(path))?;
+    }
     let paths = command.paths.iter().flat_map(|path| tables(Path::new(path))).map(Source::File);
     for source in paths.chain(command.inline.as_deref().map(Source::Inline)) {
         let (mut done, reads) = prepared(&session.engine.shared, &source, &defaults)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::folders;
 use super::intake::edit;
 use super::typed;
 use crate::deid::{Recipient, VaultKey};
@@ -31,6 +32,7 @@ pub fn fill(session: &Session, command: &FillVault) -> Result<VaultFilled, Engin
     }
     let (mut done, mut failed) = (VaultFilled::default(), None);
     for path in &command.paths {
+        folders::may_read(session, Path::new(path))?;
         walk(Path::new(path), Links::Never, &mut |entry| {
             if let Entry::File(path, ..) = entry {
                 for item in items(&path, &shared.received) {

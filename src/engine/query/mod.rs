@@ -1,5 +1,6 @@
 //! Queries, one file per family. Each struct is a question; `Question::Answer` says with what it is answered.
 
+mod access;
 mod agreement;
 mod catalog;
 mod deid;
@@ -15,6 +16,7 @@ mod trail;
 mod vault;
 mod verify;
 
+pub use access::*;
 pub use agreement::*;
 pub use catalog::*;
 pub use deid::*;
@@ -33,6 +35,7 @@ pub use verify::*;
 use serde::{Deserialize, Serialize};
 
 use super::Question;
+use crate::access::Permission;
 
 /// A part of a long list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,12 +56,23 @@ pub struct Rows<T> {
 }
 
 macro_rules! queries {
-    ($($name:ident => $answer:ty,)*) => {
+    ($($name:ident => $answer:ty: $permission:ident;)*) => {
         /// Every query in its wire form.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "query", rename_all = "snake_case")]
         #[expect(missing_docs, reason = "each variant is documented at its struct")]
         pub enum Query { $($name($name),)* }
+
+        impl Query {
+            /// Every query: its name, and the permission that it needs at least.
+            pub const REGISTRY: &[(&str, Permission)] =
+                &[$((stringify!($name), Permission::$permission),)*];
+
+            /// Its line of the registry.
+            pub fn registered(&self) -> (&'static str, Permission) {
+                match self { $(Self::$name(_) => (stringify!($name), Permission::$permission),)* }
+            }
+        }
 
         $(impl From<$name> for Query {
             fn from(query: $name) -> Self { Self::$name(query) }
@@ -68,43 +82,53 @@ macro_rules! queries {
 }
 
 queries! {
-    Status => StatusView,
-    Overview => OverviewView,
-    Sources => Vec<SourceView>,
-    IntakeGroups => Vec<IntakeGroup>,
-    IntakeFiles => Rows<IntakeFile>,
-    IntakeDetail => IntakeDetailView,
-    IntakeMasks => IntakeMasksView,
-    Facets => Vec<Facet>,
-    SeriesPage => Rows<SeriesRow>,
-    SeriesDetail => SeriesView,
-    Complete => Vec<String>,
-    Queue => QueueView,
-    Task => TaskView,
-    Stats => StatsView,
-    History => Rows<TrailEntry>,
-    CheckClock => ClockView,
-    ParkedJobs => Vec<ParkedJob>,
-    VerifyTrail => TrailVerified,
-    Ledger => Vec<LedgerLine>,
-    SavedSearches => Vec<SavedSearchView>,
-    HarmoniseCoverage => Vec<Coverage>,
-    HarmoniseDryRun => HarmoniseOutcome,
-    LearnProtocol => LearnedProtocol,
-    Agreement => AgreementView,
-    Drift => DriftView,
-    Process => ProcessView,
-    Reads => Rows<ReadView>,
-    ReadDetail => ReadHistory,
-    Imports => Rows<ImportView>,
-    Vault => VaultView,
-    Subjects => Vec<SubjectView>,
-    Verify => Verified,
-    TakeCheckpoint => Checkpoint,
-    ProfileState => ProfileStateView,
+    Status => StatusView: Attend;
+    Overview => OverviewView: SeeImages;
+    Sources => Vec<SourceView>: SeePhi;
+    IntakeGroups => Vec<IntakeGroup>: SeeImages;
+    IntakeFiles => Rows<IntakeFile>: SeeImages;
+    IntakeDetail => IntakeDetailView: SeeImages;
+    IntakeMasks => IntakeMasksView: SeePhi;
+    Facets => Vec<Facet>: SeeImages;
+    SeriesPage => Rows<SeriesRow>: SeeImages;
+    SeriesDetail => SeriesView: SeeImages;
+    Complete => Vec<String>: SeeImages;
+    Queue => QueueView: SeeImages;
+    Task => TaskView: SeeImages;
+    Stats => StatsView: SeeReads;
+    History => Rows<TrailEntry>: SeeTrail;
+    CheckClock => ClockView: SeeImages;
+    ParkedJobs => Vec<ParkedJob>: SeeImages;
+    VerifyTrail => TrailVerified: SeeTrail;
+    Ledger => Vec<LedgerLine>: SeeTrail;
+    SavedSearches => Vec<SavedSearchView>: SeeImages;
+    HarmoniseCoverage => Vec<Coverage>: SeeImages;
+    HarmoniseDryRun => HarmoniseOutcome: SeeImages;
+    LearnProtocol => LearnedProtocol: SeeImages;
+    Agreement => AgreementView: SeeReads;
+    Drift => DriftView: SeeReads;
+    Process => ProcessView: SeeReads;
+    Reads => Rows<ReadView>: SeeReads;
+    ReadDetail => ReadHistory: SeeReads;
+    Imports => Rows<ImportView>: SeeReads;
+    Vault => VaultView: SeeImages;
+    Subjects => Vec<SubjectView>: SeeImages;
+    Verify => Verified: SeeTrail;
+    TakeCheckpoint => Checkpoint: SeeTrail;
+    ProfileState => ProfileStateView: SeeImages;
+    WhoAmI => WhoView: Attend;
 }
 
 impl Query {
+    /// The permission that it needs: more where it asks for what identifies.
+    pub fn permission(&self) -> Permission {
+        match self {
+            Self::IntakeFiles(q) if q.names => Permission::SeePhi,
+            Self::IntakeDetail(q) if q.reveal => Permission::SeePhi,
+            other => other.registered().1,
+        }
+    }
+
     /// Whether its answer comes from the landing side, in part at least.
     pub fn needs_landing(&self) -> bool {
         matches!(
