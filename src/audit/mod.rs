@@ -3,8 +3,10 @@
 //! An entry's hash is SHA-256 over the hash before it and the entry's canonical bytes: sequence, time, actor, action,
 //! object and detail, each preceded by its length, so that no two different entries have the same bytes.
 
+mod atna;
 mod checkpoint;
 
+pub use atna::atna_message;
 pub use checkpoint::{Checkpoint, NoKey, TrailKey};
 
 use sha2::{Digest, Sha256};

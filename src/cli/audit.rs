@@ -6,15 +6,16 @@ use clap::{Args, Subcommand};
 
 use super::connect::connect;
 use super::{Exit, Failure, Global, Output, verify};
+use crate::audit::{Entry, atna_message};
 use crate::engine::command::Backup;
-use crate::engine::query::{History, Ledger, Page, TrailEntry, VerifyTrail};
+use crate::engine::query::{History, Ledger, Page, Status, TrailEntry, VerifyTrail};
 
 const AT_ONCE: u32 = 5_000;
 
 /// Arguments of `gantry audit`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gantry audit verify\n  gantry audit checkpoint --to /media/safe/lung.checkpoint\n  gantry audit verify --checkpoint /media/safe/lung.checkpoint\n  gantry audit show --text accept --limit 20\n  gantry audit export > trail.jsonl\n  gantry audit ledger > ledger.jsonl\n\nExit codes: 0 done; 1 the chain is broken; 3 workspace"
+    after_help = "Examples:\n  gantry audit verify\n  gantry audit checkpoint --to /media/safe/lung.checkpoint\n  gantry audit verify --checkpoint /media/safe/lung.checkpoint\n  gantry audit show --text accept --limit 20\n  gantry audit export > trail.jsonl\n  gantry audit export --format atna > trail.xml\n  gantry audit ledger > ledger.jsonl\n\nExit codes: 0 done; 1 the chain is broken; 3 workspace"
 )]
 pub struct AuditArgs {
     #[command(subcommand)]
@@ -48,9 +49,22 @@ enum AuditCommand {
         limit: u32,
     },
     /// Every entry, oldest last, one JSON object per line
-    Export,
+    Export {
+        /// json, or atna: audit messages of DICOM PS3.15 A.5 (IHE ATNA), one line of XML each
+        #[arg(long, value_enum, default_value = "json")]
+        format: TrailFormat,
+    },
     /// What de-identification did to every stored instance, one JSON object per line
     Ledger,
+}
+
+/// How the trail is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum TrailFormat {
+    /// JSON.
+    Json,
+    /// Audit messages for an audit record repository.
+    Atna,
 }
 
 /// Arguments of `gantry backup`.
@@ -118,12 +132,18 @@ pub fn audit(args: &AuditArgs, global: &Global, out: &Output) -> Result<Exit, Fa
                 lines.iter().for_each(|line| out.json(line));
             }
         }
-        AuditCommand::Export => {
+        AuditCommand::Export { format } => {
             let mut offset = 0;
+            let source = client.ask(Status {})?.project;
             loop {
                 let page = Page { offset, limit: AT_ONCE };
                 let rows = client.ask(History { object: None, text: String::new(), page })?;
-                rows.rows.iter().for_each(|entry| out.json(entry));
+                for entry in &rows.rows {
+                    match format {
+                        TrailFormat::Json => out.json(entry),
+                        TrailFormat::Atna => out.text(&(atna(entry, &source) + "\n")),
+                    }
+                }
                 offset += rows.rows.len() as u64;
                 if rows.rows.is_empty() || offset >= rows.total {
                     return Ok(Exit::Done);
@@ -131,6 +151,21 @@ pub fn audit(args: &AuditArgs, global: &Global, out: &Output) -> Result<Exit, Fa
             }
         }
     }
+}
+
+/// An entry as an audit message.
+fn atna(e: &TrailEntry, source: &str) -> String {
+    let at = jiff::Timestamp::from_millisecond(e.at_ms).map(|t| t.to_string()).unwrap_or_default();
+    let detail = e.detail.to_string();
+    let entry = Entry {
+        sequence: e.sequence,
+        at_ms: e.at_ms,
+        actor: &e.actor,
+        action: &e.action,
+        object: &e.object,
+        detail: &detail,
+    };
+    atna_message(&entry, &at, source, &e.hash)
 }
 
 fn line(e: &TrailEntry) -> String {

@@ -302,10 +302,11 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // The shell that is asleep leads the session and a group of its own.
+        // The shell that is asleep leads the session and a group of its own: it is the child of `setsid`, or takes its place.
         let children =
             fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.0.id())).unwrap_or_default();
-        for child in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {
+        let children = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+        for child in children.chain(i32::try_from(self.0.id())) {
             if let Some(pid) = rustix::process::Pid::from_raw(child) {
                 let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
             }

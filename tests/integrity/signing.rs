@@ -160,3 +160,41 @@ fn a_long_trail_is_signed_in_between() {
     drop(catalog);
     assert_eq!(broken(&place, &[]), None);
 }
+
+#[test]
+fn the_trail_goes_out_as_audit_messages() {
+    let place = Place::with(2);
+    place.run(&["queue", "claim"], 0);
+    let workspace = place.workspace();
+    let ran = Command::new(env!("CARGO_BIN_EXE_gantry"))
+        .args(["--workspace", text(&workspace), "audit", "export", "--format", "atna"])
+        .output()
+        .unwrap();
+    let messages = String::from_utf8(ran.stdout).unwrap();
+    let trail = crate::gantry(&["--workspace", text(&workspace), "audit", "export"]).1;
+    assert_eq!(messages.lines().count(), trail.len());
+    let Some(python) = peer("python3") else { return };
+    // Read by somebody else's parser: each is one message, with what the schema demands.
+    let script = "import sys, base64, xml.etree.ElementTree as E\n\
+                  for line in sys.stdin:\n\
+                  \x20   m = E.fromstring(line); assert m.tag == 'AuditMessage'\n\
+                  \x20   e = m.find('EventIdentification'); assert e.get('EventActionCode') in 'CRUDE'\n\
+                  \x20   assert e.get('EventOutcomeIndicator') in ('0', '4', '8', '12') and 'T' in e.get('EventDateTime')\n\
+                  \x20   assert e.find('EventID').get('csd-code').isdigit() and m.find('ActiveParticipant').get('UserID')\n\
+                  \x20   assert m.find('AuditSourceIdentification').get('AuditSourceID') is not None\n\
+                  \x20   o = m.find('ParticipantObjectIdentification'); assert o.get('ParticipantObjectID')\n\
+                  \x20   d = {x.get('type'): base64.b64decode(x.get('value')) for x in o.findall('ParticipantObjectDetail')}\n\
+                  \x20   print(int(d['entry']), d['hash'].decode())";
+    let mut child = Command::new(python)
+        .args(["-c", script])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), messages.as_bytes()).unwrap();
+    let read = child.wait_with_output().unwrap();
+    assert!(read.status.success());
+    let told: Vec<String> =
+        trail.iter().map(|e| format!("{} {}", e["sequence"], e["hash"].as_str().unwrap())).collect();
+    assert_eq!(String::from_utf8(read.stdout).unwrap().lines().collect::<Vec<_>>(), told);
+}
