@@ -1,6 +1,8 @@
 //! `scan`, `convert` and `qc` as processes, and what the readers of makers' private headers find, from outside.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "commands/architecture.rs"]
+mod architecture;
 #[path = "commands/beside.rs"]
 mod beside;
 #[path = "commands/clinic.rs"]
