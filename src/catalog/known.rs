@@ -18,10 +18,15 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::CatalogError;
 use super::database::{lock, make_private, open_unwritable, open_writer};
-use crate::seal::Seal;
+use crate::seal::{Broken, HashKey, SealKey, earlier};
 
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_known.sql"), include_str!("migrations/0002_people.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_known.sql"),
+    include_str!("migrations/0002_people.sql"),
+    include_str!("migrations/0003_resealed.sql"),
+];
+/// The sealing that values have now.
+const SEALING: i64 = 2;
 /// Pages kept in memory, in KiB.
 const CACHE_KIB: i64 = 32 << 10;
 /// Numbers and places of a study beyond this are not shared among its instances: they are no longer the study's own.
@@ -56,9 +61,11 @@ impl KnownIdentifiers {
     /// # Errors
     /// It cannot be opened, or is of a later version.
     pub fn open(path: &Path, secret: &[u8; 32]) -> Result<Self, CatalogError> {
-        let connection = open_writer(path, &MIGRATIONS)?;
+        let mut connection = open_writer(path, &MIGRATIONS)?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
-        Ok(Self { connection: Mutex::new(connection), seal: Sealed::of_secret(secret) })
+        let seal = Sealed::of_secret(secret);
+        reseal(&mut connection, &seal, secret)?;
+        Ok(Self { connection: Mutex::new(connection), seal })
     }
 
     /// Opens a database that cannot be written, whose values are sealed under `secret`.
@@ -102,7 +109,7 @@ impl KnownIdentifiers {
             let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO known VALUES (?1, ?2, ?3)")?;
             for (study, kind, value) in rows {
                 let study = self.seal.name(study);
-                insert.execute(params![study, kind, self.seal.close(&study, value)])?;
+                insert.execute(params![study, kind, self.seal.close(&study, value)?])?;
             }
         }
         Ok(tx.commit()?)
@@ -172,7 +179,8 @@ impl KnownIdentifiers {
                     MOST_VALUES.saturating_sub(there as usize)
                 }
             };
-            let added = left > 0 && insert.execute(params![study, kind, self.seal.close(study, value)])? == 1;
+            let added =
+                left > 0 && insert.execute(params![study, kind, self.seal.close(study, value)?])? == 1;
             room.insert(*kind, left - usize::from(added));
             new |= added;
         }
@@ -229,12 +237,12 @@ impl KnownIdentifiers {
     }
 
     /// A value of a study as it stands in the database: equal ones are equal there, too.
-    pub(super) fn seal_value(&self, study: &str, value: &str) -> Vec<u8> {
+    pub(super) fn seal_value(&self, study: &str, value: &str) -> Result<Vec<u8>, CatalogError> {
         self.seal.close(&self.seal.name(study), value)
     }
 
-    pub(super) fn open_value(&self, sealed: &[u8]) -> String {
-        self.seal.open(sealed)
+    pub(super) fn open_value(&self, study: &str, sealed: &[u8]) -> Result<String, CatalogError> {
+        self.seal.open(&self.seal.name(study), sealed)
     }
 
     /// A keyed hash of parts.
@@ -257,7 +265,7 @@ impl KnownIdentifiers {
         for kind in kinds {
             let mut values = BTreeSet::new();
             for sealed in of_kind.query_map(params![study, kind], |row| row.get::<_, Vec<u8>>(0))? {
-                values.insert(self.seal.open(&sealed?));
+                values.insert(self.seal.open(study, &sealed?)?);
                 if values.len() > MOST_VALUES {
                     values.pop_last();
                 }
@@ -268,38 +276,30 @@ impl KnownIdentifiers {
     }
 }
 
-/// Values as they stand in the database. Equal values of a study seal to equal bytes, so that a row is written once: the
-/// nonce is a keyed hash of what is sealed (a synthetic initialisation vector, after RFC 5297).
+/// Values as they stand in the database. Equal values of a study seal to equal bytes, so that a row is written once.
 #[derive(Debug)]
 struct Sealed {
-    names: Seal,
-    values: Seal,
+    names: HashKey,
+    values: SealKey,
 }
 
 impl Sealed {
     fn fresh() -> Result<Self, CatalogError> {
-        let seal = || {
+        let key = || {
             let mut key = [0; 64];
             getrandom::fill(&mut key)
                 .map_err(|_| CatalogError::Refused("the system gives no random bytes".into()))?;
-            Ok::<_, CatalogError>(Seal::new(key))
+            Ok::<_, CatalogError>(key)
         };
-        Ok(Self { names: seal()?, values: seal()? })
+        Ok(Self { names: HashKey::new(key()?), values: SealKey::new(key()?) })
     }
 
     /// Keys that nothing but this secret gives, and that are used for nothing else.
     fn of_secret(secret: &[u8; 32]) -> Self {
-        let mut key = [0; 64];
-        key[..32].copy_from_slice(secret);
-        let root = Seal::new(key);
-        let derive = |purpose: &[u8]| {
-            let half = |which: &[u8]| root.hash(&[b"gantry/known/1", purpose, which]);
-            let mut key = [0; 64];
-            key[..32].copy_from_slice(&half(b"a"));
-            key[32..].copy_from_slice(&half(b"b"));
-            Seal::new(key)
-        };
-        Self { names: derive(b"names"), values: derive(b"values") }
+        Self {
+            names: HashKey::new(derived(secret, b"names")),
+            values: SealKey::new(derived(secret, b"values/2")),
+        }
     }
 
     /// What stands for a study.
@@ -307,25 +307,78 @@ impl Sealed {
         self.nonce(&[b"study", study.as_bytes()])
     }
 
-    fn close(&self, study: &[u8; NONCE], value: &str) -> Vec<u8> {
-        let nonce = self.nonce(&[b"value", study, value.as_bytes()]);
-        let mut sealed = nonce.to_vec();
-        sealed.extend_from_slice(value.as_bytes());
-        self.values.apply(&nonce, 0, &mut sealed[NONCE..]);
-        sealed
+    fn close(&self, study: &[u8; NONCE], value: &str) -> Result<Vec<u8>, CatalogError> {
+        Ok(self.values.seal(study, value.as_bytes())?)
     }
 
-    fn open(&self, sealed: &[u8]) -> String {
-        let Some((nonce, body)) = sealed.split_first_chunk::<NONCE>() else { return String::new() };
-        let mut body = body.to_vec();
-        self.values.apply(nonce, 0, &mut body);
-        String::from_utf8_lossy(&body).into_owned()
+    fn open(&self, study: &[u8; NONCE], sealed: &[u8]) -> Result<String, CatalogError> {
+        Ok(String::from_utf8_lossy(&self.values.open(study, sealed)?).into_owned())
     }
 
     fn nonce(&self, parts: &[&[u8]]) -> [u8; NONCE] {
         let hash = self.names.hash(parts);
         std::array::from_fn(|i| hash[i])
     }
+}
+
+impl From<Broken> for CatalogError {
+    fn from(error: Broken) -> Self {
+        Self::Damaged(format!("what studies name cannot be opened: {error}"))
+    }
+}
+
+/// A key for one purpose.
+fn derived(secret: &[u8; 32], purpose: &[u8]) -> [u8; 64] {
+    let mut key = [0; 64];
+    key[..32].copy_from_slice(secret);
+    let root = HashKey::new(key);
+    let half = |which: &[u8]| root.hash(&[b"gantry/known/1", purpose, which]);
+    key[..32].copy_from_slice(&half(b"a"));
+    key[32..].copy_from_slice(&half(b"b"));
+    key
+}
+
+/// Seals the values of an earlier version's database anew, all of them or none.
+fn reseal(connection: &mut Connection, seal: &Sealed, secret: &[u8; 32]) -> Result<(), CatalogError> {
+    let tx = connection.transaction()?;
+    let version: Option<i64> =
+        tx.query_row("SELECT version FROM sealing", [], |row| row.get(0)).optional()?;
+    if version == Some(SEALING) {
+        return Ok(());
+    }
+    let before = earlier::Seal(HashKey::new(derived(secret, b"values")));
+    let open = |sealed: &[u8]| {
+        let (nonce, body) = sealed.split_first_chunk::<NONCE>().ok_or(Broken)?;
+        let mut body = body.to_vec();
+        before.apply(nonce, 0, &mut body);
+        String::from_utf8(body).map_err(|_| Broken)
+    };
+    let known: Vec<([u8; NONCE], i64, Vec<u8>)> = tx
+        .prepare("SELECT study, kind, value FROM known")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    tx.execute("DELETE FROM known", [])?;
+    for (study, kind, value) in known {
+        // What was sealed under another secret was never found, and is not now.
+        let Ok(value) = open(&value) else { continue };
+        tx.execute(
+            "INSERT OR IGNORE INTO known VALUES (?1, ?2, ?3)",
+            params![study, kind, seal.close(&study, &value)?],
+        )?;
+    }
+    let people: Vec<(String, Vec<u8>)> = tx
+        .prepare("SELECT study_uid, value FROM person")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (study_uid, value) in people {
+        let Ok(person) = open(&value) else { continue };
+        tx.execute(
+            "UPDATE person SET value = ?3 WHERE study_uid = ?1 AND value = ?2",
+            params![study_uid, value, seal.close(&seal.name(&study_uid), &person)?],
+        )?;
+    }
+    tx.execute("INSERT INTO sealing VALUES (?1)", [SEALING])?;
+    Ok(tx.commit()?)
 }
 
 #[cfg(test)]
@@ -389,6 +442,48 @@ mod tests {
         drop(known);
         let other = KnownIdentifiers::open(&path, &[8; 32]).unwrap();
         assert_eq!(other.study("2.25.1").unwrap(), StudyKnown::default());
+    }
+
+    #[test]
+    fn a_database_of_an_earlier_version_is_sealed_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("known.sqlite");
+        let secret = [7; 32];
+        let seal = Sealed::of_secret(&secret);
+        let study = seal.name("2.25.1");
+        // As version 1 wrote it.
+        let close = |parts: &[&[u8]], value: &str| {
+            let nonce = seal.nonce(parts);
+            let mut sealed = [&nonce[..], value.as_bytes()].concat();
+            let before = earlier::Seal(HashKey::new(derived(&secret, b"values")));
+            before.apply(&nonce, 0, &mut sealed[NONCE..]);
+            sealed
+        };
+        let person = crate::model::Person::default();
+        {
+            let connection = open_writer(&path, &MIGRATIONS[..2]).unwrap();
+            let sealed = close(&[b"value", &study, b"Roe^Jane"], "Roe^Jane");
+            connection.execute("INSERT INTO known VALUES (?1, 0, ?2)", params![study, sealed]).unwrap();
+            connection.execute("INSERT INTO study VALUES (?1, 4, NULL)", params![study]).unwrap();
+            let json = serde_json::to_string(&person).unwrap();
+            let sealed = close(&[b"value", &study, json.as_bytes()], &json);
+            connection
+                .execute("INSERT INTO person VALUES ('2.25.1', 'S1', 'A', NULL, ?1)", params![sealed])
+                .unwrap();
+        }
+        for _ in 0..2 {
+            let known = KnownIdentifiers::open(&path, &secret).unwrap();
+            assert_eq!(known.study("2.25.1").unwrap().values, [(0, "Roe^Jane".to_string())]);
+            assert_eq!(known.people("2.25.1").unwrap()[0].person, person);
+            let again = known.learn("2.25.1", &[(0, "Roe^Jane")], || Ok(0)).unwrap();
+            assert_eq!(again.generation, 4, "it is found again");
+        }
+        // What somebody has changed does not open.
+        let connection = Connection::open(&path).unwrap();
+        connection.execute("UPDATE known SET value = x'00112233445566778899aabbccddeeff0011'", []).unwrap();
+        drop(connection);
+        let known = KnownIdentifiers::open(&path, &secret).unwrap();
+        assert!(matches!(known.study("2.25.1"), Err(CatalogError::Damaged(_))));
     }
 
     #[test]

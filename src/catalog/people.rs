@@ -28,7 +28,7 @@ impl KnownIdentifiers {
         (subject, site): (&str, &str),
         person: &Person,
     ) -> Result<(), CatalogError> {
-        let value = self.seal_value(study_uid, &serde_json::to_string(person)?);
+        let value = self.seal_value(study_uid, &serde_json::to_string(person)?)?;
         let identity = person.key().map(|key| self.keyed(&["person", site, &key]));
         lock(self.connection())
             .prepare_cached("INSERT OR IGNORE INTO person VALUES (?1, ?2, ?3, ?4, ?5)")?
@@ -68,7 +68,7 @@ impl KnownIdentifiers {
         })?;
         rows.map(|row| {
             let (study_uid, subject, sealed) = row?;
-            let person = serde_json::from_str(&self.open_value(&sealed)).unwrap_or_default();
+            let person = serde_json::from_str(&self.open_value(&study_uid, &sealed)?).unwrap_or_default();
             Ok(StudyPerson { study_uid, subject, person })
         })
         .collect()

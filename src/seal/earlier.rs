@@ -1,44 +1,24 @@
-//! What must lie on a disk for a while and may be read by nobody: sealed with a key that never leaves the process.
+//! How earlier versions sealed values: opened once more when a workspace of theirs is opened, and never sealed so again.
 //!
 //! The key stream is SHA-256 in counter mode under a key of its own for each nonce (its HMAC), so that any part can be
 //! opened by itself. What is hashed has one length always, which is what a secret prefix needs.
 
-use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+
+use super::HashKey;
 
 /// Bytes of the key stream that one hash gives.
 const BLOCK: usize = 32;
 
-/// A key. It is never printed.
-#[derive(Clone)]
-pub struct Seal(Hmac<Sha256>);
-
-impl std::fmt::Debug for Seal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Seal(…)")
-    }
-}
+/// A key of earlier versions.
+#[derive(Debug, Clone)]
+pub struct Seal(pub HashKey);
 
 impl Seal {
-    /// A seal with this key, which must be random and used for nothing else.
-    pub fn new(key: [u8; 64]) -> Self {
-        Self(Hmac::new(&key.into()))
-    }
-
-    /// The keyed hash of parts, each preceded by its length so that no two lists of parts are alike.
-    pub fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = self.0.clone();
-        for part in parts {
-            mac.update(&(part.len() as u64).to_le_bytes());
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().into()
-    }
-
-    /// Closes or opens `bytes`, which stand `at` bytes behind the beginning of what `nonce` is for. Two things closed
+    /// Opens (and once closed) `bytes`, which stand `at` bytes behind the beginning of what `nonce` is for. Two things closed
     /// with the same nonce must be the same.
     pub fn apply(&self, nonce: &[u8], mut at: u64, mut bytes: &mut [u8]) {
-        let own = self.hash(&[nonce]);
+        let own = self.0.hash(&[nonce]);
         let mut input = [0; BLOCK + 8];
         input[..BLOCK].copy_from_slice(&own);
         while !bytes.is_empty() {
@@ -62,7 +42,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_part_opens_by_itself(text in prop::collection::vec(any::<u8>(), 1..200), a in 0usize..200, b in 0usize..200) {
-            let seal = Seal::new([7; 64]);
+            let seal = Seal(HashKey::new([7; 64]));
             let mut closed = text.clone();
             // Closed in two pieces.
             let middle = a.min(text.len());
@@ -78,7 +58,7 @@ mod tests {
     #[test]
     fn what_is_closed_is_not_what_it_was() {
         let mut closed = *b"Smith^Adam, born 1962-03-15, of 12 Long Road";
-        Seal::new([7; 64]).apply(b"n", 0, &mut closed);
+        Seal(HashKey::new([7; 64])).apply(b"n", 0, &mut closed);
         assert!(
             !closed
                 .windows(4)
