@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::narrate::Narrator;
 use super::{Exit, Failure, Global, log};
 use crate::catalog::CatalogError;
-use crate::config::{ConfigError, Workspace, WorkspaceError};
-use crate::daemon::{AttachError, Attached, Server, user_name};
+use crate::config::{ConfigError, Workspace, WorkspaceError, user_name};
+use crate::daemon::{AttachError, Attached, Server};
 use crate::engine::{Client, Engine, EngineError, Line, OpenError};
 
 /// How long another process may take to serve its workspace, or to end.

@@ -7,7 +7,7 @@ use clap::Args;
 use super::connect::workspace;
 use super::{Exit, Failure, Global, Output};
 use crate::catalog::CatalogError;
-use crate::daemon::user_name;
+use crate::config::user_name;
 use crate::engine::tools::restore::{RestoreError, Restored, restore, restore_to};
 
 /// Arguments of `gantry restore`.

@@ -8,6 +8,7 @@ mod mistakes;
 mod place;
 mod reading;
 mod show;
+mod system;
 mod words;
 mod workspace;
 
@@ -18,6 +19,7 @@ pub use layout::{Overlap, is_inside, overlaps, resolved};
 pub use place::quoted;
 pub use reading::{Agreement, Cost, Level, MeasureConfig};
 pub use show::{Effective, effective};
+pub use system::{group_id, groups_of, is_user, user_name};
 pub use words::suggestion;
 pub use workspace::{CONFIG_FILE, Lock, TRAIL_KEY, Workspace, WorkspaceError, decode_secret, read_secret};
 

@@ -9,11 +9,9 @@
 mod client;
 mod pieces;
 mod server;
-mod user;
 
 pub use client::{AttachError, Attached};
 pub use server::{ServeError, Server};
-pub use user::user_name;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -15,10 +15,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::user::{group_id, identity};
 use super::{Ask, Hello, MAX_LINE_BYTES, Message, PROTOCOL, Request, pieces};
+use crate::access::Way;
 use crate::bulk::Bulk;
-use crate::engine::{Client, Engine, EngineError, Session};
+use crate::config::{group_id, groups_of, user_name};
+use crate::engine::{Client, Engine, EngineError, Identity, Session};
 
 /// Answers that may wait for a slow client; then its requests wait.
 const WAITING: usize = 64;
@@ -112,6 +113,14 @@ async fn accept(listener: UnixListener, engine: Arc<Engine>) {
             }
         });
     }
+}
+
+/// Who a user is that has come through the socket; `own` is the user who owns the workspace.
+fn identity(uid: u32, own: u32) -> Identity {
+    if uid == own {
+        return Identity::owner(&user_name(uid), Way::Socket);
+    }
+    Identity { user: user_name(uid), uid, groups: groups_of(uid), is_owner: false, way: Way::Socket }
 }
 
 /// Somebody who has attached.

@@ -172,13 +172,9 @@ fn two_other_users_see_and_do_what_their_roles_say() {
     let (exit, told) = viewer.gantry(&workspace, &["search", ""]);
     assert_eq!(exit, 5, "{told}");
     drop(owner);
-    let toml = workspace.join("gantry.toml");
-    let access = format!(
-        "\n[access]\ngroup = \"{}\"\nroles = {{ {} = [\"reviewer\"], {} = [\"viewer\"] }}\n",
-        group.0, reviewer.0, viewer.0
-    );
-    let before = fs::read_to_string(&toml).unwrap();
-    fs::write(&toml, before + &access).unwrap();
+    place.run(&["config", "set", "access.group", &group.0], 0);
+    let roles = format!("{{ {} = [\"reviewer\"], {} = [\"viewer\"] }}", reviewer.0, viewer.0);
+    place.run(&["config", "set", "access.roles", &roles], 0);
     // The owner has to be able to give the socket to the group; root may.
     let _owner = run();
     let mode = fs::metadata(workspace.join("gantry.sock")).unwrap().permissions().mode();
@@ -226,4 +222,23 @@ fn two_other_users_see_and_do_what_their_roles_say() {
     // A role that is taken away is gone at once; a picture comes through the socket byte by byte as it is stored.
     place.run(&["config", "set", "access.roles", &format!("{{ {} = [\"viewer\"] }}", viewer.0)], 0);
     assert_eq!(reviewer.gantry(&workspace, &["search", ""]).0, 5);
+}
+
+#[test]
+fn names_that_nobody_bears_and_roles_that_are_none_are_refused() {
+    let place = Place::with(1);
+    for (key, value, word) in [
+        ("access.group", "no-such-group-here", "no group"),
+        ("access.roles", "{ root = [\"boss\"] }", "boss"),
+        ("access.roles", "{ no-such-user-here = [\"viewer\"] }", "no-such-user-here"),
+        ("access.roles", "{ \"@no-such-group-here\" = [\"viewer\"] }", "no-such-group-here"),
+    ] {
+        let workspace = place.workspace();
+        let (exit, told, _) = crate::gantry(&["--workspace", text(&workspace), "config", "set", key, value]);
+        let told = told[0]["error"]["message"].as_str().unwrap_or_default().to_string();
+        assert!(matches!(exit, 2 | 3) && told.contains(word), "{key} = {value}: {exit} {told}");
+    }
+    place.run(&["config", "set", "access.roles", "{ root = [\"viewer\"] }"], 0);
+    // The owner stays what the owner is.
+    assert_eq!(place.run(&["access"], 0)["roles"][0].as_str(), Some("admin"));
 }

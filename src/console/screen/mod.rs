@@ -278,6 +278,8 @@ pub fn draw_absent<T>(
     empty: &str,
 ) {
     match &what.error {
+        // Asking again does not help: the role is what is missing.
+        Some(error @ EngineError::Forbidden { .. }) => canvas.empty(area, &format!("not for you: {error}")),
         Some(error) => canvas.empty(area, &format!("▲ {error} — press r to ask again")),
         None if what.value.is_none() && what.since_ms.is_none() => {}
         None if what.value.is_none() => {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, ConfigError, overlaps, quoted, suggestion};
+use crate::config::{Config, ConfigError, group_id, is_user, overlaps, quoted, suggestion};
 use crate::deid::{Profile, ProfileError, ProfileOption, Recipient};
 use crate::engine::tools::rules;
 use crate::qc::about_checks;
@@ -40,6 +40,7 @@ fn of_named(beside: &Path, config: &Config) -> Vec<Wrong> {
     inboxes(beside, config, &mut wrong);
     profile(beside, config, &mut wrong);
     checks(config, &mut wrong);
+    access(config, &mut wrong);
     files(beside, "harmonise.rules", &config.harmonise.rules, &mut wrong, |file| {
         rules::check(&[file]).map(|_| ()).map_err(|e| e.to_string())
     });
@@ -52,6 +53,26 @@ fn of_named(beside: &Path, config: &Config) -> Vec<Wrong> {
         wrong.push(("vault.recipient".into(), error.to_string()));
     }
     wrong
+}
+
+/// Users and groups that the system does not know get in nowhere.
+fn access(config: &Config, wrong: &mut Vec<Wrong>) {
+    let group = &config.access.group;
+    if !group.is_empty() && group_id(group).is_none() {
+        wrong.push(("access.group".into(), format!("the system knows no group {}", quoted(group))));
+    }
+    for name in config.access.roles.0.keys() {
+        let is_known = match name.strip_prefix('@') {
+            Some(group) => group_id(group).is_some(),
+            None => is_user(name),
+        };
+        if !is_known {
+            wrong.push((
+                "access.roles".into(),
+                format!("the system knows nobody of the name {}", quoted(name)),
+            ));
+        }
+    }
 }
 
 fn inboxes(beside: &Path, config: &Config, wrong: &mut Vec<Wrong>) {
