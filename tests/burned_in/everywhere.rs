@@ -13,7 +13,7 @@ use super::{common, deidentifier, dev_files, number, writing};
 
 /// Pictures of each modality.
 const EACH: usize = 12;
-/// Part of the identities that must not pass: of all, and of any modality.
+/// Part of the identities that must not pass, of all and of any modality.
 const RECALL: f64 = 0.97;
 const RECALL_EACH: f64 = 0.75;
 

@@ -39,7 +39,7 @@ pub struct QuickLine {
 const SURE: f32 = 4.0;
 const TWO: f32 = 2.0;
 /// The same of a line that may be writing.
-const DOUBTFUL: f32 = -1.0;
+const DOUBTFUL: f32 = 1.5;
 /// Greys of a picture below which more is asked of it, and how much more: what little noise has is all of one ink.
 const FEW_GREYS: (f32, f32) = (24.0, 1.0);
 /// Shorter sides below which more is asked of a picture, and how much more: a few pixels take any shape.
@@ -62,7 +62,7 @@ impl Detector {
         areas(found.iter().map(QuickLine::bounds).collect(), width, height, Fit::Lines)
     }
 
-    /// Whether there is a line that is not surely texture.
+    /// Whether there is a line that is rather writing than texture.
     pub fn may_hold_letters(&mut self, picture: &[u8], width: usize) -> bool {
         self.quick_lines(picture, width).iter().any(|line| line.score() > DOUBTFUL)
     }

@@ -126,6 +126,7 @@ pub fn windowed(v: f32, black: f32, white: f32) -> u8 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
