@@ -444,7 +444,6 @@ fn writing_that_the_header_denies_is_kept_back() {
     }
 }
 
-/// Names, numbers and bar codes, whatever can be found of them.
 #[test]
 fn the_picture_of_a_label_of_a_slide_is_kept_back() {
     let mut kind = KINDS[19];
