@@ -7,6 +7,8 @@ mod common;
 mod compose;
 #[path = "burned_in/everywhere.rs"]
 mod everywhere;
+#[path = "burned_in/stored.rs"]
+mod stored;
 
 use std::collections::BTreeMap;
 use std::io::Read;

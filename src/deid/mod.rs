@@ -410,14 +410,16 @@ impl Deidentifier {
         let search = self.search(Scratch::default());
         let text = match (search.need(set), search.on) {
             (Need::No, _) => "there are none",
-            (Need::Glance, true) => {
+            (Need::QuickLook, true) => {
                 "looked at: where there is text, which is not to be expected, quarantined"
             }
             (_, true) => "searched for burned-in text, which is masked (search_pixels)",
             (Need::Must, false) => {
                 "may carry burned-in text and is not searched (search_pixels = false): quarantined"
             }
-            (Need::Glance | Need::Search, false) => "kept as they are, not searched (search_pixels = false)",
+            (Need::QuickLook | Need::Search, false) => {
+                "kept as they are, not searched (search_pixels = false)"
+            }
         };
         let rules: Vec<&str> = search.rules.of(set).into_iter().map(|rule| &*rule.name).collect();
         let face = search.faces && pixels::face_recognisable(set);

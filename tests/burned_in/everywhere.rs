@@ -13,9 +13,9 @@ use super::{common, deidentifier, dev_files, number, writing};
 
 /// Pictures of each modality.
 const EACH: usize = 12;
-/// Part of the identities that must not pass: of all, and of any modality.
-const RECALL: f64 = 0.95;
-const RECALL_EACH: f64 = 0.65;
+/// Part of the identities that must not pass, of all and of any modality.
+const RECALL: f64 = 0.97;
+const RECALL_EACH: f64 = 0.75;
 
 /// A modality, its SOP class, Image Type, bits stored, and files of the development set with anatomy of it.
 type Kind = (&'static str, &'static str, &'static str, u16, &'static [&'static str]);
@@ -75,14 +75,16 @@ struct Slice {
     shown: (f64, f64),
 }
 
-fn real(path: &Path) -> Option<Slice> {
+/// The first frame of a file, from zero; padding far below all else is what would not fit.
+fn real(path: &Path, bits: u16) -> Option<Slice> {
     let bytes = std::fs::read(path).ok()?;
     let file = dicom::read(&bytes, ReadOptions::default()).ok()?;
     let frame = codec::open(&file).ok()?.decode_frame(0).ok()?;
     let mut values = Vec::new();
     frame.samples.each(|v| values.push(v));
-    let low = values.iter().copied().fold(f64::MAX, f64::min);
-    values.iter_mut().for_each(|v| *v -= low);
+    let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(a, b), &v| (a.min(v), b.max(v)));
+    let low = low.max(high - top(bits));
+    values.iter_mut().for_each(|v| *v = (*v - low).max(0.0));
     let set = &file.dataset;
     let window = set.number(tags::WINDOW_CENTER).zip(set.number(tags::WINDOW_WIDTH)).map(|(c, w)| {
         let slope = set.number(tags::RESCALE_SLOPE).unwrap_or(1.0);
@@ -99,6 +101,11 @@ fn real(path: &Path) -> Option<Slice> {
         values,
         shown,
     })
+}
+
+/// The largest value of so many bits.
+fn top(bits: u16) -> f64 {
+    f64::from((1u32 << bits) - 1)
 }
 
 /// A slice of an emission tomograph: blurred spots that noise is under.
@@ -136,7 +143,7 @@ fn made(modality: &str, bits: u16, random: &mut Random) -> Slice {
         _ => Look::Radiograph,
     };
     let Picture { width, height, pixels } = scene(look, 512, 400, &[], random);
-    let most = f64::from((1u32 << bits) - 1);
+    let most = top(bits);
     let values = pixels.iter().map(|&v| (f64::from(v) / 255.0 * most * 0.8).round()).collect();
     Slice { width, height, values, shown: (0.0, most * 0.8) }
 }
@@ -152,7 +159,7 @@ fn burn(slice: &mut Slice, bits: u16, strips: &[Strip], random: &mut Random) -> 
             && zoom * s.cover.width + 12 < slice.width
     };
     let strips: Vec<&Strip> = strips.iter().filter(fits).collect();
-    let top = f64::from((1u32 << bits) - 1);
+    let top = top(bits);
     let style = random.below(6);
     let peak = slice.values.iter().copied().fold(0.0, f64::max);
     let (white, black) = match style {
@@ -174,6 +181,11 @@ fn burn(slice: &mut Slice, bits: u16, strips: &[Strip], random: &mut Random) -> 
         let x = if corner.2 && corner.0 { slice.width - w - 4 } else { 4 };
         let alpha =
             |dx: usize, dy: usize| f64::from(cover.pixels[dy / zoom * cover.width + dx / zoom]) / 255.0;
+        // Nobody burns white on white in.
+        let under = (0..w * h).map(|i| slice.values[(y + i / w) * slice.width + x + i % w]);
+        let ground = under.sum::<f64>() / (w * h) as f64;
+        let is_hidden = style < 4 && (white - ground).abs() < 0.15 * (slice.shown.1 - slice.shown.0);
+        let white = if is_hidden { slice.shown.0.max(0.0) } else { white };
         for (dx, dy) in (0..h).flat_map(|dy| (0..w).map(move |dx| (dx, dy))) {
             let at = &mut slice.values[(y + dy) * slice.width + x + dx];
             match style {
@@ -260,13 +272,23 @@ fn identities_in_pictures_of_every_modality_do_not_pass() {
         let mut random = Random(7000 + i as u64);
         let files: Vec<&str> = if shared.is_some() { kind.4.to_vec() } else { Vec::new() };
         let from = (!files.is_empty()).then(|| files[i % files.len()]);
-        let found = from.zip(shared.as_ref()).and_then(|(f, root)| real(&root.join("dicom").join(f)));
+        let found = from.zip(shared.as_ref()).and_then(|(f, root)| real(&root.join("dicom").join(f), kind.3));
         let mut slice = found.unwrap_or_else(|| made(kind.0, kind.3, &mut random));
         let ink = burn(&mut slice, kind.3, &strips, &mut random);
         let name = format!("{} {}", kind.0, kind.2.split('\\').next().unwrap_or_default());
         match outcome(&instance(kind, &slice, i), &Vetting::None) {
             Err(Reason::PixelsDoubtful) => (name, true, false),
-            Ok(masks) => (name, part_hidden(&masks, &ink) >= 0.95, true),
+            Ok(masks) => {
+                let part = part_hidden(&masks, &ink);
+                if part < 0.95 {
+                    println!(
+                        "{i} {name} passes, {:.0} % masked: {from:?}, shown {:?}",
+                        100.0 * part,
+                        slice.shown
+                    );
+                }
+                (name, part >= 0.95, true)
+            }
             Err(other) => panic!("{name}: {other:?}"),
         }
     };
@@ -406,7 +428,7 @@ fn phantoms_metal_tables_grids_and_lines_are_not_kept_back() {
 fn writing_that_the_header_denies_is_kept_back() {
     let strips = writing();
     let mut random = Random(11);
-    for kind in [&KINDS[4], &KINDS[6], &KINDS[8]] {
+    for kind in [&KINDS[4], &KINDS[11], &KINDS[8]] {
         let mut slice = made(kind.0, kind.3, &mut random);
         let clean = instance(kind, &slice, 1);
         burn(&mut slice, kind.3, &strips, &mut random);
@@ -422,7 +444,6 @@ fn writing_that_the_header_denies_is_kept_back() {
     }
 }
 
-/// Names, numbers and bar codes, whatever can be found of them.
 #[test]
 fn the_picture_of_a_label_of_a_slide_is_kept_back() {
     let mut kind = KINDS[19];

@@ -1,7 +1,7 @@
 //! What the detector of burned-in text sees in frames that `text_frames.py` wrote. Built alone, by rustc.
 //!
 //! Usage: text_lines rows FRAMES OUT     features of every line with what it is, to learn from
-//!        text_lines glance SLICES OUT   features of every line of a quick look at slices that `text_slices.py` wrote
+//!        text_lines quick SLICES OUT   features of every line of a quick look at slices that `text_slices.py` wrote
 //!        text_lines judge FRAMES        recall by look, size, turn and contrast; frames without text that fire
 #![allow(dead_code, missing_docs, clippy::pedantic, clippy::unwrap_used)]
 
@@ -314,10 +314,11 @@ fn next_slice(file: &mut impl std::io::BufRead) -> Option<Slice> {
 }
 
 /// The view of a quick look.
-fn glance_view(slice: &Slice) -> Vec<u8> {
-    let counts = detect::tone::Counts::of(&slice.values).unwrap();
-    let limits = detect::tone::seen(counts.limits(), slice.shown);
-    counts.shade(&slice.values, |v| detect::tone::grey(v, limits))
+fn quick_view(slice: &Slice) -> Vec<u8> {
+    let every = if slice.values.len() < 1 << 16 { 1 } else { 7 };
+    let counts = detect::tone::Counts::of(&slice.values, every).unwrap();
+    let limits = detect::tone::seen(counts.limits_beside_padding(), slice.shown);
+    counts.shade(&slice.values, |v| detect::tone::grey(v, limits, detect::tone::BEYOND))
 }
 
 /// Does something with every slice on two threads; results in order.
@@ -368,12 +369,12 @@ fn busy() -> f64 {
 }
 
 /// Features of every line of a quick look, and a text with the time that each slice took.
-fn glance_rows(path: &str, out: &str) {
+fn quick_rows(path: &str, out: &str) {
     let all = each_slice(path, |detector, slice| {
         let start = busy();
-        let view = glance_view(slice);
+        let view = quick_view(slice);
         let middle = busy();
-        let lines = detector.glimpses(&view, slice.width);
+        let lines = detector.quick_lines(&view, slice.width);
         let took = [middle - start, busy() - middle].map(|t| t * 1e3 * 512.0 * 512.0 / slice.values.len() as f64);
         let mut rows = Vec::new();
         for c in lines {
@@ -401,9 +402,9 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[1..] {
         ["rows", path, out] => rows(path, out),
-        ["glance", path, out] => glance_rows(path, out),
+        ["quick", path, out] => quick_rows(path, out),
         ["judge", path] => judge(path, None),
         ["judge", path, misses] => judge(path, Some(misses)),
-        _ => panic!("usage: rows FRAMES OUT | glance SLICES OUT | judge FRAMES [MISSES]"),
+        _ => panic!("usage: rows FRAMES OUT | quick SLICES OUT | judge FRAMES [MISSES]"),
     }
 }

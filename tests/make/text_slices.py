@@ -93,20 +93,23 @@ def plant(pixels, bits, signed, shown, fonts, rng):
     top = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1
     out, ink = pixels.astype(np.float64), np.zeros(pixels.shape, np.uint8)
     part = pixels[y0:y0 + need_h, x0:x0 + need_w]
-    kinds = ["top", "top", "most", "box", "outline"] + (["window", "window", "window black"] if shown else [])
+    kinds = ["top", "top", "top", "most", "low", "box", "outline"] + (["window", "window", "window black"] if shown else [])
     kind = rng.choice(kinds)
-    white = {"top": top, "most": int(pixels.max()), "box": rng.choice([top, int(pixels.max())]),
+    white = {"top": top, "most": int(pixels.max()), "low": rng.choice([low, int(pixels.min())]), "box": rng.choice([top, int(pixels.max())]),
              "outline": rng.choice([top, int(pixels.max())]), "window": shown and min(top, shown[1]),
              "window black": shown and max(low, shown[0])}[kind]
     black = low if rng.random() < 0.5 else int(pixels.min())
-    # Nobody could read what is no brighter than what it stands on.
+    # Nobody could read what is no brighter than what it stands on, in the window that the header gives or in another.
     range_ = max(1.0, (shown[1] - shown[0]) if shown else float(np.percentile(pixels, 99.5) - pixels.min()))
-    ground = np.clip(part, shown[0], shown[1]) if shown else part.astype(float)
-    contrast = abs(np.clip(white, *shown) - ground.mean() if shown else white - ground.mean()) / range_
-    if kind not in ("box",) and (contrast < 0.3 or abs(white - part.mean()) < 4 * part.std() + 1) and kind != "outline":
+    contrast = abs(white - part.mean())
+    if kind not in ("box", "outline") and (contrast < 0.3 * range_ or contrast < 4 * part.std() + 1):
         return None
     if kind in ("box", "outline") and white - black < 0.3 * range_:
         return None
+    if shown and kind in ("top", "most", "low"):
+        ground = np.clip(part, *shown)
+        beyond = abs(np.clip(white, *shown) - ground.mean()) < max(0.3 * range_, 4 * ground.std())
+        kind += " beyond" if beyond else ""
     if kind == "box":
         out[y0:y0 + need_h, x0:x0 + need_w], white = white, black
     laid, y = [], y0 + 3

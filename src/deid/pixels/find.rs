@@ -5,7 +5,7 @@ use std::fmt;
 use rayon::prelude::*;
 
 use super::detect::{Detector, Expect};
-use super::grey::{Palette, Window, glanced, picture, windowed};
+use super::grey::{Palette, Window, picture, quick_view, windowed};
 use super::look::SearchError;
 use crate::dicom::codec::{Frame, FrameReader};
 use crate::model::Area;
@@ -111,17 +111,17 @@ impl Finder<'_> {
     ///
     /// # Errors
     /// A frame cannot be decoded.
-    pub fn glance(&self, reader: &FrameReader<'_>, lanes: usize) -> Result<Vec<Vec<Area>>, SearchError> {
+    pub fn quick_look(&self, reader: &FrameReader<'_>, lanes: usize) -> Result<Vec<Vec<Area>>, SearchError> {
         let frames: Vec<u32> = (0..reader.declared()).collect();
         let stretch = frames.len().div_ceil(lanes.max(1)).max(1);
         let look = |detector: &mut Detector, index: u32| {
             let frame = reader.decode_frame(index)?;
             let columns = frame.columns as usize;
-            let view = glanced(&frame, reader.layout(), self.window, self.palette.as_ref());
+            let view = quick_view(&frame, reader.layout(), self.window, self.palette.as_ref());
             drop(frame);
             // A frame of one grey is empty, however large it is.
             let is_empty = view.iter().all(|&grey| grey == view[0]);
-            Ok(if is_empty { Vec::new() } else { detector.glance(&view, columns) })
+            Ok(if is_empty { Vec::new() } else { detector.quick_look(&view, columns) })
         };
         let stretches = frames.par_chunks(stretch).map_init(Detector::default, |detector, stretch| {
             stretch.iter().map(|&index| look(detector, index)).collect::<Result<Vec<_>, SearchError>>()

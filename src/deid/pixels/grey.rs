@@ -12,6 +12,9 @@ const FRAME_VOI_LUT_SEQUENCE: Tag = Tag::new(0x0028, 0x9132);
 const WEIGHTS: [f32; 3] = [3.0 / 9.0, 4.0 / 9.0, 2.0 / 9.0];
 /// A window narrower by this than what a frame's values span is looked through, too.
 const NARROW: f32 = 1.4;
+/// Values of a frame from which on a quick look counts one in so many.
+const MANY: usize = 1 << 16;
+const EVERY: usize = 7;
 /// Bins of the histogram that limits of greys are taken from.
 const BINS: usize = 4096;
 
@@ -95,14 +98,14 @@ pub fn windowed(frame: &Frame, layout: &PixelLayout, window: Window) -> Option<V
     }
     let Window { black, white } = window;
     let shows_more = |[_, from, to, _]: Limits| NARROW * (white - black) < to - from;
-    shaded(&frame.samples, |limits| {
+    shaded(&frame.samples, Counting::Whole, |limits| {
         shows_more(limits).then_some(move |v: f32| tone::windowed(v, black, white))
     })
 }
 
 /// The picture of a frame in which most greys are those that the window shows, and what is beyond has a contrast of its
 /// own: one picture where two would be looked at.
-pub fn glanced(
+pub fn quick_view(
     frame: &Frame,
     layout: &PixelLayout,
     window: Option<Window>,
@@ -112,9 +115,9 @@ pub fn glanced(
         return picture(frame, layout, palette);
     }
     let edges = window.map(|w| (w.black, w.white));
-    let shade = shaded(&frame.samples, |limits| {
+    let shade = shaded(&frame.samples, Counting::Quick, |limits| {
         let seen = tone::seen(limits, edges);
-        Some(move |v: f32| tone::grey(v, seen))
+        Some(move |v: f32| tone::grey(v, seen, tone::BEYOND))
     });
     shade.unwrap_or_default()
 }
@@ -144,27 +147,56 @@ pub fn picture(frame: &Frame, layout: &PixelLayout, palette: Option<&Palette>) -
         }
     }
     drop(out);
-    let out = shaded(&frame.samples, |limits| Some(move |v: f32| tone::grey(v, limits))).unwrap_or_default();
+    let out = shaded(&frame.samples, Counting::Whole, |limits| {
+        Some(move |v: f32| tone::grey(v, limits, tone::USUAL))
+    })
+    .unwrap_or_default();
     if layout.samples_per_pixel > 1 {
         return out.into_iter().step_by(layout.samples_per_pixel.into()).collect();
     }
     out
 }
 
+/// How the limits of samples are found.
+#[derive(Debug, Clone, Copy)]
+enum Counting {
+    /// Each value counts.
+    Whole,
+    /// Of a large frame some values tell what is usual, and padding does not.
+    Quick,
+}
+
+impl Counting {
+    fn limits<T: Copy + Ord + Into<i32>>(self, values: &[T]) -> Option<(Counts, Limits)> {
+        let every = if matches!(self, Self::Quick) && values.len() >= MANY { EVERY } else { 1 };
+        let counts = Counts::of(values, every)?;
+        let limits = match self {
+            Self::Whole => counts.limits(),
+            Self::Quick => counts.limits_beside_padding(),
+        };
+        Some((counts, limits))
+    }
+}
+
 /// Samples as greys, by a curve that their limits give; `None` where they give none.
-fn shaded<C: Fn(f32) -> u8>(samples: &Samples, curve: impl FnOnce(Limits) -> Option<C>) -> Option<Vec<u8>> {
+fn shaded<C: Fn(f32) -> u8>(
+    samples: &Samples,
+    counting: Counting,
+    curve: impl FnOnce(Limits) -> Option<C>,
+) -> Option<Vec<u8>> {
     fn counted<T: Copy + Ord + Into<i32>, C: Fn(f32) -> u8>(
         values: &[T],
+        counting: Counting,
         curve: impl FnOnce(Limits) -> Option<C>,
     ) -> Option<Vec<u8>> {
-        let counts = Counts::of(values)?;
-        curve(counts.limits()).map(|curve| counts.shade(values, curve))
+        let (counts, limits) = counting.limits(values)?;
+        curve(limits).map(|curve| counts.shade(values, curve))
     }
     match samples {
-        Samples::U8(values) => counted(values, curve),
-        Samples::I8(values) => counted(values, curve),
-        Samples::U16(values) => counted(values, curve),
-        Samples::I16(values) => counted(values, curve),
+        Samples::U8(values) => counted(values, counting, curve),
+        Samples::I8(values) => counted(values, counting, curve),
+        Samples::U16(values) => counted(values, counting, curve),
+        Samples::I16(values) => counted(values, counting, curve),
         _ => {
             let mut values = Vec::with_capacity(samples.len());
             samples.each(|v| values.push(if v.is_finite() { v as f32 } else { 0.0 }));
@@ -183,7 +215,7 @@ fn colour(samples: &Samples, per_pixel: usize) -> Vec<u8> {
     samples.each(|v| values.push(v as f32));
     let mixed: Vec<f32> = values.chunks_exact(per_pixel).map(mix).collect();
     let limits = limits(&mixed);
-    mixed.iter().map(|&v| tone::grey(v, limits)).collect()
+    mixed.iter().map(|&v| tone::grey(v, limits, tone::USUAL)).collect()
 }
 
 /// The limits of values of which there are too many different ones to count each.

@@ -127,8 +127,8 @@ impl Search<'_> {
                     Ok(frames) => self.change(set, origin, frames, face),
                     Err(why) => Ok(Look::Doubt(why.into())),
                 },
-                Vetting::None if searched && self.on && need == Need::Glance => {
-                    self.glance(set, origin, face)
+                Vetting::None if searched && self.on && need == Need::QuickLook => {
+                    self.quick_look(set, origin, face)
                 }
                 Vetting::None if searched && self.on => self.search(set, origin, face),
                 _ => self.change(set, origin, Vec::new(), face),
@@ -138,7 +138,7 @@ impl Search<'_> {
             Ok(look) => look,
             Err(SearchError::Pixels(PixelError::NoRoom(no_room))) => return Err(no_room),
             // No text is to be expected, and what only others can decode was never looked at.
-            Err(SearchError::Pixels(_)) if need == Need::Glance && *vetting == Vetting::None && !face => {
+            Err(SearchError::Pixels(_)) if need == Need::QuickLook && *vetting == Vetting::None && !face => {
                 Look::Clear
             }
             // Such pictures rarely carry text. One that can be seen in part was not searched in all.
@@ -183,7 +183,7 @@ impl Search<'_> {
     /// Whether pixels are looked at: what a rule is for must be, whatever the header says.
     pub fn need(&self, set: &DataSet<'_>) -> Need {
         match need(set) {
-            Need::Glance | Need::Search if !self.rules.of(set).is_empty() => Need::Must,
+            Need::QuickLook | Need::Search if !self.rules.of(set).is_empty() => Need::Must,
             need => need,
         }
     }
@@ -203,8 +203,8 @@ impl Search<'_> {
             Err(SearchError::Ocr(_)) => self.alone().find(set, &origin)?,
             found => found?,
         };
-        if self.need(set) == Need::Glance {
-            for (found, more) in frames.iter_mut().zip(self.glimpsed(set, &origin)?) {
+        if self.need(set) == Need::QuickLook {
+            for (found, more) in frames.iter_mut().zip(self.quick_areas(set, &origin)?) {
                 add(found, more.into_iter().map(|area| Found { area, why: Why::Unexpected }));
             }
         }
@@ -223,9 +223,14 @@ impl Search<'_> {
     }
 
     /// What surely is writing where none is to be expected is for a person to judge.
-    fn glance<'a>(&self, set: &DataSet<'_>, origin: Origin<'a>, face: bool) -> Result<Look<'a>, SearchError> {
+    fn quick_look<'a>(
+        &self,
+        set: &DataSet<'_>,
+        origin: Origin<'a>,
+        face: bool,
+    ) -> Result<Look<'a>, SearchError> {
         if origin.layout.kind == SampleKind::Integer {
-            let frames = self.glimpsed(set, &origin)?;
+            let frames = self.quick_areas(set, &origin)?;
             let with = frames.iter().filter(|areas| !areas.is_empty()).count();
             if with > 0 {
                 let all = frames.len();
@@ -238,12 +243,12 @@ impl Search<'_> {
     }
 
     /// Where there surely is writing in frames that are to hold none.
-    fn glimpsed(&self, set: &DataSet<'_>, origin: &Origin<'_>) -> Result<Vec<Vec<Area>>, SearchError> {
+    fn quick_areas(&self, set: &DataSet<'_>, origin: &Origin<'_>) -> Result<Vec<Vec<Area>>, SearchError> {
         let shown = origin.shown(set)?;
         let window = Window::of(set).or_else(|| Window::usual(set));
         let expect = Expect::default();
         let finder = Finder { palette: Palette::of(set), window, expect, ocr: None };
-        finder.glance(&shown.open()?, self.lanes)
+        finder.quick_look(&shown.open()?, self.lanes)
     }
 
     fn search<'a>(&self, set: &DataSet<'_>, origin: Origin<'a>, face: bool) -> Result<Look<'a>, SearchError> {

@@ -26,7 +26,7 @@ pub enum Need {
     /// There are none.
     No,
     /// They are to hold no text: they are looked at quickly, and what surely is text is for a person to judge.
-    Glance,
+    QuickLook,
     /// They are searched; what nobody can decode passes, for such pictures rarely carry text.
     Search,
     /// They usually carry text: what cannot be searched does not pass.
@@ -86,7 +86,7 @@ pub fn need(set: &DataSet<'_>) -> Need {
         return Need::No;
     }
     if set.ascii(tags::BURNED_IN_ANNOTATION).is_some_and(|v| v.eq_ignore_ascii_case("NO")) {
-        return Need::Glance;
+        return Need::QuickLook;
     }
     let class = set.ascii(tags::SOP_CLASS_UID).unwrap_or_default();
     let secondary =
@@ -95,7 +95,7 @@ pub fn need(set: &DataSet<'_>) -> Need {
     if says_burned_in(set) || secondary || is_screen(set) || USUALLY.contains(&modality) {
         Need::Must
     } else if RARELY.contains(&modality) {
-        Need::Glance
+        Need::QuickLook
     } else {
         Need::Search
     }

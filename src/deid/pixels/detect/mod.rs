@@ -3,11 +3,11 @@
 
 pub mod blobs;
 mod cover;
-pub mod glance;
 pub mod hat;
 pub mod line;
 pub mod lines;
 mod marks;
+pub mod quick;
 mod score;
 pub mod tone;
 
@@ -40,6 +40,10 @@ const GOES_ON: f32 = -3.5;
 const LARGE: f32 = 6.0;
 /// Shorter side of the smallest picture that is looked at beside the whole one.
 const SMALLEST: usize = 96;
+/// Shorter sides below which a few pixels take any shape, and how much more is asked of lines in which a quick look sees
+/// no letters.
+const TINY: usize = 64;
+const TINY_MORE: f32 = 2.0;
 /// Pixels of a band that is searched at once, about.
 const BAND: usize = 6 << 20;
 /// Rows that two bands share.
@@ -242,13 +246,15 @@ impl Detector {
         let height = picture.len() / width.max(1);
         let rows = (BAND / width.max(1)).max(4 * OVERLAP);
         let (mut boxes, mut likely) = (Vec::new(), Vec::new());
+        let is_tiny = width.min(height) < TINY;
+        let more = if is_tiny && !self.may_hold_letters(picture, width) { TINY_MORE } else { 0.0 };
         let (mut first, mut page) = (0, false);
         while first < height {
             let last = if height - first <= rows + OVERLAP { height } else { first + rows };
             let sights = self.sights(&picture[first * width..last * width], width);
             let marks = marks_in(&sights);
             let down = first as u32;
-            let least = |[a, b, c, d]: [u32; 4]| expect.least([a, b + down, c, d + down]);
+            let least = |[a, b, c, d]: [u32; 4]| expect.least([a, b + down, c, d + down]) + more;
             let gather = |least: &dyn Fn([u32; 4]) -> f32, boxes: &mut Vec<[u32; 4]>| {
                 let laid = |fit: Fit| {
                     let mut found = Vec::new();
@@ -267,7 +273,7 @@ impl Detector {
             };
             page |= gather(&least, &mut boxes);
             if expect.doubts {
-                gather(&|_| LIKELY, &mut likely);
+                gather(&|_| LIKELY + more, &mut likely);
             }
             first = if last == height { height } else { last - OVERLAP };
         }
@@ -457,12 +463,13 @@ fn looks_like(c: &Candidate, sure: &Candidate) -> bool {
 
 /// The picture at half its size, each pixel the mean of four.
 fn halved(picture: &[u8], width: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(picture.len() / 4);
-    for rows in picture.chunks_exact(2 * width.max(1)) {
+    let half = (width / 2).max(1);
+    let mut out = vec![0; picture.len() / (2 * width.max(1)) * half];
+    for (rows, out) in picture.chunks_exact(2 * width.max(1)).zip(out.chunks_exact_mut(half)) {
         let (upper, lower) = rows.split_at(width);
-        for (a, b) in upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0) {
-            let sum = u16::from(a[0]) + u16::from(a[1]) + u16::from(b[0]) + u16::from(b[1]);
-            out.push((sum / 4) as u8);
+        let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+        for (mean, (a, b)) in out.iter_mut().zip(pairs) {
+            *mean = ((u16::from(a[0]) + u16::from(a[1]) + u16::from(b[0]) + u16::from(b[1])) / 4) as u8;
         }
     }
     out

@@ -25,9 +25,9 @@ pub fn score(features: &[f32]) -> f32 {
 }
 
 /// The same for a line of a quick look.
-pub fn glimpse(features: &[f32]) -> f32 {
+pub fn quick(features: &[f32]) -> f32 {
     static FOREST: OnceLock<Forest> = OnceLock::new();
-    FOREST.get_or_init(|| read(include_str!("glance.txt"))).answer(features)
+    FOREST.get_or_init(|| read(include_str!("quick.txt"))).answer(features)
 }
 
 impl Forest {

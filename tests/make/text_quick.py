@@ -1,24 +1,24 @@
-"""Learns src/deid/pixels/detect/glance.txt, the score of the quick look at pictures that are to hold no text.
+"""Learns src/deid/pixels/detect/quick.txt, the score of the quick look at pictures that are to hold no text.
 
-Usage: text_glance.py WORK OUT DICOM...     WORK: a folder for what is made; DICOM: folders of files without text; of the
+Usage: text_quick.py WORK OUT DICOM...     WORK: a folder for what is made; DICOM: folders of files without text; of the
 first one the files of WITH_TEXT of tests/burned_in.rs, and names in the file EXCEPT (environment), are left out
-Needs rustc, numpy, lightgbm and what text_frames.py needs. Series are put into folds; the printed figures are of series
-that were not learned from, of made slices of other seeds, and of text in fonts that are not learned from. The written
-forest has learned from all of them but those.
+Needs rustc, numpy, lightgbm and what text_frames.py needs. Each folder below a folder of DICOM is put into a fold as a
+whole; the printed figures are of folders that were not learned from, of made slices of other seeds, and of text in fonts
+that are not learned from. The written forest has learned from all of them but those.
 """
 import collections, os, re, subprocess, sys
 import lightgbm, numpy as np
 from text_forest import text_of, with_text
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FEATURES, TREES, LEAVES, FOLDS = 29, 200, 12, 4
-# As src/deid/pixels/detect/glance.rs decides.
-SURE, TWO, SMALL, MORE = 3.0, 2.0, 100, 2.5
+FEATURES, TREES, LEAVES, FOLDS = 34, 300, 8, 5
+# As src/deid/pixels/detect/quick.rs decides.
+SURE, TWO, SMALL, GREYS, FEW = 4.0, 2.0, [(64, 5.0), (65, 2.5), (100, 1.0)], 32, (24, 1.0)
 
 
 def rows(tool, work, name):
     out = f"{work}/{name}.rows"
-    subprocess.run([tool, "glance", f"{work}/{name}.raw", out], check=True)
+    subprocess.run([tool, "quick", f"{work}/{name}.raw", out], check=True)
     heads = [line.rstrip("\n").split("\t") for line in open(out + ".txt")]
     return heads, np.fromfile(out, np.float32).reshape(-1, 2 + FEATURES + 5)
 
@@ -33,9 +33,10 @@ def fit(x, y, weight):
 def fired(heads, data, score):
     """Slices that would be held up."""
     lines = collections.defaultdict(list)
-    for slice_, s in zip(data[:, 0].astype(int), score):
+    few = np.where(np.exp(data[:, 2 + GREYS]) < FEW[0], FEW[1], 0)
+    for slice_, s in zip(data[:, 0].astype(int), score - few):
         lines[slice_].append(s)
-    more = lambda i: 0 if int(heads[i][2]) >= SMALL else MORE
+    more = lambda i: next((more for side, more in SMALL if int(heads[i][2]) < side), 0)
     return {i for i, s in lines.items() if max(s) > SURE + more(i) or sum(v > TWO + more(i) for v in s) >= 2}
 
 
@@ -47,7 +48,7 @@ def main(work, out, *folders):
     more = open(os.environ["EXCEPT"]).read() if "EXCEPT" in os.environ else ""
     open(leave, "w").write("\n".join(with_text()) + "\n" + more)
     for name, arguments in {
-        "clean": ["clean", f"{work}/clean.raw", *folders], "learn": ["planted", "4", "16", "learn", f"{work}/learn.raw", *folders],
+        "clean": ["clean", f"{work}/clean.raw", *folders], "learn": ["planted", "4", "14", "learn", f"{work}/learn.raw", *folders],
         "made1": ["made", "1", "3000", f"{work}/made1.raw"], "made2": ["made", "2", "3000", f"{work}/made2.raw"],
         "judge": ["planted", "5", "8", "judge", f"{work}/judge.raw", *folders],
     }.items():
@@ -58,8 +59,10 @@ def main(work, out, *folders):
     _, learn = rows(tool, work, "learn")
     learn = learn[learn[:, 1] >= 0]
     series = [h[1].split("/")[0] for h in heads]
-    number = {s: i % FOLDS for i, s in enumerate(sorted(set(series)))}
-    fold = np.array([number[series[int(i)]] for i in clean[:, 0]])
+    # What lies in one folder came from one place: a fold holds no slice of a place that another holds.
+    place = [h[1].split("/")[1] for h in heads]
+    number = {p: i % FOLDS for i, p in enumerate(sorted(set(place)))}
+    fold = np.array([number[place[int(i)]] for i in clean[:, 0]])
     features = lambda d: d[:, 2:2 + FEATURES]
 
     def of(keep):
@@ -77,8 +80,8 @@ def main(work, out, *folders):
         heads, data = rows(tool, work, name)
         data = data[data[:, 1] != 0] if name == "judge" else data
         up = fired(heads, data, model.predict(features(data), raw_score=True))
-        by = collections.Counter((h[0], int(h[2]) >= SMALL) for h in heads)
-        hit = collections.Counter((heads[i][0], int(heads[i][2]) >= SMALL) for i in up)
+        by = collections.Counter((h[0], int(h[2]) >= 100) for h in heads)
+        hit = collections.Counter((heads[i][0], int(heads[i][2]) >= 100) for i in up)
         print(name, {f"{m}{'' if big else ' small'}": f"{hit[m, big]} of {n}" for (m, big), n in sorted(by.items())})
     open(out, "w").write(text_of(model))
 
