@@ -15,7 +15,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::archives::{Delivery, Ended, Member};
-use super::deidentify::{Made, Verdict};
+use super::deidentify::{Deidentify, Made, ReadFile, Verdict};
 use super::known::{Latest, Learned};
 use super::queue::{Receiver, Sender, bounded};
 use super::{Refusal, Shared, Tally, day_of, now_ms};
@@ -29,9 +29,9 @@ use crate::model::{Vetting, What};
 use crate::source::{Found, Item, NotRead, Unreadable};
 
 /// Files of a batch, at most; its transaction stays within 50 ms.
-const BATCH_FILES: usize = 512;
+const BATCH_FILES: usize = 1024;
 /// Files that are flushed by one call, at most: batches that have gathered while the one before was flushed.
-const FLUSHED_FILES: usize = 8 * BATCH_FILES;
+const FLUSHED_FILES: usize = 4 * BATCH_FILES;
 /// Bytes that are flushed by one call, at most.
 const FLUSHED_BYTES: u64 = 256 << 20;
 /// How long a batch waits for more.
@@ -184,7 +184,8 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>
         Ok(sha256) => sha256,
         Err(error) => return refused(Unreadable::Io(error.kind())),
     };
-    let named = shared.deid.named(&source);
+    let file = Deidentify::read(&source);
+    let named = shared.deid.named_in(&source, &file);
     let learned =
         named.as_ref().map(|n| shared.known.learn(n.study_uid.clone(), &n.identifiers, &shared.catalog));
     match learned.transpose() {
@@ -192,7 +193,7 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>
             let names = learned.as_ref().map(|l| l.names.clone()).unwrap_or_default();
             let (site, vetting) = (&*found.site, &found.vetting);
             let context = Context { site, vetting, known: &names, scratch };
-            let mut end = end(shared, &source, &sha256, &context, names.generation);
+            let mut end = end(shared, (&source, file), &sha256, &context, names.generation);
             if let (End::Stored { instance, .. }, Some(named)) = (&end, &named)
                 && let Err(error) = shared.known.learn_person(instance, &named.person)
             {
@@ -205,15 +206,22 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>
 }
 
 /// How a file ends whose study names `names`.
-fn end(shared: &Shared, source: &Contents<'_>, sha256: &str, context: &Context<'_>, generation: i64) -> End {
+fn end(
+    shared: &Shared,
+    (source, file): (&Contents<'_>, ReadFile<'_>),
+    sha256: &str,
+    context: &Context<'_>,
+    generation: i64,
+) -> End {
     let before = match stored_before(shared, sha256) {
         Ok(StoredBefore::Whole(series)) => return End::Duplicate { series },
         Ok(before) => before,
         Err(why) => return End::Failed(why),
     };
-    match shared.deid.judge(source, context, generation) {
+    match shared.deid.judge(source, file, context, generation) {
         Verdict::Stored(made) => match stage(shared, source, &made, context.site) {
             Ok(staged) => {
+                shared.fresh.note(&staged.name, &made.bytes);
                 let mut instance = made.instance;
                 instance.source_hash = sha256.to_string();
                 instance.blob.clone_from(&staged.name);
@@ -248,11 +256,11 @@ enum StoredBefore {
 fn stored_before(shared: &Shared, sha256: &str) -> Result<StoredBefore, Refusal> {
     let reader = shared.catalog.read();
     let series = reader.series_of_source(sha256)?;
-    let stored = reader.stored_of_source(sha256)?;
-    drop(reader);
     if series.is_empty() {
         return Ok(StoredBefore::Never);
     }
+    let stored = reader.stored_of_source(sha256)?;
+    drop(reader);
     for (blob, ledger, hash) in &stored {
         let is_whole = match shared.store.open_verified(blob) {
             Ok(_) => LedgerLine::new(ledger).hash() == hash,

@@ -88,6 +88,8 @@ pub fn ingest(session: &Session, command: &Ingest) -> Result<IngestOutcome, Engi
         folders::is_source(session, path)?;
         hand_in_tree(session, path, command, &tally)?;
     }
+    // The last files are on their way; the series before them are whole.
+    engine.hurry()?;
     outcome(engine, &tally, before, started)
 }
 
