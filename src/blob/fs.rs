@@ -4,10 +4,12 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::fs::{AtFlags, Mode, OFlags};
 use sha2::{Digest, Sha256};
 
 use super::{BlobError, name_of_bulk};
@@ -17,6 +19,8 @@ use crate::bulk::{Bulk, Extent, LARGE, read_whole};
 #[derive(Debug)]
 pub struct FsStore {
     root: PathBuf,
+    /// The open folder, from which names are short to look up; none where the store is only read.
+    folder: Option<Arc<OwnedFd>>,
     next: AtomicU64,
 }
 
@@ -27,13 +31,20 @@ pub struct Staged {
     pub name: String,
     /// Its size.
     pub bytes: u64,
-    draft: Option<PathBuf>,
+    draft: Option<Draft>,
+}
+
+/// A file that has its name in `tmp/` yet.
+#[derive(Debug)]
+struct Draft {
+    folder: Arc<OwnedFd>,
+    name: String,
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        if let Some(draft) = &self.draft {
-            let _ = fs::remove_file(draft);
+        if let Some(Draft { folder, name }) = &self.draft {
+            let _ = rustix::fs::unlinkat(folder, &**name, AtFlags::empty());
         }
     }
 }
@@ -48,12 +59,13 @@ impl FsStore {
         for first in 0..=u8::MAX {
             fs::create_dir_all(root.join(format!("{first:02x}")))?;
         }
-        Ok(Self { root: root.into(), next: AtomicU64::new(0) })
+        let folder = Some(Arc::new(File::open(root)?.into()));
+        Ok(Self { root: root.into(), folder, next: AtomicU64::new(0) })
     }
 
     /// The store in `root` as another process keeps it: for reading.
     pub fn attach(root: &Path) -> Self {
-        Self { root: root.into(), next: AtomicU64::new(0) }
+        Self { root: root.into(), folder: None, next: AtomicU64::new(0) }
     }
 
     /// Writes `bytes` beside their place; a blob that is there already is replaced by its like. Nothing is flushed yet.
@@ -62,9 +74,13 @@ impl FsStore {
     /// The disk is full or cannot be written.
     pub fn stage(&self, bytes: &Bulk<'_>) -> Result<Staged, BlobError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let draft = self.root.join("tmp").join(format!("{}-{number}", std::process::id()));
-        let mut staged = Staged { name: String::new(), bytes: bytes.len(), draft: Some(draft.clone()) };
-        let mut file = File::create_new(&draft)?;
+        let folder = self.folder.clone().ok_or(BlobError::Io(io::ErrorKind::PermissionDenied))?;
+        let draft = format!("tmp/{}-{number}", std::process::id());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&folder, &*draft, flags, Mode::from_raw_mode(0o666));
+        let mut file = File::from(file.map_err(io::Error::from)?);
+        let draft = Some(Draft { folder, name: draft });
+        let mut staged = Staged { name: String::new(), bytes: bytes.len(), draft };
         let mut hash = Sha256::new();
         bytes.each(|piece| {
             hash.update(piece);
@@ -86,13 +102,14 @@ impl FsStore {
     ) -> Result<(), BlobError> {
         let mut moved = others;
         for staged in batch {
-            if let Some(draft) = staged.draft.take() {
-                fs::rename(&draft, self.path(&staged.name))?;
+            if let Some(Draft { folder, name }) = staged.draft.take() {
+                let place = place(&staged.name);
+                rustix::fs::renameat(&folder, &*name, &folder, &*place).map_err(io::Error::from)?;
                 moved = true;
             }
         }
-        if moved {
-            rustix::fs::syncfs(File::open(&self.root)?).map_err(io::Error::from)?;
+        if let (true, Some(folder)) = (moved, &self.folder) {
+            rustix::fs::syncfs(folder).map_err(io::Error::from)?;
         }
         Ok(())
     }
@@ -212,9 +229,14 @@ impl FsStore {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        let (first, rest) = name.split_at_checked(2).unwrap_or((name, ""));
-        self.root.join(first).join(format!("{rest}.dcm"))
+        self.root.join(place(name))
     }
+}
+
+/// Where a blob lies below the root.
+fn place(name: &str) -> String {
+    let (first, rest) = name.split_at_checked(2).unwrap_or((name, ""));
+    format!("{first}/{rest}.dcm")
 }
 
 /// Names come back from outside (a client, an old row): nothing but 64 hexadecimal digits becomes a path.

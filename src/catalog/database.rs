@@ -15,6 +15,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use super::{Index, JobBell};
 use crate::audit::TrailKey;
 
+/// Pages of the write-ahead log that are gathered before they are moved into the file: 16 MiB.
+const LOG_PAGES: u32 = 4_000;
 /// Readers that may be open at a time; more callers wait.
 const READERS: usize = 4;
 
@@ -129,6 +131,14 @@ pub struct Tx<'a> {
     pub(super) jobs_change: Cell<bool>,
     /// Signs the trail.
     pub(super) key: Option<&'a TrailKey>,
+    /// The ledger line that was asked for last, and its row.
+    pub(super) latest_record: Cell<Option<([u8; 32], i64)>>,
+}
+
+impl<'a> Tx<'a> {
+    fn of(tx: Transaction<'a>, key: Option<&'a TrailKey>) -> Self {
+        Self { tx, jobs_change: Cell::new(false), key, latest_record: Cell::new(None) }
+    }
 }
 
 /// The one connection that writes, and whether its commits are flushed.
@@ -294,7 +304,7 @@ impl Catalog {
     ) -> Result<T, CatalogError> {
         let mut writer = self.machine_turn();
         let tx = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let tx = Tx { tx, jobs_change: Cell::new(false), key: self.key.get() };
+        let tx = Tx::of(tx, self.key.get());
         let result = work(&tx);
         tx.tx.rollback()?;
         result
@@ -307,7 +317,7 @@ impl Catalog {
     ) -> Result<T, CatalogError> {
         let (result, jobs_change) = {
             let tx = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let tx = Tx { tx, jobs_change: Cell::new(false), key: self.key.get() };
+            let tx = Tx::of(tx, self.key.get());
             let result = work(&tx)?;
             tx.tx.commit()?;
             (result, tx.jobs_change.get())
@@ -431,15 +441,19 @@ pub(super) fn open_writer(path: &Path, migrations: &[&str]) -> Result<Connection
     // What is deleted is overwritten: a name that was cleaned away must not lie in a page that is free.
     writer.pragma_update(None, "secure_delete", "ON")?;
     writer.pragma_update(None, "cache_size", -12_000)?;
+    // Rows are known by hashes, and a batch of them touches most pages of their indexes: what several batches write to
+    // a page is moved into the file once.
+    writer.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     writer.set_prepared_statement_cache_capacity(128);
     let version = version_of(&writer)?;
     if version > migrations.len() {
         return Err(CatalogError::TooNew);
     }
-    for (i, migration) in migrations.iter().enumerate().skip(version) {
+    if version < migrations.len() {
+        // All of them or none, and one flush.
         let tx = writer.transaction()?;
-        tx.execute_batch(migration)?;
-        tx.pragma_update(None, "user_version", i as i64 + 1)?;
+        migrations[version..].iter().try_for_each(|migration| tx.execute_batch(migration))?;
+        tx.pragma_update(None, "user_version", migrations.len() as i64)?;
         tx.commit()?;
     }
     Ok(writer)

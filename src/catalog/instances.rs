@@ -142,14 +142,22 @@ impl Tx<'_> {
 
     /// The row of a ledger line; equal lines share one.
     pub(super) fn record(&self, line: &LedgerLine) -> Result<i64, CatalogError> {
-        let mut find = self.tx.prepare_cached("SELECT id FROM record WHERE hash = ?1")?;
-        if let Some(id) = find.query_map([line.hash], |row| row.get(0))?.next().transpose()? {
+        if let Some((_, id)) = self.latest_record.get().filter(|(hash, _)| *hash == line.hash) {
             return Ok(id);
         }
-        self.tx
-            .prepare_cached("INSERT INTO record (json, hash) VALUES (?1, ?2)")?
-            .execute(params![&*line.json, line.hash])?;
-        Ok(self.tx.last_insert_rowid())
+        let mut find = self.tx.prepare_cached("SELECT id FROM record WHERE hash = ?1")?;
+        let found = find.query_map([line.hash], |row| row.get(0))?.next().transpose()?;
+        let id = match found {
+            Some(id) => id,
+            None => {
+                self.tx
+                    .prepare_cached("INSERT INTO record (json, hash) VALUES (?1, ?2)")?
+                    .execute(params![&*line.json, line.hash])?;
+                self.tx.last_insert_rowid()
+            }
+        };
+        self.latest_record.set(Some((line.hash, id)));
+        Ok(id)
     }
 }
 

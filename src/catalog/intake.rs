@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
 
-use rusqlite::{Connection, OptionalExtension, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 
 use super::CatalogError;
 use super::database::{lock, make_private, open_unwritable, open_writer};
@@ -138,6 +138,8 @@ impl IntakeMap {
         let mut connection = lock(&self.connection);
         let tx = connection.transaction()?;
         let mut freed = BTreeSet::new();
+        // The usual batch has nothing to do with any copy.
+        let copies = files.iter().any(|f| f.kept) || has_copies(&tx)?;
         {
             let mut before = tx.prepare_cached(
                 "SELECT sha256 FROM file WHERE inbox = ?1 AND path = ?2 AND kept = 1 AND (?3 = 0 OR sha256 <> ?4)",
@@ -152,10 +154,12 @@ impl IntakeMap {
                  reason = ?7, detail = ?8, site = ?9, trusted = ?10, at_ms = ?11, day = ?12, kept = ?13, settled = 0",
             )?;
             for f in files {
-                let kept_before =
-                    before.query_map(params![f.inbox, f.path, f.kept, f.sha256], |row| row.get(0))?;
-                freed.extend(kept_before.collect::<Result<Vec<String>, _>>()?);
-                if f.status == "deidentified" && stored.execute([&f.sha256])? > 0 {
+                if copies {
+                    let kept_before =
+                        before.query_map(params![f.inbox, f.path, f.kept, f.sha256], |row| row.get(0))?;
+                    freed.extend(kept_before.collect::<Result<Vec<String>, _>>()?);
+                }
+                if copies && f.status == "deidentified" && stored.execute([&f.sha256])? > 0 {
                     freed.insert(f.sha256.clone());
                 }
                 statement.execute(params![
@@ -439,6 +443,12 @@ impl IntakeMap {
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM file WHERE sha256 = ?1 AND kept = 1)")?
             .query_row([sha256], |row| row.get(0))?)
     }
+}
+
+/// Whether a row needs a copy on the landing side: only those of quarantined files do.
+fn has_copies(tx: &Transaction<'_>) -> Result<bool, CatalogError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM file WHERE status = 'quarantined' AND kept = 1)";
+    Ok(tx.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }
 
 fn condition(choice: &Choice) -> (String, Vec<String>) {

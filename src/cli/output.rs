@@ -43,6 +43,11 @@ impl Output {
         if self.json { self.json(value) } else { self.text(&text(value)) }
     }
 
+    /// One result of many, as it is written by [`Page::put`].
+    pub fn line<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> String {
+        if self.json { text::json(value) } else { text::visible_lines(&text(value)) }
+    }
+
     /// Many results, written in blocks.
     pub fn page(&self) -> Page<'_> {
         Page { out: self, buffer: Vec::with_capacity(PAGE) }
@@ -103,7 +108,12 @@ pub struct Page<'a> {
 impl Page<'_> {
     /// One result: a line of JSON when that was asked for, else the text that `text` makes.
     pub fn result<T: Serialize>(&mut self, value: &T, text: impl FnOnce(&T) -> String) {
-        let line = if self.out.json { text::json(value) } else { text::visible_lines(&text(value)) };
+        let line = self.out.line(value, text);
+        self.put(&line);
+    }
+
+    /// A line that [`Output::line`] has made.
+    pub fn put(&mut self, line: &str) {
         self.buffer.extend_from_slice(line.as_bytes());
         self.buffer.push(b'\n');
         if self.buffer.len() >= PAGE {

@@ -5,12 +5,17 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
+use rayon::prelude::*;
 use serde_json::json;
 
 use super::{Exit, Failure, Output, progress};
 use crate::engine::tools::{gather, scan};
 use crate::model::text::visible;
+use crate::series::Series;
 use crate::source::unread_words;
+
+/// Series whose lines are made at once.
+const AT_ONCE: usize = 256;
 
 /// Find the series below paths, sort and measure them from their headers
 #[derive(Debug, clap::Args)]
@@ -46,10 +51,11 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     }
     let mut findings = 0;
     let mut page = out.page();
-    for series in &gathered.series {
-        for line in scan::lines(series) {
-            findings += line.findings.len() as u64;
-            page.result(&line, text);
+    for some in gathered.series.chunks(AT_ONCE) {
+        let lines: Vec<Vec<(String, usize)>> = some.par_iter().map(|series| lines(series, out)).collect();
+        for (line, found) in lines.iter().flatten() {
+            findings += *found as u64;
+            page.put(line);
         }
     }
     if args.pixels {
@@ -66,7 +72,14 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     let summary = scan::summary(&gathered, findings, start.elapsed().as_millis() as u64);
     page.result(&json!({"summary": summary}), |_| summary_text(&summary));
     page.end();
+    // The process ends now: nobody needs the memory of a hundred thousand headers back.
+    std::mem::forget(gathered);
     Ok(if args.strict && findings > 0 { Exit::Findings } else { Exit::Done })
+}
+
+/// The lines of a series as they are written, each with how many findings it tells of.
+fn lines(series: &Series, out: &Output) -> Vec<(String, usize)> {
+    scan::lines(series).iter().map(|line| (out.line(line, text), line.findings.len())).collect()
 }
 
 fn text(line: &scan::StackLine<'_>) -> String {

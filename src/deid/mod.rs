@@ -225,7 +225,20 @@ impl Deidentifier {
     /// # Errors
     /// [`NoRoom`]: nothing is decided about the file.
     pub fn process(&self, source: &Contents<'_>, context: &Context<'_>) -> Result<Outcome, NoRoom> {
-        match self.attempt(source, context) {
+        self.process_read(source, source.read(ReadOptions::default()), context)
+    }
+
+    /// As [`Deidentifier::process`], of a source that was read as a whole.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn process_read(
+        &self,
+        source: &Contents<'_>,
+        read: Result<File<'_>, ReadError>,
+        context: &Context<'_>,
+    ) -> Result<Outcome, NoRoom> {
+        match self.attempt(source, read, context) {
             Ok((bytes, facts, record)) => {
                 Ok(Outcome::Written { bytes, facts: Box::new(facts), record: Box::new(record) })
             }
@@ -276,9 +289,10 @@ impl Deidentifier {
     fn attempt(
         &self,
         source: &Contents<'_>,
+        read: Result<File<'_>, ReadError>,
         context: &Context<'_>,
     ) -> Result<(Bulk<'static>, Facts, Record), Stop> {
-        let mut file = self.read(source)?;
+        let mut file = self.usable(read)?;
         let share = self.share(&file, context)?;
         // Whoever holds memory asks for no more.
         let bytes = Some(source.working_bytes() + share.bytes).filter(|_| !source.holds_memory());
@@ -431,9 +445,14 @@ impl Deidentifier {
     }
 
     fn read<'b>(&self, source: &'b Contents<'_>) -> Result<File<'b>, Stop> {
+        self.usable(source.read(ReadOptions::default()))
+    }
+
+    /// A file that was read, where it can be worked on.
+    fn usable<'b>(&self, read: Result<File<'b>, ReadError>) -> Result<File<'b>, Stop> {
         let refuse =
             |reason, detail: String| Stop::from(Refusal { reason, detail, record: self.record(Vec::new()) });
-        let file = source.read(ReadOptions::default()).map_err(|error| match error {
+        let file = read.map_err(|error| match error {
             ReadError::NoRoom(no_room) => no_room.into(),
             error => refuse(reason_of(&error), error.to_string()),
         })?;

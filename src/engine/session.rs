@@ -266,10 +266,7 @@ impl Engine {
     pub fn drain(&self) -> Result<(), EngineError> {
         let catalog = &self.shared.catalog;
         loop {
-            let now = crate::pipeline::now_ms();
-            if catalog.read().job_waits(now)? {
-                catalog.write_derived(|tx| tx.hurry(now))?;
-            }
+            self.hurry()?;
             // Before the look: what ends after it is heard.
             let rung = catalog.jobs().rung();
             let busy = match self.pipeline().as_ref() {
@@ -284,6 +281,18 @@ impl Engine {
             }
             catalog.jobs().wait(rung, PATIENCE);
         }
+    }
+
+    /// Makes jobs ready that wait for more to arrive.
+    ///
+    /// # Errors
+    /// The catalog cannot be used.
+    pub fn hurry(&self) -> Result<(), EngineError> {
+        let (catalog, now) = (&self.shared.catalog, crate::pipeline::now_ms());
+        if catalog.read().job_waits(now)? {
+            catalog.write_derived(|tx| tx.hurry(now))?;
+        }
+        Ok(())
     }
 
     /// Takes every inbox in once and waits until every job is done.

@@ -38,7 +38,7 @@ impl Stage for Assemble {
         let next = if record.is_image { "check" } else { "" };
         if record.is_image {
             // Before the job that takes it can begin.
-            shared.recent.keep(instances.clone(), loaded);
+            shared.recent.keep(instances.clone(), loaded.clone());
         }
         shared.catalog.write_derived(|tx| {
             if !tx.has_files(&job.object, &instances)? {
@@ -58,6 +58,10 @@ impl Stage for Assemble {
             tx.audit(now, "gantry", "series.assemble", &record.uid, &detail)?;
             tx.finish(job)
         })?;
+        if !record.is_image {
+            // No check follows.
+            shared.fresh.forget(&loaded.blobs);
+        }
         shared.bus.tell(What::Series { series_uid: record.uid });
         Ok(())
     }
@@ -116,24 +120,26 @@ impl Loaded {
     pub fn read(shared: &Shared, instances: &[InstanceRecord]) -> Result<Self, StageError> {
         let interner = Interner::default();
         let (mut headers, mut blobs) = (Vec::new(), Vec::new());
-        let (mut facts, mut references, mut every) = (None, Vec::new(), Vec::new());
+        let (mut first, mut references, mut every) = (First::default(), Vec::new(), Vec::new());
         let mut files: BTreeMap<&str, usize> = BTreeMap::new();
         instances.iter().for_each(|i| *files.entry(&i.sop_uid).or_default() += 1);
         for record in ranked(instances) {
             let source = blobs.len() as u32;
-            let path = shared.store.locate(&record.blob)?;
-            let read = dicom::with_header(&path, |file, length| {
-                let header = dicom::header(file, length, &interner, source);
-                // By number and never by UID: another secret orders those otherwise.
-                let key = (header.instance_number.unwrap_or(i32::MAX), header.numbers_digest);
-                if facts.as_ref().is_none_or(|(known, _)| key < *known) {
-                    facts = Some((key, Facts::of(&file.dataset)));
+            let read = match shared.fresh.header(&record.blob) {
+                Some((header, attributes)) => {
+                    first.offer(&header, &record.blob, || None);
+                    count(&mut every, &attributes);
+                    Ok(header)
                 }
-                count(&mut every, dicom::attributes(&file.dataset));
-                Header { rank: source, ..header }
-            });
+                None => dicom::with_header(&shared.store.locate(&record.blob)?, |file, length| {
+                    let header = dicom::header(file, length, &interner, source);
+                    first.offer(&header, &record.blob, || Some(Facts::of(&file.dataset)));
+                    count(&mut every, &dicom::attributes(&file.dataset));
+                    header
+                }),
+            };
             let mut header = match read {
-                Ok(header) => header,
+                Ok(header) => Header { rank: source, source, ..header },
                 Err(ReadError::Io(_)) => return Err(BlobError::NotFound(record.blob.clone()).into()),
                 Err(_) => continue,
             };
@@ -147,13 +153,7 @@ impl Loaded {
             headers.push(header);
         }
         let series = assemble(headers).into_iter().next().unwrap_or_default();
-        Ok(Self {
-            series,
-            blobs,
-            facts: facts.map(|(_, facts)| facts).unwrap_or_default(),
-            every,
-            references,
-        })
+        Ok(Self { series, blobs, facts: first.facts(shared)?, every, references })
     }
 
     /// The series that hold what this one refers to.
@@ -262,10 +262,37 @@ impl Loaded {
 }
 
 /// Adds what another instance says.
-fn count(every: &mut Vec<(Attributes, u32)>, attributes: Attributes) {
-    match every.last_mut().filter(|last| last.0 == attributes) {
+fn count(every: &mut Vec<(Attributes, u32)>, attributes: &Attributes) {
+    match every.last_mut().filter(|last| last.0 == *attributes) {
         Some(last) => last.1 += 1,
-        None => every.push((attributes, 1)),
+        None => every.push((attributes.clone(), 1)),
+    }
+}
+
+/// The first instance of a series: by number and never by UID, for another secret orders those otherwise.
+#[derive(Default)]
+struct First(Option<((i32, u64), String, Option<Facts>)>);
+
+impl First {
+    /// Takes an instance that comes before those so far; its facts, where they are at hand.
+    fn offer(&mut self, header: &Header, blob: &str, facts: impl FnOnce() -> Option<Facts>) {
+        let key = (header.instance_number.unwrap_or(i32::MAX), header.numbers_digest);
+        if self.0.as_ref().is_none_or(|(known, ..)| key < *known) {
+            self.0 = Some((key, blob.to_string(), facts()));
+        }
+    }
+
+    /// Its facts, read from the store where they are not at hand.
+    fn facts(self, shared: &Shared) -> Result<Facts, StageError> {
+        match self.0 {
+            None => Ok(Facts::default()),
+            Some((.., Some(facts))) => Ok(facts),
+            Some((_, blob, None)) => {
+                let read =
+                    dicom::with_header(&shared.store.locate(&blob)?, |file, _| Facts::of(&file.dataset));
+                read.map_err(|_| BlobError::NotFound(blob).into())
+            }
+        }
     }
 }
 

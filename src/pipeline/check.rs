@@ -77,6 +77,7 @@ impl Stage for Check {
             )?;
             tx.finish(job)
         })?;
+        shared.fresh.forget(&loaded.blobs);
         shared.bus.tell(What::Series { series_uid: uid.clone() });
         Ok(())
     }
@@ -96,20 +97,29 @@ fn others(shared: &Shared, member: &Member) -> Result<BTreeSet<String>, StageErr
     Ok(studies)
 }
 
-/// Decodes every instance of the series and takes its statistics; one frame is held at a time by each thread.
+/// The statistics of every instance of the series. Those that intake has not taken are decoded; one frame is held at a
+/// time by each thread.
 fn pixels(shared: &Shared, loaded: &Loaded) -> SeriesPixels {
-    let instances = &loaded.series.instances;
-    (0..instances.len() as u32)
-        .into_par_iter()
-        .filter_map(|index| {
-            let blob = loaded.blobs.get(instances[index as usize].header.source as usize)?;
-            let found = match shared.store.open_verified(blob) {
-                Ok(bytes) => qc::statistics(&Contents::of(bytes, Scratch::default())),
-                Err(error) => Some(InstancePixels { frames: Vec::new(), error: Some(error.to_string()) }),
-            };
-            found.map(|pixels| (index, pixels))
-        })
-        .collect()
+    let (mut found, mut missing) = (SeriesPixels::new(), Vec::new());
+    for (index, instance) in loaded.series.instances.iter().enumerate() {
+        let Some(blob) = loaded.blobs.get(instance.header.source as usize) else { continue };
+        match shared.fresh.pixels(blob) {
+            Some(pixels) => drop(found.insert(index as u32, pixels)),
+            None => missing.push((index as u32, blob)),
+        }
+    }
+    if !missing.is_empty() {
+        let decode = |(index, blob): (u32, &String)| Some((index, decoded(shared, blob)?));
+        found.par_extend(missing.into_par_iter().filter_map(decode));
+    }
+    found
+}
+
+fn decoded(shared: &Shared, blob: &str) -> Option<InstancePixels> {
+    match shared.store.open_verified(blob) {
+        Ok(bytes) => qc::statistics(&Contents::of(bytes, Scratch::default())),
+        Err(error) => Some(InstancePixels { frames: Vec::new(), error: Some(error.to_string()) }),
+    }
 }
 
 pub(super) fn stored(finding: Finding) -> Result<NewFinding, StageError> {

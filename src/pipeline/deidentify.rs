@@ -13,7 +13,7 @@ use crate::deid::{
     Action, CleanedAgain, Context, Deidentifier, Facts, Kind, Outcome, Profile, ProfileOption, Record,
     Secret, Uncleaned,
 };
-use crate::dicom::{Charset, Contents, DataSet, Element, ReadOptions, Value, keyword};
+use crate::dicom::{Charset, Contents, DataSet, Element, File, ReadError, ReadOptions, Value, keyword};
 use crate::model::{Drawing, Person, Tag, Vr, text};
 
 /// Ledger lines that are remembered, for the next instance with the same.
@@ -28,6 +28,9 @@ pub struct Deidentify {
     engine: Deidentifier,
     lines: Mutex<VecDeque<(Record, LedgerLine)>>,
 }
+
+/// A source file that was read, or why it cannot be.
+pub type ReadFile<'s> = Result<File<'s>, ReadError>;
 
 /// What becomes of a source file.
 pub enum Verdict {
@@ -144,12 +147,26 @@ impl Deidentify {
     /// Whom and what a source file names, with the remapped UID of its study; `None` where it is no DICOM or belongs
     /// to no study. A file that is damaged further on is read as far as it goes.
     pub fn named(&self, source: &Contents<'_>) -> Option<NamedStudy> {
+        self.named_in(source, &Self::read(source))
+    }
+
+    /// Reads a source: all of it, for elements may stand behind the pixels.
+    pub fn read<'s>(source: &'s Contents<'_>) -> ReadFile<'s> {
+        let read = || source.read(ReadOptions::default());
+        catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(ReadError::Defect))
+    }
+
+    /// As [`Deidentify::named`], of a source that was read.
+    pub fn named_in(&self, source: &Contents<'_>, read: &ReadFile<'_>) -> Option<NamedStudy> {
         let look = || {
-            // All of it: elements may stand behind the pixels.
-            let file = source
-                .read(ReadOptions::default())
-                .or_else(|_| source.read(ReadOptions { header_only: true, partial: false }))
-                .ok()?;
+            let header;
+            let file = match read {
+                Ok(file) => file,
+                Err(_) => {
+                    header = source.read(ReadOptions { header_only: true, partial: false }).ok()?;
+                    &header
+                }
+            };
             let named = self.engine.named(&file.dataset)?;
             let study_uid = self.engine.study_uid(&named);
             Some(NamedStudy { study_uid, identifiers: named.identifiers, person: named.person })
@@ -213,10 +230,16 @@ impl Deidentify {
         catch_unwind(AssertUnwindSafe(mask)).unwrap_or_else(|_| Err(Uncleaned::defect()))
     }
 
-    /// Judges one source file in its context; `generation` is that of what its study is known to name. A defect in the
-    /// judging quarantines the file: nothing that was not verified is stored.
-    pub fn judge(&self, source: &Contents<'_>, context: &Context<'_>, generation: i64) -> Verdict {
-        match catch_unwind(AssertUnwindSafe(|| self.engine.process(source, context))) {
+    /// Judges one source file, as it was read, in its context; `generation` is that of what its study is known to name.
+    /// A defect in the judging quarantines the file: nothing that was not verified is stored.
+    pub fn judge(
+        &self,
+        source: &Contents<'_>,
+        read: ReadFile<'_>,
+        context: &Context<'_>,
+        generation: i64,
+    ) -> Verdict {
+        match catch_unwind(AssertUnwindSafe(|| self.engine.process_read(source, read, context))) {
             Ok(Err(no_room)) => Verdict::Failed(no_room.to_string()),
             Ok(Ok(Outcome::Written { bytes, facts, record })) => {
                 let mut instance = instance(*facts, context.site, self.line(*record));

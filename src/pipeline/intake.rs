@@ -15,7 +15,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::archives::{Delivery, Ended, Member};
-use super::deidentify::{Made, Verdict};
+use super::deidentify::{Deidentify, Made, ReadFile, Verdict};
 use super::known::{Latest, Learned};
 use super::queue::{Receiver, Sender, bounded};
 use super::{Refusal, Shared, Tally, day_of, now_ms};
@@ -29,9 +29,11 @@ use crate::model::{Vetting, What};
 use crate::source::{Found, Item, NotRead, Unreadable};
 
 /// Files of a batch, at most; its transaction stays within 50 ms.
-const BATCH_FILES: usize = 512;
-/// Bytes of a batch, at most.
-const BATCH_BYTES: u64 = 256 << 20;
+const BATCH_FILES: usize = 1024;
+/// Files that are flushed by one call, at most: batches that have gathered while the one before was flushed.
+const FLUSHED_FILES: usize = 4 * BATCH_FILES;
+/// Bytes that are flushed by one call, at most.
+const FLUSHED_BYTES: u64 = 256 << 20;
 /// How long a batch waits for more.
 const BATCH_WAIT: Duration = Duration::from_millis(100);
 /// How long it waits where nothing comes: a source has paused or ended.
@@ -104,7 +106,7 @@ impl Intake {
         let workers = if configured == 0 { processors } else { configured };
         let (queue, found) = bounded::<Work>(WAITING);
         let received = shared.received.clone();
-        let (dealt, batches) = bounded::<Dealt>(BATCH_FILES);
+        let (dealt, batches) = bounded::<Dealt>(FLUSHED_FILES);
         let mut threads: Vec<JoinHandle<()>> = (0..workers)
             .map(|_| {
                 let (shared, found, dealt) = (shared.clone(), found.clone(), dealt.clone());
@@ -182,7 +184,8 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>
         Ok(sha256) => sha256,
         Err(error) => return refused(Unreadable::Io(error.kind())),
     };
-    let named = shared.deid.named(&source);
+    let file = Deidentify::read(&source);
+    let named = shared.deid.named_in(&source, &file);
     let learned =
         named.as_ref().map(|n| shared.known.learn(n.study_uid.clone(), &n.identifiers, &shared.catalog));
     match learned.transpose() {
@@ -190,7 +193,7 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>
             let names = learned.as_ref().map(|l| l.names.clone()).unwrap_or_default();
             let (site, vetting) = (&*found.site, &found.vetting);
             let context = Context { site, vetting, known: &names, scratch };
-            let mut end = end(shared, &source, &sha256, &context, names.generation);
+            let mut end = end(shared, (&source, file), &sha256, &context, names.generation);
             if let (End::Stored { instance, .. }, Some(named)) = (&end, &named)
                 && let Err(error) = shared.known.learn_person(instance, &named.person)
             {
@@ -203,15 +206,22 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>
 }
 
 /// How a file ends whose study names `names`.
-fn end(shared: &Shared, source: &Contents<'_>, sha256: &str, context: &Context<'_>, generation: i64) -> End {
+fn end(
+    shared: &Shared,
+    (source, file): (&Contents<'_>, ReadFile<'_>),
+    sha256: &str,
+    context: &Context<'_>,
+    generation: i64,
+) -> End {
     let before = match stored_before(shared, sha256) {
         Ok(StoredBefore::Whole(series)) => return End::Duplicate { series },
         Ok(before) => before,
         Err(why) => return End::Failed(why),
     };
-    match shared.deid.judge(source, context, generation) {
+    match shared.deid.judge(source, file, context, generation) {
         Verdict::Stored(made) => match stage(shared, source, &made, context.site) {
             Ok(staged) => {
+                shared.fresh.note(&staged.name, &made.bytes);
                 let mut instance = made.instance;
                 instance.source_hash = sha256.to_string();
                 instance.blob.clone_from(&staged.name);
@@ -246,11 +256,11 @@ enum StoredBefore {
 fn stored_before(shared: &Shared, sha256: &str) -> Result<StoredBefore, Refusal> {
     let reader = shared.catalog.read();
     let series = reader.series_of_source(sha256)?;
-    let stored = reader.stored_of_source(sha256)?;
-    drop(reader);
     if series.is_empty() {
         return Ok(StoredBefore::Never);
     }
+    let stored = reader.stored_of_source(sha256)?;
+    drop(reader);
     for (blob, ledger, hash) in &stored {
         let is_whole = match shared.store.open_verified(blob) {
             Ok(_) => LedgerLine::new(ledger).hash() == hash,
@@ -301,35 +311,55 @@ pub fn keep(shared: &Shared, sha256: &str, source: &Bulk<'_>) -> std::io::Result
 
 fn commit_batches(shared: &Shared, dealt: &Receiver<Dealt>) {
     while let Some(first) = dealt.next() {
-        let until = Instant::now() + BATCH_WAIT;
-        let mut bytes = first.found.bytes;
-        let mut batch = vec![first];
-        while batch.len() < BATCH_FILES && bytes < BATCH_BYTES {
-            let came =
-                dealt.gather(BATCH_FILES - batch.len(), until.min(Instant::now() + BATCH_IDLE), |next| {
-                    bytes += next.found.bytes;
-                    batch.push(next);
-                    bytes < BATCH_BYTES
-                });
-            if came == 0 {
-                break;
-            }
-        }
-        commit(shared, batch);
+        commit(shared, gathered(first, dealt));
     }
 }
 
-/// Blobs, then rows, then the landing side's map, then the counts.
-fn commit(shared: &Shared, mut batch: Vec<Dealt>) {
-    let now = now_ms();
-    if let Err(why) = record(shared, &mut batch, now) {
-        for dealt in &mut batch {
-            dealt.end = End::Failed(why.clone());
+/// The first file and those that follow it: waits for a batch, and takes what else is there already.
+fn gathered(first: Dealt, dealt: &Receiver<Dealt>) -> Vec<Dealt> {
+    let until = Instant::now() + BATCH_WAIT;
+    let mut bytes = first.found.bytes;
+    let mut files = vec![first];
+    while files.len() < FLUSHED_FILES && bytes < FLUSHED_BYTES {
+        let (most, until) = match BATCH_FILES.checked_sub(files.len()) {
+            Some(missing @ 1..) => (missing, until.min(Instant::now() + BATCH_IDLE)),
+            _ => (FLUSHED_FILES - files.len(), Instant::now()),
+        };
+        let came = dealt.gather(most, until, |next| {
+            bytes += next.found.bytes;
+            files.push(next);
+            bytes < FLUSHED_BYTES
+        });
+        if came == 0 {
+            break;
         }
     }
+    files
+}
+
+/// Blobs, then batch by batch: rows, the landing side's map, the counts. No blob is taken away before its row is there.
+fn commit(shared: &Shared, mut files: Vec<Dealt>) {
+    let now = now_ms();
+    let placing = shared.placing.lock().unwrap_or_else(PoisonError::into_inner);
+    let flushed = flush(shared, &mut files);
+    for (i, batch) in files.chunks_mut(BATCH_FILES).enumerate() {
+        let recorded = match &flushed {
+            Ok(latest) => record(shared, batch, &latest[i], now),
+            Err(why) => Err(why.clone()),
+        };
+        if let Err(why) = recorded {
+            batch.iter_mut().for_each(|dealt| dealt.end = End::Failed(why.clone()));
+        }
+        account(shared, batch, now);
+    }
+    drop(placing);
+}
+
+/// The landing side's map of a batch, then the counts.
+fn account(shared: &Shared, batch: &[Dealt], now: i64) {
     let day = day_of(now);
     let mut files: Vec<NewFile> = batch.iter().filter_map(|dealt| file_row(dealt, now, &day)).collect();
-    for dealt in &batch {
+    for dealt in batch {
         if let Some(delivery) = &dealt.delivery {
             let ended = match dealt.end {
                 End::Stored { .. } | End::Restored { .. } | End::Duplicate { .. } => Ended::Stored,
@@ -344,7 +374,7 @@ fn commit(shared: &Shared, mut batch: Vec<Dealt>) {
         Ok(freed) => super::landing::remove_copies(shared, &freed),
         Err(error) => tracing::error!("the intake map: {error}"),
     }
-    for dealt in &batch {
+    for dealt in batch {
         dealt.tally.update(|c| match &dealt.end {
             End::Stored { instance, .. } => {
                 c.deidentified += 1;
@@ -378,25 +408,26 @@ fn commit(shared: &Shared, mut batch: Vec<Dealt>) {
     shared.bus.tell(What::Intake { files: batch.len() as u64 });
 }
 
-/// Blobs and rows of a batch; no blob of it is taken away before its row is there.
-fn record(shared: &Shared, batch: &mut [Dealt], now: i64) -> Result<(), Refusal> {
-    let latest = Latest::of(shared, batch.iter().filter_map(|d| d.learned.as_ref()))?;
-    let placing = shared.placing.lock().unwrap_or_else(PoisonError::into_inner);
-    flush(shared, batch, latest.is_owed())?;
-    rows(shared, batch, &latest, now)?;
-    drop(placing);
-    latest.settle(shared);
-    Ok(())
-}
-
-/// Puts the batch's blobs in place and flushes them, with the quarantined copies and what was learned, in one call.
-fn flush(shared: &Shared, batch: &mut [Dealt], learned: bool) -> Result<(), Refusal> {
-    let kept = learned || batch.iter().any(|d| matches!(d.end, End::Quarantined { .. }));
-    let staged = batch.iter_mut().filter_map(|d| match &mut d.end {
+/// Puts the blobs in place and flushes them, with the quarantined copies and what was learned, in one call. Gives what
+/// is known of the studies of each batch: as of before the call, so that it is on the disk.
+fn flush(shared: &Shared, files: &mut [Dealt]) -> Result<Vec<Latest>, Refusal> {
+    let latest = |batch: &[Dealt]| Latest::of(shared, batch.iter().filter_map(|d| d.learned.as_ref()));
+    let latest = files.chunks(BATCH_FILES).map(latest).collect::<Result<Vec<_>, _>>()?;
+    let is_quarantined = |d: &Dealt| matches!(d.end, End::Quarantined { .. });
+    let others = latest.iter().any(Latest::is_owed) || files.iter().any(is_quarantined);
+    let staged = files.iter_mut().filter_map(|d| match &mut d.end {
         End::Stored { staged, .. } | End::Restored { staged, .. } => Some(staged),
         _ => None,
     });
-    Ok(shared.store.settle(staged, kept)?)
+    shared.store.settle(staged, others)?;
+    Ok(latest)
+}
+
+/// The rows of a batch; what follows from what it has taught is asked for with them.
+fn record(shared: &Shared, batch: &mut [Dealt], latest: &Latest, now: i64) -> Result<(), Refusal> {
+    rows(shared, batch, latest, now)?;
+    latest.settle(shared);
+    Ok(())
 }
 
 /// The rows of a batch, the jobs that follow from it and its audit event.

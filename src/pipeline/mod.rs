@@ -18,6 +18,7 @@ mod check;
 mod clean;
 mod clock;
 mod deidentify;
+mod fresh;
 pub mod intake;
 mod known;
 pub mod landing;

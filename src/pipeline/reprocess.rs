@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 
 use super::Shared;
-use super::deidentify::{Verdict, explain_reason};
+use super::deidentify::{Deidentify, Verdict, explain_reason};
 use super::replace::{Act, Swap, replace};
 use super::sources::{Source, Sources};
 use super::stage::StageError;
@@ -183,7 +183,7 @@ fn from_source(
     let vetting = vetting.cloned().unwrap_or_else(said);
     let names = shared.known.of(&stored.study_uid)?;
     let context = Context { site: &stored.site, vetting: &vetting, known: &names, scratch };
-    match shared.deid.judge(&contents, &context, names.generation) {
+    match shared.deid.judge(&contents, Deidentify::read(&contents), &context, names.generation) {
         Verdict::Stored(made) => {
             let new = &made.instance;
             let same = (&new.sop_uid, &new.series_uid, &new.study_uid, &new.subject)

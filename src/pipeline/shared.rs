@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use super::Bus;
 use super::assemble::Recent;
 use super::deidentify::Deidentify;
+use super::fresh::Fresh;
 use super::known::StudyNames;
 use super::vault::Vault;
 use crate::blob::FsStore;
@@ -36,6 +37,8 @@ pub struct Shared {
     pub received: PathBuf,
     /// The workspace's folder, against which configured paths are resolved.
     pub root: PathBuf,
+    /// Instances just stored.
+    pub fresh: Fresh,
     /// Series just assembled.
     pub recent: Recent,
     /// Tells everyone who is attached what changed.
@@ -69,6 +72,7 @@ impl Shared {
             quarantine,
             memory: Allowance::new(HELD_AT_ONCE),
             root,
+            fresh: Fresh::default(),
             recent: Recent::default(),
             bus: Bus::default(),
             placing: Mutex::default(),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::moment::{Times, Told};
 use super::order::{Along, Facts, Slot};
 use super::split::{Part, split};
@@ -10,6 +12,9 @@ use super::volumes::divide;
 use super::{Duplicate, Gap, Hole, Instance, Series, Slice, Stack};
 use crate::model::geometry::{Grid, Vec3, add, norm, scale, sub};
 use crate::model::{Frame, Header};
+
+/// From so many series on they are assembled on all cores.
+const MANY: usize = 64;
 
 /// Groups headers by Series Instance UID, joins files of one instance, splits and orders each series. Series come in
 /// the order of their study and series UIDs.
@@ -21,7 +26,12 @@ pub fn assemble(headers: impl IntoIterator<Item = Header>) -> Vec<Series> {
         let study = if series.is_none() { header.common.study_uid.clone() } else { None };
         groups.entry((series, study)).or_default().push(header);
     }
-    let mut series: Vec<Series> = groups.into_values().map(of_headers).collect();
+    let groups: Vec<Vec<Header>> = groups.into_values().collect();
+    let mut series: Vec<Series> = if groups.len() < MANY {
+        groups.into_iter().map(of_headers).collect()
+    } else {
+        groups.into_par_iter().map(of_headers).collect()
+    };
     series.sort_by(|a, b| (&a.study_uid, &a.series_uid).cmp(&(&b.study_uid, &b.series_uid)));
     series
 }

@@ -89,6 +89,8 @@ pub fn ingest(session: &Session, command: &Ingest) -> Result<IngestOutcome, Engi
         folders::may_read(session, path)?;
         hand_in_tree(session, path, command, &tally)?;
     }
+    // The last files are on their way; the series before them are whole.
+    engine.hurry()?;
     let outcome = outcome(engine, &tally, before, started)?;
     let detail = json!({
         "site": command.site, "received": outcome.received, "deidentified": outcome.deidentified,
