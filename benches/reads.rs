@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use gantry::measure::agreement::bootstrap::SplitMix;
-use gantry::measure::reads::{Board, Rated, Read, State};
+use gantry::measure::reads::{ChartState, Rated, Read, ReadIndex};
 
 const ITEMS: u64 = 250_000;
 const READERS: usize = 20;
@@ -23,7 +23,7 @@ const RECENT: u64 = 10_000;
 
 fn main() {
     let mut random = SplitMix::new(1, 1);
-    let mut board = Board::new(Vec::new());
+    let mut board = ReadIndex::new(Vec::new());
     let mut made = Duration::ZERO;
     for item in 0..ITEMS {
         for read in reads(item, &mut random) {
@@ -57,8 +57,8 @@ fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// Every coefficient with its interval, one measure taken apart, every chart.
-fn answer(board: &mut Board) -> (Duration, String) {
+/// Every coefficient with its interval, one measure in detail, every chart.
+fn answer(board: &mut ReadIndex) -> (Duration, String) {
     let started = Instant::now();
     let keys = board.measures();
     for key in &keys {
@@ -69,7 +69,7 @@ fn answer(board: &mut Board) -> (Duration, String) {
     board.detail(key, 50).expect("a measure that is there");
     let detail = started.elapsed().saturating_sub(coefficients);
     let drifts = board.drifts();
-    for row in drifts.rows.iter().filter(|r| r.state == State::Alarm) {
+    for row in drifts.rows.iter().filter(|r| r.state == ChartState::Alarm) {
         board.attribute(&drifts, row).expect("an alarm has a change");
     }
     if let Some(first) = drifts.rows.first() {
@@ -77,7 +77,7 @@ fn answer(board: &mut Board) -> (Duration, String) {
         let _ = (first.chart.average(), first.chart.crossings(), first.chart.worst());
     }
     let charts = drifts.rows.len();
-    let alarms = drifts.rows.iter().filter(|r| r.state == State::Alarm).count();
+    let alarms = drifts.rows.iter().filter(|r| r.state == ChartState::Alarm).count();
     let all = started.elapsed();
     let drift = all.saturating_sub(coefficients + detail);
     let parts = format!(

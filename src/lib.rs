@@ -22,11 +22,12 @@ pub mod volume;
 
 // Adapters: the only places with IO.
 pub mod blob;
-pub mod bulk;
+pub mod bytes;
 pub mod catalog;
 pub mod config;
 pub mod dicom;
 pub mod format;
+pub mod landing;
 pub mod ocr;
 pub mod source;
 

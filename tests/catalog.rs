@@ -50,7 +50,7 @@ fn with_task(catalog: &Catalog, uid: &str, now: i64) -> i64 {
 #[test]
 fn a_job_is_leased_once_retried_and_parked() {
     let (_folder, catalog) = catalog();
-    catalog.write(|tx| tx.want("check", "2.25.1", 100, 0)).unwrap();
+    catalog.write(|tx| tx.enqueue("check", "2.25.1", 100, 0)).unwrap();
     assert_eq!(catalog.write(|tx| tx.lease(99, 1000)).unwrap(), None, "not before its time");
     for attempt in 1..=MAX_ATTEMPTS {
         let now = 1_000_000 * i64::from(attempt);
@@ -71,9 +71,9 @@ fn a_job_is_leased_once_retried_and_parked() {
 #[test]
 fn a_job_wanted_while_it_runs_runs_once_more() {
     let (_folder, catalog) = catalog();
-    catalog.write(|tx| tx.want("assemble", "2.25.1", 0, 0)).unwrap();
+    catalog.write(|tx| tx.enqueue("assemble", "2.25.1", 0, 0)).unwrap();
     let job = catalog.write(|tx| tx.lease(1, 1000)).unwrap().unwrap();
-    catalog.write(|tx| tx.want("assemble", "2.25.1", 0, 0)).unwrap();
+    catalog.write(|tx| tx.enqueue("assemble", "2.25.1", 0, 0)).unwrap();
     catalog.write(|tx| tx.finish(&job)).unwrap();
     let again = catalog.write(|tx| tx.lease(1, 1000)).unwrap().expect("the later instance is not forgotten");
     catalog.write(|tx| tx.finish(&again)).unwrap();
@@ -83,7 +83,7 @@ fn a_job_wanted_while_it_runs_runs_once_more() {
 #[test]
 fn a_lease_that_ran_out_is_leased_again() {
     let (_folder, catalog) = catalog();
-    catalog.write(|tx| tx.want("check", "2.25.1", 0, 0)).unwrap();
+    catalog.write(|tx| tx.enqueue("check", "2.25.1", 0, 0)).unwrap();
     catalog.write(|tx| tx.lease(0, 1000)).unwrap().unwrap();
     assert_eq!(catalog.write(|tx| tx.lease(999, 1000)).unwrap(), None);
     assert_eq!(catalog.write(|tx| tx.lease(1001, 1000)).unwrap().unwrap().attempts, 2);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use gantry::bulk::{Bulk, Extent, Scratch};
+use gantry::bytes::{ByteSource, FileRange, SpillConfig};
 use gantry::deid::table::{self, ProfileOption};
 use gantry::deid::{Context, Deidentifier, Outcome, Profile, Reason, Secret};
 use gantry::dicom::{
@@ -214,9 +214,9 @@ fn pixels_are_unchanged() {
         let bytes = std::fs::read(&path).unwrap();
         let outcome = deidentifier.process(&Contents::from(&bytes), &trusted()).unwrap();
         // From a file that stays where it is the outcome is the same, to the last bit.
-        let stored = Extent::new(Arc::new(File::open(&path).unwrap()), 0, bytes.len() as u64);
+        let stored = FileRange::new(Arc::new(File::open(&path).unwrap()), 0, bytes.len() as u64);
         let from_file = deidentifier
-            .process(&Contents::of(Bulk::Stored(stored), Scratch::default()), &trusted())
+            .process(&Contents::of(ByteSource::Stored(stored), SpillConfig::default()), &trusted())
             .unwrap();
         assert_eq!(whole(&outcome), whole(&from_file), "{}", path.display());
         let Outcome::Written { bytes: written, .. } = outcome else { continue };

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use gantry::bulk::Scratch;
+use gantry::bytes::SpillConfig;
 use gantry::dicom::{File, ReadOptions, Syntax, codec, read, write};
 use serde_json::Value;
 
@@ -64,11 +64,11 @@ fn what_is_taken_out_and_what_is_written_changes_no_sample() {
         let bytes = std::fs::read(root.join(path)).unwrap();
         let mut file = read(&bytes, ReadOptions::default()).unwrap();
         let before = file.clone();
-        match codec::strip(&mut file, Scratch::default()) {
+        match codec::strip(&mut file, SpillConfig::default()) {
             Ok(true) => {
                 stripped += 1;
                 assert_eq!(fingerprint(&file), fingerprint(&before), "{path}");
-                assert_eq!(codec::strip(&mut file, Scratch::default()), Ok(false), "{path}: twice");
+                assert_eq!(codec::strip(&mut file, SpillConfig::default()), Ok(false), "{path}: twice");
             }
             Ok(false) => assert!(file == before, "{path}"),
             Err(error) => refused.push(format!("{path}: {error}")),

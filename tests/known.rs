@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::files::{Slice, data_set};
-use gantry::catalog::KnownIdentifiers;
 use gantry::config::Workspace;
 use gantry::demo::{Study, StudyPlan};
 use gantry::dicom::{DataSet, Syntax, write};
 use gantry::engine::command::{Backup, Export, Ingest, IngestOutcome};
 use gantry::engine::query::{ParkedJobs, VerifyTrail};
 use gantry::engine::{Client, Engine};
+use gantry::landing::KnownIdentifiers;
 use gantry::model::{Tag, Vr, tags};
 
 /// The end of the name, so that it is found wherever an index shares its beginning with another word.
@@ -219,7 +219,9 @@ fn what_was_learned_before_a_kill_is_taken_up_at_the_next_start() {
     let engine = site.open();
     engine.drain().unwrap();
     // It is asked for once.
-    assert!(KnownIdentifiers::open(&workspace.known(), &[7; 32]).unwrap().owed().unwrap().is_empty());
+    assert!(
+        KnownIdentifiers::open(&workspace.known(), &[7; 32]).unwrap().pending_reclean().unwrap().is_empty()
+    );
     // And the file that was not committed comes again, with nothing new.
     drop(engine);
     site.is_clean(1);

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use compose::{Picture, Random, lay};
-use gantry::bulk::{Bulk, Extent, NoRoom, Scratch};
+use gantry::bytes::{ByteSource, FileRange, NoRoom, SpillConfig};
 use gantry::deid::{Context, Deidentifier, Outcome, Profile, Reason, Secret};
 use gantry::dicom::{
     self, Contents, DataSet, Element, Fragments, ReadError, ReadOptions, Syntax, Value, codec,
@@ -90,14 +90,14 @@ fn both(source: &[u8], vetting: &Vetting) -> (Outcome, Vec<u8>) {
     let path = folder.path().join("source");
     std::fs::write(&path, source).unwrap();
     let scratch = tempfile::tempdir().unwrap();
-    let context = Context { vetting, scratch: Scratch::at(scratch.path()), ..Context::default() };
+    let context = Context { vetting, scratch: SpillConfig::at(scratch.path()), ..Context::default() };
     let from_memory = deidentifier().process(&Contents::from(source), &context).unwrap();
-    let stored = Contents::of(Bulk::Stored(extent(&path)), Scratch::default());
+    let stored = Contents::of(ByteSource::Stored(extent(&path)), SpillConfig::default());
     let from_file = deidentifier().process(&stored, &context).unwrap();
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0, "nothing has a name");
     match (&from_memory, &from_file) {
         (Outcome::Written { bytes: a, record: r, .. }, Outcome::Written { bytes: b, record: s, .. }) => {
-            assert_eq!(matches!(b, Bulk::Stored(_)), b.len() > 4 << 20, "large outputs are not held");
+            assert_eq!(matches!(b, ByteSource::Stored(_)), b.len() > 4 << 20, "large outputs are not held");
             let (a, b) = (a.all().unwrap(), b.all().unwrap().into_owned());
             assert!(a == b && r == s);
             (from_memory.clone(), b)
@@ -109,10 +109,10 @@ fn both(source: &[u8], vetting: &Vetting) -> (Outcome, Vec<u8>) {
     }
 }
 
-fn extent(path: &Path) -> Extent {
+fn extent(path: &Path) -> FileRange {
     let file = File::open(path).unwrap();
     let length = file.metadata().unwrap().len();
-    Extent::new(Arc::new(file), 0, length)
+    FileRange::new(Arc::new(file), 0, length)
 }
 
 fn frame(bytes: &[u8], index: u32) -> Samples {
@@ -178,7 +178,7 @@ fn fragments_are_read_where_they_are() {
         codec::layout(&file.dataset).unwrap()
     };
     let samples = |i: usize| Samples::U8(noise(640 * 480, i as u64 + 7));
-    let mut fragments: Vec<Bulk<'_>> = Vec::new();
+    let mut fragments: Vec<ByteSource<'_>> = Vec::new();
     for i in 0..frames {
         let mut bytes = codec::encode(&layout, codec::RLE_LOSSLESS, &samples(i)).unwrap();
         if i == 5 {
@@ -280,7 +280,7 @@ fn damage_is_told_apart_and_said_where_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("source");
         std::fs::write(&path, bytes).unwrap();
-        let stored = Contents::of(Bulk::Stored(extent(&path)), Scratch::default());
+        let stored = Contents::of(ByteSource::Stored(extent(&path)), SpillConfig::default());
         let in_memory = dicom::read(bytes, ReadOptions::default());
         match (stored.read(ReadOptions::default()), in_memory) {
             (Err(found), Err(expected)) => assert_eq!(found, expected),
@@ -290,7 +290,8 @@ fn damage_is_told_apart_and_said_where_it_is() {
             }
             (Ok(_), expected) => panic!("{what}: {expected:?}"),
         }
-        let (a, b) = (Contents::from(bytes), Contents::of(Bulk::Stored(extent(&path)), Scratch::default()));
+        let (a, b) =
+            (Contents::from(bytes), Contents::of(ByteSource::Stored(extent(&path)), SpillConfig::default()));
         let outcome = |c: &Contents<'_>| match deidentifier().process(c, &Context::default()).unwrap() {
             Outcome::Rejected { reason, .. } | Outcome::Quarantined { reason, .. } => {
                 reason.code().to_string()
@@ -307,7 +308,7 @@ fn held(set: &DataSet<'_>) -> DataSet<'static> {
     for element in set.elements_mut() {
         match &mut element.value {
             Value::Stored(extent) => {
-                element.value = Value::Bytes(Bulk::Stored(extent.clone()).into_bytes().unwrap().into());
+                element.value = Value::Bytes(ByteSource::Stored(extent.clone()).into_bytes().unwrap().into());
             }
             Value::Fragments(f) => {
                 for fragment in &mut f.fragments {
@@ -364,7 +365,7 @@ proptest! {
         }
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&bytes).unwrap();
-        let contents = Contents::of(Bulk::Stored(Extent::new(Arc::new(file), 0, bytes.len() as u64)), Scratch::default());
+        let contents = Contents::of(ByteSource::Stored(FileRange::new(Arc::new(file), 0, bytes.len() as u64)), SpillConfig::default());
         match (dicom::read(&bytes, ReadOptions::default()), contents.read(ReadOptions::default())) {
             (Ok(a), Ok(b)) => {
                 prop_assert_eq!(&a.syntax, &b.syntax);
@@ -380,7 +381,7 @@ proptest! {
 #[test]
 fn without_room_for_what_is_made_of_it_nothing_is_said_of_a_file() {
     let gone = tempfile::tempdir().unwrap().path().join("gone");
-    let context = Context { scratch: Scratch::at(&gone), ..Context::default() };
+    let context = Context { scratch: SpillConfig::at(&gone), ..Context::default() };
     // Of one the output finds no room, of one its masked pixels, of one what is left without what hid in unused bits.
     let written = with_pixels(header("CT", (16, 16), 8), Vr::OW, noise(640 * 480 * 2 * 8, 3));
     let masked = with_pixels(header("US", (8, 8), 16), Vr::OB, written_frame().repeat(16));
@@ -397,7 +398,7 @@ fn a_file_that_is_written_to_meanwhile_is_not_passed() {
     let path = folder.path().join("source");
     std::fs::write(&path, with_pixels(header("CT", (16, 16), 8), Vr::OW, noise(640 * 480 * 2 * 8, 3)))
         .unwrap();
-    let stored = Contents::of(Bulk::Stored(extent(&path)), Scratch::default());
+    let stored = Contents::of(ByteSource::Stored(extent(&path)), SpillConfig::default());
     assert_eq!(stored.check_unchanged(), Ok(()));
     let mut file = File::options().append(true).open(&path).unwrap();
     file.write_all(b"more").unwrap();
@@ -445,8 +446,8 @@ fn a_deflated_data_set_is_read_from_what_it_inflates_to() {
     let path = gone.with_extension("source");
     std::fs::create_dir_all(gone.parent().unwrap()).unwrap();
     std::fs::write(&path, &whole).unwrap();
-    let scratch = Scratch::at(&gone);
-    let contents = Contents::of(Bulk::Stored(extent(&path)), scratch);
+    let scratch = SpillConfig::at(&gone);
+    let contents = Contents::of(ByteSource::Stored(extent(&path)), scratch);
     let outcome = deidentifier().process(&contents, &Context { scratch, ..Context::default() });
     assert_eq!(outcome, Err(NoRoom(std::io::ErrorKind::NotFound)));
 }

@@ -14,11 +14,11 @@ use gantry::demo::{Alarmed, LEAST_NODULES, Nodule, NoduleKind, ReaderFault, Read
 use gantry::engine::command::{ImportOutcome, ImportReads, UndoImport};
 use gantry::engine::query::{
     Agreement, AgreementView, Drift, DriftCause, DriftState, DriftView, History, Imports, Page, Process,
-    ReadDetail, Reads, Said, Stats, Verdict,
+    RatedValue, ReadDetail, Reads, Stats, Verdict,
 };
 use gantry::engine::{Client, Engine, now_ms};
 use gantry::measure::agreement::bootstrap::SplitMix;
-use gantry::model::What;
+use gantry::model::ChangeKind;
 
 struct Bench {
     dir: tempfile::TempDir,
@@ -111,8 +111,8 @@ fn a_table_is_taken_once_and_a_correction_keeps_the_history() {
     let read = &rows.rows[0];
     assert_eq!((read.item.as_str(), read.state.as_str(), read.superseded_by), ("#1", "found", None));
     let values = vec![
-        ("malignancy".to_owned(), Said::Number { value: 4.0 }),
-        ("texture".to_owned(), Said::Number { value: 5.0 }),
+        ("malignancy".to_owned(), RatedValue::Number { value: 4.0 }),
+        ("texture".to_owned(), RatedValue::Number { value: 5.0 }),
     ];
     assert_eq!(read.values, values);
     assert_eq!(client.ask(list(true)).unwrap().total, 2);
@@ -187,7 +187,7 @@ fn looked_and_found_nothing_is_told_apart_from_not_looked() {
     assert_eq!(detail.worst.len(), 1);
     assert_eq!(
         detail.worst[0].values,
-        [Said::Category { value: "found".into() }, Said::Nothing, Said::NotLooked]
+        [RatedValue::Category { value: "found".into() }, RatedValue::Nothing, RatedValue::NotLooked]
     );
     // Three items with two readers or more: coincidences by hand (Krippendorff 2019): found 1+3, nothing 1+2.
     // observed disagreement 2/7, expected 2·4·3/(7·6); α = 1 − (2/7)/(4/7).
@@ -269,7 +269,7 @@ fn a_read_is_seen_by_every_client_within_a_second() {
     let started = Instant::now();
     bench.import(&bench.table("b.csv", "item,reader,grade\ni0,ben,1\n"));
     loop {
-        if events.blocking_recv().unwrap().what == What::Reads {
+        if events.blocking_recv().unwrap().what == ChangeKind::Reads {
             break;
         }
     }
@@ -448,8 +448,8 @@ fn an_import_can_be_tried_and_taken_back_and_its_history_stays() {
         client.act(ImportReads { paths, dry_run, ..ImportReads::default() }).unwrap()
     };
     let grades = || -> Vec<(String, Vec<f64>)> {
-        let number = |v: &(String, Said)| match v.1 {
-            Said::Number { value } => value,
+        let number = |v: &(String, RatedValue)| match v.1 {
+            RatedValue::Number { value } => value,
             _ => f64::NAN,
         };
         let mut all: Vec<_> = reads_of(&bench, false)

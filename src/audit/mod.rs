@@ -77,7 +77,7 @@ pub fn instance_leaf(blob: &str, ledger: &Hash) -> Hash {
 }
 
 /// A leaf over fields, each preceded by its length, so that no two different lists have the same leaf.
-pub fn leaf<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Hash {
+pub fn merkle_leaf<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Hash {
     let mut hash = Sha256::new();
     for field in fields {
         hash.update((field.len() as u64).to_be_bytes());

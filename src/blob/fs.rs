@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use sha2::{Digest, Sha256};
 
 use super::{BlobError, name_of_bulk};
-use crate::bulk::{Bulk, Extent, LARGE, read_whole};
+use crate::bytes::{ByteSource, FileRange, LARGE, read_whole};
 
 /// Blobs in a folder.
 #[derive(Debug)]
@@ -31,19 +31,19 @@ pub struct Staged {
     pub name: String,
     /// Its size.
     pub bytes: u64,
-    draft: Option<Draft>,
+    draft: Option<SpillBuffer>,
 }
 
 /// A file that has its name in `tmp/` yet.
 #[derive(Debug)]
-struct Draft {
+struct SpillBuffer {
     folder: Arc<OwnedFd>,
     name: String,
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        if let Some(Draft { folder, name }) = &self.draft {
+        if let Some(SpillBuffer { folder, name }) = &self.draft {
             let _ = rustix::fs::unlinkat(folder, &**name, AtFlags::empty());
         }
     }
@@ -72,14 +72,14 @@ impl FsStore {
     ///
     /// # Errors
     /// The disk is full or cannot be written.
-    pub fn stage(&self, bytes: &Bulk<'_>) -> Result<Staged, BlobError> {
+    pub fn stage(&self, bytes: &ByteSource<'_>) -> Result<Staged, BlobError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let folder = self.folder.clone().ok_or(BlobError::Io(io::ErrorKind::PermissionDenied))?;
         let draft = format!("tmp/{}-{number}", std::process::id());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&folder, &*draft, flags, Mode::from_raw_mode(0o666));
         let mut file = File::from(file.map_err(io::Error::from)?);
-        let draft = Some(Draft { folder, name: draft });
+        let draft = Some(SpillBuffer { folder, name: draft });
         let mut staged = Staged { name: String::new(), bytes: bytes.len(), draft };
         let mut hash = Sha256::new();
         bytes.each(|piece| {
@@ -102,7 +102,7 @@ impl FsStore {
     ) -> Result<(), BlobError> {
         let mut moved = others;
         for staged in batch {
-            if let Some(Draft { folder, name }) = staged.draft.take() {
+            if let Some(SpillBuffer { folder, name }) = staged.draft.take() {
                 let place = place(&staged.name);
                 rustix::fs::renameat(&folder, &*name, &folder, &*place).map_err(io::Error::from)?;
                 moved = true;
@@ -126,13 +126,13 @@ impl FsStore {
     ///
     /// # Errors
     /// As [`FsStore::read`].
-    pub fn open_verified(&self, name: &str) -> Result<Bulk<'static>, BlobError> {
+    pub fn open_verified(&self, name: &str) -> Result<ByteSource<'static>, BlobError> {
         let mut file = self.open_blob(name)?;
         let length = file.metadata()?.len();
         let bytes = if length < LARGE {
             read_whole(&mut file, length as usize, LARGE as usize)?.into()
         } else {
-            Bulk::Stored(Extent::new(Arc::new(file), 0, length))
+            ByteSource::Stored(FileRange::new(Arc::new(file), 0, length))
         };
         if name_of_bulk(&bytes)? == name { Ok(bytes) } else { Err(BlobError::Damaged(name.into())) }
     }

@@ -8,7 +8,7 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 
 /// Why a blob cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +39,7 @@ pub fn name_of(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// The file that holds them cannot be read.
-pub fn name_of_bulk(bytes: &Bulk<'_>) -> io::Result<String> {
+pub fn name_of_bulk(bytes: &ByteSource<'_>) -> io::Result<String> {
     let mut hash = Sha256::new();
     bytes.each(|piece| {
         hash.update(piece);

@@ -65,7 +65,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn keep_up(&self, ids: &[i64], generation: i64) -> Result<(), CatalogError> {
+    pub fn mark_cleaned(&self, ids: &[i64], generation: i64) -> Result<(), CatalogError> {
         let mut update = self.tx.prepare_cached("UPDATE instance SET known = ?2 WHERE id = ?1")?;
         for id in ids {
             update.execute(params![id, generation])?;

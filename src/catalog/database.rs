@@ -418,18 +418,18 @@ fn flush_at_commit(writer: &mut Writer, flush: bool) -> Result<(), CatalogError>
 }
 
 /// A panic while the lock was held rolled its transaction back; the connection is sound.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes the file of a database where it is missing, readable by its owner alone: SQLite would leave that to the mask.
 /// The logs beside it take its mode.
-pub(super) fn make_private(path: &Path) -> io::Result<()> {
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(|_| ())
 }
 
 /// Opens a database for writing and applies the migrations it has not seen.
-pub(super) fn open_writer(path: &Path, migrations: &[&str]) -> Result<Connection, CatalogError> {
+pub(crate) fn open_writer(path: &Path, migrations: &[&str]) -> Result<Connection, CatalogError> {
     if !path.as_os_str().is_empty() {
         make_private(path)?;
     }
@@ -508,7 +508,7 @@ fn open_reader(path: &Path) -> Result<Connection, CatalogError> {
 /// Opens `count` connections to a database that cannot be written, of version `version`. Beside a running owner, or where
 /// the folder may be written, SQLite shares the write-ahead log; else the file is all there is, or a copy of both is
 /// opened that goes with the process.
-pub(super) fn open_unwritable(
+pub(crate) fn open_unwritable(
     path: &Path,
     version: usize,
     count: usize,

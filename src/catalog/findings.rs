@@ -162,7 +162,7 @@ pub(super) fn root(findings: &[NewFinding]) -> Hash {
         .map(|f| {
             let (version, severity) = (f.version.to_be_bytes(), [f.severity]);
             let texts = [&f.message, &f.evidence, &f.slices].map(|t| t.as_bytes());
-            audit::leaf([f.check.as_bytes(), &version, &severity].into_iter().chain(texts))
+            audit::merkle_leaf([f.check.as_bytes(), &version, &severity].into_iter().chain(texts))
         })
         .collect();
     audit::merkle_root(&leaves)

@@ -41,11 +41,11 @@ struct Before {
     nothing: bool,
     started_ms: Option<i64>,
     finished_ms: Option<i64>,
-    values: Vec<(String, Said)>,
+    values: Vec<(String, RatedValue)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Said {
+enum RatedValue {
     Number(f64),
     Category(String),
 }
@@ -53,8 +53,8 @@ enum Said {
 impl Before {
     fn of(read: &NewRead) -> Self {
         let said = |value: &Rated| match value {
-            Rated::Number(number) => Said::Number(*number),
-            Rated::Category(text) => Said::Category(text.clone()),
+            Rated::Number(number) => RatedValue::Number(*number),
+            Rated::Category(text) => RatedValue::Category(text.clone()),
         };
         let values = read.values.iter().map(|(name, value)| (name.clone(), said(value))).collect();
         Self { nothing: read.nothing, started_ms: read.started_ms, finished_ms: read.finished_ms, values }
@@ -62,8 +62,8 @@ impl Before {
 
     fn into_read(self, of: NewRead) -> NewRead {
         let rated = |value| match value {
-            Said::Number(number) => Rated::Number(number),
-            Said::Category(text) => Rated::Category(text),
+            RatedValue::Number(number) => Rated::Number(number),
+            RatedValue::Category(text) => Rated::Category(text),
         };
         NewRead {
             nothing: self.nothing,

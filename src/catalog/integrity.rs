@@ -143,7 +143,7 @@ impl Tx<'_> {
         let (blob, bytes, record) = (new.blob.clone(), new.bytes, new.record.clone());
         let described = Some(Described::of(new));
         self.replace_blob(&Replacement { id, blob, bytes, record, described })?;
-        self.keep_up(&[id], new.known)?;
+        self.mark_cleaned(&[id], new.known)?;
         self.tx
             .prepare_cached(
                 "UPDATE job SET state = 'pending', attempts = 0, not_before_ms = ?3 WHERE state = 'parked' \

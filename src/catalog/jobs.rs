@@ -80,7 +80,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn want(
+    pub fn enqueue(
         &self,
         stage: &str,
         object: &str,
@@ -190,7 +190,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn hurry(&self, now_ms: i64) -> Result<(), CatalogError> {
+    pub fn make_ready(&self, now_ms: i64) -> Result<(), CatalogError> {
         self.jobs_change.set(true);
         self.tx
             .prepare_cached("UPDATE job SET not_before_ms = ?1 WHERE state = 'pending' AND attempts = 0 AND not_before_ms > ?1")?

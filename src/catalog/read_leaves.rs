@@ -34,7 +34,7 @@ fn leaf(record: &ReadRecord) -> Hash {
             Rated::Category(text) => [b"c", text.as_bytes()].concat(),
         });
     }
-    audit::leaf(fields.iter().map(Vec::as_slice))
+    audit::merkle_leaf(fields.iter().map(Vec::as_slice))
 }
 
 impl Tx<'_> {

@@ -36,7 +36,7 @@ Exit codes: 0 done; 2 wrong usage; 4 the table is unreadable, lacks a column, or
 /// Agreement of readers from a table of ratings
 #[derive(Debug, clap::Args)]
 #[command(after_help = CONVENTIONS)]
-pub struct Args {
+pub struct AgreeArgs {
     /// Table with columns item, reader, value, or a matrix; - is the standard input
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
@@ -79,7 +79,7 @@ enum WeightsArg {
 ///
 /// # Errors
 /// A table that cannot be used.
-pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &AgreeArgs, out: &Output) -> Result<Exit, Failure> {
     let options = Options {
         level: match args.level {
             LevelArg::Nominal => Level::Nominal,

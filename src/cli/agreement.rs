@@ -25,7 +25,7 @@ Exit codes: 0 done; 1 a measure lies below its threshold; 2 wrong usage; 3 works
 /// Arguments of `gantry agreement`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
-pub struct Args {
+pub struct AgreementArgs {
     /// Only measures of this structure
     #[arg(long, value_name = "S")]
     structure: Option<String>,
@@ -47,7 +47,7 @@ pub struct Args {
 ///
 /// # Errors
 /// The workspace cannot be used, or a filter cannot be understood.
-pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &AgreementArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
     let since_ms = args.since.as_deref().map(super::stats::since).transpose()?;
     let question = Agreement {
         structure: args.structure.clone(),

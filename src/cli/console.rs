@@ -7,14 +7,14 @@ use super::{Exit, Failure, Global};
 use crate::config::Workspace;
 use crate::console::image::Protocol;
 use crate::console::{self, Options};
-use crate::engine::query::Door;
+use crate::engine::query::DeepLink;
 
 /// Arguments of `gantry console`.
 #[derive(Debug, Default, ClapArgs)]
 #[command(
     after_help = "Examples:\n  gantry console\n  gantry --workspace W console --protocol halfblocks\n  gantry console --screen catalog --filter modality:CT\n\nWithout another process on the workspace the console runs the pipeline itself; else it attaches.\n\nExit codes: 0 left; 2 no terminal, or a theme or key that does not exist; 3 workspace; 6 storage"
 )]
-pub struct Args {
+pub struct ConsoleArgs {
     /// Send pictures this way: sixel, kitty, iterm2, halfblocks (else as configured, else what the terminal has)
     #[arg(long, value_name = "PROTOCOL")]
     protocol: Option<Protocol>,
@@ -33,7 +33,7 @@ pub struct Args {
 ///
 /// # Errors
 /// No workspace, no terminal, a theme or key that does not exist.
-pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+pub fn run(args: &ConsoleArgs, global: &Global) -> Result<Exit, Failure> {
     let workspace = workspace(global)?;
     let options = options(args, &workspace)?;
     let connection = connect_to(workspace)?;
@@ -67,7 +67,7 @@ pub fn show(connection: &Connection, options: Options) -> Result<Exit, Failure> 
 ///
 /// # Errors
 /// The configuration or the theme's file cannot be read.
-pub fn options(args: &Args, workspace: &Workspace) -> Result<Options, Failure> {
+pub fn options(args: &ConsoleArgs, workspace: &Workspace) -> Result<Options, Failure> {
     let config = workspace.config()?.console;
     let theme = args.theme.clone().unwrap_or(config.theme);
     let mut options = Options {
@@ -77,7 +77,11 @@ pub fn options(args: &Args, workspace: &Workspace) -> Result<Options, Failure> {
             .into_iter()
             .map(|(action, keys)| (action, keys.split_whitespace().map(str::to_string).collect()))
             .collect(),
-        door: args.screen.clone().map(|screen| Door { screen, filter: args.filter.clone(), select: None }),
+        door: args.screen.clone().map(|screen| DeepLink {
+            screen,
+            filter: args.filter.clone(),
+            select: None,
+        }),
         ..Options::default()
     };
     if console::is_theme_file(&theme) {

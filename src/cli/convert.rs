@@ -25,7 +25,7 @@ smallest value.
 
 Exit codes: 0 done, 1 with --strict when something was skipped, 2 wrong usage, 4 refused or unreadable, 6 not
 written.")]
-pub struct Args {
+pub struct ConvertArgs {
     /// Folder or file with the series
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
@@ -78,7 +78,7 @@ impl StandardArgs {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &ConvertArgs, out: &Output) -> Result<Exit, Failure> {
     let format = Format::of(&args.out).filter(|_| !names_folder(&args.out));
     let is_sheet = args.out.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
     if format.is_none() && !is_sheet && !names_folder(&args.out) && args.out.extension().is_some() {
@@ -125,7 +125,7 @@ fn names_folder(path: &Path) -> bool {
 }
 
 /// The one stack that is meant.
-fn chosen_stack<'a>(args: &Args, gathered: &'a Gathered) -> Result<(&'a Series, usize), Failure> {
+fn chosen_stack<'a>(args: &ConvertArgs, gathered: &'a Gathered) -> Result<(&'a Series, usize), Failure> {
     let series = chosen(args, gathered)?;
     let stacks: Vec<usize> = (0..series.stacks.len()).filter(|&i| series.stacks[i].frames > 0).collect();
     match (args.stack, &stacks[..]) {
@@ -139,7 +139,7 @@ fn chosen_stack<'a>(args: &Args, gathered: &'a Gathered) -> Result<(&'a Series, 
 }
 
 /// The one series to one file.
-fn one(args: &Args, gathered: &Gathered, format: Format, how: &How<'_>) -> Result<Outcome, Failure> {
+fn one(args: &ConvertArgs, gathered: &Gathered, format: Format, how: &How<'_>) -> Result<Outcome, Failure> {
     let (series, stack) = chosen_stack(args, gathered)?;
     let loaded = convert::load(gathered, series, stack, how.philips)
         .map_err(|(check, message)| Failure::input(format!("the series is no volume: {check}: {message}")))?;
@@ -154,7 +154,7 @@ fn not_written(error: &std::io::Error) -> Failure {
 }
 
 /// A contact sheet of one stack.
-fn sheet(args: &Args, gathered: &Gathered) -> Result<Outcome, Failure> {
+fn sheet(args: &ConvertArgs, gathered: &Gathered) -> Result<Outcome, Failure> {
     let (series, stack) = chosen_stack(args, gathered)?;
     let image = sheet::draw(gathered, series, stack)
         .map_err(|e| Failure::input(format!("the series cannot be drawn: {e}")))?;
@@ -164,7 +164,7 @@ fn sheet(args: &Args, gathered: &Gathered) -> Result<Outcome, Failure> {
     Ok(Outcome { volumes: vec![written], skipped: Vec::new() })
 }
 
-fn chosen<'a>(args: &Args, gathered: &'a Gathered) -> Result<&'a Series, Failure> {
+fn chosen<'a>(args: &ConvertArgs, gathered: &'a Gathered) -> Result<&'a Series, Failure> {
     let wanted = |s: &&Series| args.series.as_deref().is_none_or(|uid| s.series_uid.as_deref() == Some(uid));
     let series: Vec<&Series> = convert::image_series(gathered).filter(wanted).collect();
     match series[..] {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::reprocess::ReprocessArgs;
 use super::{Exit, Failure, Global, Output};
-use crate::bulk::Scratch;
+use crate::bytes::SpillConfig;
 use crate::deid::{Action, Deidentifier, Profile, ProfileError, ProfileOption, Secret};
 use crate::dicom::{self, Contents};
 use crate::engine::tools::deid::{self, DeidError, Options, Summary};
@@ -55,9 +55,9 @@ Exit codes: 0 done; 1 something was quarantined or rejected (with --lint: the pr
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(disable_help_subcommand = true)]
-pub struct Args {
+pub struct DeidArgs {
     #[command(subcommand)]
-    what: Option<What>,
+    what: Option<DeidCommand>,
     /// The folder (or file) to read; never changed
     #[arg(value_name = "IN", required_unless_present_any = ["explain", "lint"])]
     input: Option<PathBuf>,
@@ -107,7 +107,7 @@ pub struct Args {
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum DeidCommand {
     /// Bring what a workspace holds under the profile in force there
     Reprocess(ReprocessArgs),
 }
@@ -123,8 +123,8 @@ fn option(name: &str) -> Result<ProfileOption, String> {
 ///
 /// # Errors
 /// [`Failure`], with the exit status that the contract gives.
-pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
-    if let Some(What::Reprocess(args)) = &args.what {
+pub fn run(args: &DeidArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    if let Some(DeidCommand::Reprocess(args)) = &args.what {
         return super::reprocess::run(args, global, out);
     }
     let profile = args
@@ -284,7 +284,7 @@ fn profile_failure(error: &ProfileError) -> Failure {
         .hint("gantry deid --help shows how a profile is written")
 }
 
-fn secret(args: &Args, out: &Output) -> Result<Secret, Failure> {
+fn secret(args: &DeidArgs, out: &Output) -> Result<Secret, Failure> {
     match &args.secret_file {
         Some(path) => Secret::load(path),
         None => {
@@ -318,7 +318,7 @@ fn lint(profile: &Profile, out: &Output) -> Exit {
 }
 
 fn explain(
-    args: &Args,
+    args: &DeidArgs,
     path: &Path,
     profile: Profile,
     secret: &Secret,
@@ -326,7 +326,7 @@ fn explain(
     out: &Output,
 ) -> Result<Exit, Failure> {
     let bytes = open_file(path).map_err(|e| Failure::input(format!("the file cannot be read: {e}")))?;
-    let contents = Contents::of(bytes, Scratch::default());
+    let contents = Contents::of(bytes, SpillConfig::default());
     let explained = |profile: Profile| -> Result<_, Failure> {
         let deidentifier = Deidentifier::new(profile, secret).map_err(|e| profile_failure(&e))?;
         deidentifier

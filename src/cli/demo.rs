@@ -24,7 +24,7 @@ use crate::model::Links;
 #[command(
     after_help = "Examples:\n  gantry demo  # the console on a fresh workspace\n  gantry demo --headless --json  # what was planted and what was found\n  gantry demo --dir play --seed 7 --studies 40\n\nEverything is invented: people, readings and decisions. With fewer than 16 studies not every fault is planted; with fewer than 40 nodules none in how readers read.\n\nExit codes: 0 every file is accounted for; 1 with --strict when a fault was missed or a finding invented; 2 no terminal for the console; 3 the folder is a workspace already; 6 storage"
 )]
-pub struct Args {
+pub struct DemoArgs {
     /// Make the workspace here (else in a fresh temporary folder)
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub struct Args {
     strict: bool,
 }
 
-impl Args {
+impl DemoArgs {
     /// Whether a screen is drawn.
     pub fn draws(&self) -> bool {
         !self.headless
@@ -64,7 +64,7 @@ const REVIEWERS: [&str; 2] = ["demo-ines", "demo-tomas"];
 ///
 /// # Errors
 /// The folder is a workspace already or cannot be written, or there is no terminal for the console.
-pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &DemoArgs, out: &Output) -> Result<Exit, Failure> {
     let has_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if !args.headless && (out.is_json() || !has_terminal) {
         return Err(
@@ -113,7 +113,7 @@ fn open_console(connection: &Connection, workspace: &Workspace) -> Result<Exit, 
     if let Some(engine) = &connection.engine {
         engine.watch();
     }
-    console::show(connection, console::options(&console::Args::default(), workspace)?)
+    console::show(connection, console::options(&console::ConsoleArgs::default(), workspace)?)
 }
 
 /// A workspace that watches the inboxes of the invented sites.
@@ -156,7 +156,7 @@ fn storage(what: &str, error: &std::io::Error) -> Failure {
 }
 
 /// The sites send their studies.
-fn send(senders: &Senders, args: &Args, out: &Output) -> Result<Sent, Failure> {
+fn send(senders: &Senders, args: &DemoArgs, out: &Output) -> Result<Sent, Failure> {
     let counter = AtomicU64::new(0);
     progress::shown(out, "files sent", &counter, || {
         let mut all = Sent::default();

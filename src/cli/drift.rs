@@ -37,7 +37,7 @@ Exit codes: 0 done; 1 a chart of the workspace is in alarm; 2 wrong usage; 3 wor
 /// Drift and control charts of the readers, or of a metric in a table
 #[derive(Debug, clap::Args)]
 #[command(after_help = CONVENTIONS)]
-pub struct Args {
+pub struct DriftArgs {
     /// Table (CSV, Parquet or JSON, plain or gzipped); - is the standard input
     #[arg(long, value_name = "FILE", requires = "value", requires = "time")]
     from: Option<PathBuf>,
@@ -68,14 +68,14 @@ pub struct Args {
 ///
 /// # Errors
 /// A table that cannot be used.
-pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &DriftArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
     match (&args.from, &args.value, &args.time) {
         (Some(from), Some(value), Some(time)) => of_table(args, from, (value, time), out),
         _ => of_workspace(args, global, out),
     }
 }
 
-fn of_workspace(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+fn of_workspace(args: &DriftArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
     let question =
         Drift { chart: args.chart.clone(), structure: args.structure.clone(), text: String::new() };
     let view = connect(global)?.client.ask(question)?;
@@ -150,7 +150,12 @@ fn one(chart: &DriftChart) -> String {
     text
 }
 
-fn of_table(args: &Args, from: &Path, (value, time): (&str, &str), out: &Output) -> Result<Exit, Failure> {
+fn of_table(
+    args: &DriftArgs,
+    from: &Path,
+    (value, time): (&str, &str),
+    out: &Output,
+) -> Result<Exit, Failure> {
     let reference = match &args.reference {
         None => Reference::FirstQuarter,
         Some(text) => match text.trim().parse::<usize>() {

@@ -16,7 +16,7 @@ use crate::model::text::visible;
 #[command(
     after_help = "Examples:\n  gantry export --to /data/lung-v1\n  gantry export --format nifti,json --query 'modality:CT state:accepted' --to out\n  gantry export --to ras --orientation RAS --spacing 1 --range -1000,400\n\nFormats: nifti, nrrd, json. Without --query every accepted series goes out. What cannot be a volume is named with its kind (SEG, RTSTRUCT, 2-D, missing, other), never written wrong.\n\nExit codes: 0 done; 1 no series matches, or with --strict something is left out; 2 unknown format or query; 3 workspace; 4 the folder is occupied; 6 storage"
 )]
-pub struct Args {
+pub struct ExportArgs {
     /// Formats, separated by commas
     #[arg(long, value_delimiter = ',', default_value = "nifti,json")]
     format: Vec<String>,
@@ -44,7 +44,7 @@ pub struct Args {
 ///
 /// # Errors
 /// An unknown format or query, an occupied folder, a disk that refuses.
-pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &ExportArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
     args.standard.standard()?;
     let connection = connect(global)?;
     let to = std::path::absolute(&args.to).unwrap_or_else(|_| args.to.clone());

@@ -32,13 +32,13 @@ Examples:
 
 Exit codes: 0 done; 1 `coverage --strict`: something is unmapped; 2 wrong usage; 3 workspace or rules; 4 a file cannot be read"
 )]
-pub struct Args {
+pub struct HarmoniseArgs {
     #[command(subcommand)]
-    what: What,
+    what: HarmoniseCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum HarmoniseCommand {
     /// Read rules and say what is wrong with them
     Check {
         /// Files of rules
@@ -69,9 +69,9 @@ enum What {
 ///
 /// # Errors
 /// No workspace, or rules that cannot be used.
-pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &HarmoniseArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
     match &args.what {
-        What::Check { files } => {
+        HarmoniseCommand::Check { files } => {
             let checked = rules::check(files).map_err(|e| match e {
                 rules::CheckError::Unreadable(_) => Failure::input(e.to_string()),
                 rules::CheckError::Rules(_) => Failure::new(Exit::Workspace, "rules", e.to_string()),
@@ -79,7 +79,7 @@ pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> 
             out.result(&checked, |c| format!("{} rules, {}", c.rules, c.identity));
             Ok(Exit::Done)
         }
-        What::Vocabulary => {
+        HarmoniseCommand::Vocabulary => {
             for target in rules::vocabulary() {
                 out.result(&target, |t| {
                     let values = if t.number { "a number".into() } else { t.values.join(", ") };
@@ -88,20 +88,20 @@ pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> 
             }
             Ok(Exit::Done)
         }
-        What::Coverage { query, strict } => {
+        HarmoniseCommand::Coverage { query, strict } => {
             let connection = connect(global)?;
             let found = connection.client.ask(HarmoniseCoverage { filter: query.join(" ") })?;
             found.iter().for_each(|c| out.result(c, coverage_text));
             let unmapped = found.iter().flat_map(|c| &c.unmapped).any(|u| !u.attributes.is_empty());
             Ok(if *strict && unmapped { Exit::Findings } else { Exit::Done })
         }
-        What::DryRun { limit } => {
+        HarmoniseCommand::DryRun { limit } => {
             let connection = connect(global)?;
             let outcome = connection.client.ask(HarmoniseDryRun { limit: *limit })?;
             out.result(&outcome, |o| outcome_text(o, "would change"));
             Ok(Exit::Done)
         }
-        What::Apply => {
+        HarmoniseCommand::Apply => {
             let connection = connect(global)?;
             let outcome = connection.client.act(ApplyRules {})?;
             out.result(&outcome, |o| outcome_text(o, "changed"));

@@ -1,4 +1,4 @@
-//! `gantry intake`: what was not simply stored, and what is to become of it.
+//! `gantry intake`: what was quarantined or rejected, and what is to become of it.
 
 use std::path::{Path, PathBuf};
 
@@ -40,11 +40,11 @@ leaves a mark in the trail.
 Exit codes: 0 done; 1 some files could not be moved; 2 usage; 3 workspace; 4 no such file, or nothing matches; 6 storage")]
 pub struct IntakeArgs {
     #[command(subcommand)]
-    what: What,
+    what: IntakeCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum IntakeCommand {
     /// What was quarantined, rejected or discarded, in groups or file by file
     #[command(after_help = "Examples:
   gantry intake list
@@ -169,7 +169,7 @@ struct Targets {
     what: Vec<String>,
 }
 
-/// Lists what was not simply stored, and acts on it.
+/// Lists what was quarantined or rejected, and acts on it.
 ///
 /// # Errors
 /// No such file, a filter that cannot be understood, or the storage refuses.
@@ -177,34 +177,36 @@ pub fn intake(args: &IntakeArgs, global: &Global, out: &Output) -> Result<Exit, 
     let connection = connect(global)?;
     let client = &*connection.client;
     match &args.what {
-        What::List { filter, files, names } => list(client, &filter.join(" "), (*files, *names), out),
-        What::Show { id, reveal } => {
+        IntakeCommand::List { filter, files, names } => {
+            list(client, &filter.join(" "), (*files, *names), out)
+        }
+        IntakeCommand::Show { id, reveal } => {
             let view = client.ask(IntakeDetail { id: *id, reveal: *reveal })?;
             out.result(&view, text_of);
             Ok(Exit::Done)
         }
-        What::Retry(targets) => {
+        IntakeCommand::Retry(targets) => {
             let choice = targets.choice(client)?;
             told(&client.act(RetryIntake { choice })?, "went through", out)
         }
-        What::Release(targets) => {
+        IntakeCommand::Release(targets) => {
             let choice = targets.choice(client)?;
             told(&client.act(ReleaseIntake { choice })?, "released", out)
         }
-        What::Discard(targets) => {
+        IntakeCommand::Discard(targets) => {
             let choice = targets.choice(client)?;
             told(&client.act(DiscardIntake { choice })?, "discarded", out)
         }
-        What::Question { series, instance } => {
+        IntakeCommand::Question { series, instance } => {
             let command = QuestionMasks { series_uid: series.clone(), instances: instance.clone() };
             told(&client.act(command)?, "wait in quarantine for their masks", out)
         }
-        What::Mask { ids, areas, frame, dry_run, .. } => {
+        IntakeCommand::Mask { ids, areas, frame, dry_run, .. } => {
             let areas =
                 areas.iter().map(|m| DrawnMask { frame: m.frame.or(*frame), ..*m }).collect::<Vec<_>>();
             mask(client, ids, &areas, *dry_run, out)
         }
-        What::Export { file, filter, names } => export(client, file, &filter.join(" "), *names, out),
+        IntakeCommand::Export { file, filter, names } => export(client, file, &filter.join(" "), *names, out),
     }
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::command::{ImportOutcome, ImportReads, ImportedFile, UndoImport};
-use crate::engine::query::{Imports, Page, ReadDetail, ReadHistory, ReadView, Reads, Said};
+use crate::engine::query::{Imports, Page, RatedValue, ReadDetail, ReadHistory, ReadView, Reads};
 use crate::engine::tools::label::{self, Contents, LabelError};
 use crate::engine::tools::{bytes_of, ratings};
 use crate::model::text::visible;
@@ -55,11 +55,11 @@ Exit codes: 0 done; 1 some reads wait for series that are not here yet; 2 wrong 
 #[command(after_help = TABLES)]
 pub struct LabelArgs {
     #[command(subcommand)]
-    what: What,
+    what: LabelCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum LabelCommand {
     /// Take tables of what readers said
     #[command(after_help = TABLES)]
     Import {
@@ -124,7 +124,7 @@ enum What {
 /// The workspace cannot be used, or a table is refused.
 pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
     match &args.what {
-        What::Import { paths, reader, guideline, structure, matrix, dry_run } => {
+        LabelCommand::Import { paths, reader, guideline, structure, matrix, dry_run } => {
             let (inline, files): (Vec<_>, Vec<_>) = paths.iter().partition(|p| p.as_os_str() == "-");
             let command = ImportReads {
                 paths: files.into_iter().map(|file| absolute(file)).collect::<Result<_, _>>()?,
@@ -137,7 +137,7 @@ pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Fail
             };
             import(command, global, out)
         }
-        What::Undo { import } => {
+        LabelCommand::Undo { import } => {
             let undone = connect(global)?.client.act(UndoImport { import: *import })?;
             out.result(&undone, |u| {
                 format!(
@@ -147,8 +147,8 @@ pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Fail
             });
             Ok(Exit::Done)
         }
-        What::Imports { limit } => imports(*limit, global, out),
-        What::List { reader, structure, series, history, limit } => {
+        LabelCommand::Imports { limit } => imports(*limit, global, out),
+        LabelCommand::List { reader, structure, series, history, limit } => {
             let page = Page { offset: 0, limit: *limit };
             let query = Reads {
                 reader: reader.clone(),
@@ -166,7 +166,7 @@ pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Fail
             out.note(&format!("{} of {} reads", rows.rows.len(), rows.total));
             Ok(Exit::Done)
         }
-        What::Show { what } => show(what, global, out),
+        LabelCommand::Show { what } => show(what, global, out),
     }
 }
 
@@ -328,12 +328,12 @@ fn line(r: &ReadView) -> String {
 }
 
 /// What was said, for people.
-pub fn said_text(said: &Said) -> String {
+pub fn said_text(said: &RatedValue) -> String {
     match said {
-        Said::Number { value } => format!("{value}"),
-        Said::Category { value } => value.clone(),
-        Said::Nothing => "nothing".into(),
-        Said::Unsaid => "–".into(),
-        Said::NotLooked => "·".into(),
+        RatedValue::Number { value } => format!("{value}"),
+        RatedValue::Category { value } => value.clone(),
+        RatedValue::Nothing => "nothing".into(),
+        RatedValue::Unsaid => "–".into(),
+        RatedValue::NotLooked => "·".into(),
     }
 }

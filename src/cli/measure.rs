@@ -32,7 +32,7 @@ Exit codes: 0 done; 2 wrong usage; 4 a file is unreadable, no labelmap, or on an
 /// Compare two label files: overlap and surface distances of every structure
 #[derive(Debug, clap::Args)]
 #[command(after_help = CONVENTIONS)]
-pub struct Args {
+pub struct MeasureArgs {
     /// The reference (NIfTI or DICOM segmentation)
     #[arg(value_name = "A")]
     a: PathBuf,
@@ -73,7 +73,7 @@ fn name(text: &str) -> Result<(u32, String), String> {
 ///
 /// # Errors
 /// Wrong usage, or files that cannot be compared.
-pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &MeasureArgs, out: &Output) -> Result<Exit, Failure> {
     let mut tolerances: Vec<(String, f64)> = Vec::new();
     for text in &args.tolerance {
         let text = text.trim();

@@ -100,7 +100,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// A workspace with invented studies and planted faults, run through the whole line
-    Demo(demo::Args),
+    Demo(demo::DemoArgs),
     /// Make a workspace
     Init(workspace::Init),
     /// Show, check or change the configuration
@@ -121,9 +121,9 @@ pub enum Command {
     /// Series that match a query
     Search(catalog::Search),
     /// Harmonised attributes: rules, what they change, what is not covered
-    Harmonise(harmonise::Args),
+    Harmonise(harmonise::HarmoniseArgs),
     /// Acquisition protocols that series are compared with
-    Protocol(protocol::Args),
+    Protocol(protocol::ProtocolArgs),
     /// Everything known of a subject, study, series or task
     Show(catalog::Show),
     /// Work on the review queue
@@ -131,11 +131,11 @@ pub enum Command {
     /// What readers said: take tables in, list, show
     Label(label::LabelArgs),
     /// How well the readers agree
-    Agreement(agreement::Args),
+    Agreement(agreement::AgreementArgs),
     /// Backlog, first-pass accuracy, rejection rate, reader consistency, cycle times
-    Stats(stats::Args),
+    Stats(stats::StatsArgs),
     /// Write a model-ready dataset
-    Export(export::Args),
+    Export(export::ExportArgs),
     /// Verify, show or export the tamper-evident trail
     Audit(audit::AuditArgs),
     /// Who a subject was: sealed, opened only with a key and a reason
@@ -149,27 +149,27 @@ pub enum Command {
     /// Bring a workspace back from a backup
     Restore(restore::RestoreArgs),
     /// The console
-    Console(console::Args),
+    Console(console::ConsoleArgs),
     /// Draw one slice inline in the terminal
-    View(view::Args),
+    View(view::ViewArgs),
     /// Print completions for a shell
     Completions(shell::Completions),
     /// Print manual pages, or write one for each command
     Man(shell::Man),
     /// Compare two label files: overlap and surface distances of every structure
-    Measure(measure::Args),
+    Measure(measure::MeasureArgs),
     /// Agreement of readers from a table of ratings
-    Agree(agree::Args),
+    Agree(agree::AgreeArgs),
     /// Drift and control charts of the readers, or of a metric in a table
-    Drift(drift::Args),
+    Drift(drift::DriftArgs),
     /// De-identify a tree of DICOM files
-    Deid(deid::Args),
+    Deid(deid::DeidArgs),
     /// Find the series below paths, sort and measure them from their headers
-    Scan(scan::Args),
+    Scan(scan::ScanArgs),
     /// Run the automated checks on the series below paths
-    Qc(qc::Args),
+    Qc(qc::QcArgs),
     /// Write series as volumes
-    Convert(convert::Args),
+    Convert(convert::ConvertArgs),
 }
 
 /// Parses the process's arguments, runs the command and returns its exit status.
@@ -204,7 +204,7 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
     let global = &cli.global;
     match &cli.command {
-        None => console::run(&console::Args::default(), global),
+        None => console::run(&console::ConsoleArgs::default(), global),
         Some(Command::Console(args)) => console::run(args, global),
         Some(Command::View(args)) => view::run(args, out),
         Some(Command::Demo(args)) => demo::run(args, out),

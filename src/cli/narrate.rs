@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::engine::{Client, Engine, Line, Weight};
-use crate::model::What;
+use crate::model::ChangeKind;
 
 /// Between two looks where nothing says that something has changed: problems of inboxes come without an event.
 const NAP: Duration = Duration::from_secs(1);
@@ -49,7 +49,11 @@ fn hear(engine: &Arc<Engine>, signals: Sender<Signal>) {
     std::thread::spawn(move || {
         loop {
             match changes.blocking_recv() {
-                Ok(event) if !matches!(event.what, What::Intake { .. } | What::Jobs | What::Sources) => {}
+                Ok(event)
+                    if !matches!(
+                        event.what,
+                        ChangeKind::Intake { .. } | ChangeKind::Jobs | ChangeKind::Sources
+                    ) => {}
                 Ok(_) | Err(RecvError::Lagged(_)) => {
                     if signals.send(Signal::Changed).is_err() {
                         return;

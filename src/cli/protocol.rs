@@ -23,13 +23,13 @@ Examples:
 
 Exit codes: 0 done; 2 wrong usage; 3 workspace, or a protocol that is none; 4 a file cannot be read; 6 cannot be written"
 )]
-pub struct Args {
+pub struct ProtocolArgs {
     #[command(subcommand)]
-    what: What,
+    what: ProtocolCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum ProtocolCommand {
     /// Learn a protocol from series of the catalog
     Learn {
         /// Its name, which findings give
@@ -53,9 +53,9 @@ enum What {
 ///
 /// # Errors
 /// No workspace, or a protocol that cannot be used.
-pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &ProtocolArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
     match &args.what {
-        What::Learn { name, query, to } => {
+        ProtocolCommand::Learn { name, query, to } => {
             let connection = connect(global)?;
             let learn = LearnProtocol { name: name.clone(), filter: query.clone() };
             let learned = connection.client.ask(learn)?;
@@ -70,7 +70,7 @@ pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> 
             }
             Ok(Exit::Done)
         }
-        What::Check { files } => {
+        ProtocolCommand::Check { files } => {
             let protocols = rules::protocols(files).map_err(|e| match e {
                 rules::CheckError::Unreadable(_) => Failure::input(e.to_string()),
                 rules::CheckError::Rules(_) => Failure::new(Exit::Workspace, "protocol", e.to_string()),

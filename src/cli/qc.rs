@@ -23,7 +23,7 @@ use crate::engine::tools::{gather, qc, qc_labels};
 --config FILE takes [qc] from a configuration: off, protocols, and of each check enabled, severity and threshold.
 
 Exit codes: 0 no finding, 1 findings, 2 wrong usage, 3 configuration, 4 a path cannot be read.")]
-pub struct Args {
+pub struct QcArgs {
     /// Files and folders; links below them are not followed
     #[arg(required_unless_present = "list", value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -48,7 +48,7 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &QcArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
     if args.list {
         qc::list().for_each(|check| out.result(&check, listed));
         return Ok(Exit::Done);
@@ -80,7 +80,7 @@ pub fn run(args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> 
 }
 
 /// The checks as the command line and a configuration set them.
-fn settings(args: &Args, global: &Global) -> Result<qc::Set, Failure> {
+fn settings(args: &QcArgs, global: &Global) -> Result<qc::Set, Failure> {
     if let Some(unknown) = args.off.iter().find(|o| qc::list().all(|c| c.check != **o)) {
         let known: Vec<&str> = qc::list().map(|c| c.check).collect();
         return Err(Failure::usage(format!("no check is called {unknown}")).hint(known.join(", ")));

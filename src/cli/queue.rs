@@ -27,11 +27,11 @@ told. Reasons for a return are those of review.return_reasons; a comment is free
 Exit codes: 0 done; 1 nothing to claim; 2 no such reason; 3 workspace; 4 no such task, or it is held elsewhere")]
 pub struct QueueArgs {
     #[command(subcommand)]
-    what: What,
+    what: QueueCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum QueueCommand {
     /// Tasks of a tab, the most urgent first
     List {
         /// Which tasks
@@ -105,18 +105,18 @@ pub fn queue(args: &QueueArgs, global: &Global, out: &Output) -> Result<Exit, Fa
     };
     let key = || format!("cli-{}-{}", std::process::id(), now_ms());
     match &args.what {
-        What::List { tab, filter, limit } => {
+        QueueCommand::List { tab, filter, limit } => {
             let page = Page { offset: 0, limit: *limit };
             let query = Queue { view: (*tab).into(), filter: filter.clone(), now_ms: now_ms(), page };
             let view = client.ask(query)?;
             out.result(&view, |view| view.rows.iter().map(line).collect());
             Ok(Exit::Done)
         }
-        What::Claim { task: Some(task), take } => {
+        QueueCommand::Claim { task: Some(task), take } => {
             client.act(ClaimTask { task: *task, take: *take })?;
             done(*task, "claimed")
         }
-        What::Claim { task: None, .. } => {
+        QueueCommand::Claim { task: None, .. } => {
             let next =
                 client.act(ClaimNext { view: QueueTab::Open, filter: String::new(), except: Vec::new() })?;
             match next {
@@ -127,21 +127,21 @@ pub fn queue(args: &QueueArgs, global: &Global, out: &Output) -> Result<Exit, Fa
                 }
             }
         }
-        What::Unclaim { task } => {
+        QueueCommand::Unclaim { task } => {
             client.act(UnclaimTask { task: *task })?;
             done(*task, "open")
         }
-        What::Accept { task, comment } => {
+        QueueCommand::Accept { task, comment } => {
             let decision = Decision::Accept { comment: comment.clone() };
             client.act(DecideTask { task: *task, decision, key: key() })?;
             done(*task, "accepted")
         }
-        What::Return { task, reason, comment } => {
+        QueueCommand::Return { task, reason, comment } => {
             let decision = Decision::Return { reason: reason.clone(), comment: comment.clone() };
             client.act(DecideTask { task: *task, decision, key: key() })?;
             done(*task, "returned")
         }
-        What::Undo { task } => {
+        QueueCommand::Undo { task } => {
             client.act(UndoDecision { task: *task })?;
             done(*task, "open again")
         }

@@ -25,7 +25,7 @@ const AT_ONCE: usize = 256;
 
 Exit codes: 0 every file is accounted for, 1 with --strict when there are findings, 2 wrong usage, 4 a path cannot
 be read.")]
-pub struct Args {
+pub struct ScanArgs {
     /// Files, folders and archives (.zip, .tar, .tar.gz); links below them are not followed
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -38,7 +38,7 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &ScanArgs, out: &Output) -> Result<Exit, Failure> {
     let start = Instant::now();
     let counter = AtomicU64::new(0);
     let gathered =

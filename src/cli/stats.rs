@@ -22,13 +22,13 @@ Exit codes: 0 done; 3 workspace";
 /// Arguments of `gantry stats`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
-pub struct Args {}
+pub struct StatsArgs {}
 
 /// Prints the measures of the process.
 ///
 /// # Errors
 /// The workspace cannot be read.
-pub fn run(_args: &Args, global: &Global, out: &Output) -> Result<Exit, Failure> {
+pub fn run(_args: &StatsArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
     let connection = connect(global)?;
     let stats = connection.client.ask(Stats { now_ms: now_ms() })?;
     out.result(&stats, text);

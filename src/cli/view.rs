@@ -16,7 +16,7 @@ use crate::render::{LABEL_COLOURS, Window};
 #[command(
     after_help = "Examples:\n  gantry view scan.dcm\n  gantry view series/ --slice 40 --window -600,1500\n  gantry view series/ --labels liver.nii.gz\n  gantry view series/ --protocol halfblocks | less -R\n\nOf a folder the largest stack is shown, its middle slice unless --slice says which. Labels (NIfTI, DICOM segmentation) are laid on by their place in the patient; with them, and without --slice, it is the slice that holds most of them.\n\nExit codes: 0 shown; 2 wrong usage; 4 nothing to show, or it cannot be decoded"
 )]
-pub struct Args {
+pub struct ViewArgs {
     /// A DICOM file, or a folder with a series
     path: PathBuf,
     /// Which slice (or frame), from 1, along the stack
@@ -47,7 +47,7 @@ fn window(text: &str) -> Result<Window, String> {
 ///
 /// # Errors
 /// Nothing to show, or it cannot be decoded.
-pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &ViewArgs, out: &Output) -> Result<Exit, Failure> {
     let viewed = tools::view(&args.path, args.slice, args.labels.as_deref())?;
     let question = Question { protocol: args.protocol, ..Question::default() };
     let graphics = if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {

@@ -14,7 +14,7 @@ use tokio::sync::broadcast;
 use super::pieces::gather;
 use super::{Ask, Hello, Message, PROTOCOL, Range, Request};
 use crate::blob::{BlobError, FsStore, name_of_bulk};
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::config::Workspace;
 use crate::engine::command::{Command, LookIntake, LookedAt};
 use crate::engine::query::Query;
@@ -113,7 +113,7 @@ impl Client for Attached {
         self.events.subscribe()
     }
 
-    fn blob(&self, hash: &str) -> Result<Bulk<'static>, EngineError> {
+    fn blob(&self, hash: &str) -> Result<ByteSource<'static>, EngineError> {
         if !self.is_owner {
             let bytes = gather(|offset| self.ask(Ask::Blob(Range { of: hash.into(), offset })))?;
             // What came over is held against its name as it would be from the store.
@@ -125,7 +125,7 @@ impl Client for Attached {
         Ok(FsStore::attach(&self.workspace.store()).open_verified(hash)?)
     }
 
-    fn quarantined(&self, id: i64) -> Result<Bulk<'static>, EngineError> {
+    fn quarantined(&self, id: i64) -> Result<ByteSource<'static>, EngineError> {
         if !self.is_owner {
             return gather(|offset| self.ask(Ask::Quarantined(Range { of: id, offset })));
         }

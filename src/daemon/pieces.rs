@@ -5,14 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{MAX_PIECE_BYTES, Piece};
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::engine::EngineError;
 
 /// Bytes that a client takes together, at most: what is larger is for whoever may read the store itself.
 const MAX_BYTES: u64 = 2 << 30;
 
 /// The piece of some bytes that begins at an offset.
-pub(super) fn piece(bytes: &Bulk<'_>, offset: u64) -> Result<Value, EngineError> {
+pub(super) fn piece(bytes: &ByteSource<'_>, offset: u64) -> Result<Value, EngineError> {
     let all = bytes.len();
     let length = all.saturating_sub(offset).min(MAX_PIECE_BYTES);
     let from = offset.min(all);
@@ -23,7 +23,9 @@ pub(super) fn piece(bytes: &Bulk<'_>, offset: u64) -> Result<Value, EngineError>
 }
 
 /// All bytes, from pieces that `ask` brings by their offsets.
-pub(super) fn gather(ask: impl Fn(u64) -> Result<Value, EngineError>) -> Result<Bulk<'static>, EngineError> {
+pub(super) fn gather(
+    ask: impl Fn(u64) -> Result<Value, EngineError>,
+) -> Result<ByteSource<'static>, EngineError> {
     let unexpected = |why: &str| EngineError::Storage { why: format!("unexpected answer: {why}") };
     let mut all: Vec<u8> = Vec::new();
     loop {

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::{Ask, Hello, MAX_LINE_BYTES, Message, PROTOCOL, Request, pieces};
 use crate::access::Way;
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::config::{group_id, groups_of, user_name};
 use crate::engine::{Client, Engine, EngineError, Identity, Session};
 
@@ -127,7 +127,7 @@ fn identity(uid: u32, own: u32) -> Identity {
 struct Peer {
     session: Session,
     /// What was asked for in pieces last, so that it is opened, verified and, where it identifies, noted once.
-    open: Mutex<Option<(Whole, Bulk<'static>)>>,
+    open: Mutex<Option<(Whole, ByteSource<'static>)>>,
 }
 
 /// What is asked for in pieces.

@@ -20,9 +20,9 @@ use super::scrub::{Place, Scrub, Times};
 use super::stricter::Stricter;
 use super::table::Code;
 use super::text::Strictness;
-use super::values::{Fate, dummy_of, is_technical};
+use super::values::{ElementOutcome, dummy_of, is_technical};
 use super::{Action, ActionEntry, Deidentifier, Mask, Named, pixels, uid};
-use crate::bulk::{Bulk, Scratch};
+use crate::bytes::{ByteSource, SpillConfig};
 use crate::dicom::{Charset, Contents, DataSet, Element, Value};
 use crate::model::{Area, Drawing, DrawnMask, Tag, Vr, tags};
 
@@ -39,7 +39,7 @@ const TIMEZONE_OFFSET_FROM_UTC: Tag = Tag::new(0x0008, 0x0201);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CleanedAgain {
     /// The new file.
-    pub bytes: Bulk<'static>,
+    pub bytes: ByteSource<'static>,
     /// What was done to which attributes.
     pub actions: Vec<ActionEntry>,
     /// Attributes that also stand where nothing was done.
@@ -148,7 +148,7 @@ impl Deidentifier {
         &self,
         stored: &Contents<'_>,
         known: &[(Kind, String)],
-        scratch: Scratch<'_>,
+        scratch: SpillConfig<'_>,
     ) -> Result<Option<CleanedAgain>, Uncleaned> {
         self.rework(stored, known, scratch, &Rework { note: AGAIN, stricter: None, drawing: None })
     }
@@ -162,7 +162,7 @@ impl Deidentifier {
         stored: &Contents<'_>,
         known: &[(Kind, String)],
         drawing: &Arc<Drawing>,
-        scratch: Scratch<'_>,
+        scratch: SpillConfig<'_>,
     ) -> Result<CleanedAgain, Uncleaned> {
         let how = Rework { note: MASKED_LATER, stricter: None, drawing: Some(drawing) };
         let masked = self.rework(stored, known, scratch, &how)?;
@@ -179,7 +179,7 @@ impl Deidentifier {
         was: &Profile,
         stored: &Contents<'_>,
         known: &[(Kind, String)],
-        scratch: Scratch<'_>,
+        scratch: SpillConfig<'_>,
     ) -> Result<CleanedAgain, Uncleaned> {
         let stricter =
             Stricter::of(was, &self.profile, &self.plans).map_err(|why| Uncleaned(why.to_string()))?;
@@ -246,7 +246,7 @@ impl Again<'_> {
         now
     }
 
-    fn fate<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+    fn fate<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> ElementOutcome<'a> {
         let tag = element.tag;
         let plan = self.scrub.plans.of(tag);
         match (plan, element.vr) {
@@ -272,7 +272,7 @@ impl Again<'_> {
     }
 
     /// What a code leaves where nothing of a text stays.
-    fn without_value<'a>(&self, tag: Tag, vr: Vr, code: Code, place: Place<'_>) -> Fate<'a> {
+    fn without_value<'a>(&self, tag: Tag, vr: Vr, code: Code, place: Place<'_>) -> ElementOutcome<'a> {
         let plans = self.scrub.plans;
         match plans.resolve(code, tag, place.parent, &self.scrub.sop_class) {
             Code::Z => (Some(Element::new(tag, vr, &[][..])), Action::Emptied),
@@ -319,7 +319,7 @@ mod tests {
         stored: &[u8],
         known: &[(Kind, String)],
     ) -> Result<Option<CleanedAgain>, Uncleaned> {
-        deidentifier.clean_again(&Contents::from(stored), known, Scratch::default())
+        deidentifier.clean_again(&Contents::from(stored), known, SpillConfig::default())
     }
 
     fn written(deidentifier: &Deidentifier, more: &[(Tag, Vr, &str)]) -> (Vec<u8>, String) {

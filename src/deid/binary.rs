@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::bulk::{Bulk, Extent};
+use crate::bytes::{ByteSource, FileRange};
 use crate::model::Tag;
 
 /// Bytes that are all printable and mostly letters: a message in a place for numbers.
@@ -19,9 +19,9 @@ pub fn looks_like_text(bytes: &[u8]) -> bool {
 }
 
 /// The same of a value that stays in a file: every piece of it is text. What cannot be read might be.
-pub fn is_text_throughout(extent: &Extent) -> bool {
+pub fn is_text_throughout(extent: &FileRange) -> bool {
     let look = |piece: &[u8]| if looks_like_text(piece) { Ok(()) } else { Err(io::Error::other("a number")) };
-    match Bulk::Stored(extent.clone()).each(look) {
+    match ByteSource::Stored(extent.clone()).each(look) {
         Ok(()) => true,
         Err(error) => error.kind() != io::ErrorKind::Other,
     }

@@ -7,7 +7,6 @@ mod date;
 mod explain;
 mod identity;
 mod keys;
-mod known;
 mod lint;
 mod mark;
 mod matcher;
@@ -22,6 +21,7 @@ mod record;
 mod rework;
 mod scrub;
 mod stricter;
+mod study_identifiers;
 pub mod table;
 mod text;
 mod uid;
@@ -34,11 +34,11 @@ pub use again::{CleanedAgain, Uncleaned, drawn_by_person, masks_of};
 pub use explain::Explained;
 pub use identity::Kind;
 pub use keys::{Secret, SecretError};
-pub use known::{Known, Named, Nobody};
 pub use lint::Lint;
 pub use pixels::{HELD_AT_ONCE, PixelRule, SearchError};
 pub use profile::{Override, Profile, ProfileError, ReviewMasks};
 pub use record::{Action, ActionEntry, Mask, Reason, Record};
+pub use study_identifiers::{Known, Named, NoIdentifiers};
 pub use table::ProfileOption;
 pub use vault::{Recipient, VaultEntry, VaultError, VaultKey};
 
@@ -46,13 +46,13 @@ use date::Shift;
 use explain::Trace;
 use identity::Identity;
 use keys::Keys;
-use pixels::{Look, Need, Rules, Search, Share};
+use pixels::{Need, PixelReview, Rules, Search, Share};
 use plan::Plans;
 use recent::Recent;
 use scrub::Scrub;
 use text::Cleaner;
 
-use crate::bulk::{Bulk, NoRoom, Scratch};
+use crate::bytes::{ByteSource, NoRoom, SpillConfig};
 use crate::dicom::codec::PixelError;
 use crate::dicom::{self, Charset, Contents, DataSet, File, ReadError, ReadOptions, Syntax, Value};
 use crate::model::{Drawing, Tag, Vetting, tags};
@@ -68,12 +68,12 @@ pub struct Context<'a> {
     /// Who is known from other instances of the study.
     pub known: &'a dyn Known,
     /// Where what is made of large files is put aside, sealed.
-    pub scratch: Scratch<'a>,
+    pub scratch: SpillConfig<'a>,
 }
 
 impl Default for Context<'_> {
     fn default() -> Self {
-        Self { site: "", vetting: &Vetting::None, known: &Nobody, scratch: Scratch::default() }
+        Self { site: "", vetting: &Vetting::None, known: &NoIdentifiers, scratch: SpillConfig::default() }
     }
 }
 
@@ -104,7 +104,7 @@ pub enum Outcome {
     /// Made safe and verified.
     Written {
         /// The new file; a large one is sealed and put aside.
-        bytes: Bulk<'static>,
+        bytes: ByteSource<'static>,
         /// What it is.
         facts: Box<Facts>,
         /// What was done.
@@ -150,14 +150,14 @@ struct Refusal {
 }
 
 /// Why there is no output.
-enum Stop {
+enum ProcessError {
     Refusal(Refusal),
     NoRoom(NoRoom),
 }
 
-impl Stop {
+impl ProcessError {
     /// Reason and detail, for whoever only wants to see.
-    fn said(self) -> (Reason, String) {
+    fn into_reason(self) -> (Reason, String) {
         match self {
             Self::Refusal(refusal) => (refusal.reason, refusal.detail),
             Self::NoRoom(no_room) => (Reason::Unreadable, no_room.to_string()),
@@ -165,13 +165,13 @@ impl Stop {
     }
 }
 
-impl From<Refusal> for Stop {
+impl From<Refusal> for ProcessError {
     fn from(refusal: Refusal) -> Self {
         Self::Refusal(refusal)
     }
 }
 
-impl From<NoRoom> for Stop {
+impl From<NoRoom> for ProcessError {
     fn from(no_room: NoRoom) -> Self {
         Self::NoRoom(no_room)
     }
@@ -242,8 +242,8 @@ impl Deidentifier {
             Ok((bytes, facts, record)) => {
                 Ok(Outcome::Written { bytes, facts: Box::new(facts), record: Box::new(record) })
             }
-            Err(Stop::Refusal(refusal)) => Ok(outcome_of(refusal)),
-            Err(Stop::NoRoom(no_room)) => Err(no_room),
+            Err(ProcessError::Refusal(refusal)) => Ok(outcome_of(refusal)),
+            Err(ProcessError::NoRoom(no_room)) => Err(no_room),
         }
     }
 
@@ -258,7 +258,7 @@ impl Deidentifier {
     /// # Errors
     /// The reason for which the file is refused before anything is looked at.
     pub fn explain(&self, source: &Contents<'_>, values: bool) -> Result<Vec<Explained>, Reason> {
-        let file = self.read(source).map_err(|stop| stop.said().0)?;
+        let file = self.read(source).map_err(|stop| stop.into_reason().0)?;
         let context = Context::default();
         let identity = self.identity(&file.dataset, &context).map_err(|refusal| refusal.reason)?;
         let (subject, shift) = self.subject(&file.dataset, &context);
@@ -280,9 +280,9 @@ impl Deidentifier {
     /// # Errors
     /// In words that hold nothing from the file: it cannot be read, or its pixels cannot be searched.
     pub fn suggest(&self, source: &Contents<'_>) -> Result<(Drawing, u32), String> {
-        let file = self.read(source).map_err(|stop| stop.said().1)?;
-        let share = self.share(&file, &Context::default()).map_err(|stop| stop.said().1)?;
-        let search = Search { lanes: share.lanes.max(1), ..self.search(Scratch::default()) };
+        let file = self.read(source).map_err(|stop| stop.into_reason().1)?;
+        let share = self.share(&file, &Context::default()).map_err(|stop| stop.into_reason().1)?;
+        let search = Search { lanes: share.lanes.max(1), ..self.search(SpillConfig::default()) };
         search.suggest(&file.dataset, &file.syntax.uid).map_err(|e| e.to_string())
     }
 
@@ -291,13 +291,13 @@ impl Deidentifier {
         source: &Contents<'_>,
         read: Result<File<'_>, ReadError>,
         context: &Context<'_>,
-    ) -> Result<(Bulk<'static>, Facts, Record), Stop> {
+    ) -> Result<(ByteSource<'static>, Facts, Record), ProcessError> {
         let mut file = self.usable(read)?;
         let share = self.share(&file, context)?;
         // Whoever holds memory asks for no more.
         let bytes = Some(source.working_bytes() + share.bytes).filter(|_| !source.holds_memory());
         let _held = bytes.filter(|bytes| *bytes > SMALL).and_then(|bytes| context.scratch.hold(bytes));
-        self.take_apart(&mut file, context)?;
+        self.strip_hidden_bytes(&mut file, context)?;
         let pixels = take_pixels(&mut file.dataset);
         let set = &file.dataset;
         let identity = self.identity(set, context)?;
@@ -313,15 +313,15 @@ impl Deidentifier {
         let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
         let mut scrub = Scrub::new(&self.plans, &self.keys, subject, shift, cleaner, sop_class.clone());
         let mut before = verify::Image::of(set, &pixels);
-        let derived = matches!(look, Look::Changed(_)).then(|| pixels::derived(set));
+        let derived = matches!(look, PixelReview::Redacted(_)).then(|| pixels::derived(set));
         let mut clean = scrub.data_set(file.dataset, &Charset::default());
         put_pixels(&mut clean, &pixels);
-        if let (Look::Changed(seen), Some(image_type)) = (&look, derived) {
+        if let (PixelReview::Redacted(seen), Some(image_type)) = (&look, derived) {
             syntax.clone_from(&seen.masked.syntax);
             mark::put_masked(seen, image_type, &mut clean, &mut before, &mut scrub);
         }
         let changed = match &look {
-            Look::Changed(seen) => (seen.has_masks(), seen.has_blurred()),
+            PixelReview::Redacted(seen) => (seen.has_masks(), seen.has_blurred()),
             _ => (false, false),
         };
         self.mark(&mut clean, &mut scrub, changed);
@@ -331,13 +331,17 @@ impl Deidentifier {
         }
         let refuse = |reason, detail: String, record| Err(Refusal { reason, detail, record }.into());
         match &look {
-            Look::Clear => {}
-            Look::Changed(seen) => {
+            PixelReview::Unmodified => {}
+            PixelReview::Redacted(seen) => {
                 record.masks.clone_from(&seen.masks);
                 record.notes.extend(seen.masked.note.clone());
             }
-            Look::Blind(detail) => return refuse(Reason::PixelsUnchecked, detail.clone(), record),
-            Look::Doubt(detail) => return refuse(Reason::PixelsDoubtful, detail.clone(), record),
+            PixelReview::Unsearchable(detail) => {
+                return refuse(Reason::PixelsUnchecked, detail.clone(), record);
+            }
+            PixelReview::Inconclusive(detail) => {
+                return refuse(Reason::PixelsDoubtful, detail.clone(), record);
+            }
         }
         let facts = facts(&clean, sop_class, subject.pseudonym(), scanner, &syntax);
         let bytes = match written(&clean, &syntax, context.scratch) {
@@ -347,9 +351,9 @@ impl Deidentifier {
         if let Err(problem) = verify::check(&bytes, &clean, &identity, &before) {
             return refuse(Reason::CannotBeMadeSafe, problem.to_string(), record);
         }
-        if let Look::Changed(seen) = &look {
+        if let PixelReview::Redacted(seen) = &look {
             // Its part of the memory is held already.
-            let output = Contents::of(bytes.borrowed(), Scratch::default());
+            let output = Contents::of(bytes.borrowed(), SpillConfig::default());
             let read = output.read(ReadOptions::default());
             if !read.is_ok_and(|o| seen.agrees(&o.dataset, &o.syntax.uid)) {
                 let detail =
@@ -365,7 +369,7 @@ impl Deidentifier {
     }
 
     /// The memory that the pixels take.
-    fn share(&self, file: &File<'_>, context: &Context<'_>) -> Result<Share, Stop> {
+    fn share(&self, file: &File<'_>, context: &Context<'_>) -> Result<Share, ProcessError> {
         let search = self.search(context.scratch);
         search.share(&file.dataset, &file.syntax.uid, context.vetting).ok_or_else(|| {
             let (reason, record) = (Reason::PixelsUnchecked, self.record(Vec::new()));
@@ -374,7 +378,7 @@ impl Deidentifier {
     }
 
     /// Takes out of the pixel data what is no pixel, streams and unused bits included.
-    fn take_apart(&self, file: &mut File<'_>, context: &Context<'_>) -> Result<(), Stop> {
+    fn strip_hidden_bytes(&self, file: &mut File<'_>, context: &Context<'_>) -> Result<(), ProcessError> {
         let refuse = |detail: String| Refusal {
             reason: Reason::CannotBeMadeSafe,
             detail,
@@ -383,9 +387,9 @@ impl Deidentifier {
         if let Some(tag) = verify::not_a_number(&file.dataset) {
             return Err(refuse(format!("{tag} should hold a number and does not")).into());
         }
-        let hides = "pixels that cannot be taken apart may hide anything";
+        let hides = "pixel data that cannot be parsed may hide anything";
         dicom::codec::strip(file, context.scratch).map_err(|error| match error {
-            PixelError::NoRoom(no_room) => Stop::NoRoom(no_room),
+            PixelError::NoRoom(no_room) => ProcessError::NoRoom(no_room),
             error => refuse(format!("{hides}: {error}")).into(),
         })?;
         let cleared = pixels::cleared(&file.dataset, context.scratch);
@@ -397,16 +401,16 @@ impl Deidentifier {
     }
 
     /// A source that cannot be read to its end, where it is not the room for the output that is missing.
-    fn unreadable(&self, error: &std::io::Error) -> Stop {
+    fn unreadable(&self, error: &std::io::Error) -> ProcessError {
         let read = |error: &std::io::Error| Refusal {
             reason: Reason::Unreadable,
             detail: ReadError::Io(error.kind()).to_string(),
             record: self.record(Vec::new()),
         };
-        NoRoom::of(error).map_or_else(|| read(error).into(), Stop::NoRoom)
+        NoRoom::of(error).map_or_else(|| read(error).into(), ProcessError::NoRoom)
     }
 
-    fn search<'s>(&'s self, scratch: Scratch<'s>) -> Search<'s> {
+    fn search<'s>(&'s self, scratch: SpillConfig<'s>) -> Search<'s> {
         let rules = Rules { own: &self.profile.masks, built_in: self.profile.maker_masks };
         Search {
             on: self.profile.search_pixels,
@@ -421,7 +425,7 @@ impl Deidentifier {
 
     /// What becomes of the pixels, in words.
     fn why_pixels(&self, set: &DataSet<'_>) -> String {
-        let search = self.search(Scratch::default());
+        let search = self.search(SpillConfig::default());
         let text = match (search.need(set), search.on) {
             (Need::No, _) => "there are none",
             (Need::QuickLook, true) => {
@@ -444,14 +448,15 @@ impl Deidentifier {
         why + if face { "; the face is blurred (blur_faces)" } else { "" }
     }
 
-    fn read<'b>(&self, source: &'b Contents<'_>) -> Result<File<'b>, Stop> {
+    fn read<'b>(&self, source: &'b Contents<'_>) -> Result<File<'b>, ProcessError> {
         self.usable(source.read(ReadOptions::default()))
     }
 
     /// A file that was read, where it can be worked on.
-    fn usable<'b>(&self, read: Result<File<'b>, ReadError>) -> Result<File<'b>, Stop> {
-        let refuse =
-            |reason, detail: String| Stop::from(Refusal { reason, detail, record: self.record(Vec::new()) });
+    fn usable<'b>(&self, read: Result<File<'b>, ReadError>) -> Result<File<'b>, ProcessError> {
+        let refuse = |reason, detail: String| {
+            ProcessError::from(Refusal { reason, detail, record: self.record(Vec::new()) })
+        };
         let file = read.map_err(|error| match error {
             ReadError::NoRoom(no_room) => no_room.into(),
             error => refuse(reason_of(&error), error.to_string()),
@@ -544,7 +549,11 @@ fn put_pixels<'a>(set: &mut DataSet<'a>, pixels: &'a [(Tag, Value<'_>)]) {
 }
 
 /// The output: a large one is put aside.
-fn written(set: &DataSet<'_>, syntax: &str, scratch: Scratch<'_>) -> std::io::Result<Bulk<'static>> {
+fn written(
+    set: &DataSet<'_>,
+    syntax: &str,
+    scratch: SpillConfig<'_>,
+) -> std::io::Result<ByteSource<'static>> {
     let mut draft = scratch.draft();
     draft.expect(1024 + dicom::size_hint(set));
     dicom::write_to(&mut draft, set, syntax)?;

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::again::{Again, CleanedAgain, Uncleaned};
 use super::date::Shift;
 use super::identity::{Identity, Kind};
-use super::pixels::{Look, Search, Seen, Share};
+use super::pixels::{PixelReview, Search, Seen, Share};
 use super::scrub::Scrub;
 use super::stricter::{Stricter, pixels_marked};
 use super::text::Cleaner;
 use super::{Deidentifier, mark, pixels, verify};
 use super::{SMALL, TOO_LARGE, put_pixels, take_pixels, written};
-use crate::bulk::{Bulk, Scratch};
+use crate::bytes::{ByteSource, SpillConfig};
 use crate::dicom::{Charset, Contents, DataSet, File, ReadOptions, Value};
 use crate::model::{Drawing, Tag, Vetting, tags};
 
@@ -42,7 +42,7 @@ impl Deidentifier {
         &self,
         stored: &Contents<'_>,
         known: &[(Kind, String)],
-        scratch: Scratch<'_>,
+        scratch: SpillConfig<'_>,
         how: &Rework<'_>,
     ) -> Result<Option<CleanedAgain>, Uncleaned> {
         let mut file = stored.read(ReadOptions::default()).map_err(Uncleaned::because)?;
@@ -100,7 +100,7 @@ impl Deidentifier {
         &self,
         file: &File<'_>,
         how: &Rework<'_>,
-        scratch: Scratch<'_>,
+        scratch: SpillConfig<'_>,
     ) -> Result<Share, Uncleaned> {
         let Some(vetting) = how.vetting() else { return Ok(Share::default()) };
         let share = self.search(scratch).share(&file.dataset, &file.syntax.uid, &vetting);
@@ -119,17 +119,17 @@ fn look_again<'a>(
     let Some(vetting) = how.vetting() else { return Ok(None) };
     let pixel_data = pixels.iter().find(|(tag, _)| *tag == tags::PIXEL_DATA).map(|(_, value)| value);
     match search.look(set, pixel_data, syntax, &vetting) {
-        Ok(Look::Clear) => Ok(None),
-        Ok(Look::Changed(seen)) => Ok(Some(seen)),
-        Ok(Look::Blind(why) | Look::Doubt(why)) => Err(Uncleaned::because(why)),
+        Ok(PixelReview::Unmodified) => Ok(None),
+        Ok(PixelReview::Redacted(seen)) => Ok(Some(seen)),
+        Ok(PixelReview::Unsearchable(why) | PixelReview::Inconclusive(why)) => Err(Uncleaned::because(why)),
         Err(no_room) => Err(Uncleaned::because(no_room)),
     }
 }
 
 /// Whether the pixels that were written are those that were read but for the masks.
-fn agrees(seen: &Seen<'_>, output: &Bulk<'_>) -> Result<(), Uncleaned> {
+fn agrees(seen: &Seen<'_>, output: &ByteSource<'_>) -> Result<(), Uncleaned> {
     // Its part of the memory is held already.
-    let output = Contents::of(output.borrowed(), Scratch::default());
+    let output = Contents::of(output.borrowed(), SpillConfig::default());
     let read = output.read(ReadOptions::default());
     if read.is_ok_and(|o| seen.agrees(&o.dataset, &o.syntax.uid)) {
         return Ok(());

@@ -13,7 +13,7 @@ use super::record::{Action, ActionEntry};
 use super::table::Code;
 use super::text::{Cleaner, Strictness};
 use super::uid;
-use super::values::{Fate, age, ascii, document, dummy_of, is_technical, temporal};
+use super::values::{ElementOutcome, age, ascii, document, dummy_of, is_technical, temporal};
 use crate::dicom::{Charset, DataSet, Element, Value, is_pixel_data, keyword, tag_of, vr_of};
 use crate::model::{Tag, Vr, tags};
 
@@ -153,7 +153,7 @@ impl<'s> Scrub<'s> {
         DataSet::from_elements(kept)
     }
 
-    fn public<'a>(&mut self, mut element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+    fn public<'a>(&mut self, mut element: Element<'a>, place: Place<'_>) -> ElementOutcome<'a> {
         let tag = element.tag;
         // What has no representation that this reader knows gets the dictionary's.
         if element.vr == Vr::UN {
@@ -187,13 +187,13 @@ impl<'s> Scrub<'s> {
     }
 
     /// A date or a time moved as far as those of its subject.
-    fn moved<'a>(&self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+    fn moved<'a>(&self, element: Element<'a>, place: Place<'_>) -> ElementOutcome<'a> {
         let time = time_beside(element.tag).filter(|_| !place.times.is_empty());
         let time = time.and_then(|tag| place.times.get(&tag)).map(String::as_str);
         temporal(element, self.shift, time, Action::Shifted)
     }
 
-    fn keep<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+    fn keep<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> ElementOutcome<'a> {
         match (element.vr, &element.value) {
             (_, Value::Items(_)) => self.items(element, place, Action::Kept),
             (Vr::DA | Vr::DT | Vr::TM, _) => temporal(element, Shift::NONE, None, Action::Kept),
@@ -207,7 +207,7 @@ impl<'s> Scrub<'s> {
         }
     }
 
-    fn clean<'a>(&mut self, element: Element<'a>, code: Code, place: Place<'_>) -> Fate<'a> {
+    fn clean<'a>(&mut self, element: Element<'a>, code: Code, place: Place<'_>) -> ElementOutcome<'a> {
         let tag = element.tag;
         let was_empty = element.is_empty();
         let code = self.plans.resolve(code, tag, place.parent, &self.sop_class);
@@ -236,12 +236,12 @@ impl<'s> Scrub<'s> {
     }
 
     /// What a code leaves where there is no value to work on.
-    fn finish<'a>(&mut self, tag: Tag, code: Code, place: Place<'_>) -> Fate<'a> {
+    fn finish<'a>(&mut self, tag: Tag, code: Code, place: Place<'_>) -> ElementOutcome<'a> {
         let vr = self.plans.vr(tag).or_else(|| vr_of(tag)).unwrap_or(Vr::LO);
         self.coded(Element::new(tag, vr, &[][..]), code, place)
     }
 
-    fn coded<'a>(&mut self, element: Element<'a>, code: Code, place: Place<'_>) -> Fate<'a> {
+    fn coded<'a>(&mut self, element: Element<'a>, code: Code, place: Place<'_>) -> ElementOutcome<'a> {
         let tag = element.tag;
         match self.plans.resolve(code, tag, place.parent, &self.sop_class) {
             Code::Z => self.emptied(element),
@@ -254,7 +254,7 @@ impl<'s> Scrub<'s> {
         }
     }
 
-    fn emptied<'a>(&mut self, element: Element<'a>) -> Fate<'a> {
+    fn emptied<'a>(&mut self, element: Element<'a>) -> ElementOutcome<'a> {
         let tag = element.tag;
         match tag {
             tags::PATIENT_ID => {
@@ -278,7 +278,7 @@ impl<'s> Scrub<'s> {
         }
     }
 
-    fn dummy<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+    fn dummy<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> ElementOutcome<'a> {
         let tag = element.tag;
         let vr = self.plans.vr(tag).or_else(|| vr_of(tag)).unwrap_or(element.vr);
         if let Value::Items(_) = element.value {
@@ -295,7 +295,7 @@ impl<'s> Scrub<'s> {
     }
 
     /// Inside a sequence that is replaced as a whole: structure and codes of the standard stay, values do not.
-    fn only_dummy<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+    fn only_dummy<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> ElementOutcome<'a> {
         match element.vr {
             Vr::SQ => self.items(element, place, Action::Dummy),
             Vr::UI if uid::is_class(element.tag) => self.unnamed(element, place),
@@ -309,7 +309,7 @@ impl<'s> Scrub<'s> {
         }
     }
 
-    fn unnamed<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+    fn unnamed<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> ElementOutcome<'a> {
         let tag = element.tag;
         match (element.vr, &element.value) {
             (_, Value::Items(_)) => self.items(element, place, Action::Kept),
@@ -349,7 +349,12 @@ impl<'s> Scrub<'s> {
         }
     }
 
-    fn private<'a>(&mut self, element: Element<'a>, safe: &SafePrivate, place: Place<'_>) -> Fate<'a> {
+    fn private<'a>(
+        &mut self,
+        element: Element<'a>,
+        safe: &SafePrivate,
+        place: Place<'_>,
+    ) -> ElementOutcome<'a> {
         let tag = element.tag;
         match self.plans.of(tag) {
             Some(Plan::Keep) => {
@@ -395,7 +400,7 @@ impl<'s> Scrub<'s> {
         }
     }
 
-    fn items<'a>(&mut self, element: Element<'a>, place: Place<'_>, action: Action) -> Fate<'a> {
+    fn items<'a>(&mut self, element: Element<'a>, place: Place<'_>, action: Action) -> ElementOutcome<'a> {
         let tag = element.tag;
         let Value::Items(items) = element.value else { return (None, Action::Removed) };
         let mut cleaned = Vec::with_capacity(items.len());
@@ -412,7 +417,12 @@ impl<'s> Scrub<'s> {
     }
 
     /// A text as far as it does not identify.
-    pub fn text<'a>(&mut self, element: Element<'a>, how: Strictness, place: Place<'_>) -> Fate<'a> {
+    pub fn text<'a>(
+        &mut self,
+        element: Element<'a>,
+        how: Strictness,
+        place: Place<'_>,
+    ) -> ElementOutcome<'a> {
         let Some(bytes) = element.bytes().filter(|bytes| bytes.len() <= LONGEST_TEXT) else {
             return (None, Action::Removed);
         };
@@ -462,7 +472,7 @@ impl<'s> Scrub<'s> {
     }
 
     /// A coded string whose values do not identify.
-    pub fn coded_string<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+    pub fn coded_string<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> ElementOutcome<'a> {
         let Some(bytes) = element.bytes() else { return (None, Action::Removed) };
         let text = place.charset.decode(bytes, Vr::CS);
         if text.is_ascii() && self.cleaner.is_known_clean(&text) {
@@ -476,7 +486,7 @@ impl<'s> Scrub<'s> {
     }
 
     /// Known terms stay; what follows is decided when the whole data set is done.
-    fn charset<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> Fate<'a> {
+    fn charset<'a>(&mut self, element: Element<'a>, place: Place<'_>) -> ElementOutcome<'a> {
         if place.charset.is_known() && element.bytes().is_some_and(<[u8]>::is_ascii) {
             (Some(element), Action::Kept)
         } else {
@@ -484,7 +494,7 @@ impl<'s> Scrub<'s> {
         }
     }
 
-    fn unnamed_uid<'a>(&mut self, element: Element<'a>) -> Fate<'a> {
+    fn unnamed_uid<'a>(&mut self, element: Element<'a>) -> ElementOutcome<'a> {
         let Some(bytes) = element.bytes() else { return (None, Action::Removed) };
         let class = uid::is_class(element.tag);
         let stays = ascii(bytes).is_some_and(|text| {

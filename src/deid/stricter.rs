@@ -5,7 +5,7 @@ use super::plan::{Plan, Plans};
 use super::profile::Profile;
 use super::scrub::Scrub;
 use super::table::Code;
-use super::values::{Fate, age, dummy_of};
+use super::values::{ElementOutcome, age, dummy_of};
 use super::{Action, pixels};
 use crate::dicom::{Element, Value, keyword, vr_of};
 use crate::model::{Tag, Vr, tags};
@@ -76,7 +76,7 @@ impl Stricter {
         scrub: &Scrub<'_>,
         element: &Element<'a>,
         parent: Option<Tag>,
-    ) -> Option<Fate<'a>> {
+    ) -> Option<ElementOutcome<'a>> {
         let (tag, vr) = (element.tag, element.vr);
         let plan = scrub.plans.of(tag);
         let is_date = matches!(vr, Vr::DA | Vr::DT | Vr::TM);
@@ -104,7 +104,7 @@ impl Stricter {
         element: &Element<'a>,
         plan: Option<Plan>,
         parent: Option<Tag>,
-    ) -> Option<Fate<'a>> {
+    ) -> Option<ElementOutcome<'a>> {
         let (tag, vr) = (element.tag, element.vr);
         let Some(Plan::Code(code) | Plan::Clean(code)) = plan else { return None };
         let empty = match element.value {

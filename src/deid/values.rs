@@ -13,7 +13,7 @@ const BLANK_PDF: &[u8] = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\
 /Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n";
 
 /// An element with its fate.
-pub type Fate<'a> = (Option<Element<'a>>, Action);
+pub type ElementOutcome<'a> = (Option<Element<'a>>, Action);
 
 /// Bytes that are ASCII text.
 pub fn ascii(bytes: &[u8]) -> Option<&str> {
@@ -22,7 +22,12 @@ pub fn ascii(bytes: &[u8]) -> Option<&str> {
 
 /// Dates and times moved; values that are none are dropped. `time` is the time of day that belongs to a date, value by
 /// value.
-pub fn temporal<'a>(element: Element<'a>, shift: Shift, time: Option<&str>, done: Action) -> Fate<'a> {
+pub fn temporal<'a>(
+    element: Element<'a>,
+    shift: Shift,
+    time: Option<&str>,
+    done: Action,
+) -> ElementOutcome<'a> {
     let (tag, vr) = (element.tag, element.vr);
     let Some(text) = element.bytes().and_then(ascii) else {
         return (Some(Element::new(tag, vr, &[][..])), Action::Emptied);
@@ -48,7 +53,7 @@ pub fn temporal<'a>(element: Element<'a>, shift: Shift, time: Option<&str>, done
 }
 
 /// An age, capped.
-pub fn age(element: Element<'_>) -> Fate<'_> {
+pub fn age(element: Element<'_>) -> ElementOutcome<'_> {
     let capped = element.bytes().and_then(ascii).map(str::trim).and_then(date::cap_age);
     match capped {
         Some(age) => (Some(Element::text(element.tag, Vr::AS, &age)), Action::Cleaned),
@@ -57,7 +62,7 @@ pub fn age(element: Element<'_>) -> Fate<'_> {
 }
 
 /// The dummy of a document: blank, of the same kind.
-pub fn document<'a>(element: Element<'a>, mime: Option<&str>, plan: Option<Plan>) -> Fate<'a> {
+pub fn document<'a>(element: Element<'a>, mime: Option<&str>, plan: Option<Plan>) -> ElementOutcome<'a> {
     if plan == Some(Plan::Keep) {
         return (Some(element), Action::Kept);
     }

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::faults::Expected;
 use super::send::{Planted, Senders};
-use crate::catalog::{CatalogError, Choice, FileRecord, Filter, NewFinding, Order};
+use crate::catalog::{CatalogError, Filter, NewFinding, Order};
+use crate::landing::{Choice, FileRecord};
 use crate::pipeline::Shared;
 
 /// Rows read in one go.
@@ -42,7 +43,7 @@ pub struct Judged {
     pub finding: Option<Told>,
 }
 
-/// A finding of a check, or the end of a file that was not simply stored.
+/// A finding of a check, or the end of a file that was quarantined or rejected.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Told {
     /// The check, or the reason.

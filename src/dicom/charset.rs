@@ -67,7 +67,7 @@ impl Charset {
     }
 
     fn decode_extended(&self, bytes: &[u8], vr: Vr) -> String {
-        let initial = State { g0: G0::Ascii, g1: self.initial };
+        let initial = ShiftState { g0: G0::Ascii, g1: self.initial };
         let (mut out, mut state, mut run) = (String::new(), initial, Vec::new());
         let mut rest = bytes;
         while let Some(&byte) = rest.first() {
@@ -87,7 +87,7 @@ impl Charset {
             rest = &rest[1..];
             if resets {
                 state.flush(&mut run, &mut out);
-                state = State { g0: G0::Ascii, g1: self.initial };
+                state = ShiftState { g0: G0::Ascii, g1: self.initial };
             }
         }
         state.flush(&mut run, &mut out);
@@ -106,12 +106,12 @@ enum G0 {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct State {
+struct ShiftState {
     g0: G0,
     g1: &'static Encoding,
 }
 
-impl State {
+impl ShiftState {
     /// Obeys the escape sequence after ESC; how many bytes it took. An unknown one is skipped.
     fn escape(&mut self, after: &[u8]) -> usize {
         match after {

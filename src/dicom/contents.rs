@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::dataset::{Fragments, Value};
 use super::file::{self, File, MAX_RATIO, ReadError, ReadOptions, Syntax, beginning, encoding_at};
 use super::parse::{Encoding, Large, MAX_ELEMENTS, MAX_ITEMS, Parser, Step};
-use crate::bulk::{Bulk, Draft, Extent, Held, Scratch, Stamp};
+use crate::bytes::{ByteSource, FileRange, Held, SpillBuffer, SpillConfig, Stamp};
 use crate::model::{Tag, Vr, tags};
 
 /// What is read ahead at first.
@@ -25,14 +25,14 @@ const MAX_RETRY: usize = 16 << 20;
 /// The contents of a file.
 #[derive(Debug)]
 pub struct Contents<'a> {
-    whole: Bulk<'a>,
-    state: State,
+    whole: ByteSource<'a>,
+    state: ContentsState,
     stamp: Option<Stamp>,
     held: Option<Held<'a>>,
 }
 
 #[derive(Debug)]
-enum State {
+enum ContentsState {
     /// Everything is read from where it is.
     Memory,
     /// Large values were left out.
@@ -62,7 +62,7 @@ struct Cut {
 
 impl<'a> From<&'a [u8]> for Contents<'a> {
     fn from(bytes: &'a [u8]) -> Self {
-        Self { whole: bytes.into(), state: State::Memory, stamp: None, held: None }
+        Self { whole: bytes.into(), state: ContentsState::Memory, stamp: None, held: None }
     }
 }
 
@@ -75,14 +75,14 @@ impl<'a> From<&'a Vec<u8>> for Contents<'a> {
 impl<'a> Contents<'a> {
     /// Of a file. What is wrong with it is said by [`Contents::read`]. A deflated data set is inflated into `scratch`,
     /// and a long header waits for its part of the memory there and holds it.
-    pub fn of(whole: Bulk<'a>, scratch: Scratch<'a>) -> Self {
+    pub fn of(whole: ByteSource<'a>, scratch: SpillConfig<'a>) -> Self {
         let stamp = match &whole {
-            Bulk::Stored(extent) => extent.stamp().unwrap_or_default(),
-            Bulk::Memory(_) => None,
+            ByteSource::Stored(extent) => extent.stamp().unwrap_or_default(),
+            ByteSource::Memory(_) => None,
         };
-        let scan = catch_unwind(AssertUnwindSafe(|| State::of(&whole, scratch)));
+        let scan = catch_unwind(AssertUnwindSafe(|| ContentsState::of(&whole, scratch)));
         let scanned = scan.unwrap_or(Err(ReadError::Defect));
-        let (state, held) = scanned.unwrap_or_else(|error| (State::Broken(error), None));
+        let (state, held) = scanned.unwrap_or_else(|error| (ContentsState::Broken(error), None));
         Self { whole, state, stamp, held }
     }
 
@@ -94,14 +94,14 @@ impl<'a> Contents<'a> {
     /// Memory that its elements take, about, and what is made of them.
     pub fn working_bytes(&self) -> u64 {
         match &self.state {
-            State::Memory => self.whole.len(),
-            State::Small(small) => working_bytes(small.bytes.len() as u64),
-            State::Broken(_) => 0,
+            ContentsState::Memory => self.whole.len(),
+            ContentsState::Small(small) => working_bytes(small.bytes.len() as u64),
+            ContentsState::Broken(_) => 0,
         }
     }
 
     /// All bytes, as they are.
-    pub fn whole(&self) -> &Bulk<'a> {
+    pub fn whole(&self) -> &ByteSource<'a> {
         &self.whole
     }
 
@@ -111,10 +111,10 @@ impl<'a> Contents<'a> {
     /// As [`super::read`].
     pub fn read(&self, options: ReadOptions) -> Result<File<'_>, ReadError> {
         match (&self.state, &self.whole) {
-            (State::Memory, Bulk::Memory(bytes)) => file::read(bytes, options),
-            (State::Small(small), _) => small.read(),
-            (State::Broken(error), _) => Err(error.clone()),
-            (State::Memory, Bulk::Stored(_)) => Err(ReadError::Defect),
+            (ContentsState::Memory, ByteSource::Memory(bytes)) => file::read(bytes, options),
+            (ContentsState::Small(small), _) => small.read(),
+            (ContentsState::Broken(error), _) => Err(error.clone()),
+            (ContentsState::Memory, ByteSource::Stored(_)) => Err(ReadError::Defect),
         }
     }
 
@@ -124,17 +124,20 @@ impl<'a> Contents<'a> {
     /// [`ReadError::Changed`]; the file cannot be read.
     pub fn check_unchanged(&self) -> Result<(), ReadError> {
         match &self.whole {
-            Bulk::Stored(extent) if extent.stamp()? != self.stamp => Err(ReadError::Changed),
+            ByteSource::Stored(extent) if extent.stamp()? != self.stamp => Err(ReadError::Changed),
             _ => Ok(()),
         }
     }
 }
 
-impl State {
-    fn of<'m>(whole: &Bulk<'_>, scratch: Scratch<'m>) -> Result<(Self, Option<Held<'m>>), ReadError> {
+impl ContentsState {
+    fn of<'m>(
+        whole: &ByteSource<'_>,
+        scratch: SpillConfig<'m>,
+    ) -> Result<(Self, Option<Held<'m>>), ReadError> {
         let extent = match whole {
-            Bulk::Stored(extent) => extent,
-            Bulk::Memory(bytes) => {
+            ByteSource::Stored(extent) => extent,
+            ByteSource::Memory(bytes) => {
                 return match beginning(bytes) {
                     Ok(begin) if begin.declared.as_deref() == Some(Syntax::DEFLATED) => {
                         Self::inflated(whole, begin.start as u64, scratch)
@@ -154,9 +157,9 @@ impl State {
 
     /// Of a deflated file whose data set begins at `start`: what it inflates to follows what stands before it.
     fn inflated<'m>(
-        whole: &Bulk<'_>,
+        whole: &ByteSource<'_>,
         start: u64,
-        scratch: Scratch<'m>,
+        scratch: SpillConfig<'m>,
     ) -> Result<(Self, Option<Held<'m>>), ReadError> {
         let head = whole.read(0..start)?;
         let mut draft = scratch.draft();
@@ -172,12 +175,12 @@ impl State {
         }
         let start = start as usize;
         match draft.finish()? {
-            Bulk::Memory(bytes) => {
+            ByteSource::Memory(bytes) => {
                 let (bytes, cuts) = (bytes.into_owned(), Vec::new());
                 let encoding = encoding_at(&bytes, start, Some(Syntax::DEFLATED));
                 Ok((Self::Small(Small { bytes, encoding, cuts }), None))
             }
-            Bulk::Stored(extent) => {
+            ByteSource::Stored(extent) => {
                 let mut scan = Scan::new(&extent, scratch);
                 while scan.bytes.len() < start + 8 && scan.more()? {}
                 scan.small(start, Some(Syntax::DEFLATED))
@@ -197,7 +200,7 @@ fn working_bytes(header: u64) -> u64 {
 ///
 /// # Errors
 /// It grows beyond all measure, or is cut; there is no room.
-fn inflate(mut stream: impl Read, bytes: u64, draft: &mut Draft<'_>) -> Result<bool, ReadError> {
+fn inflate(mut stream: impl Read, bytes: u64, draft: &mut SpillBuffer<'_>) -> Result<bool, ReadError> {
     let limit = bytes.saturating_mul(MAX_RATIO).clamp(FREE_INFLATED, MAX_INFLATED);
     let (before, mut piece) = (draft.len(), vec![0; 64 << 10]);
     loop {
@@ -250,18 +253,18 @@ fn in_the_file(error: ReadError, cuts: &[Cut]) -> ReadError {
 
 /// The walk over the elements of the root.
 struct Scan<'f, 'm> {
-    file: &'f Extent,
+    file: &'f FileRange,
     /// What is small so far, then what was read ahead.
     bytes: Vec<u8>,
     /// Where in the file the bytes behind stand.
     source: u64,
     cuts: Vec<Cut>,
-    scratch: Scratch<'m>,
+    scratch: SpillConfig<'m>,
     held: Option<Held<'m>>,
 }
 
 impl<'f, 'm> Scan<'f, 'm> {
-    fn new(file: &'f Extent, scratch: Scratch<'m>) -> Self {
+    fn new(file: &'f FileRange, scratch: SpillConfig<'m>) -> Self {
         // Room for all that may be small, of which nothing is touched before it is needed: a long header that grows
         // piece by piece would be copied again and again.
         let room = file.len().min(MAX_SMALL as u64) as usize;
@@ -283,11 +286,15 @@ impl<'f, 'm> Scan<'f, 'm> {
     }
 
     /// The file without its large values.
-    fn small(mut self, start: usize, declared: Option<&str>) -> Result<(State, Option<Held<'m>>), ReadError> {
+    fn small(
+        mut self,
+        start: usize,
+        declared: Option<&str>,
+    ) -> Result<(ContentsState, Option<Held<'m>>), ReadError> {
         let encoding = encoding_at(&self.bytes, start, declared);
         self.root(start, encoding)?;
         self.bytes.shrink_to_fit();
-        Ok((State::Small(Small { bytes: self.bytes, encoding, cuts: self.cuts }), self.held))
+        Ok((ContentsState::Small(Small { bytes: self.bytes, encoding, cuts: self.cuts }), self.held))
     }
 
     /// Reads so much more; whether there was any.
@@ -360,7 +367,7 @@ impl<'f, 'm> Scan<'f, 'm> {
 
     /// The fragments that begin at `at` of the file, and where they end.
     fn fragments(&self, mut at: u64, encoding: Encoding) -> Result<(Value<'static>, u64), ReadError> {
-        let whole = Bulk::Stored(self.file.clone());
+        let whole = ByteSource::Stored(self.file.clone());
         let mut items = Vec::new();
         loop {
             let head = match whole.read(at..at + 8) {
@@ -390,11 +397,12 @@ impl<'f, 'm> Scan<'f, 'm> {
         let mut items = items.into_iter();
         let offsets = match items.next() {
             // A table of more frames than there can be fragments is none.
-            Some(table) if table.len() <= 4 * MAX_ITEMS as u64 => Bulk::Stored(table).into_bytes()?,
+            Some(table) if table.len() <= 4 * MAX_ITEMS as u64 => ByteSource::Stored(table).into_bytes()?,
             Some(_) => return Err(ReadError::TooManyElements),
             None => Vec::new(),
         };
-        let fragments = Fragments { offsets: offsets.into(), fragments: items.map(Bulk::Stored).collect() };
+        let fragments =
+            Fragments { offsets: offsets.into(), fragments: items.map(ByteSource::Stored).collect() };
         Ok((fragments.into(), at))
     }
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::Charset;
-use crate::bulk::{Bulk, Extent};
+use crate::bytes::{ByteSource, FileRange};
 use crate::model::{Tag, Vr, tags};
 
 /// A data set or a sequence item: elements in ascending order of their tags, each tag once.
@@ -36,7 +36,7 @@ pub enum Value<'a> {
     /// Encapsulated pixel data.
     Fragments(Box<Fragments<'a>>),
     /// A large value that stays in the file.
-    Stored(Extent),
+    Stored(FileRange),
     /// Pixel data that was not read ([`super::ReadOptions::header_only`]): its declared length in bytes, `None` when
     /// it is encapsulated.
     Unread(Option<u32>),
@@ -48,7 +48,7 @@ pub struct Fragments<'a> {
     /// The basic offset table as it stands, maybe empty.
     pub offsets: Cow<'a, [u8]>,
     /// The fragments.
-    pub fragments: Vec<Bulk<'a>>,
+    pub fragments: Vec<ByteSource<'a>>,
 }
 
 impl<'a> DataSet<'a> {
@@ -227,10 +227,10 @@ impl<'a> Element<'a> {
     }
 
     /// The bytes, wherever they are; `None` as for [`Element::bytes`].
-    pub fn bulk(&self) -> Option<Bulk<'_>> {
+    pub fn bulk(&self) -> Option<ByteSource<'_>> {
         match &self.value {
-            Value::Bytes(bytes) => Some(Bulk::Memory(Cow::Borrowed(bytes))),
-            Value::Stored(extent) => Some(Bulk::Stored(extent.clone())),
+            Value::Bytes(bytes) => Some(ByteSource::Memory(Cow::Borrowed(bytes))),
+            Value::Stored(extent) => Some(ByteSource::Stored(extent.clone())),
             _ => None,
         }
     }
@@ -283,7 +283,7 @@ impl<'a> Value<'a> {
             Value::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
             Value::Fragments(f) => Value::from(Fragments {
                 offsets: Cow::Borrowed(&f.offsets),
-                fragments: f.fragments.iter().map(Bulk::borrowed).collect(),
+                fragments: f.fragments.iter().map(ByteSource::borrowed).collect(),
             }),
             other => other.clone(),
         }
@@ -296,7 +296,7 @@ impl<'a> Value<'a> {
             Value::Items(items) => Value::Items(items.into_iter().map(DataSet::into_owned).collect()),
             Value::Fragments(f) => Value::from(Fragments {
                 offsets: Cow::Owned(f.offsets.into_owned()),
-                fragments: f.fragments.into_iter().map(Bulk::into_owned).collect(),
+                fragments: f.fragments.into_iter().map(ByteSource::into_owned).collect(),
             }),
             Value::Stored(extent) => Value::Stored(extent),
             Value::Unread(length) => Value::Unread(length),
@@ -310,11 +310,11 @@ impl<'a> From<Fragments<'a>> for Value<'a> {
     }
 }
 
-impl<'a> From<Bulk<'a>> for Value<'a> {
-    fn from(bulk: Bulk<'a>) -> Self {
+impl<'a> From<ByteSource<'a>> for Value<'a> {
+    fn from(bulk: ByteSource<'a>) -> Self {
         match bulk {
-            Bulk::Memory(bytes) => Self::Bytes(bytes),
-            Bulk::Stored(extent) => Self::Stored(extent),
+            ByteSource::Memory(bytes) => Self::Bytes(bytes),
+            ByteSource::Stored(extent) => Self::Stored(extent),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::dataset::DataSet;
 use super::parse::{Encoding, Parser};
-use crate::bulk::NoRoom;
+use crate::bytes::NoRoom;
 use crate::model::{Tag, tags};
 
 /// What any deflated data set may grow to in memory.

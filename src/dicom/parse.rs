@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::dataset::{DataSet, Element, Fragments, Value};
 use super::dictionary;
 use super::file::ReadError;
-use crate::bulk::{Bulk, LARGE};
+use crate::bytes::{ByteSource, LARGE};
 use crate::model::{Tag, Vr, tags};
 
 /// Sequences may be nested this deep; real objects stay below ten.
@@ -349,7 +349,7 @@ impl<'a> Parser<'a> {
         end: usize,
         encoding: Encoding,
     ) -> Parsed<(Fragments<'a>, usize)> {
-        let mut found: Vec<Bulk<'a>> = Vec::new();
+        let mut found: Vec<ByteSource<'a>> = Vec::new();
         loop {
             let Ok((tag, length, value)) = self.item_head(pos, end, encoding) else {
                 self.truncated_at = Some(end);
@@ -366,16 +366,16 @@ impl<'a> Parser<'a> {
             let stop = value + length as usize;
             if stop > end {
                 self.truncated_at = Some(end);
-                found.push(Bulk::from(&self.bytes[value..end]));
+                found.push(ByteSource::from(&self.bytes[value..end]));
                 pos = end;
                 break;
             }
-            found.push(Bulk::from(&self.bytes[value..stop]));
+            found.push(ByteSource::from(&self.bytes[value..stop]));
             pos = stop;
         }
         let mut found = found.into_iter();
         let offsets = match found.next() {
-            Some(Bulk::Memory(offsets)) => offsets,
+            Some(ByteSource::Memory(offsets)) => offsets,
             _ => Cow::Borrowed(&[][..]),
         };
         Ok((Fragments { offsets, fragments: found.collect() }, pos))

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::dataset::{DataSet, Element, Fragments, Value};
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::model::{Tag, Vr, tags};
 
 /// Gantry as the implementation that wrote a file: a UUID-derived UID (PS3.5 annex B.2).
@@ -52,7 +52,7 @@ impl<W: Write> Out<'_, W> {
         Ok(())
     }
 
-    fn bulk(&mut self, bulk: &Bulk<'_>) -> io::Result<()> {
+    fn bulk(&mut self, bulk: &ByteSource<'_>) -> io::Result<()> {
         self.flush()?;
         bulk.copy_to(self.out)
     }
@@ -71,21 +71,23 @@ impl<W: Write> Out<'_, W> {
                 }
                 item(&mut self.small, tags::SEQUENCE_DELIMITATION_ITEM, [0; 4]);
             }
-            _ => match e.bulk().filter(|b| matches!(b, Bulk::Stored(_)) || b.len() >= GATHERED as u64) {
-                Some(bulk) => {
-                    let vr = value_head(&mut self.small, e.tag, e.vr, bulk.len());
-                    self.bulk(&bulk)?;
-                    pad(&mut self.small, bulk.len(), vr.padding());
+            _ => {
+                match e.bulk().filter(|b| matches!(b, ByteSource::Stored(_)) || b.len() >= GATHERED as u64) {
+                    Some(bulk) => {
+                        let vr = value_head(&mut self.small, e.tag, e.vr, bulk.len());
+                        self.bulk(&bulk)?;
+                        pad(&mut self.small, bulk.len(), vr.padding());
+                    }
+                    None => element(&mut self.small, e),
                 }
-                None => element(&mut self.small, e),
-            },
+            }
         }
         if self.small.len() >= GATHERED { self.flush() } else { Ok(()) }
     }
 
     fn fragments(&mut self, tag: Tag, f: &Fragments<'_>) -> io::Result<()> {
         head(&mut self.small, tag, Vr::OB, UNDEFINED);
-        let offsets = Bulk::from(&*f.offsets);
+        let offsets = ByteSource::from(&*f.offsets);
         for fragment in std::iter::once(&offsets).chain(&f.fragments) {
             item(&mut self.small, tags::ITEM, even(fragment.len()).to_le_bytes());
             self.bulk(fragment)?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::command::Command;
 use super::query::Query;
 use super::{Act, EngineError, Question};
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::model::Event;
 
 /// A connection to the engine. Calls block until they are answered: never call from a render loop.
@@ -29,14 +29,14 @@ pub trait Client: Send + Sync {
     ///
     /// # Errors
     /// Not there, or its bytes no longer match the hash.
-    fn blob(&self, hash: &str) -> Result<Bulk<'static>, EngineError>;
+    fn blob(&self, hash: &str) -> Result<ByteSource<'static>, EngineError>;
 
     /// The bytes of a quarantined file: landing side, may hold PHI; only for the picture on screen. Who looks leaves a
     /// mark in the trail first.
     ///
     /// # Errors
     /// Not there (discarded, released), or the user may not.
-    fn quarantined(&self, id: i64) -> Result<Bulk<'static>, EngineError>;
+    fn quarantined(&self, id: i64) -> Result<ByteSource<'static>, EngineError>;
 }
 
 impl dyn Client + '_ {

@@ -7,7 +7,7 @@ use super::EngineError;
 use crate::catalog::{CatalogError, Filter, ReadRecord, Reader, SeriesFacts};
 use crate::config;
 use crate::measure::agreement::Level;
-use crate::measure::reads::{Board, Drifts, MeasureKey, Read, Spec};
+use crate::measure::reads::{Drifts, MeasureKey, Read, ReadIndex, Spec};
 use crate::pipeline::Shared;
 
 /// Between the series UID and the name within it, in an item's name on the board.
@@ -21,11 +21,11 @@ const MOST_WAITING: usize = 10_000;
 /// The reads of a workspace; empty until somebody asks.
 #[derive(Default)]
 pub struct LiveReads {
-    state: Mutex<Option<State>>,
+    state: Mutex<Option<LiveState>>,
 }
 
-struct State {
-    board: Board,
+struct LiveState {
+    board: ReadIndex,
     specs: config::Agreement,
     /// Series that are not here yet, with reads that wait for them.
     awaited: HashSet<String>,
@@ -41,7 +41,7 @@ struct Subset {
     selection: Selection,
     /// The series that its filter chooses; none without a filter.
     series: Option<HashSet<String>>,
-    board: Board,
+    board: ReadIndex,
     /// Reads that were stored since it was last asked for.
     waiting: Vec<Read>,
 }
@@ -95,7 +95,7 @@ impl LiveReads {
         &self,
         shared: &Shared,
         selection: &Selection,
-        ask: impl FnOnce(&mut Board) -> T,
+        ask: impl FnOnce(&mut ReadIndex) -> T,
     ) -> Result<T, EngineError> {
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = loaded(&mut guard, shared)?;
@@ -121,7 +121,7 @@ impl LiveReads {
     pub fn with_drifts<T>(
         &self,
         shared: &Shared,
-        ask: impl FnOnce(&Board, &Drifts) -> T,
+        ask: impl FnOnce(&ReadIndex, &Drifts) -> T,
     ) -> Result<T, EngineError> {
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = loaded(&mut guard, shared)?;
@@ -136,7 +136,7 @@ impl LiveReads {
 
 /// The state, loaded from the catalog where it is not there yet, the configuration has changed, or a series has come that
 /// reads waited for.
-fn loaded<'a>(state: &'a mut Option<State>, shared: &Shared) -> Result<&'a mut State, EngineError> {
+fn loaded<'a>(state: &'a mut Option<LiveState>, shared: &Shared) -> Result<&'a mut LiveState, EngineError> {
     let specs = shared.config().agreement.clone();
     if let Some(known) = state.take().filter(|s| s.specs == specs) {
         let reader = shared.catalog.read();
@@ -148,7 +148,7 @@ fn loaded<'a>(state: &'a mut Option<State>, shared: &Shared) -> Result<&'a mut S
             return Ok(state.insert(known));
         }
     }
-    let mut board = Board::new(spec_list(&specs));
+    let mut board = ReadIndex::new(spec_list(&specs));
     let (reader, other) = (shared.catalog.read(), shared.catalog.read());
     let mut facts = Facts::default();
     let mut failed = None;
@@ -166,7 +166,7 @@ fn loaded<'a>(state: &'a mut Option<State>, shared: &Shared) -> Result<&'a mut S
     if let Some(error) = failed {
         return Err(error.into());
     }
-    Ok(state.insert(State { board, specs, awaited, revision: 0, drifts: None, subsets: Vec::new() }))
+    Ok(state.insert(LiveState { board, specs, awaited, revision: 0, drifts: None, subsets: Vec::new() }))
 }
 
 fn spec_list(config: &config::Agreement) -> Vec<(MeasureKey, Spec)> {
@@ -194,12 +194,12 @@ fn chosen_series(shared: &Shared, selection: &Selection) -> Result<Option<HashSe
 
 impl Subset {
     fn select(
-        board: &Board,
+        board: &ReadIndex,
         specs: &config::Agreement,
         selection: &Selection,
         series: Option<HashSet<String>>,
     ) -> Self {
-        let chosen = Board::new(spec_list(specs));
+        let chosen = ReadIndex::new(spec_list(specs));
         let mut subset = Self { selection: selection.clone(), series, board: chosen, waiting: Vec::new() };
         let Self { selection, series, board: chosen, .. } = &mut subset;
         board.each(|item, at| within(selection, series.as_ref(), item, at), |read| chosen.put(&read));

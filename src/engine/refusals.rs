@@ -1,4 +1,4 @@
-//! What was not simply stored, as a report for the site that sent it.
+//! What was quarantined or rejected, as a report for the site that sent it.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub struct ReasonCount {
     pub files: u64,
 }
 
-/// One file that was not simply stored.
+/// One file that was quarantined or rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refusal {
     /// Identifies the file in commands.

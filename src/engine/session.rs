@@ -18,12 +18,13 @@ use super::query::Query;
 use super::{Client, EngineError, answer, gate, perform, signing};
 use crate::access::{Permission, Way};
 use crate::blob::{BlobError, FsStore};
-use crate::bulk::Bulk;
-use crate::catalog::{About, Catalog, CatalogError, IntakeMap, KnownIdentifiers};
+use crate::bytes::ByteSource;
+use crate::catalog::{About, Catalog, CatalogError};
 use crate::config::{Lock, Workspace, WorkspaceError};
+use crate::landing::{IntakeMap, KnownIdentifiers};
 use crate::model::Event;
 use crate::pipeline::{
-    Counts, Deidentify, Intake, Refusal, Shared, Supervisor, Tally, Watchers, landing, take_up, watch,
+    Counts, Deidentify, Intake, Refusal, Shared, Supervisor, Tally, Watchers, landing, resume_pending, watch,
 };
 use crate::source::{Mode, WatchState, open_file};
 
@@ -114,7 +115,7 @@ impl Engine {
         shared.set_rules(rules);
         shared.set_qc(qc);
         landing::sweep(&shared)?;
-        take_up(&shared)?;
+        resume_pending(&shared)?;
         let pipeline =
             Pipeline { intake: Arc::new(Intake::start(&shared)), supervisor: Supervisor::start(&shared) };
         Ok(Arc::new(Self {
@@ -266,7 +267,7 @@ impl Engine {
     pub fn drain(&self) -> Result<(), EngineError> {
         let catalog = &self.shared.catalog;
         loop {
-            self.hurry()?;
+            self.make_ready()?;
             // Before the look: what ends after it is heard.
             let rung = catalog.jobs().rung();
             let busy = match self.pipeline().as_ref() {
@@ -287,10 +288,10 @@ impl Engine {
     ///
     /// # Errors
     /// The catalog cannot be used.
-    pub fn hurry(&self) -> Result<(), EngineError> {
+    pub fn make_ready(&self) -> Result<(), EngineError> {
         let (catalog, now) = (&self.shared.catalog, crate::pipeline::now_ms());
         if catalog.read().job_waits(now)? {
-            catalog.write_derived(|tx| tx.hurry(now))?;
+            catalog.write_derived(|tx| tx.make_ready(now))?;
         }
         Ok(())
     }
@@ -383,12 +384,12 @@ impl Client for Session {
         self.engine.shared.bus.subscribe()
     }
 
-    fn blob(&self, hash: &str) -> Result<Bulk<'static>, EngineError> {
+    fn blob(&self, hash: &str) -> Result<ByteSource<'static>, EngineError> {
         self.may(Permission::SeeImages, "blob")?;
         Ok(self.engine.shared.store.open_verified(hash)?)
     }
 
-    fn quarantined(&self, id: i64) -> Result<Bulk<'static>, EngineError> {
+    fn quarantined(&self, id: i64) -> Result<ByteSource<'static>, EngineError> {
         let client: &dyn Client = self;
         let LookedAt { sha256 } = client.act(LookIntake { id })?;
         let missing = |_| EngineError::NotFound { what: "quarantined file".into(), id: id.to_string() };

@@ -34,7 +34,7 @@ pub struct Unmapped {
 /// Values listed for each attribute, at most.
 const MOST: usize = 50;
 
-type Said = BTreeMap<String, String>;
+type RatedValue = BTreeMap<String, String>;
 
 /// Counts series one after another.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ struct Counted {
     series: u64,
     mapped: u64,
     values: BTreeMap<String, u64>,
-    unmapped: BTreeMap<Said, u64>,
+    unmapped: BTreeMap<RatedValue, u64>,
 }
 
 /// Distinct values that are counted for each attribute; what comes later is counted in no line, only in the sums.
@@ -84,7 +84,7 @@ impl Coverages {
                 };
                 Some(((*name).to_string(), value))
             };
-            let says: Said = target.sources.iter().filter_map(text).collect();
+            let says: RatedValue = target.sources.iter().filter_map(text).collect();
             if counted.unmapped.len() < DISTINCT || counted.unmapped.contains_key(&says) {
                 *counted.unmapped.entry(says).or_default() += 1;
             }

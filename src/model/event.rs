@@ -8,13 +8,13 @@ pub struct Event {
     /// Grows by one with each event.
     pub revision: u64,
     /// What changed.
-    pub what: What,
+    pub what: ChangeKind,
 }
 
 /// What changed; says where to look, not what the new state is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum What {
+pub enum ChangeKind {
     /// Files were taken in, quarantined or rejected.
     Intake {
         /// How many files.

@@ -16,7 +16,7 @@ pub mod text;
 mod vr;
 
 pub use area::{Area, Drawing, DrawnMask, Vetting};
-pub use event::{Event, What};
+pub use event::{ChangeKind, Event};
 pub use finding::{Finding, Severity};
 pub use header::{Common, Frame, Header, Interner, Mosaic, PixelFormat, SpacingSource};
 pub use links::Links;

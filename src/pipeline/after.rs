@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{Shared, archives};
-use crate::catalog::FileRecord;
 use crate::config::{After, Inbox};
+use crate::landing::FileRecord;
 
 /// Files looked at in one go.
 const AT_ONCE: u32 = 1_000;

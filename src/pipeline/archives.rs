@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::catalog::NewFile;
+use crate::landing::NewFile;
 use crate::model::Vetting;
 use crate::source::{Found, Item, items};
 

@@ -12,7 +12,7 @@ use crate::catalog::{CatalogError, InstanceRecord, Job, SeriesRecord};
 use crate::dicom::codec::{Codec, syntax};
 use crate::dicom::{self, Charset, Contents, DataSet, ReadError, ReadOptions, Value};
 use crate::harmonise::{self, Attributes};
-use crate::model::{FrameRef, Header, Interner, StackView, What, tags};
+use crate::model::{ChangeKind, FrameRef, Header, Interner, StackView, tags};
 use crate::series::{Series, Stack, assemble};
 
 /// Referenced UIDs that an object may have; a structured report of a thousand images has as many.
@@ -43,7 +43,7 @@ impl Stage for Assemble {
         shared.catalog.write_derived(|tx| {
             if !tx.has_files(&job.object, &instances)? {
                 // Cleaned since it was read: its words would come back.
-                tx.want(self.name(), &job.object, now, now)?;
+                tx.enqueue(self.name(), &job.object, now, now)?;
                 return tx.finish(job);
             }
             tx.put_series(&record)?;
@@ -53,7 +53,7 @@ impl Stage for Assemble {
             if next.is_empty() {
                 detail["root"] = hex::encode(tx.put_findings(&record.uid, &[])?).into();
             } else {
-                tx.want(next, &record.uid, AT_ONCE, now)?;
+                tx.enqueue(next, &record.uid, AT_ONCE, now)?;
             }
             tx.audit(now, "gantry", "series.assemble", &record.uid, &detail)?;
             tx.finish(job)
@@ -62,7 +62,7 @@ impl Stage for Assemble {
             // No check follows.
             shared.fresh.forget(&loaded.blobs);
         }
-        shared.bus.tell(What::Series { series_uid: record.uid });
+        shared.bus.tell(ChangeKind::Series { series_uid: record.uid });
         Ok(())
     }
 }

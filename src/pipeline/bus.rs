@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::broadcast;
 
-use crate::model::{Event, What};
+use crate::model::{ChangeKind, Event};
 
 /// Events that a slow listener may lag behind before it loses the oldest.
 const CAPACITY: usize = 1024;
@@ -24,7 +24,7 @@ impl Default for Bus {
 
 impl Bus {
     /// Tells of a change. Nobody listening is fine.
-    pub fn tell(&self, what: What) {
+    pub fn tell(&self, what: ChangeKind) {
         let revision = self.revision.fetch_add(1, Ordering::AcqRel) + 1;
         let _ = self.sender.send(Event { revision, what });
     }

@@ -10,11 +10,11 @@ use super::assemble::Loaded;
 use super::stage::{Stage, StageError};
 use super::study::record;
 use super::{Shared, now_ms};
-use crate::bulk::Scratch;
+use crate::bytes::SpillConfig;
 use crate::catalog::{Job, NewFinding};
 use crate::dicom::Contents;
 use crate::harmonise;
-use crate::model::{Finding, Severity, What};
+use crate::model::{ChangeKind, Finding, Severity};
 use crate::qc::{self, Described, Input, InstancePixels, Member, SameAttributes, SeriesPixels};
 
 /// Runs the checks.
@@ -64,7 +64,7 @@ impl Stage for Check {
             let alike = if look_back { tx.studies_of_kind(&stats.kind)? } else { Vec::new() };
             for study in std::iter::once(&member.study_uid).chain(&others).chain(&alike) {
                 // In its turn: series of the study that are ready by then are checked first, and it is compared once.
-                tx.want("study", study, now, now)?;
+                tx.enqueue("study", study, now, now)?;
             }
             tx.count("checked", "", 1, now)?;
             let names: Vec<&str> = findings.iter().map(|f| &*f.check).collect();
@@ -78,7 +78,7 @@ impl Stage for Check {
             tx.finish(job)
         })?;
         shared.fresh.forget(&loaded.blobs);
-        shared.bus.tell(What::Series { series_uid: uid.clone() });
+        shared.bus.tell(ChangeKind::Series { series_uid: uid.clone() });
         Ok(())
     }
 }
@@ -117,7 +117,7 @@ fn pixels(shared: &Shared, loaded: &Loaded) -> SeriesPixels {
 
 fn decoded(shared: &Shared, blob: &str) -> Option<InstancePixels> {
     match shared.store.open_verified(blob) {
-        Ok(bytes) => qc::statistics(&Contents::of(bytes, Scratch::default())),
+        Ok(bytes) => qc::statistics(&Contents::of(bytes, SpillConfig::default())),
         Err(error) => Some(InstancePixels { frames: Vec::new(), error: Some(error.to_string()) }),
     }
 }

@@ -6,9 +6,9 @@ use std::sync::TryLockError;
 
 use serde_json::json;
 
-use super::known::Names;
 use super::replace::{Act, Swap, replace};
 use super::stage::{Stage, StageError};
+use super::study_identifiers::StudyIdentifiers;
 use super::{Shared, now_ms};
 use crate::blob::{BlobError, Staged};
 use crate::catalog::{Behind, Job, LedgerLine, Replacement};
@@ -44,13 +44,13 @@ impl Stage for Clean {
     }
 
     fn run(&self, shared: &Shared, job: &Job) -> Result<(), StageError> {
-        let _still = match shared.store_stays.try_read() {
+        let _still = match shared.store_retention_lock.try_read() {
             Ok(still) => still,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => {
                 let now = now_ms();
                 return Ok(shared.catalog.write_derived(|tx| {
-                    tx.want(STAGE, &job.object, now + WAIT_MS, now)?;
+                    tx.enqueue(STAGE, &job.object, now + WAIT_MS, now)?;
                     tx.finish(job)
                 })?);
             }
@@ -78,7 +78,7 @@ impl Stage for Clean {
 }
 
 /// Cleans instances, as many as go into one transaction; also the row of the last.
-fn clean(shared: &Shared, names: &Names, behind: Vec<Behind>) -> Result<(Done, i64), StageError> {
+fn clean(shared: &Shared, names: &StudyIdentifiers, behind: Vec<Behind>) -> Result<(Done, i64), StageError> {
     let (mut done, mut bytes, mut last) = (Done::default(), 0, 0);
     for instance in behind {
         if bytes > BYTES_AT_ONCE {
@@ -102,7 +102,7 @@ fn clean(shared: &Shared, names: &Names, behind: Vec<Behind>) -> Result<(Done, i
 /// One instance; `None` where nothing changes.
 fn one(
     shared: &Shared,
-    names: &Names,
+    names: &StudyIdentifiers,
     instance: &Behind,
 ) -> Result<Option<(Staged, Replacement)>, StageError> {
     let uncleaned = |why: String| StageError::Uncleaned { count: 1, why };
@@ -138,6 +138,6 @@ fn commit(shared: &Shared, study_uid: &str, generation: i64, done: Done) -> Resu
         "cleaned": swaps.len(), "unchanged": done.clean.len(), "failed": done.failed.as_ref().map_or(0, |f| f.0),
     });
     let act = Act { actor: "gantry", action: "study.clean", object: study_uid };
-    replace(shared, swaps, &act, detail, |tx| tx.keep_up(&done.clean, generation))?;
+    replace(shared, swaps, &act, detail, |tx| tx.mark_cleaned(&done.clean, generation))?;
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::known::Names;
-use crate::bulk::{Bulk, Scratch};
+use super::study_identifiers::StudyIdentifiers;
+use crate::bytes::{ByteSource, SpillConfig};
 use crate::catalog::{LedgerLine, NewInstance, ProfileName};
 use crate::config::Deid;
 use crate::deid::{
@@ -57,7 +57,7 @@ pub enum Verdict {
 /// A file that was made safe.
 pub struct Made {
     /// The new file.
-    pub bytes: Bulk<'static>,
+    pub bytes: ByteSource<'static>,
     /// Its row, without the hashes of source and stored bytes.
     pub instance: NewInstance,
 }
@@ -181,8 +181,8 @@ impl Deidentify {
     pub fn clean_again(
         &self,
         stored: &Contents<'_>,
-        names: &Names,
-        scratch: Scratch<'_>,
+        names: &StudyIdentifiers,
+        scratch: SpillConfig<'_>,
     ) -> Result<Option<CleanedAgain>, Uncleaned> {
         let clean = || self.engine.clean_again(stored, &names.identifiers, scratch);
         catch_unwind(AssertUnwindSafe(clean)).unwrap_or_else(|_| Err(Uncleaned::defect()))
@@ -208,8 +208,8 @@ impl Deidentify {
         &self,
         was: &Profile,
         stored: &Contents<'_>,
-        names: &Names,
-        scratch: Scratch<'_>,
+        names: &StudyIdentifiers,
+        scratch: SpillConfig<'_>,
     ) -> Result<CleanedAgain, Uncleaned> {
         let bring = || self.engine.bring_under(was, stored, &names.identifiers, scratch);
         catch_unwind(AssertUnwindSafe(bring)).unwrap_or_else(|_| Err(Uncleaned::defect()))
@@ -222,9 +222,9 @@ impl Deidentify {
     pub fn mask_stored(
         &self,
         stored: &Contents<'_>,
-        names: &Names,
+        names: &StudyIdentifiers,
         drawing: &Arc<Drawing>,
-        scratch: Scratch<'_>,
+        scratch: SpillConfig<'_>,
     ) -> Result<CleanedAgain, Uncleaned> {
         let mask = || self.engine.mask_stored(stored, &names.identifiers, drawing, scratch);
         catch_unwind(AssertUnwindSafe(mask)).unwrap_or_else(|_| Err(Uncleaned::defect()))

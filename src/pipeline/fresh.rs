@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::bulk::{Bulk, Scratch};
+use crate::bytes::{ByteSource, SpillConfig};
 use crate::dicom::{self, Contents, ReadOptions};
 use crate::harmonise::Attributes;
 use crate::model::{Header, Interner};
@@ -48,7 +48,7 @@ struct Instance {
 
 impl Fresh {
     /// Notes what a stored image says, where it is small and there is room.
-    pub fn note(&self, name: &str, bytes: &Bulk<'_>) {
+    pub fn note(&self, name: &str, bytes: &ByteSource<'_>) {
         let Some(interner) = self.lock().room() else { return };
         let read = || read(bytes, &interner);
         // A defect shows itself again in the stage that reads the instance, and parks its job.
@@ -122,14 +122,14 @@ impl State {
 }
 
 /// As the stages read it from the store.
-fn read(bytes: &Bulk<'_>, interner: &Interner) -> Option<(Header, Attributes, InstancePixels)> {
-    let Bulk::Memory(whole) = bytes else { return None };
+fn read(bytes: &ByteSource<'_>, interner: &Interner) -> Option<(Header, Attributes, InstancePixels)> {
+    let ByteSource::Memory(whole) = bytes else { return None };
     let file = dicom::read(whole, ReadOptions { header_only: true, partial: false }).ok()?;
     let header = dicom::header(&file, bytes.len(), interner, 0);
     if !header.is_image() || header.frame_count > MOST_FRAMES {
         return None;
     }
-    let pixels = qc::statistics(&Contents::of(bytes.borrowed(), Scratch::default()))?;
+    let pixels = qc::statistics(&Contents::of(bytes.borrowed(), SpillConfig::default()))?;
     Some((header, dicom::attributes(&file.dataset), pixels))
 }
 
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn says_what_a_reader_of_the_file_finds_until_it_is_forgotten() {
         let (fresh, bytes) = (Fresh::default(), image("1.2.3"));
-        fresh.note("a", &Bulk::from(&*bytes));
+        fresh.note("a", &ByteSource::from(&*bytes));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.dcm");
         std::fs::write(&path, &bytes).unwrap();
@@ -181,11 +181,11 @@ mod tests {
     #[test]
     fn what_is_no_image_is_not_kept_and_no_room_is_no_fault() {
         let fresh = Fresh::default();
-        fresh.note("a", &Bulk::from(&b"no DICOM"[..]));
+        fresh.note("a", &ByteSource::from(&b"no DICOM"[..]));
         assert!(fresh.header("a").is_none());
         let bytes = image("1.2.3");
         for n in 0..=MOST {
-            fresh.note(&n.to_string(), &Bulk::from(&*bytes));
+            fresh.note(&n.to_string(), &ByteSource::from(&*bytes));
         }
         assert!(fresh.header("0").is_some() && fresh.header(&MOST.to_string()).is_none());
     }

@@ -16,16 +16,17 @@ use sha2::{Digest, Sha256};
 
 use super::archives::{Delivery, Ended, Member};
 use super::deidentify::{Deidentify, Made, ReadFile, Verdict};
-use super::known::{Latest, Learned};
 use super::queue::{Receiver, Sender, bounded};
+use super::study_identifiers::{Latest, Learned};
 use super::{Refusal, Shared, Tally, day_of, now_ms};
 use crate::audit;
 use crate::blob::{BlobError, Staged};
-use crate::bulk::Bulk;
-use crate::catalog::{CatalogError, LedgerLine, NewFile, NewInstance};
+use crate::bytes::ByteSource;
+use crate::catalog::{CatalogError, LedgerLine, NewInstance};
 use crate::deid::Context;
 use crate::dicom::Contents;
-use crate::model::{Vetting, What};
+use crate::landing::NewFile;
+use crate::model::{ChangeKind, Vetting};
 use crate::source::{Found, Item, NotRead, Unreadable};
 
 /// Files of a batch, at most; its transaction stays within 50 ms.
@@ -58,18 +59,18 @@ struct Work {
 }
 
 /// What a worker made of a file.
-struct Dealt {
+struct ProcessedFile {
     found: Found,
     delivery: Option<Arc<Delivery>>,
     tally: Arc<Tally>,
     sha256: String,
     /// What it has taught of its study, whatever its end.
     learned: Option<Learned>,
-    end: End,
+    end: FileOutcome,
 }
 
 /// How a file ends, before its batch is committed.
-enum End {
+enum FileOutcome {
     Stored {
         staged: Staged,
         instance: Box<NewInstance>,
@@ -106,7 +107,7 @@ impl Intake {
         let workers = if configured == 0 { processors } else { configured };
         let (queue, found) = bounded::<Work>(WAITING);
         let received = shared.received.clone();
-        let (dealt, batches) = bounded::<Dealt>(FLUSHED_FILES);
+        let (dealt, batches) = bounded::<ProcessedFile>(FLUSHED_FILES);
         let mut threads: Vec<JoinHandle<()>> = (0..workers)
             .map(|_| {
                 let (shared, found, dealt) = (shared.clone(), found.clone(), dealt.clone());
@@ -150,14 +151,14 @@ impl Drop for Intake {
     }
 }
 
-fn work(shared: &Shared, queue: &Receiver<Work>, out: &Sender<Dealt>) {
+fn work(shared: &Shared, queue: &Receiver<Work>, out: &Sender<ProcessedFile>) {
     while let Some(Work { found, tally, member }) = queue.next() {
         let (item, delivery) = match member {
             Some(member) => (member.item, Some(member.delivery)),
             None => (Item::File(found.path.clone()), None),
         };
-        let (sha256, learned, end) = deal(shared, &found, &item);
-        if !out.send(Dealt { found, delivery, tally, sha256, learned, end }) {
+        let (sha256, learned, end) = process_file(shared, &found, &item);
+        if !out.send(ProcessedFile { found, delivery, tally, sha256, learned, end }) {
             return;
         }
     }
@@ -165,13 +166,13 @@ fn work(shared: &Shared, queue: &Receiver<Work>, out: &Sender<Dealt>) {
 
 /// Reads, hashes and de-identifies one file. What it names is learned first, also of what was stored before this was
 /// done and of what ends in quarantine.
-fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>, End) {
+fn process_file(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>, FileOutcome) {
     let refused = |error: Unreadable| {
         let unread = if let Unreadable::Io(kind) = error { Some(NotRead::of_file(kind)) } else { None };
         let end = match error.no_room() {
-            Some(_) => End::Failed(Refusal::Full),
-            None if unread == Some(NotRead::Vanished) => End::Vanished,
-            None => End::Rejected { reason: error.code().into(), detail: error.to_string(), unread },
+            Some(_) => FileOutcome::Failed(Refusal::Full),
+            None if unread == Some(NotRead::Vanished) => FileOutcome::Vanished,
+            None => FileOutcome::Rejected { reason: error.code().into(), detail: error.to_string(), unread },
         };
         (String::new(), None, end)
     };
@@ -193,30 +194,30 @@ fn deal(shared: &Shared, found: &Found, item: &Item) -> (String, Option<Learned>
             let names = learned.as_ref().map(|l| l.names.clone()).unwrap_or_default();
             let (site, vetting) = (&*found.site, &found.vetting);
             let context = Context { site, vetting, known: &names, scratch };
-            let mut end = end(shared, (&source, file), &sha256, &context, names.generation);
-            if let (End::Stored { instance, .. }, Some(named)) = (&end, &named)
+            let mut end = decide_outcome(shared, (&source, file), &sha256, &context, names.generation);
+            if let (FileOutcome::Stored { instance, .. }, Some(named)) = (&end, &named)
                 && let Err(error) = shared.known.learn_person(instance, &named.person)
             {
-                end = End::Failed(error.into());
+                end = FileOutcome::Failed(error.into());
             }
             (sha256, learned, end)
         }
-        Err(error) => (sha256, None, End::Failed(error.into())),
+        Err(error) => (sha256, None, FileOutcome::Failed(error.into())),
     }
 }
 
 /// How a file ends whose study names `names`.
-fn end(
+fn decide_outcome(
     shared: &Shared,
     (source, file): (&Contents<'_>, ReadFile<'_>),
     sha256: &str,
     context: &Context<'_>,
     generation: i64,
-) -> End {
+) -> FileOutcome {
     let before = match stored_before(shared, sha256) {
-        Ok(StoredBefore::Whole(series)) => return End::Duplicate { series },
+        Ok(StoredBefore::Whole(series)) => return FileOutcome::Duplicate { series },
         Ok(before) => before,
-        Err(why) => return End::Failed(why),
+        Err(why) => return FileOutcome::Failed(why),
     };
     match shared.deid.judge(source, file, context, generation) {
         Verdict::Stored(made) => match stage(shared, source, &made, context.site) {
@@ -228,18 +229,18 @@ fn end(
                 instance.bytes = staged.bytes;
                 let instance = Box::new(instance);
                 match before {
-                    StoredBefore::Damaged => End::Restored { staged, instance },
-                    _ => End::Stored { staged, instance },
+                    StoredBefore::Damaged => FileOutcome::Restored { staged, instance },
+                    _ => FileOutcome::Stored { staged, instance },
                 }
             }
-            Err(why) => End::Failed(why),
+            Err(why) => FileOutcome::Failed(why),
         },
-        Verdict::Quarantined { reason, detail } => match keep(shared, sha256, source.whole()) {
-            Ok(()) => End::Quarantined { reason, detail },
-            Err(error) => End::Failed(error.kind().into()),
+        Verdict::Quarantined { reason, detail } => match quarantine_copy(shared, sha256, source.whole()) {
+            Ok(()) => FileOutcome::Quarantined { reason, detail },
+            Err(error) => FileOutcome::Failed(error.kind().into()),
         },
-        Verdict::Rejected { reason, detail } => End::Rejected { reason, detail, unread: None },
-        Verdict::Failed(_) => End::Failed(Refusal::Full),
+        Verdict::Rejected { reason, detail } => FileOutcome::Rejected { reason, detail, unread: None },
+        Verdict::Failed(_) => FileOutcome::Failed(Refusal::Full),
     }
 }
 
@@ -288,7 +289,7 @@ fn stage(shared: &Shared, source: &Contents<'_>, made: &Made, site: &str) -> Res
 ///
 /// # Errors
 /// The disk refuses, or the bytes are not those of the hash.
-pub fn keep(shared: &Shared, sha256: &str, source: &Bulk<'_>) -> std::io::Result<()> {
+pub fn quarantine_copy(shared: &Shared, sha256: &str, source: &ByteSource<'_>) -> std::io::Result<()> {
     let path = shared.quarantined(sha256);
     if path.exists() {
         return Ok(());
@@ -309,14 +310,14 @@ pub fn keep(shared: &Shared, sha256: &str, source: &Bulk<'_>) -> std::io::Result
     std::fs::rename(draft, path)
 }
 
-fn commit_batches(shared: &Shared, dealt: &Receiver<Dealt>) {
+fn commit_batches(shared: &Shared, dealt: &Receiver<ProcessedFile>) {
     while let Some(first) = dealt.next() {
         commit(shared, gathered(first, dealt));
     }
 }
 
 /// The first file and those that follow it: waits for a batch, and takes what else is there already.
-fn gathered(first: Dealt, dealt: &Receiver<Dealt>) -> Vec<Dealt> {
+fn gathered(first: ProcessedFile, dealt: &Receiver<ProcessedFile>) -> Vec<ProcessedFile> {
     let until = Instant::now() + BATCH_WAIT;
     let mut bytes = first.found.bytes;
     let mut files = vec![first];
@@ -338,9 +339,9 @@ fn gathered(first: Dealt, dealt: &Receiver<Dealt>) -> Vec<Dealt> {
 }
 
 /// Blobs, then batch by batch: rows, the landing side's map, the counts. No blob is taken away before its row is there.
-fn commit(shared: &Shared, mut files: Vec<Dealt>) {
+fn commit(shared: &Shared, mut files: Vec<ProcessedFile>) {
     let now = now_ms();
-    let placing = shared.placing.lock().unwrap_or_else(PoisonError::into_inner);
+    let blob_publish_lock = shared.blob_publish_lock.lock().unwrap_or_else(PoisonError::into_inner);
     let flushed = flush(shared, &mut files);
     for (i, batch) in files.chunks_mut(BATCH_FILES).enumerate() {
         let recorded = match &flushed {
@@ -348,23 +349,25 @@ fn commit(shared: &Shared, mut files: Vec<Dealt>) {
             Err(why) => Err(why.clone()),
         };
         if let Err(why) = recorded {
-            batch.iter_mut().for_each(|dealt| dealt.end = End::Failed(why.clone()));
+            batch.iter_mut().for_each(|dealt| dealt.end = FileOutcome::Failed(why.clone()));
         }
         account(shared, batch, now);
     }
-    drop(placing);
+    drop(blob_publish_lock);
 }
 
 /// The landing side's map of a batch, then the counts.
-fn account(shared: &Shared, batch: &[Dealt], now: i64) {
+fn account(shared: &Shared, batch: &[ProcessedFile], now: i64) {
     let day = day_of(now);
     let mut files: Vec<NewFile> = batch.iter().filter_map(|dealt| file_row(dealt, now, &day)).collect();
     for dealt in batch {
         if let Some(delivery) = &dealt.delivery {
             let ended = match dealt.end {
-                End::Stored { .. } | End::Restored { .. } | End::Duplicate { .. } => Ended::Stored,
-                End::Quarantined { .. } | End::Rejected { .. } => Ended::Aside,
-                End::Failed(_) | End::Vanished => Ended::Failed,
+                FileOutcome::Stored { .. } | FileOutcome::Restored { .. } | FileOutcome::Duplicate { .. } => {
+                    Ended::Stored
+                }
+                FileOutcome::Quarantined { .. } | FileOutcome::Rejected { .. } => Ended::Aside,
+                FileOutcome::Failed(_) | FileOutcome::Vanished => Ended::Failed,
             };
             files.extend(delivery.dealt_with(ended, now, &day));
         }
@@ -376,47 +379,48 @@ fn account(shared: &Shared, batch: &[Dealt], now: i64) {
     }
     for dealt in batch {
         dealt.tally.update(|c| match &dealt.end {
-            End::Stored { instance, .. } => {
+            FileOutcome::Stored { instance, .. } => {
                 c.deidentified += 1;
                 c.series.insert(instance.series_uid.clone());
             }
-            End::Duplicate { series } => {
+            FileOutcome::Duplicate { series } => {
                 c.duplicates += 1;
                 c.series.extend(series.iter().cloned());
             }
-            End::Restored { instance, .. } => {
+            FileOutcome::Restored { instance, .. } => {
                 c.duplicates += 1;
                 c.series.insert(instance.series_uid.clone());
             }
-            End::Quarantined { .. } => c.quarantined += 1,
-            End::Rejected { unread, .. } => {
+            FileOutcome::Quarantined { .. } => c.quarantined += 1,
+            FileOutcome::Rejected { unread, .. } => {
                 c.rejected += 1;
                 if let Some(why) = unread {
                     *c.unread.entry(*why).or_default() += 1;
                 }
             }
-            End::Vanished => {
+            FileOutcome::Vanished => {
                 c.received -= 1;
                 *c.unread.entry(NotRead::Vanished).or_default() += 1;
             }
-            End::Failed(why) => {
+            FileOutcome::Failed(why) => {
                 c.failed += 1;
                 c.failure = Some(why.clone());
             }
         });
     }
-    shared.bus.tell(What::Intake { files: batch.len() as u64 });
+    shared.bus.tell(ChangeKind::Intake { files: batch.len() as u64 });
 }
 
 /// Puts the blobs in place and flushes them, with the quarantined copies and what was learned, in one call. Gives what
 /// is known of the studies of each batch: as of before the call, so that it is on the disk.
-fn flush(shared: &Shared, files: &mut [Dealt]) -> Result<Vec<Latest>, Refusal> {
-    let latest = |batch: &[Dealt]| Latest::of(shared, batch.iter().filter_map(|d| d.learned.as_ref()));
+fn flush(shared: &Shared, files: &mut [ProcessedFile]) -> Result<Vec<Latest>, Refusal> {
+    let latest =
+        |batch: &[ProcessedFile]| Latest::of(shared, batch.iter().filter_map(|d| d.learned.as_ref()));
     let latest = files.chunks(BATCH_FILES).map(latest).collect::<Result<Vec<_>, _>>()?;
-    let is_quarantined = |d: &Dealt| matches!(d.end, End::Quarantined { .. });
-    let others = latest.iter().any(Latest::is_owed) || files.iter().any(is_quarantined);
+    let is_quarantined = |d: &ProcessedFile| matches!(d.end, FileOutcome::Quarantined { .. });
+    let others = latest.iter().any(Latest::is_reclean_pending) || files.iter().any(is_quarantined);
     let staged = files.iter_mut().filter_map(|d| match &mut d.end {
-        End::Stored { staged, .. } | End::Restored { staged, .. } => Some(staged),
+        FileOutcome::Stored { staged, .. } | FileOutcome::Restored { staged, .. } => Some(staged),
         _ => None,
     });
     shared.store.settle(staged, others)?;
@@ -424,14 +428,14 @@ fn flush(shared: &Shared, files: &mut [Dealt]) -> Result<Vec<Latest>, Refusal> {
 }
 
 /// The rows of a batch; what follows from what it has taught is asked for with them.
-fn record(shared: &Shared, batch: &mut [Dealt], latest: &Latest, now: i64) -> Result<(), Refusal> {
+fn record(shared: &Shared, batch: &mut [ProcessedFile], latest: &Latest, now: i64) -> Result<(), Refusal> {
     rows(shared, batch, latest, now)?;
     latest.settle(shared);
     Ok(())
 }
 
 /// The rows of a batch, the jobs that follow from it and its audit event.
-fn rows(shared: &Shared, batch: &mut [Dealt], latest: &Latest, now: i64) -> Result<(), CatalogError> {
+fn rows(shared: &Shared, batch: &mut [ProcessedFile], latest: &Latest, now: i64) -> Result<(), CatalogError> {
     let quiet = shared.config().ingest.series_quiet_ms as i64;
     let (first, doubled) = shared.catalog.write(|tx| {
         let (mut leaves, mut doubled, mut restored) = (Vec::new(), Vec::new(), 0u64);
@@ -441,28 +445,28 @@ fn rows(shared: &Shared, batch: &mut [Dealt], latest: &Latest, now: i64) -> Resu
         let mut received = std::collections::BTreeMap::<&str, u64>::new();
         for (i, dealt) in batch.iter().enumerate() {
             match &dealt.end {
-                End::Stored { instance, .. } if tx.put_instance(instance, (event, leaves.len()), now)? => {
+                FileOutcome::Stored { instance, .. } if tx.put_instance(instance, (event, leaves.len()), now)? => {
                     leaves.push(audit::instance_leaf(&instance.blob, instance.record.hash()));
                     series.insert((&*instance.series_uid, &*dealt.found.inbox));
                 }
-                End::Restored { instance, .. } if tx.restore_instance(instance, (event, leaves.len()), now)? => {
+                FileOutcome::Restored { instance, .. } if tx.restore_instance(instance, (event, leaves.len()), now)? => {
                     leaves.push(audit::instance_leaf(&instance.blob, instance.record.hash()));
                     series.insert((&*instance.series_uid, &*dealt.found.inbox));
                     restored += 1;
                 }
-                End::Stored { .. } | End::Restored { .. } => doubled.push(i),
-                End::Quarantined { .. } => quarantined += 1,
-                End::Rejected { .. } => rejected += 1,
-                End::Duplicate { .. } | End::Failed(_) | End::Vanished => {}
+                FileOutcome::Stored { .. } | FileOutcome::Restored { .. } => doubled.push(i),
+                FileOutcome::Quarantined { .. } => quarantined += 1,
+                FileOutcome::Rejected { .. } => rejected += 1,
+                FileOutcome::Duplicate { .. } | FileOutcome::Failed(_) | FileOutcome::Vanished => {}
             }
             *received.entry(&*dealt.found.inbox).or_default() += 1;
         }
         for (inbox, n) in received {
             tx.count("received", inbox, n, now)?;
         }
-        latest.want(tx, now + quiet, now)?;
+        latest.enqueue(tx, now + quiet, now)?;
         for (uid, _) in &series {
-            tx.want("assemble", uid, now + quiet, now)?;
+            tx.enqueue("assemble", uid, now + quiet, now)?;
         }
         let stored = leaves.len() as u64 - restored;
         tx.count("deidentified", "", stored, now)?;
@@ -477,20 +481,20 @@ fn rows(shared: &Shared, batch: &mut [Dealt], latest: &Latest, now: i64) -> Resu
     tracing::debug!(stored = first, doubled = doubled.len(), "committed a batch");
     // Two byte-identical files in one batch: the second is a duplicate of the first.
     for i in doubled {
-        if let End::Stored { instance, .. } | End::Restored { instance, .. } = &batch[i].end {
-            batch[i].end = End::Duplicate { series: vec![instance.series_uid.clone()] };
+        if let FileOutcome::Stored { instance, .. } | FileOutcome::Restored { instance, .. } = &batch[i].end {
+            batch[i].end = FileOutcome::Duplicate { series: vec![instance.series_uid.clone()] };
         }
     }
     Ok(())
 }
 
-fn file_row(dealt: &Dealt, now: i64, day: &str) -> Option<NewFile> {
+fn file_row(dealt: &ProcessedFile, now: i64, day: &str) -> Option<NewFile> {
     let (status, reason, detail) = match &dealt.end {
-        End::Stored { .. } => ("deidentified", "", ""),
-        End::Duplicate { .. } | End::Restored { .. } => ("duplicate", "", ""),
-        End::Quarantined { reason, detail } => ("quarantined", &**reason, &**detail),
-        End::Rejected { reason, detail, .. } => ("rejected", &**reason, &**detail),
-        End::Failed(_) | End::Vanished => return None,
+        FileOutcome::Stored { .. } => ("deidentified", "", ""),
+        FileOutcome::Duplicate { .. } | FileOutcome::Restored { .. } => ("duplicate", "", ""),
+        FileOutcome::Quarantined { reason, detail } => ("quarantined", &**reason, &**detail),
+        FileOutcome::Rejected { reason, detail, .. } => ("rejected", &**reason, &**detail),
+        FileOutcome::Failed(_) | FileOutcome::Vanished => return None,
     };
     Some(NewFile {
         inbox: dealt.found.inbox.clone(),

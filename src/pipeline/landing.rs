@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::json;
 
 use super::{Shared, day_of, now_ms};
-use crate::catalog::{CatalogError, NewFile};
+use crate::catalog::CatalogError;
+use crate::landing::NewFile;
 
 /// The reason of a copy that was found without a row.
 const FOUND_WITHOUT_ROW: &str = "found_without_row";

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Shared;
-use crate::catalog::{CatalogError, Reader, Ruling, StudyPerson};
+use crate::catalog::{CatalogError, Reader, Ruling};
+use crate::landing::StudyPerson;
 use crate::model::PersonConflict;
 use crate::qc::Contradiction;
 

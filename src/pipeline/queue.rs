@@ -12,7 +12,7 @@ pub struct Sender<T>(Arc<Shared<T>>);
 pub struct Receiver<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<ChannelState<T>>,
     capacity: usize,
     /// There is as much as a receiver waits for.
     filled: Condvar,
@@ -20,7 +20,7 @@ struct Shared<T> {
     drained: Condvar,
 }
 
-struct State<T> {
+struct ChannelState<T> {
     items: VecDeque<T>,
     senders: usize,
     receivers: usize,
@@ -33,7 +33,7 @@ struct State<T> {
 
 /// A queue of at most `capacity` items.
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    let state = State {
+    let state = ChannelState {
         items: VecDeque::with_capacity(capacity),
         senders: 1,
         receivers: 1,
@@ -52,12 +52,12 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T> Shared<T> {
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, ChannelState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes senders when half of the queue is free: they then have something to do for a while.
-    fn taken(&self, state: &State<T>) {
+    fn taken(&self, state: &ChannelState<T>) {
         if state.full > 0 && state.items.len() <= self.capacity / 2 {
             self.drained.notify_all();
         }
@@ -123,10 +123,10 @@ impl<T> Receiver<T> {
 
     fn wait<'s>(
         &self,
-        mut state: MutexGuard<'s, State<T>>,
+        mut state: MutexGuard<'s, ChannelState<T>>,
         wanted: usize,
         until: Option<Instant>,
-    ) -> MutexGuard<'s, State<T>> {
+    ) -> MutexGuard<'s, ChannelState<T>> {
         state.empty += 1;
         state.wanted = wanted.min(state.wanted);
         let mut state = match until {

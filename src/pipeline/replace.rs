@@ -11,7 +11,7 @@ use super::{Shared, now_ms};
 use crate::audit;
 use crate::blob::Staged;
 use crate::catalog::{CatalogError, Replacement, Tx};
-use crate::model::What;
+use crate::model::ChangeKind;
 
 /// New bytes for one stored instance.
 pub struct Swap {
@@ -49,7 +49,7 @@ pub fn replace(
     detail: Value,
     more: impl FnOnce(&Tx<'_>) -> Result<(), CatalogError>,
 ) -> Result<u64, StageError> {
-    let placing = shared.placing.lock().unwrap_or_else(PoisonError::into_inner);
+    let blob_publish_lock = shared.blob_publish_lock.lock().unwrap_or_else(PoisonError::into_inner);
     shared.store.settle(swaps.iter_mut().map(|swap| &mut swap.staged), false)?;
     // Flushed: the old blobs go, and a power cut must not bring back rows that name them.
     let (replaced, series) = shared.catalog.write(|tx| {
@@ -62,9 +62,9 @@ pub fn replace(
         }
         forget(shared);
     }
-    drop(placing);
+    drop(blob_publish_lock);
     for series_uid in series {
-        shared.bus.tell(What::Series { series_uid });
+        shared.bus.tell(ChangeKind::Series { series_uid });
     }
     Ok(replaced)
 }
@@ -84,7 +84,7 @@ fn rows(
         }
         tx.cover(swap.new.id, event, leaves.len())?;
         tx.replace_blob(&swap.new)?;
-        tx.keep_up(&[swap.new.id], swap.generation)?;
+        tx.mark_cleaned(&[swap.new.id], swap.generation)?;
         leaves.push(audit::instance_leaf(&swap.new.blob, swap.new.record.hash()));
         series.insert(&*swap.series_uid);
     }
@@ -94,7 +94,7 @@ fn rows(
     for uid in &series {
         // What is shown of it in words is gone at once, and comes back cleaned.
         tx.forget_words(uid)?;
-        tx.want("assemble", uid, now, now)?;
+        tx.enqueue("assemble", uid, now, now)?;
     }
     tx.purge_words()?;
     detail["replaced"] = leaves.len().into();

@@ -70,7 +70,7 @@ pub fn reprocess(
     while next < ids.len() {
         let batch = batch_of(shared, &ids[next..])?;
         next += batch.1;
-        let _stays = shared.store_stays.read().unwrap_or_else(PoisonError::into_inner);
+        let _stays = shared.store_retention_lock.read().unwrap_or_else(PoisonError::into_inner);
         let made = side_by_side(&batch.0, |stored| one(shared, &sources, stored, None))?;
         let swaps = sorted(made, &mut done);
         let act = Act { actor, action: BATCH, object: "workspace" };
@@ -93,7 +93,7 @@ pub fn mask_again(
 ) -> Result<Reprocessed, StageError> {
     let sources = Sources::of(shared);
     let mut done = Reprocessed::default();
-    let _stays = shared.store_stays.read().unwrap_or_else(PoisonError::into_inner);
+    let _stays = shared.store_retention_lock.read().unwrap_or_else(PoisonError::into_inner);
     let made = side_by_side(stored, |stored| one(shared, &sources, stored, Some(vetting)))?;
     let swaps = sorted(made, &mut done);
     let act = Act { actor, action: BATCH, object: "workspace" };

@@ -6,7 +6,7 @@ use super::stage::{Stage, StageError};
 use super::{Shared, now_ms};
 use crate::catalog::{Job, NewTask, SeriesRecord};
 use crate::config::{Review, Sampling};
-use crate::model::What;
+use crate::model::ChangeKind;
 
 /// Makes a review task for a series, by the sampling rule.
 pub struct Route;
@@ -50,9 +50,9 @@ impl Stage for Route {
             tx.finish(job)?;
             Ok(made)
         })?;
-        shared.bus.tell(What::Series { series_uid: series.uid });
+        shared.bus.tell(ChangeKind::Series { series_uid: series.uid });
         if let Some(task) = made {
-            shared.bus.tell(What::Task { task });
+            shared.bus.tell(ChangeKind::Task { task });
         }
         Ok(())
     }

@@ -7,14 +7,15 @@ use super::Bus;
 use super::assemble::Recent;
 use super::deidentify::Deidentify;
 use super::fresh::Fresh;
-use super::known::StudyNames;
+use super::study_identifiers::IdentifierStore;
 use super::vault::Vault;
 use crate::blob::FsStore;
-use crate::bulk::{Allowance, Scratch};
-use crate::catalog::{Catalog, IntakeMap, KnownIdentifiers};
+use crate::bytes::{MemoryBudget, SpillConfig};
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::deid::HELD_AT_ONCE;
 use crate::harmonise::Rules;
+use crate::landing::{IntakeMap, KnownIdentifiers};
 use crate::qc::Settings;
 
 /// The services of one open workspace.
@@ -24,7 +25,7 @@ pub struct Shared {
     /// The landing side's map.
     pub map: IntakeMap,
     /// What the studies name; on the landing side.
-    pub known: StudyNames,
+    pub known: IdentifierStore,
     /// Stored instances.
     pub store: FsStore,
     /// De-identification.
@@ -44,10 +45,10 @@ pub struct Shared {
     /// Tells everyone who is attached what changed.
     pub bus: Bus,
     /// Held from the moment blobs are put in place until rows name them, and while one that no row names goes.
-    pub placing: Mutex<()>,
+    pub blob_publish_lock: Mutex<()>,
     /// Held shared by whoever replaces stored instances, alone by whoever needs every one of them to stay.
-    pub store_stays: RwLock<()>,
-    memory: Allowance,
+    pub store_retention_lock: RwLock<()>,
+    memory: MemoryBudget,
     config: RwLock<Arc<Config>>,
     rules: RwLock<Arc<Rules>>,
     qc: RwLock<Arc<Settings>>,
@@ -64,19 +65,19 @@ impl Shared {
         Self {
             catalog,
             map,
-            known: StudyNames::new(known),
+            known: IdentifierStore::new(known),
             store,
             deid,
             vault: Vault::at(quarantine.with_file_name("vault")),
             received: quarantine.with_file_name("received"),
             quarantine,
-            memory: Allowance::new(HELD_AT_ONCE),
+            memory: MemoryBudget::new(HELD_AT_ONCE),
             root,
             fresh: Fresh::default(),
             recent: Recent::default(),
             bus: Bus::default(),
-            placing: Mutex::default(),
-            store_stays: RwLock::default(),
+            blob_publish_lock: Mutex::default(),
+            store_retention_lock: RwLock::default(),
             config: RwLock::new(Arc::new(config)),
             rules: RwLock::default(),
             qc: RwLock::default(),
@@ -114,8 +115,8 @@ impl Shared {
     }
 
     /// Where what is made of large files is put aside, and what may be held in memory meanwhile.
-    pub fn scratch(&self) -> Scratch<'_> {
-        Scratch { folder: Some(&self.received), memory: Some(&self.memory) }
+    pub fn scratch(&self) -> SpillConfig<'_> {
+        SpillConfig { folder: Some(&self.received), memory: Some(&self.memory) }
     }
 
     /// Where the copy of a quarantined file lies.

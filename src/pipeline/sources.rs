@@ -5,9 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Shared;
 use crate::blob::name_of_bulk;
-use crate::bulk::Bulk;
-use crate::catalog::{CatalogError, NewFile};
+use crate::bytes::ByteSource;
+use crate::catalog::CatalogError;
 use crate::config::After;
+use crate::landing::NewFile;
 use crate::source::{Item, items};
 
 /// Finds sources; what the latest archive holds is kept.
@@ -19,7 +20,7 @@ pub struct Sources<'s> {
 /// A source that is still there, with the bytes that were taken in.
 pub struct Source {
     /// Its bytes.
-    pub bytes: Bulk<'static>,
+    pub bytes: ByteSource<'static>,
     /// Its row of the map.
     pub file: NewFile,
 }
@@ -53,7 +54,7 @@ impl<'s> Sources<'s> {
     }
 
     /// The bytes of a file of the map, if they are those that were taken in.
-    fn bytes(&self, file: &NewFile) -> Option<Bulk<'static>> {
+    fn bytes(&self, file: &NewFile) -> Option<ByteSource<'static>> {
         let items = self.paths(file).into_iter().filter_map(|path| self.item(&path));
         let mut read = items.filter_map(|item| item.open(self.shared.scratch()).ok());
         read.find(|bytes| name_of_bulk(bytes).is_ok_and(|hash| hash == file.sha256))

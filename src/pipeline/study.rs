@@ -8,7 +8,7 @@ use super::check::stored;
 use super::stage::{Stage, StageError};
 use super::{Shared, now_ms, people};
 use crate::catalog::{Job, NewFinding, StatsRecord, TwinRecord};
-use crate::model::What;
+use crate::model::ChangeKind;
 use crate::qc::{self, ImageStats, Member, Peers, Study, Twin};
 
 /// Its name.
@@ -60,18 +60,18 @@ impl Stage for CompareStudy {
                     tx.audit(now, "gantry", "study.check", uid, &detail)?;
                 }
                 if *route {
-                    tx.want("route", uid, now, now)?;
+                    tx.enqueue("route", uid, now, now)?;
                 }
             }
             // Those who do not know it yet are told; they find the same, and nobody is left to tell.
             let is_news = changed.iter().any(|(.., differs, _)| *differs);
             for study in doubts.concerned.iter().filter(|_| is_news) {
-                tx.want(STAGE, study, now, now)?;
+                tx.enqueue(STAGE, study, now, now)?;
             }
             tx.finish(job)
         })?;
         for (uid, ..) in changed.into_iter().filter(|c| c.2) {
-            shared.bus.tell(What::Series { series_uid: uid });
+            shared.bus.tell(ChangeKind::Series { series_uid: uid });
         }
         Ok(())
     }

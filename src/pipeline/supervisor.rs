@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Refusal, Shared, StageError, now_ms, stages};
 use crate::catalog::{CatalogError, Job};
-use crate::model::What;
+use crate::model::ChangeKind;
 
 /// Longer than any job takes; a process that dies gives its leases back at the next start at once.
 const LEASE_MS: i64 = 15 * 60 * 1000;
@@ -22,13 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The threads that do jobs; ends when it is dropped, after the jobs in hand.
 pub struct Supervisor {
     stop: Arc<AtomicBool>,
-    state: Arc<State>,
+    state: Arc<SupervisorState>,
     threads: Vec<JoinHandle<()>>,
     shared: Arc<Shared>,
 }
 
 #[derive(Default)]
-struct State {
+struct SupervisorState {
     running: AtomicU64,
     done: AtomicU64,
     parked: AtomicU64,
@@ -36,7 +36,7 @@ struct State {
     stuck: Mutex<Option<(Instant, Refusal)>>,
 }
 
-impl State {
+impl SupervisorState {
     fn refused(&self, error: &CatalogError) {
         let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
         if stuck.is_none() {
@@ -53,7 +53,7 @@ impl State {
 impl Supervisor {
     /// Starts as many threads as there are processors.
     pub fn start(shared: &Arc<Shared>) -> Self {
-        let (stop, state) = (Arc::new(AtomicBool::new(false)), Arc::new(State::default()));
+        let (stop, state) = (Arc::new(AtomicBool::new(false)), Arc::new(SupervisorState::default()));
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let threads = (0..threads)
             .map(|_| {
@@ -116,7 +116,7 @@ fn until_due(shared: &Shared) -> Duration {
 }
 
 /// Does the next job, if one is ready; whether there was one.
-fn next(shared: &Shared, state: &State) -> bool {
+fn next(shared: &Shared, state: &SupervisorState) -> bool {
     let now = now_ms();
     match shared.catalog.read().job_ready(now) {
         Ok(true) => {}
@@ -144,7 +144,7 @@ fn next(shared: &Shared, state: &State) -> bool {
     did
 }
 
-fn attempt(shared: &Shared, state: &State, job: &Job) {
+fn attempt(shared: &Shared, state: &SupervisorState, job: &Job) {
     let stage = stages().iter().find(|s| s.name() == job.stage);
     let result = match stage {
         Some(stage) => catch_unwind(AssertUnwindSafe(|| stage.run(shared, job)))
@@ -161,7 +161,7 @@ fn attempt(shared: &Shared, state: &State, job: &Job) {
             match shared.catalog.write_derived(|tx| tx.fail(job, &reason, now_ms())) {
                 Ok(true) => {
                     state.parked.fetch_add(1, Ordering::Relaxed);
-                    shared.bus.tell(What::Jobs);
+                    shared.bus.tell(ChangeKind::Jobs);
                 }
                 Ok(false) => {}
                 Err(error) => state.refused(&error),

@@ -8,9 +8,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::{Intake, Shared, Tally, archives, settle_sources};
-use crate::catalog::Known;
 use crate::config::{After, Inbox, Pixels};
-use crate::model::What;
+use crate::landing::Known;
+use crate::model::ChangeKind;
 use crate::source::archive::is_archive;
 use crate::source::{Mode, WatchFolder, WatchState};
 
@@ -43,7 +43,7 @@ impl Watchers {
         for inbox in wanted {
             running.entry(inbox.name.clone()).or_insert_with(|| Running::start(inbox, shared, intake));
         }
-        shared.bus.tell(What::Sources);
+        shared.bus.tell(ChangeKind::Sources);
     }
 
     /// What an inbox is doing, and what became of its files since start.

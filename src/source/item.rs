@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::archive::{Archive, MemberError, is_archive};
-use crate::bulk::{Bulk, Extent, LARGE, NoRoom, Scratch, read_whole};
+use crate::bytes::{ByteSource, FileRange, LARGE, NoRoom, SpillConfig, read_whole};
 
 /// A file beyond this is not read.
 const MAX_FILE: u64 = 4 << 30;
@@ -77,7 +77,7 @@ impl Item {
     ///
     /// # Errors
     /// [`Unreadable`].
-    pub fn open(&self, scratch: Scratch<'_>) -> Result<Bulk<'static>, Unreadable> {
+    pub fn open(&self, scratch: SpillConfig<'_>) -> Result<ByteSource<'static>, Unreadable> {
         match self {
             Self::File(path) => open_file(path),
             Self::Member(archive, index) => Ok(archive.read(*index, scratch)?),
@@ -89,7 +89,7 @@ impl Item {
     /// # Errors
     /// [`Unreadable`].
     pub fn read(&self) -> Result<Vec<u8>, Unreadable> {
-        let bytes = self.open(Scratch::default())?.into_bytes();
+        let bytes = self.open(SpillConfig::default())?.into_bytes();
         bytes.map_err(|e| Unreadable::Io(e.kind()))
     }
 }
@@ -100,7 +100,7 @@ pub enum Opened {
     /// A small one, with its length.
     Small(File, usize),
     /// A large one.
-    Large(Extent),
+    Large(FileRange),
 }
 
 /// Opens a regular file.
@@ -120,7 +120,7 @@ pub fn open(path: &Path) -> Result<Opened, Unreadable> {
         return Err(Unreadable::TooLarge);
     }
     Ok(if length >= LARGE {
-        Opened::Large(Extent::new(Arc::new(file), 0, length))
+        Opened::Large(FileRange::new(Arc::new(file), 0, length))
     } else {
         Opened::Small(file, length as usize)
     })
@@ -130,12 +130,12 @@ pub fn open(path: &Path) -> Result<Opened, Unreadable> {
 ///
 /// # Errors
 /// [`Unreadable`].
-pub fn open_file(path: &Path) -> Result<Bulk<'static>, Unreadable> {
+pub fn open_file(path: &Path) -> Result<ByteSource<'static>, Unreadable> {
     match open(path)? {
-        Opened::Large(extent) => Ok(Bulk::Stored(extent)),
+        Opened::Large(extent) => Ok(ByteSource::Stored(extent)),
         Opened::Small(mut file, length) => {
             let bytes = read_whole(&mut file, length, LARGE as usize);
-            bytes.map(Bulk::from).map_err(|e| Unreadable::Io(e.kind()))
+            bytes.map(ByteSource::from).map_err(|e| Unreadable::Io(e.kind()))
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::model::Vetting;
 
 /// How a file was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum DiscoveredBy {
     /// The operating system told of it.
     Event,
     /// The periodic walk over the folder.
@@ -40,5 +40,5 @@ pub struct Found {
     /// What somebody has said of its pixels.
     pub vetting: Vetting,
     /// How it was found.
-    pub by: By,
+    pub by: DiscoveredBy,
 }

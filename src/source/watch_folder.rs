@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::{By, Entry, Found, Unread, walk};
+use super::{DiscoveredBy, Entry, Found, Unread, walk};
 use crate::model::{Links, Vetting};
 
 /// How often waiting files are looked at.
@@ -84,7 +84,7 @@ struct Waiting {
     bytes: u64,
     mtime_ns: i64,
     since: Instant,
-    by: By,
+    by: DiscoveredBy,
 }
 
 impl WatchFolder {
@@ -148,7 +148,7 @@ impl WatchFolder {
                     for path in event.paths.into_iter().filter(|path| !path.is_symlink()) {
                         walk(&path, Links::Never, &mut |entry| {
                             if let Entry::File(path, bytes, mtime_ns) = entry
-                                && see(waiting, path, bytes, mtime_ns, By::Event)
+                                && see(waiting, path, bytes, mtime_ns, DiscoveredBy::Event)
                             {
                                 state.by_event.fetch_add(1, Ordering::Relaxed);
                             }
@@ -184,7 +184,7 @@ impl WatchFolder {
                 Entry::File(path, bytes, mtime_ns) => {
                     if !waiting.contains_key(&path)
                         && !knows(&path, bytes, mtime_ns)
-                        && see(waiting, path, bytes, mtime_ns, By::Rescan)
+                        && see(waiting, path, bytes, mtime_ns, DiscoveredBy::Rescan)
                     {
                         missed += 1;
                     }
@@ -260,7 +260,13 @@ impl WatchFolder {
 }
 
 /// Notes a file; whether it is new.
-fn see(waiting: &mut HashMap<PathBuf, Waiting>, path: PathBuf, bytes: u64, mtime_ns: i64, by: By) -> bool {
+fn see(
+    waiting: &mut HashMap<PathBuf, Waiting>,
+    path: PathBuf,
+    bytes: u64,
+    mtime_ns: i64,
+    by: DiscoveredBy,
+) -> bool {
     let mut new = false;
     waiting.entry(path).or_insert_with(|| {
         new = true;

@@ -8,7 +8,7 @@ use std::path::Path;
 /// Modules from the core upwards.
 const FLOORS: [&[&str]; 6] = [
     &["model", "series", "harmonise", "measure", "render", "audit", "access", "seal"],
-    &["source", "dicom", "format", "catalog", "blob", "bulk", "config", "ocr"],
+    &["source", "dicom", "format", "catalog", "landing", "blob", "bulk", "config", "ocr"],
     &["deid", "qc", "dataset", "volume"],
     &["pipeline", "demo"],
     &["engine"],
@@ -16,7 +16,8 @@ const FLOORS: [&[&str]; 6] = [
 ];
 
 /// Who uses whom on one floor: a leaf below the others, and faces that start each other.
-const ASIDE: [(&str, &str); 14] = [
+const ASIDE: [(&str, &str); 15] = [
+    ("landing", "catalog"),
     ("series", "model"),
     ("measure", "model"),
     ("harmonise", "model"),

@@ -1,4 +1,4 @@
-//! `gantry intake`: what was not simply stored, without a screen.
+//! `gantry intake`: what was quarantined or rejected, without a screen.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use gantry::console::theme::{Depth, Theme};
 use gantry::console::widget::words;
 use gantry::engine::Client;
 use gantry::engine::query::FrameRef;
-use gantry::model::What;
+use gantry::model::ChangeKind;
 use gantry::render::{Pixels, Slice};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -104,7 +104,7 @@ impl Driver {
     }
 
     /// The workspace changed.
-    pub fn changed(&mut self, what: What) -> &mut Self {
+    pub fn changed(&mut self, what: ChangeKind) -> &mut Self {
         let orders = self.app.update(Signal::Changed(what), &slice);
         self.carry_out(orders);
         self

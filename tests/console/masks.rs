@@ -69,7 +69,7 @@ fn what_is_drawn_stays_when_the_screen_is_refreshed() {
     let mut driver = Driver::new(Stub::default(), (80, 24));
     driver.press("2 enter m n n");
     let drawn = driver.text();
-    driver.changed(gantry::model::What::Intake { files: 1 }).input(Event::Key(KeyCode::F(5).into()));
+    driver.changed(gantry::model::ChangeKind::Intake { files: 1 }).input(Event::Key(KeyCode::F(5).into()));
     assert_eq!(driver.text(), drawn);
 }
 

@@ -1,7 +1,7 @@
 //! Reads of five readers, one of whom drifts, as plain structs; and what the screens make of them.
 
 use gantry::engine::query::*;
-use gantry::model::What;
+use gantry::model::ChangeKind;
 
 use super::frames::Driver;
 use super::stub::{NOW, Stub};
@@ -71,11 +71,11 @@ pub fn agreement(query: &Agreement, empty: bool) -> AgreementView {
         site: Some(if at.is_multiple_of(2) { "site-A" } else { "site-B" }.into()),
         disagreement: 2.4 - at as f64 * 0.11,
         values: vec![
-            Said::Number { value: 310.0 + at as f64 },
-            Said::Number { value: 322.0 },
-            Said::Number { value: 961.0 - at as f64 * 20.0 },
-            if at.is_multiple_of(3) { Said::Nothing } else { Said::Unsaid },
-            Said::NotLooked,
+            RatedValue::Number { value: 310.0 + at as f64 },
+            RatedValue::Number { value: 322.0 },
+            RatedValue::Number { value: 961.0 - at as f64 * 20.0 },
+            if at.is_multiple_of(3) { RatedValue::Nothing } else { RatedValue::Unsaid },
+            RatedValue::NotLooked,
         ],
     };
     let looks = |(at, name): (usize, &&str)| ReaderLooks {
@@ -243,7 +243,7 @@ pub fn reads(query: &Reads) -> Rows<ReadView> {
         imported_ms: NOW,
         superseded_by: None,
         waiting: false,
-        values: volume.map(|value| ("volume_mm3".into(), Said::Number { value })).into_iter().collect(),
+        values: volume.map(|value| ("volume_mm3".into(), RatedValue::Number { value })).into_iter().collect(),
     };
     let rows = vec![
         read(1, "reader-01", "#1", Some(312.4)),
@@ -354,9 +354,9 @@ fn new_reads_are_asked_for_at_once_and_files_that_stream_in_are_not() {
             queries.iter().filter(|query| serde_json::to_value(query).unwrap()["query"] == name).count()
         };
         let before = asked(&driver);
-        driver.changed(What::Intake { files: 500 });
+        driver.changed(ChangeKind::Intake { files: 500 });
         assert_eq!(asked(&driver), before, "{name}");
-        driver.changed(What::Reads);
+        driver.changed(ChangeKind::Reads);
         assert_eq!(asked(&driver), before + 1, "{name}");
     }
 }

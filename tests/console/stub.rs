@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use gantry::bulk::Bulk;
+use gantry::bytes::ByteSource;
 use gantry::dicom::{self, DataSet, Element, Syntax};
 use gantry::engine::command::*;
 use gantry::engine::query::*;
@@ -188,8 +188,11 @@ impl Stub {
                 ["settling", "quarantined", "waiting", "running", "overdue", "returned"][at].into(),
             )],
         });
-        let door =
-            |screen: &str, filter: &str| Door { screen: screen.into(), filter: filter.into(), select: None };
+        let door = |screen: &str, filter: &str| DeepLink {
+            screen: screen.into(),
+            filter: filter.into(),
+            select: None,
+        };
         let alert = |severity, text: &str, door| Alert { severity, text: text.into(), door };
         OverviewView {
             flow: flow.collect(),
@@ -213,7 +216,7 @@ impl Stub {
     }
 
     fn process(&self) -> ProcessView {
-        let door = |screen: &str, select: Option<&str>| Door {
+        let door = |screen: &str, select: Option<&str>| DeepLink {
             screen: screen.into(),
             filter: String::new(),
             select: select.map(String::from),
@@ -444,11 +447,11 @@ impl Client for Stub {
         tokio::sync::broadcast::channel(1).1
     }
 
-    fn blob(&self, hash: &str) -> Result<Bulk<'static>, EngineError> {
+    fn blob(&self, hash: &str) -> Result<ByteSource<'static>, EngineError> {
         Err(EngineError::NotFound { what: "blob".into(), id: hash.into() })
     }
 
-    fn quarantined(&self, id: i64) -> Result<Bulk<'static>, EngineError> {
+    fn quarantined(&self, id: i64) -> Result<ByteSource<'static>, EngineError> {
         if id < 0 {
             return Err(EngineError::NotFound { what: "file".into(), id: id.to_string() });
         }

@@ -182,7 +182,7 @@ fn tasks(client: &dyn Client) -> Vec<i64> {
     client.ask(queue).unwrap().rows.iter().map(|row| row.id).collect()
 }
 
-/// Commands about sources and what was not simply stored.
+/// Commands about sources and what was quarantined or rejected.
 fn sample_of_intake(name: &str, used: &Used, client: &dyn Client) -> Option<Command> {
     Some(match name {
         "AddInbox" => AddInbox { name: "other".into(), path: used.path("other"), site: "B".into() }.into(),

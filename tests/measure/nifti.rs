@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use gantry::bulk::gzip::GzipError;
+use gantry::bytes::gzip::GzipError;
 use gantry::engine::tools::label::{LabelError, show};
 use gantry::engine::tools::measure::{Options, run};
 use gantry::format::nifti::{Nifti, NiftiError, Voxels};

@@ -8,7 +8,7 @@ use gantry::measure::drift::shift::{Bins, ks_p, psi};
 use gantry::measure::drift::stream::{Adwin, Direction, PageHinkley};
 use gantry::measure::drift::trend::mann_kendall;
 use gantry::measure::grid::Grid;
-use gantry::measure::reads::{Chart, Point, Shown, State};
+use gantry::measure::reads::{Chart, ChartState, DisplayScale, Point};
 
 /// The read from which on a planted reader draws otherwise, of 60.
 const FROM: usize = 30;
@@ -190,7 +190,7 @@ fn false_alarms_stay_within_the_design_rates_of_each_chart() {
 }
 
 /// A chart of reads with these values, a minute apart.
-fn chart_of(values: &[f64], shown: Shown) -> Chart {
+fn chart_of(values: &[f64], shown: DisplayScale) -> Chart {
     let point = |(at, x): (i64, &f64)| Point {
         at_ms: at * 60_000,
         x: *x,
@@ -209,22 +209,22 @@ fn charts_of_reads_alarm_on_stable_ones_no_more_than_they_say() {
     for n in [40, 90, 400] {
         let alarm = |values: &[f64], shown| {
             let chart = chart_of(values, shown);
-            chart.state(chart.p) == State::Alarm
+            chart.state(chart.p) == ChartState::Alarm
         };
-        let draw = |name: &str, shown: Shown, one: fn(&mut SplitMix) -> f64| {
+        let draw = |name: &str, shown: DisplayScale, one: fn(&mut SplitMix) -> f64| {
             rate(&format!("{name} over {n} reads"), 0.01, |random| {
                 let values: Vec<f64> = (0..n).map(|_| one(random)).collect();
                 alarm(&values, shown)
             });
         };
-        draw("values", Shown::Plain, SplitMix::normal);
-        draw("logarithms of ratios", Shown::Percent, |r| 0.07 * r.normal());
+        draw("values", DisplayScale::Plain, SplitMix::normal);
+        draw("logarithms of ratios", DisplayScale::Percent, |r| 0.07 * r.normal());
         // Reading times: skewed, and now and then a reader is called away.
-        draw("reading times", Shown::Exponent, |r| {
+        draw("reading times", DisplayScale::Exponent, |r| {
             4.0 + 0.3 * r.normal() + if r.unit() < 0.03 { 2.0 } else { 0.0 }
         });
-        draw("flags, one in ten", Shown::Flag, |r| f64::from(u8::from(r.unit() < 0.1)));
-        draw("flags, one in a hundred", Shown::Flag, |r| f64::from(u8::from(r.unit() < 0.01)));
-        draw("grades", Shown::Plain, |r| (3.0 + r.normal()).round().clamp(1.0, 5.0));
+        draw("flags, one in ten", DisplayScale::Flag, |r| f64::from(u8::from(r.unit() < 0.1)));
+        draw("flags, one in a hundred", DisplayScale::Flag, |r| f64::from(u8::from(r.unit() < 0.01)));
+        draw("grades", DisplayScale::Plain, |r| (3.0 + r.normal()).round().clamp(1.0, 5.0));
     }
 }

@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use gantry::measure::agreement::bootstrap::SplitMix;
 use gantry::measure::agreement::many::{Patterns, alpha};
 use gantry::measure::agreement::{Level, Ratings};
-use gantry::measure::reads::{Board, By, DriftReason, MarkKind, MeasureKey, Metric, Rated, Read, State};
+use gantry::measure::reads::{
+    By, ChartState, DriftReason, MarkKind, MeasureKey, Metric, Rated, Read, ReadIndex,
+};
 
 fn key(name: &str) -> MeasureKey {
     MeasureKey { structure: "nodule".into(), name: name.into() }
@@ -35,7 +37,7 @@ fn read(random: &mut SplitMix, id: i64, item: usize, reader: usize) -> Read {
 }
 
 /// What a board answers, in words that can be compared.
-fn answers(board: &mut Board) -> Vec<String> {
+fn answers(board: &mut ReadIndex) -> Vec<String> {
     let mut said = Vec::new();
     for key in board.measures() {
         let c = board.coefficient(&key).unwrap();
@@ -86,7 +88,7 @@ fn answers(board: &mut Board) -> Vec<String> {
 fn a_board_kept_up_to_date_answers_as_one_made_anew() {
     for seed in 0..6 {
         let mut random = SplitMix::new(seed, 1);
-        let mut board = Board::new(Vec::new());
+        let mut board = ReadIndex::new(Vec::new());
         let mut standing: BTreeMap<(usize, usize), Read> = BTreeMap::new();
         for step in 0..400 {
             let (item, reader) = (random.below(45), random.below(5));
@@ -98,7 +100,7 @@ fn a_board_kept_up_to_date_answers_as_one_made_anew() {
                 answers(&mut board);
             }
         }
-        let mut anew = Board::new(Vec::new());
+        let mut anew = ReadIndex::new(Vec::new());
         let mut order: Vec<&Read> = standing.values().collect();
         for i in (1..order.len()).rev() {
             order.swap(i, random.below(i + 1));
@@ -129,9 +131,9 @@ fn restless(random: &mut SplitMix, id: i64, items: usize) -> Read {
 #[test]
 fn charts_that_are_carried_on_are_those_made_anew() {
     let (items, mut random) = (4_300, SplitMix::new(11, 4));
-    let mut board = Board::new(Vec::new());
+    let mut board = ReadIndex::new(Vec::new());
     let mut standing = Standing::new();
-    let put = |board: &mut Board, standing: &mut Standing, next: Read| {
+    let put = |board: &mut ReadIndex, standing: &mut Standing, next: Read| {
         board.put(&next);
         standing.insert((next.item.clone(), next.reader.clone(), next.guideline.clone()), next);
     };
@@ -145,7 +147,7 @@ fn charts_that_are_carried_on_are_those_made_anew() {
             put(&mut board, &mut standing, next);
         }
     }
-    let charts = |board: &mut Board| {
+    let charts = |board: &mut ReadIndex| {
         let drifts = board.drifts();
         let words = |r: &gantry::measure::reads::DriftRow| {
             let points: Vec<(i64, u64)> = r.chart.points.iter().map(|p| (p.at_ms, p.x.to_bits())).collect();
@@ -160,7 +162,7 @@ fn charts_that_are_carried_on_are_those_made_anew() {
         drifts.rows.iter().map(words).collect::<BTreeMap<_, _>>()
     };
     let first = charts(&mut board);
-    assert!(first.values().any(|c| c.3.len() == 4_096) && first.values().any(|c| c.0 == State::Alarm));
+    assert!(first.values().any(|c| c.3.len() == 4_096) && first.values().any(|c| c.0 == ChartState::Alarm));
     let mut id = 100_000;
     for many in [1, 1, 1, 1, 1, 1, 3, 30, 200] {
         for _ in 0..many {
@@ -169,7 +171,7 @@ fn charts_that_are_carried_on_are_those_made_anew() {
             let next = restless(&mut random, id, items + 20);
             put(&mut board, &mut standing, next);
         }
-        let mut anew = Board::new(Vec::new());
+        let mut anew = ReadIndex::new(Vec::new());
         standing.values().for_each(|r| anew.put(r));
         let (kept, made) = (charts(&mut board), charts(&mut anew));
         assert_eq!(kept.keys().collect::<Vec<_>>(), made.keys().collect::<Vec<_>>());
@@ -182,7 +184,7 @@ fn charts_that_are_carried_on_are_those_made_anew() {
 #[test]
 fn its_coefficients_are_those_of_the_plain_functions() {
     let mut random = SplitMix::new(3, 3);
-    let mut board = Board::new(Vec::new());
+    let mut board = ReadIndex::new(Vec::new());
     let mut reads: Vec<Read> = Vec::new();
     for n in 0..600 {
         if random.unit() < 0.8 {
@@ -213,9 +215,9 @@ fn its_coefficients_are_those_of_the_plain_functions() {
 }
 
 /// A team of six readers over `items` items; `change` says by how much reader and item differ from usual.
-fn team(seed: u64, items: usize, change: impl Fn(usize, usize) -> f64) -> Board {
+fn team(seed: u64, items: usize, change: impl Fn(usize, usize) -> f64) -> ReadIndex {
     let mut random = SplitMix::new(seed, 7);
-    let mut board = Board::new(Vec::new());
+    let mut board = ReadIndex::new(Vec::new());
     let mut id = 0;
     for item in 0..items {
         for reader in 0..6 {
@@ -237,7 +239,7 @@ fn team(seed: u64, items: usize, change: impl Fn(usize, usize) -> f64) -> Board 
 #[test]
 fn stable_teams_raise_no_alarm_beyond_the_design_rate() {
     let alarmed = (0..150)
-        .filter(|&seed| team(seed, 70, |_, _| 0.0).drifts().rows.iter().any(|r| r.state == State::Alarm))
+        .filter(|&seed| team(seed, 70, |_, _| 0.0).drifts().rows.iter().any(|r| r.state == ChartState::Alarm))
         .count();
     // One percent over all charts of a team together: 1.5 of 150 teams, and three standard errors.
     assert!(alarmed <= 5, "{alarmed} of 150 teams");
@@ -248,7 +250,7 @@ fn one_who_drifts_is_named_and_does_not_drag_the_others_along() {
     for seed in 0..12 {
         let mut board = team(seed, 90, |reader, item| if reader == 2 && item >= 45 { 0.3 } else { 0.0 });
         let drifts = board.drifts();
-        let alarms: Vec<_> = drifts.rows.iter().filter(|r| r.state == State::Alarm).collect();
+        let alarms: Vec<_> = drifts.rows.iter().filter(|r| r.state == ChartState::Alarm).collect();
         assert_eq!(
             alarms.len(),
             1,
@@ -271,7 +273,7 @@ fn a_guideline_that_all_follow_is_told_of_once_and_named() {
     let (items, from) = (90, 45);
     for seed in 0..12 {
         let mut random = SplitMix::new(seed, 8);
-        let mut board = Board::new(Vec::new());
+        let mut board = ReadIndex::new(Vec::new());
         for item in 0..items {
             for reader in 0..6 {
                 let id = (item * 6 + reader) as i64;
@@ -285,7 +287,7 @@ fn a_guideline_that_all_follow_is_told_of_once_and_named() {
             }
         }
         let drifts = board.drifts();
-        let alarms: Vec<_> = drifts.rows.iter().filter(|r| r.state == State::Alarm).collect();
+        let alarms: Vec<_> = drifts.rows.iter().filter(|r| r.state == ChartState::Alarm).collect();
         let of_all = alarms.iter().find(|r| (r.metric, r.by) == (Metric::Time, By::All)).expect("found");
         let since = of_all.chart.change.as_ref().unwrap().since;
         assert!(since.abs_diff(from) <= 15, "seed {seed}: dated {since}");
@@ -301,7 +303,7 @@ fn a_guideline_that_all_follow_is_told_of_once_and_named() {
 fn one_who_begins_to_miss_is_named_and_dated() {
     for seed in 0..12 {
         let mut random = SplitMix::new(seed, 9);
-        let mut board = Board::new(Vec::new());
+        let mut board = ReadIndex::new(Vec::new());
         for item in 0..120 {
             for reader in 0..6 {
                 let id = (item * 6 + reader) as i64;
@@ -313,7 +315,7 @@ fn one_who_begins_to_miss_is_named_and_dated() {
             }
         }
         let drifts = board.drifts();
-        let alarms: Vec<_> = drifts.rows.iter().filter(|r| r.state == State::Alarm).collect();
+        let alarms: Vec<_> = drifts.rows.iter().filter(|r| r.state == ChartState::Alarm).collect();
         let reader = board.readers().find("r4").unwrap();
         assert!(alarms.iter().all(|r| r.by == By::Reader(reader)), "seed {seed}");
         let missed = alarms.iter().find(|r| r.metric == Metric::Missed).unwrap_or_else(|| {

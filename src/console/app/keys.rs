@@ -6,7 +6,7 @@ use super::super::dialog::{OpenDialog, Outcome};
 use super::super::keymap::{Action, COMMON, Key, shown};
 use super::super::screen::{self, Dialog, Message};
 use super::{App, Order, Overlay, Own, SCREENS, Slices};
-use crate::engine::query::{Complete, Door, Severity};
+use crate::engine::query::{Complete, DeepLink, Severity};
 
 /// What the palette takes.
 const PALETTE: &str = "command — or a screen and its filter, such as  catalog site:A";
@@ -63,7 +63,7 @@ impl App {
             return self.act(action.name, slices);
         }
         if self.screens.iter().any(|screen| screen.name() == name) {
-            let door = Door { screen: name.into(), filter: rest.trim().into(), select: None };
+            let door = DeepLink { screen: name.into(), filter: rest.trim().into(), select: None };
             return self.go(door, slices);
         }
         self.say(Severity::Warning, format!("there is no command {name}"));

@@ -13,8 +13,8 @@ use super::keymap::{Action, COMMON, Keymap, action};
 use super::screen::{self, Context, Effect, Effects, Message, Screen};
 use crate::engine::EngineError;
 use crate::engine::command::Decision;
-use crate::engine::query::{Door, FrameRef, Severity, Status, StatusView};
-use crate::model::What;
+use crate::engine::query::{DeepLink, FrameRef, Severity, Status, StatusView};
+use crate::model::ChangeKind;
 
 /// How long a decision can be taken back with one key.
 const UNDO_MS: i64 = 10_000;
@@ -59,7 +59,7 @@ pub enum Signal {
         answer: Box<dyn Any + Send>,
     },
     /// The workspace changed.
-    Changed(What),
+    Changed(ChangeKind),
     /// A slice was decoded.
     Slice,
     /// Time has passed.
@@ -131,7 +131,7 @@ impl App {
     }
 
     /// Shows the first screen, or the one that `door` leads to.
-    pub fn start(&mut self, door: Option<Door>, slices: &Slices<'_>) -> Vec<Order> {
+    pub fn start(&mut self, door: Option<DeepLink>, slices: &Slices<'_>) -> Vec<Order> {
         let mut orders = Self::own(vec![ask_status()]);
         if let Some(door) = &door
             && let Some(index) = self.screens.iter().position(|screen| screen.name() == door.screen)
@@ -249,7 +249,7 @@ impl App {
         self.message = Some((severity, text, self.now_ms + MESSAGE_MS));
     }
 
-    fn go(&mut self, door: Door, slices: &Slices<'_>) -> Vec<Order> {
+    fn go(&mut self, door: DeepLink, slices: &Slices<'_>) -> Vec<Order> {
         let Some(index) = self.screens.iter().position(|screen| screen.name() == door.screen) else {
             self.say(Severity::Warning, format!("there is no screen {}", door.screen));
             return Vec::new();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::engine::query::FrameRef;
 use crate::engine::tools::picture;
 use crate::engine::{Client, EngineError};
@@ -19,12 +19,12 @@ pub struct SliceStore {
 }
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<SliceState>,
     wake: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct SliceState {
     wanted: Vec<FrameRef>,
     busy: Vec<FrameRef>,
     slices: HashMap<FrameRef, (Decoded, u64)>,
@@ -42,7 +42,7 @@ impl SliceStore {
         limit: usize,
         ready: impl Fn() + Send + Clone + 'static,
     ) -> Self {
-        let state = Mutex::new(State { limit, ..State::default() });
+        let state = Mutex::new(SliceState { limit, ..SliceState::default() });
         let shared = Arc::new(Shared { state, wake: Condvar::new() });
         for _ in 0..threads {
             let (shared, client, ready) = (Arc::clone(&shared), Arc::clone(client), ready.clone());
@@ -80,7 +80,7 @@ impl Drop for SliceStore {
 
 impl Shared {
     /// A worker never panics while it holds the lock, so a poisoned one is still whole.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SliceState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -113,7 +113,7 @@ impl Shared {
     }
 }
 
-impl State {
+impl SliceState {
     fn insert(&mut self, frame: FrameRef, decoded: Decoded) {
         self.clock += 1;
         self.bytes += decoded.as_ref().map_or(0, |slice| slice.bytes());
@@ -134,7 +134,11 @@ impl State {
 }
 
 /// Decodes a frame. The file that the last one was of stays open: a cine is not fetched and verified for each of its.
-fn decode(client: &dyn Client, frame: &FrameRef, open: &mut Option<(String, Bulk<'static>)>) -> Decoded {
+fn decode(
+    client: &dyn Client,
+    frame: &FrameRef,
+    open: &mut Option<(String, ByteSource<'static>)>,
+) -> Decoded {
     let bytes = match open.take() {
         Some((blob, bytes)) if blob == frame.blob => bytes,
         _ => client.blob(&frame.blob).map_err(|error: EngineError| error.to_string())?,

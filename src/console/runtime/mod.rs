@@ -26,7 +26,7 @@ use super::terminal::{Composer, Frame, Session, clipboard};
 use super::theme::{Depth, Theme};
 use super::worker::Workers;
 use crate::engine::Client;
-use crate::engine::query::{Door, FrameRef};
+use crate::engine::query::{DeepLink, FrameRef};
 use hook::{Hook, provoke};
 use threads::{spawn_events, spawn_signals, spawn_writer};
 
@@ -51,7 +51,7 @@ pub struct Options {
     /// Keys that the configuration changed: action → keys.
     pub keys: HashMap<String, Vec<String>>,
     /// Where to begin.
-    pub door: Option<Door>,
+    pub door: Option<DeepLink>,
 }
 
 enum Inner {
@@ -178,7 +178,7 @@ impl Runtime {
         })
     }
 
-    fn work(&mut self, door: Option<Door>) -> io::Result<()> {
+    fn work(&mut self, door: Option<DeepLink>) -> io::Result<()> {
         let orders = self.app.start(door, &|frame: &FrameRef| self.slices.get(frame));
         self.carry_out(orders);
         let (mut dirty, mut last_frame, mut last_tick) = (true, Instant::now(), Instant::now());

@@ -9,7 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::super::app::Signal;
 use super::Inner;
-use crate::model::{Event, What};
+use crate::model::{ChangeKind, Event};
 
 /// Writes frames to the terminal, one after another.
 pub fn spawn_writer(frames: Receiver<Vec<u8>>, sender: Sender<Inner>) -> io::Result<()> {
@@ -37,21 +37,21 @@ pub fn spawn_events(
     let work = move || {
         loop {
             let mut changed = Vec::new();
-            let mut note = |what: What| {
+            let mut note = |what: ChangeKind| {
                 if !changed.contains(&what) && changed.len() < 64 {
                     changed.push(what);
                 }
             };
             match events.blocking_recv() {
                 Ok(event) => note(event.what),
-                Err(RecvError::Lagged(_)) => note(What::Idle),
+                Err(RecvError::Lagged(_)) => note(ChangeKind::Idle),
                 Err(RecvError::Closed) => return,
             }
             // A storm of events is one change for those who look at it.
             thread::sleep(Duration::from_millis(150));
             while let Ok(event) = events.try_recv() {
                 note(match event.what {
-                    What::Intake { .. } => What::Intake { files: 0 },
+                    ChangeKind::Intake { .. } => ChangeKind::Intake { files: 0 },
                     what => what,
                 });
             }

@@ -17,8 +17,8 @@ use crate::console::widget::{ListState, Pages, draw_facts, words};
 use crate::engine::EngineError;
 use crate::engine::command::{Moved, QuestionMasks};
 use crate::engine::query::{
-    Door, Facet, Facets, FrameRef, Page, Rows, SeriesDetail, SeriesPage, SeriesRow, SeriesSort, SeriesView,
-    Severity,
+    DeepLink, Facet, Facets, FrameRef, Page, Rows, SeriesDetail, SeriesPage, SeriesRow, SeriesSort,
+    SeriesView, Severity,
 };
 use crate::render::{Look, Target, compose};
 
@@ -40,7 +40,7 @@ const SORTS: [(SeriesSort, &str); 4] = [
     (SeriesSort::Size, "size"),
 ];
 
-enum Answer {
+enum CatalogAnswer {
     Page(Page, Result<Rows<SeriesRow>, EngineError>),
     Facets(Result<Vec<Facet>, EngineError>),
     Detail(Box<Result<SeriesView, EngineError>>),
@@ -69,7 +69,7 @@ impl Catalog {
         if let Some(page) = self.rows.missing(self.list.selected) {
             self.state.wait(context.now_ms);
             let question = SeriesPage { filter: self.filter.clone(), sort: self.sort, page };
-            effects.push(ask("series", question, move |answer| Answer::Page(page, answer)));
+            effects.push(ask("series", question, move |answer| CatalogAnswer::Page(page, answer)));
         }
         effects.extend(self.ask_detail(context));
         effects
@@ -83,14 +83,14 @@ impl Catalog {
         }
         self.detail.wait(context.now_ms);
         vec![ask("detail", SeriesDetail { series_uid: row.series_uid.clone() }, |answer| {
-            Answer::Detail(Box::new(answer))
+            CatalogAnswer::Detail(Box::new(answer))
         })]
     }
 
     fn refresh(&mut self, context: &Context<'_>) -> Effects {
         self.rows.forget();
         self.facets.wait(context.now_ms);
-        let mut effects = vec![ask("facets", Facets { filter: self.filter.clone() }, Answer::Facets)];
+        let mut effects = vec![ask("facets", Facets { filter: self.filter.clone() }, CatalogAnswer::Facets)];
         effects.extend(self.ask(context));
         effects
     }
@@ -184,18 +184,18 @@ impl Catalog {
     fn question_masks(&self) -> Effects {
         let Some(row) = self.rows.get(self.list.selected) else { return Vec::new() };
         let command = QuestionMasks { series_uid: row.series_uid.clone(), instances: Vec::new() };
-        vec![act(command, Answer::Questioned)]
+        vec![act(command, CatalogAnswer::Questioned)]
     }
 
     fn open(&self, screen: &str) -> Effects {
         let Some(row) = self.rows.get(self.list.selected) else { return Vec::new() };
         let select = Some(row.series_uid.clone());
-        vec![Effect::Go(Door { screen: screen.into(), filter: String::new(), select })]
+        vec![Effect::Go(DeepLink { screen: screen.into(), filter: String::new(), select })]
     }
 
-    fn answer(&mut self, answer: Answer, context: &Context<'_>) -> Effects {
+    fn answer(&mut self, answer: CatalogAnswer, context: &Context<'_>) -> Effects {
         match answer {
-            Answer::Page(page, Ok(rows)) => {
+            CatalogAnswer::Page(page, Ok(rows)) => {
                 self.list.resize(rows.total);
                 self.rows.put(page, rows);
                 self.state.set(Ok(()));
@@ -206,17 +206,17 @@ impl Catalog {
                 }
                 self.ask(context)
             }
-            Answer::Page(_, Err(error)) => {
+            CatalogAnswer::Page(_, Err(error)) => {
                 self.state.set(Err(error));
                 Vec::new()
             }
-            Answer::Facets(answer) => {
+            CatalogAnswer::Facets(answer) => {
                 self.facets.set(answer);
                 self.facet_list.resize(self.facet_lines().len() as u64);
                 Vec::new()
             }
-            Answer::Questioned(outcome) => question::told(outcome),
-            Answer::Detail(answer) => {
+            CatalogAnswer::Questioned(outcome) => question::told(outcome),
+            CatalogAnswer::Detail(answer) => {
                 self.detail.set(*answer);
                 self.middle_frame().cloned().map(|frame| Effect::Load(vec![frame])).into_iter().collect()
             }
@@ -272,7 +272,7 @@ impl Screen for Catalog {
             Message::Action(name) => self.action(name, context),
             Message::Dialog("filter", text) => self.refilter(text, context),
             Message::Dialog(question::TAG, _) => self.question_masks(),
-            Message::Answer(answer) => match answer.downcast::<Answer>() {
+            Message::Answer(answer) => match answer.downcast::<CatalogAnswer>() {
                 Ok(answer) => self.answer(*answer, context),
                 Err(_) => Vec::new(),
             },

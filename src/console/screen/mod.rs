@@ -18,9 +18,9 @@ use super::canvas::Canvas;
 use super::image::{Decoded, Graphics};
 use super::keymap::Action;
 use crate::engine::command::{Decision, UndoDecision};
-use crate::engine::query::{Door, FrameRef, Severity, StatusView};
+use crate::engine::query::{DeepLink, FrameRef, Severity, StatusView};
 use crate::engine::{Act, Client, EngineError, Question};
-use crate::model::What;
+use crate::model::ChangeKind;
 
 /// Every screen, in the order of their digits.
 pub fn all() -> Vec<Box<dyn Screen>> {
@@ -101,7 +101,7 @@ pub struct Context<'a> {
 /// Something that happened.
 pub enum Message {
     /// The screen is shown, maybe through a door.
-    Enter(Option<Door>),
+    Enter(Option<DeepLink>),
     /// Another screen is shown.
     Leave,
     /// The console ends; only acts are still carried out.
@@ -111,7 +111,7 @@ pub enum Message {
     /// The answer to what this screen asked: its own type.
     Answer(Box<dyn Any + Send>),
     /// The workspace changed.
-    Changed(What),
+    Changed(ChangeKind),
     /// A dialog was answered.
     Dialog(&'static str, String),
     /// A slice was decoded.
@@ -131,7 +131,7 @@ pub enum Effect {
     /// Have the engine act.
     Act(Task),
     /// Go to another screen.
-    Go(Door),
+    Go(DeepLink),
     /// Go back.
     Back,
     /// Say something on the last line.

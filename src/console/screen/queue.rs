@@ -10,7 +10,7 @@ use crate::console::keymap::{Action, action};
 use crate::console::widget::{Cell, Column, Fact, ListState, Pages, Table, draw_facts, words};
 use crate::engine::EngineError;
 use crate::engine::command::UnclaimTask;
-use crate::engine::query::{self, Door, Page, QueueTab, QueueView, Rows, TaskRow};
+use crate::engine::query::{self, DeepLink, Page, QueueTab, QueueView, Rows, TaskRow};
 
 const ACTIONS: &[Action] = &[
     action("queue.review", &["enter", "o"], "review", "open the case in Review"),
@@ -43,7 +43,7 @@ const COLUMNS: &[Column] = &[
     Column::text("state", 8, 0, 8),
 ];
 
-enum Answer {
+enum QueueAnswer {
     Page(Page, Result<QueueView, EngineError>),
     Unclaimed(Result<(), EngineError>),
 }
@@ -65,7 +65,7 @@ impl Queue {
         self.state.wait(context.now_ms);
         let question =
             query::Queue { view: self.tab, filter: self.filter.clone(), now_ms: context.now_ms, page };
-        vec![ask("queue", question, move |answer| Answer::Page(page, answer))]
+        vec![ask("queue", question, move |answer| QueueAnswer::Page(page, answer))]
     }
 
     fn refresh(&mut self, context: &Context<'_>) -> Effects {
@@ -88,14 +88,18 @@ impl Queue {
     fn open(&self) -> Effects {
         let Some(row) = self.row() else { return Vec::new() };
         let select = Some(row.id.to_string());
-        vec![Effect::Go(Door { screen: "review".into(), filter: self.filter.clone(), select })]
+        vec![Effect::Go(DeepLink { screen: "review".into(), filter: self.filter.clone(), select })]
     }
 
     fn action(&mut self, name: &'static str, context: &Context<'_>) -> Effects {
         match name {
             "queue.review" | "list.open" => self.open(),
             "queue.next" => {
-                vec![Effect::Go(Door { screen: "review".into(), filter: self.filter.clone(), select: None })]
+                vec![Effect::Go(DeepLink {
+                    screen: "review".into(),
+                    filter: self.filter.clone(),
+                    select: None,
+                })]
             }
             "queue.tab" | "list.right" | "pane.next" => self.show_tab(1, context),
             "queue.tab_back" | "list.left" | "pane.previous" => self.show_tab(TABS.len() - 1, context),
@@ -115,7 +119,7 @@ impl Queue {
                 None => Vec::new(),
             },
             "queue.unclaim" => match self.row() {
-                Some(row) => vec![act(UnclaimTask { task: row.id }, Answer::Unclaimed)],
+                Some(row) => vec![act(UnclaimTask { task: row.id }, QueueAnswer::Unclaimed)],
                 None => Vec::new(),
             },
             "app.back" if !self.filter.is_empty() => {
@@ -188,22 +192,22 @@ impl Screen for Queue {
                 self.list.reset();
                 self.refresh(context)
             }
-            Message::Answer(answer) => match answer.downcast::<Answer>().map(|answer| *answer) {
-                Ok(Answer::Page(page, Ok(view))) => {
+            Message::Answer(answer) => match answer.downcast::<QueueAnswer>().map(|answer| *answer) {
+                Ok(QueueAnswer::Page(page, Ok(view))) => {
                     self.counts = view.counts;
                     self.rows.put(page, Rows { rows: view.rows, total: view.total });
                     self.list.resize(view.total);
                     self.state.set(Ok(()));
                     self.ask(context)
                 }
-                Ok(Answer::Page(_, Err(error))) => {
+                Ok(QueueAnswer::Page(_, Err(error))) => {
                     self.state.set(Err(error));
                     Vec::new()
                 }
-                Ok(Answer::Unclaimed(Err(error))) => {
+                Ok(QueueAnswer::Unclaimed(Err(error))) => {
                     vec![Effect::Say(query::Severity::Warning, error.to_string())]
                 }
-                Ok(Answer::Unclaimed(Ok(()))) => self.refresh(context),
+                Ok(QueueAnswer::Unclaimed(Ok(()))) => self.refresh(context),
                 Err(_) => Vec::new(),
             },
             Message::Mouse(MouseEventKind::ScrollDown, ..) => self.action("list.down", context),

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::detect::{Detector, Expect};
 use super::grey::{Palette, Window, picture, quick_view, windowed};
-use super::look::SearchError;
+use super::review::SearchError;
 use crate::dicom::codec::{Frame, FrameReader};
 use crate::model::Area;
 use crate::model::pixels::PixelLayout;

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::ops::Range;
 
-use crate::bulk::{Draft, Scratch};
+use crate::bytes::{SpillBuffer, SpillConfig};
 use crate::dicom::codec::{self, FrameReader, Note, PixelError, RLE_LOSSLESS};
 use crate::dicom::{DataSet, Element, Fragments, Syntax, Value};
 use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
@@ -155,7 +155,7 @@ pub fn apply(
     origin: &Origin<'_>,
     set: &DataSet<'_>,
     change: &Change,
-    scratch: Scratch<'_>,
+    scratch: SpillConfig<'_>,
 ) -> Result<Masked, PixelError> {
     let reader = origin.open()?;
     let layout = reader.layout().clone();
@@ -199,7 +199,7 @@ pub fn apply(
 
 /// Encoded frames one after the other.
 struct Out<'s> {
-    draft: Draft<'s>,
+    draft: SpillBuffer<'s>,
     /// Where each frame ends.
     ends: Vec<u64>,
     bits: Bits,

@@ -4,19 +4,19 @@ mod detect;
 mod face;
 mod find;
 mod grey;
-mod look;
 mod mask;
+mod review;
 mod rules;
 mod share;
 
 pub use find::MASKED_BY_PERSON;
-pub use look::{Look, Search, SearchError, Seen, derivation, derived, is_derivation};
+pub use review::{PixelReview, Search, SearchError, Seen, derivation, derived, is_derivation};
 pub use rules::{PixelRule, Rules};
 pub use share::{HELD_AT_ONCE, Share};
 
 use std::io::{self, Write as _};
 
-use crate::bulk::{Bulk, Scratch};
+use crate::bytes::{ByteSource, SpillConfig};
 use crate::dicom::{DataSet, Element, is_pixel_data};
 use crate::model::{Tag, tags};
 
@@ -165,7 +165,7 @@ const HEAD: [&str; 8] = ["HEAD", "BRAIN", "FACE", "SKULL", "SINUS", "ORBIT", "MA
 ///
 /// # Errors
 /// Large pixel data cannot be read, or the disk refuses what is made of it.
-pub fn cleared(set: &DataSet<'_>, scratch: Scratch<'_>) -> io::Result<Option<Bulk<'static>>> {
+pub fn cleared(set: &DataSet<'_>, scratch: SpillConfig<'_>) -> io::Result<Option<ByteSource<'static>>> {
     let found = set.get(tags::PIXEL_DATA).and_then(Element::bulk).zip(Used::of(set));
     let Some((pixels, used)) = found else { return Ok(None) };
     let mut dirty = false;

@@ -10,7 +10,7 @@ use dicom_encoding::TransferSyntaxIndex;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::identity::{Identity, Kind};
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::dicom::{self, DataSet, Value};
 use crate::model::{Tag, Vr, tags};
 
@@ -145,7 +145,7 @@ struct Span {
 /// # Errors
 /// The first [`Problem`] found.
 pub fn check(
-    output: &Bulk<'_>,
+    output: &ByteSource<'_>,
     intended: &DataSet<'_>,
     identity: &Identity,
     before: &Image<'_>,

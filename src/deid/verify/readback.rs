@@ -12,7 +12,7 @@ use dicom_parser::stateful::decode::{DynStatefulDecoder, StatefulDecode};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::{Image, Problem, Span, identifier, trim};
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::deid::identity::{Identity, MIN_NEEDLE};
 use crate::deid::words;
 use crate::dicom::{DataSet, Element, Fragments, Value, is_pixel_data};
@@ -28,15 +28,15 @@ const PIECE: usize = 256 << 10;
 /// # Errors
 /// The first [`Problem`] found.
 pub fn check(
-    output: &Bulk<'_>,
+    output: &ByteSource<'_>,
     intended: &DataSet<'_>,
     identity: &Identity,
     before: &Image<'_>,
 ) -> Result<Vec<Span>, Problem> {
     let length = output.len();
     match output {
-        Bulk::Memory(bytes) => read(Cursor::new(&**bytes), length, intended, identity, before),
-        Bulk::Stored(_) => {
+        ByteSource::Memory(bytes) => read(Cursor::new(&**bytes), length, intended, identity, before),
+        ByteSource::Stored(_) => {
             let reader = BufReader::with_capacity(PIECE, output.reader());
             read(reader, length, intended, identity, before)
         }
@@ -136,21 +136,21 @@ impl<R: Read + Seek> ReadBack<'_, R> {
     /// Encapsulated pixel data: the offset table as it was meant, the fragments as they were before.
     fn fragments(&mut self, tag: Tag, intended: &Fragments<'_>) -> Result<(), Problem> {
         let before = match self.before.pixel_data(tag) {
-            Some(Value::Fragments(before)) => before.fragments.iter().map(Bulk::borrowed).collect(),
+            Some(Value::Fragments(before)) => before.fragments.iter().map(ByteSource::borrowed).collect(),
             _ => Vec::new(),
         };
         if before.len() != intended.fragments.len() {
             return Err(Problem::Changed(tag));
         }
         self.expect(tag, |t| matches!(t, LazyDataToken::PixelSequenceStart))?;
-        let offsets = Bulk::from(&*intended.offsets);
+        let offsets = ByteSource::from(&*intended.offsets);
         for expected in std::iter::once(&offsets).chain(&before) {
             self.fragment(tag, expected)?;
         }
         self.expect(tag, |t| matches!(t, LazyDataToken::SequenceEnd))
     }
 
-    fn fragment(&mut self, tag: Tag, expected: &Bulk<'_>) -> Result<(), Problem> {
+    fn fragment(&mut self, tag: Tag, expected: &ByteSource<'_>) -> Result<(), Problem> {
         let length = match self.next(tag)? {
             LazyDataToken::ItemStart { len } => len.get().ok_or(Problem::Structure(tag))?,
             _ => return Err(Problem::Structure(tag)),
@@ -181,8 +181,8 @@ impl<R: Read + Seek> ReadBack<'_, R> {
         }
         if root && is_pixel_data(tag) {
             let expected = match before.pixel_data(tag) {
-                Some(Value::Bytes(bytes)) => Bulk::from(&**bytes),
-                Some(Value::Stored(extent)) => Bulk::Stored(extent.clone()),
+                Some(Value::Bytes(bytes)) => ByteSource::from(&**bytes),
+                Some(Value::Stored(extent)) => ByteSource::Stored(extent.clone()),
                 _ => return Err(Problem::Changed(tag)),
             };
             return same(token, &expected)?.then_some(()).ok_or(Problem::Changed(tag));
@@ -227,7 +227,7 @@ fn ours(tag: dicom_core::Tag) -> Tag {
 }
 
 /// Whether a value is this one, but for the byte that makes its length even.
-fn same<D: StatefulDecode>(token: LazyDataToken<D>, expected: &Bulk<'_>) -> Result<bool, Problem> {
+fn same<D: StatefulDecode>(token: LazyDataToken<D>, expected: &ByteSource<'_>) -> Result<bool, Problem> {
     let piece = expected.len().min(PIECE as u64) as usize;
     let mut compare = BufWriter::with_capacity(piece, Compare { expected, at: 0, same: true });
     token.read_value_into(&mut compare).map_err(|_| Problem::Unreadable)?;
@@ -237,7 +237,7 @@ fn same<D: StatefulDecode>(token: LazyDataToken<D>, expected: &Bulk<'_>) -> Resu
 
 /// Compares what is written to it.
 struct Compare<'e> {
-    expected: &'e Bulk<'e>,
+    expected: &'e ByteSource<'e>,
     at: u64,
     same: bool,
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::{Problem, Span, identifier};
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::deid::identity::{Identity, Kind, MIN_IN_BULK, Needle};
 use crate::deid::matcher::Matcher;
 use crate::model::{Tag, Vr, tags};
@@ -24,7 +24,12 @@ const WINDOW: u64 = 4 << 20;
 ///
 /// # Errors
 /// The first [`Problem`] found.
-pub fn check(output: &Bulk<'_>, bulk_at: u64, identity: &Identity, spans: &[Span]) -> Result<(), Problem> {
+pub fn check(
+    output: &ByteSource<'_>,
+    bulk_at: u64,
+    identity: &Identity,
+    spans: &[Span],
+) -> Result<(), Problem> {
     let (any, long) = identity.matchers();
     let search = Search { identity, spans };
     windows(output, 0..bulk_at, |window| {
@@ -51,13 +56,13 @@ struct Window<'w> {
 
 /// Gives the bytes of a range: in memory all at once, else in windows that overlap by all that is inflated.
 fn windows(
-    output: &Bulk<'_>,
+    output: &ByteSource<'_>,
     range: Range<u64>,
     mut look: impl FnMut(Window<'_>) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     let step = match output {
-        Bulk::Memory(_) => output.len().max(1),
-        Bulk::Stored(_) => WINDOW,
+        ByteSource::Memory(_) => output.len().max(1),
+        ByteSource::Stored(_) => WINDOW,
     };
     range.clone().step_by(step as usize).try_for_each(|at| {
         let end = at.saturating_add(step + MAX_INFLATED).min(range.end);

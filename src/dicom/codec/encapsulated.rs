@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 
 use super::{Codec, Note};
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 
 /// Bytes of an item's tag and length before its value.
 const ITEM_HEADER: u64 = 8;
@@ -14,7 +14,7 @@ const MARKER: u64 = 32;
 /// The fragments of each frame that is there.
 #[derive(Debug)]
 pub(super) struct FrameMap<'a> {
-    fragments: Vec<Bulk<'a>>,
+    fragments: Vec<ByteSource<'a>>,
     /// First fragment of each frame, then the number of fragments.
     starts: Vec<usize>,
     /// Bytes of each frame where the extended table tells them (the rest of the fragment is padding).
@@ -24,14 +24,14 @@ pub(super) struct FrameMap<'a> {
 impl<'a> FrameMap<'a> {
     /// Finds the frames: by the extended offset table, the basic one, one fragment a frame, or start markers.
     pub(super) fn new(
-        mut fragments: Vec<Bulk<'a>>,
+        mut fragments: Vec<ByteSource<'a>>,
         offsets: &[u8],
         extended: Option<(Vec<u64>, Vec<u64>)>,
         declared: u32,
         codec: Codec,
         notes: &mut Vec<Note>,
     ) -> Self {
-        while fragments.last().is_some_and(Bulk::is_empty) {
+        while fragments.last().is_some_and(ByteSource::is_empty) {
             fragments.pop();
         }
         let declared = declared as usize;
@@ -77,12 +77,12 @@ impl<'a> FrameMap<'a> {
 
     /// Bytes of the largest fragment.
     pub(super) fn largest(&self) -> u64 {
-        self.fragments.iter().map(Bulk::len).max().unwrap_or(0)
+        self.fragments.iter().map(ByteSource::len).max().unwrap_or(0)
     }
 
     /// Encoded bytes of all frames.
     pub(super) fn bytes(&self) -> u64 {
-        self.fragments.iter().map(Bulk::len).sum()
+        self.fragments.iter().map(ByteSource::len).sum()
     }
 
     /// Whether the fragments hold these frames and nothing else: no frame more, no fragment without bytes, nothing
@@ -91,7 +91,7 @@ impl<'a> FrameMap<'a> {
         let whole = |index: usize| {
             let parts = self.fragments.get(self.starts[index]..self.starts[index + 1]).unwrap_or_default();
             let told = self.lengths.as_ref().and_then(|l| l.get(index)).copied().unwrap_or(0);
-            let there: u64 = parts.iter().map(Bulk::len).sum();
+            let there: u64 = parts.iter().map(ByteSource::len).sum();
             told == 0 || there <= told.saturating_add(1)
         };
         self.frames() <= declared && (0..self.frames()).all(whole)
@@ -101,7 +101,7 @@ impl<'a> FrameMap<'a> {
     pub(super) fn frame(&self, index: usize) -> Option<io::Result<Cow<'_, [u8]>>> {
         let parts = self.parts(index)?;
         let told = self.lengths.as_ref().and_then(|l| l.get(index)).copied().filter(|&l| l > 0);
-        let there = parts.iter().map(Bulk::len).sum();
+        let there = parts.iter().map(ByteSource::len).sum();
         let length = told.map_or(there, |told| told.min(there));
         Some(match parts {
             [one] => one.read(0..length),
@@ -110,20 +110,20 @@ impl<'a> FrameMap<'a> {
     }
 
     /// The fragment that is frame `index`, where it is one and stays in a file.
-    pub(super) fn stored(&self, index: usize) -> Option<Bulk<'static>> {
+    pub(super) fn stored(&self, index: usize) -> Option<ByteSource<'static>> {
         match self.parts(index)? {
-            [Bulk::Stored(extent)] => Some(Bulk::Stored(extent.clone())),
+            [ByteSource::Stored(extent)] => Some(ByteSource::Stored(extent.clone())),
             _ => None,
         }
     }
 
-    fn parts(&self, index: usize) -> Option<&[Bulk<'a>]> {
+    fn parts(&self, index: usize) -> Option<&[ByteSource<'a>]> {
         self.fragments.get(*self.starts.get(index)?..*self.starts.get(index + 1)?)
     }
 }
 
 /// The first `length` bytes of fragments that follow each other.
-fn joined(parts: &[Bulk<'_>], length: u64) -> io::Result<Vec<u8>> {
+fn joined(parts: &[ByteSource<'_>], length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?);
     for part in parts {
         let missing = length - bytes.len() as u64;
@@ -134,7 +134,7 @@ fn joined(parts: &[Bulk<'_>], length: u64) -> io::Result<Vec<u8>> {
 
 /// The fragments at which `offsets` point, if they begin with the first, rise, and each points at one that can
 /// begin a frame; then the number of fragments.
-fn starts_from(fragments: &[Bulk<'_>], offsets: &[u64], codec: Codec) -> Option<Vec<usize>> {
+fn starts_from(fragments: &[ByteSource<'_>], offsets: &[u64], codec: Codec) -> Option<Vec<usize>> {
     if offsets.first() != Some(&0) || offsets.len() > fragments.len() {
         return None;
     }
@@ -158,7 +158,7 @@ fn starts_from(fragments: &[Bulk<'_>], offsets: &[u64], codec: Codec) -> Option<
 }
 
 /// Frames without a table to go by.
-fn guess(fragments: &[Bulk<'_>], declared: usize, codec: Codec) -> Vec<usize> {
+fn guess(fragments: &[ByteSource<'_>], declared: usize, codec: Codec) -> Vec<usize> {
     let count = fragments.len();
     let marked: Vec<usize> =
         (0..count).filter(|&i| begins_frame(&fragments[i], codec) == Some(true)).collect();
@@ -177,7 +177,7 @@ fn guess(fragments: &[Bulk<'_>], declared: usize, codec: Codec) -> Vec<usize> {
 }
 
 /// Whether a frame can begin with `fragment`; unknown where the codec has no start marker.
-fn begins_frame(fragment: &Bulk<'_>, codec: Codec) -> Option<bool> {
+fn begins_frame(fragment: &ByteSource<'_>, codec: Codec) -> Option<bool> {
     if !matches!(codec, Codec::Jpeg | Codec::JpegLs | Codec::Jpeg2000) {
         return None;
     }
@@ -212,7 +212,7 @@ mod tests {
         let table: Vec<u8> = offsets.iter().flat_map(|o| o.to_le_bytes()).collect();
         let mut notes = Vec::new();
         let map = FrameMap::new(
-            fragments.iter().map(|f| Bulk::from(*f)).collect(),
+            fragments.iter().map(|f| ByteSource::from(*f)).collect(),
             &table,
             None,
             declared,

@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::bulk::NoRoom;
+use crate::bytes::NoRoom;
 
 /// Why a frame could not be decoded. No attribute value of the file is in any message but sizes and counts.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

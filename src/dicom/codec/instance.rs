@@ -1,7 +1,7 @@
 //! From a data set that was read to its frames.
 
 use super::{FrameReader, PixelError, PixelSource, frames};
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::dicom::{DataSet, Element, File, Syntax, Value};
 use crate::model::pixels::{Photometric, PixelLayout, SampleKind};
 use crate::model::{Tag, tags};
@@ -73,12 +73,12 @@ pub fn source_of<'a>(
     extended: Option<(Vec<u64>, Vec<u64>)>,
 ) -> Result<PixelSource<'a>, PixelError> {
     match value {
-        Value::Bytes(bytes) => Ok(PixelSource::Native(Bulk::from(&**bytes))),
-        Value::Stored(extent) => Ok(PixelSource::Native(Bulk::Stored(extent.clone()))),
+        Value::Bytes(bytes) => Ok(PixelSource::Native(ByteSource::from(&**bytes))),
+        Value::Stored(extent) => Ok(PixelSource::Native(ByteSource::Stored(extent.clone()))),
         Value::Fragments(f) => Ok(PixelSource::Encapsulated {
             offsets: &f.offsets,
             extended,
-            fragments: f.fragments.iter().map(Bulk::borrowed).collect(),
+            fragments: f.fragments.iter().map(ByteSource::borrowed).collect(),
         }),
         Value::Items(_) | Value::Unread(_) => Err(PixelError::NoPixels),
     }

@@ -24,7 +24,7 @@ use std::io::Read as _;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
 
 pub use error::{Note, PixelError};
@@ -49,7 +49,7 @@ const MAX_EXPANSION: u64 = 1000;
 #[derive(Clone, Debug)]
 pub enum PixelSource<'a> {
     /// The value of the element: deflated data is inflated, big-endian samples are turned to little-endian ones.
-    Native(Bulk<'a>),
+    Native(ByteSource<'a>),
     /// Items of an encapsulated element.
     Encapsulated {
         /// Value of the first item, the basic offset table.
@@ -57,7 +57,7 @@ pub enum PixelSource<'a> {
         /// Extended Offset Table (7FE0,0001) and its lengths (7FE0,0002).
         extended: Option<(Vec<u64>, Vec<u64>)>,
         /// The other items' values.
-        fragments: Vec<Bulk<'a>>,
+        fragments: Vec<ByteSource<'a>>,
     },
 }
 
@@ -87,7 +87,7 @@ pub struct FrameReader<'a> {
 
 #[derive(Debug)]
 enum Store<'a> {
-    Native(Bulk<'a>),
+    Native(ByteSource<'a>),
     Frames(FrameMap<'a>),
 }
 
@@ -227,7 +227,7 @@ impl FrameReader<'_> {
     }
 
     /// Where a frame stands, and the bit of the first byte in which it begins.
-    fn native_frame(&self, data: &Bulk<'_>, index: u32) -> Result<(Range<u64>, usize), PixelError> {
+    fn native_frame(&self, data: &ByteSource<'_>, index: u32) -> Result<(Range<u64>, usize), PixelError> {
         if index >= self.layout.frames {
             return Err(PixelError::NoFrame { index, frames: self.layout.frames });
         }
@@ -328,7 +328,7 @@ impl FrameReader<'_> {
             notes.push(Note::OtherCodec);
         }
         match codec {
-            Codec::Native => native::decode(Bulk::Memory(encoded), 0, layout, Order::Little),
+            Codec::Native => native::decode(ByteSource::Memory(encoded), 0, layout, Order::Little),
             Codec::DeflatedFrame => {
                 let bytes = native::frame_bits(layout).div_ceil(8);
                 let mut native = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::model::pixels::{Photometric, PixelLayout, SampleKind, Samples};
 
 use super::canonical::fit;
@@ -37,7 +37,7 @@ pub(super) fn frame_bits(layout: &PixelLayout) -> u64 {
 
 /// Decodes one frame; `first_bit` (0 … 7) is where it begins in the first byte of `data`.
 pub(super) fn decode(
-    data: Bulk<'_>,
+    data: ByteSource<'_>,
     first_bit: usize,
     layout: &PixelLayout,
     order: Order,
@@ -96,7 +96,7 @@ pub(super) fn decode(
 
 /// Up to `count` words of `N` bytes, read piece by piece: never all bytes beside all words.
 fn words<T, const N: usize>(
-    data: &Bulk<'_>,
+    data: &ByteSource<'_>,
     count: usize,
     swap: bool,
     word: impl Fn([u8; N]) -> T,

@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicU64;
 use std::thread;
 
 use super::ReadError;
-use crate::bulk::{Bulk, Scratch};
+use crate::bytes::{ByteSource, SpillConfig};
 use crate::model::{Header, Interner};
 use crate::source::archive::{Archive, MemberError};
 use crate::source::{Item, NotRead, Unread, Unreadable};
@@ -105,9 +105,9 @@ impl Tree {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn open(&self, source: u32) -> Result<Bulk<'static>, Unreadable> {
+    pub fn open(&self, source: u32) -> Result<ByteSource<'static>, Unreadable> {
         let item = self.paths.item(source).ok_or(Unreadable::Io(io::ErrorKind::NotFound))?;
-        item.open(Scratch::default())
+        item.open(SpillConfig::default())
     }
 
     /// All bytes of file `source`, wherever it lies.

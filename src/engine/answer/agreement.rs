@@ -8,12 +8,12 @@ use crate::config;
 use crate::engine::live::{Selection, split};
 use crate::engine::query::{
     Agreement, AgreementDetail, AgreementRow, AgreementView, MeasureLevel, Measured, PairAgreement,
-    ReaderLooks, Said, Verdict, WorstCase,
+    RatedValue, ReaderLooks, Verdict, WorstCase,
 };
 use crate::engine::{EngineError, Session};
 use crate::measure::agreement::Level;
 use crate::measure::estimate::Estimate;
-use crate::measure::reads::{Board, Cell, Coefficient, Detail, MeasureKey, PRESENCE, PairKind};
+use crate::measure::reads::{Cell, Coefficient, Detail, MeasureKey, PRESENCE, PairKind, ReadIndex};
 
 /// What an empty workspace says.
 pub const NO_READS: &str = "nobody has read anything yet: gantry label import TABLE";
@@ -31,7 +31,7 @@ pub fn agreement(session: &Session, query: &Agreement) -> Result<AgreementView, 
     Ok(view)
 }
 
-fn on_board(board: &mut Board, query: &Agreement, wanted: &config::Agreement) -> AgreementView {
+fn on_board(board: &mut ReadIndex, query: &Agreement, wanted: &config::Agreement) -> AgreementView {
     let mut view = AgreementView {
         reads: board.len() as u64,
         items: board.item_count() as u64,
@@ -127,7 +127,7 @@ pub fn measured(e: &Estimate) -> Measured {
     }
 }
 
-fn taken_apart(board: &Board, row: AgreementRow, c: &Coefficient, detail: Detail) -> AgreementDetail {
+fn taken_apart(board: &ReadIndex, row: AgreementRow, c: &Coefficient, detail: Detail) -> AgreementDetail {
     let name = |reader| board.readers().name(reader).to_owned();
     let looks = |l: &crate::measure::reads::Looks| ReaderLooks {
         name: name(l.reader),
@@ -181,13 +181,13 @@ fn taken_apart(board: &Board, row: AgreementRow, c: &Coefficient, detail: Detail
     }
 }
 
-fn said(cell: Cell) -> Said {
+fn said(cell: Cell) -> RatedValue {
     match cell {
-        Cell::Number(value) => Said::Number { value },
-        Cell::Category(value) => Said::Category { value },
-        Cell::Nothing => Said::Nothing,
-        Cell::Unsaid => Said::Unsaid,
-        Cell::NotLooked => Said::NotLooked,
+        Cell::Number(value) => RatedValue::Number { value },
+        Cell::Category(value) => RatedValue::Category { value },
+        Cell::Nothing => RatedValue::Nothing,
+        Cell::Unsaid => RatedValue::Unsaid,
+        Cell::NotLooked => RatedValue::NotLooked,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::engine::{EngineError, Session};
 use crate::measure::drift::alarm::Change;
 use crate::measure::reads::DriftRow as Row;
 use crate::measure::reads::{
-    Attributed, Board, By, Chart, DriftReason, Drifts, MarkKind, Metric, Shown, State,
+    Attributed, By, Chart, ChartState, DisplayScale, DriftReason, Drifts, MarkKind, Metric, ReadIndex,
 };
 
 pub fn drift(session: &Session, query: &Drift) -> Result<DriftView, EngineError> {
@@ -23,7 +23,7 @@ pub fn drift(session: &Session, query: &Drift) -> Result<DriftView, EngineError>
     Ok(view)
 }
 
-fn view_of(board: &Board, drifts: &Drifts, query: &Drift) -> DriftView {
+fn view_of(board: &ReadIndex, drifts: &Drifts, query: &Drift) -> DriftView {
     let text = query.text.to_lowercase();
     let rows: Vec<(&Row, DriftRow)> = drifts
         .rows
@@ -47,13 +47,13 @@ fn view_of(board: &Board, drifts: &Drifts, query: &Drift) -> DriftView {
 }
 
 /// One chart in the list.
-pub fn row(board: &Board, drifts: &Drifts, r: &Row) -> DriftRow {
+pub fn row(board: &ReadIndex, drifts: &Drifts, r: &Row) -> DriftRow {
     let (group, name) = match r.by {
         By::All => (DriftGroup::All, String::new()),
         By::Reader(n) => (DriftGroup::Reader, board.readers().name(n).to_owned()),
         By::Site(n) => (DriftGroup::Site, board.sites().name(n).to_owned()),
     };
-    let change = r.chart.change.as_ref().filter(|_| r.state <= State::Watch);
+    let change = r.chart.change.as_ref().filter(|_| r.state <= ChartState::Watch);
     let moved = change.map(|c| r.chart.shown.change(c.before, c.after));
     DriftRow {
         id: id(r, &name),
@@ -64,11 +64,11 @@ pub fn row(board: &Board, drifts: &Drifts, r: &Row) -> DriftRow {
         name,
         n: r.chart.points.len() as u64,
         state: match r.state {
-            State::Alarm => DriftState::Alarm,
-            State::Shared => DriftState::Shared,
-            State::Watch => DriftState::Watch,
-            State::Stable => DriftState::Stable,
-            State::Short => DriftState::Short,
+            ChartState::Alarm => DriftState::Alarm,
+            ChartState::Shared => DriftState::Shared,
+            ChartState::Watch => DriftState::Watch,
+            ChartState::Stable => DriftState::Stable,
+            ChartState::Short => DriftState::Short,
         },
         since_ms: change.and(r.chart.since_ms()),
         change: moved,
@@ -97,7 +97,7 @@ fn id(r: &Row, name: &str) -> String {
 fn metric(r: &Row) -> String {
     let name = &r.key.name;
     match (r.metric, r.chart.shown) {
-        (Metric::Panel, Shown::Flag) => format!("{name}: another answer than most"),
+        (Metric::Panel, DisplayScale::Flag) => format!("{name}: another answer than most"),
         (Metric::Panel, _) => format!("{name} against the other readers"),
         (Metric::Value, _) => name.clone(),
         (Metric::Missed, _) => "missed what most others found".into(),
@@ -109,8 +109,8 @@ fn metric(r: &Row) -> String {
 fn unit(r: &Row) -> String {
     match (r.metric, r.chart.shown) {
         (Metric::Time, _) => "s".into(),
-        (_, Shown::Percent) => "%".into(),
-        (_, Shown::Flag) => String::new(),
+        (_, DisplayScale::Percent) => "%".into(),
+        (_, DisplayScale::Flag) => String::new(),
         _ => {
             let units = ["mm3", "mm2", "mm", "ml", "hu", "s"];
             let last = r.key.name.rsplit('_').next().unwrap_or_default();
@@ -126,13 +126,13 @@ fn unit(r: &Row) -> String {
 
 fn change_unit(r: &Row) -> &'static str {
     match r.chart.shown {
-        Shown::Percent | Shown::Exponent => "%",
-        Shown::Plain | Shown::Flag => "",
+        DisplayScale::Percent | DisplayScale::Exponent => "%",
+        DisplayScale::Plain | DisplayScale::Flag => "",
     }
 }
 
 /// What moved and since when, in a few words.
-pub fn headline(board: &Board, r: &Row) -> String {
+pub fn headline(board: &ReadIndex, r: &Row) -> String {
     let structure = if r.key.structure.is_empty() { String::new() } else { format!("{} ", r.key.structure) };
     let units = ["_mm3", "_mm2", "_mm", "_ml", "_hu", "_s"];
     let name = units.iter().find_map(|u| r.key.name.strip_suffix(u)).unwrap_or(&r.key.name).replace('_', " ");
@@ -147,7 +147,7 @@ pub fn headline(board: &Board, r: &Row) -> String {
     format!("{}: {structure}{what} {moved} since {since}", who(board, r))
 }
 
-fn who(board: &Board, r: &Row) -> String {
+fn who(board: &ReadIndex, r: &Row) -> String {
     match r.by {
         By::All => "all readers".into(),
         By::Reader(n) => board.readers().name(n).to_owned(),
@@ -156,12 +156,12 @@ fn who(board: &Board, r: &Row) -> String {
 }
 
 /// What moved, since when, how sure, most likely why.
-fn sentence(board: &Board, drifts: &Drifts, r: &Row) -> String {
+fn sentence(board: &ReadIndex, drifts: &Drifts, r: &Row) -> String {
     let chart = &r.chart;
     let n = chart.points.len();
     let change = match (&chart.change, r.state) {
-        (_, State::Short) => return format!("{n} reads: too few to say, or all alike in the reference"),
-        (Some(change), State::Alarm | State::Shared | State::Watch) => change,
+        (_, ChartState::Short) => return format!("{n} reads: too few to say, or all alike in the reference"),
+        (Some(change), ChartState::Alarm | ChartState::Shared | ChartState::Watch) => change,
         _ => return format!("nothing moved in {n} reads"),
     };
     let who = who(board, r);
@@ -169,14 +169,14 @@ fn sentence(board: &Board, drifts: &Drifts, r: &Row) -> String {
     let since = chart.since_ms().map(day).unwrap_or_default();
     let moved = moved(r, change);
     let sure = match (r.state, r.p) {
-        (State::Watch, _) => "may be chance".into(),
+        (ChartState::Watch, _) => "may be chance".into(),
         (_, p) if p < 1e-6 => "p < 0.000001".into(),
         (_, p) => format!("p = {p:.1e}"),
     };
     let (before, after) = (change.since, n - change.since);
     let why = match r.state {
-        State::Shared => "; all readers moved together".into(),
-        State::Watch => String::new(),
+        ChartState::Shared => "; all readers moved together".into(),
+        ChartState::Watch => String::new(),
         _ => board.attribute(drifts, r).map(|a| format!("; {}", why(board, r, &a))).unwrap_or_default(),
     };
     format!(
@@ -187,15 +187,17 @@ fn sentence(board: &Board, drifts: &Drifts, r: &Row) -> String {
 
 fn moved(r: &Row, change: &Change) -> String {
     match r.chart.shown {
-        Shown::Percent | Shown::Exponent => {
+        DisplayScale::Percent | DisplayScale::Exponent => {
             format!("{:+.0} %", r.chart.shown.change(change.before, change.after))
         }
-        Shown::Flag => format!("{:.0} % instead of {:.0} %", 100.0 * change.after, 100.0 * change.before),
-        Shown::Plain => format!("{:+.2}", change.after - change.before),
+        DisplayScale::Flag => {
+            format!("{:.0} % instead of {:.0} %", 100.0 * change.after, 100.0 * change.before)
+        }
+        DisplayScale::Plain => format!("{:+.2}", change.after - change.before),
     }
 }
 
-fn why(board: &Board, r: &Row, a: &Attributed) -> String {
+fn why(board: &ReadIndex, r: &Row, a: &Attributed) -> String {
     let own = if let By::Reader(n) = r.by { Some(n) } else { None };
     match a.reason {
         DriftReason::Readers if a.readers.len() == 1 && own == Some(a.readers[0]) => {
@@ -223,7 +225,7 @@ fn day(at_ms: i64) -> String {
     jiff::tz::Offset::UTC.to_datetime(at).strftime("%-d %b %Y").to_string()
 }
 
-fn chart(board: &Board, drifts: &Drifts, r: &Row, line: DriftRow) -> DriftChart {
+fn chart(board: &ReadIndex, drifts: &Drifts, r: &Row, line: DriftRow) -> DriftChart {
     let chart = &r.chart;
     let limits = chart.limits();
     let outside = |v: f64| limits.and_then(|l| l.1).is_some_and(|[low, high]| v < low || v > high);
@@ -271,7 +273,7 @@ fn alarms(chart: &Chart) -> Vec<DriftAlarm> {
     chart.crossings().into_iter().map(alarm).collect()
 }
 
-fn marks(board: &Board, r: &Row) -> Vec<DriftMark> {
+fn marks(board: &ReadIndex, r: &Row) -> Vec<DriftMark> {
     let mark = |m: crate::measure::reads::Mark| {
         let (kind, text) = match m.kind {
             MarkKind::Guideline => (DriftMarkKind::Guideline, format!("guideline {}", m.name)),
@@ -284,12 +286,12 @@ fn marks(board: &Board, r: &Row) -> Vec<DriftMark> {
     board
         .marks(r)
         .into_iter()
-        .filter(|m| m.kind != MarkKind::Change || r.state <= State::Watch)
+        .filter(|m| m.kind != MarkKind::Change || r.state <= ChartState::Watch)
         .map(mark)
         .collect()
 }
 
-fn attribution(board: &Board, r: &Row, a: &Attributed) -> DriftAttribution {
+fn attribution(board: &ReadIndex, r: &Row, a: &Attributed) -> DriftAttribution {
     let shown = |change: f64| r.chart.shown.change(0.0, change);
     let name = |n: u32| board.readers().name(n).to_owned();
     DriftAttribution {

@@ -1,11 +1,11 @@
-//! Sources, and what was not simply stored.
+//! Sources, and what was quarantined or rejected.
 
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
-use crate::bulk::Scratch;
-use crate::catalog::{Choice, FileRecord, GroupRecord, StoredInstance, tokens};
+use crate::bytes::SpillConfig;
+use crate::catalog::{StoredInstance, tokens};
 use crate::config::Inbox;
 use crate::deid::masks_of;
 use crate::dicom::Contents;
@@ -14,6 +14,7 @@ use crate::engine::query::{
     IntakeMasks, IntakeMasksView, IntakeStatus, Rows, SourceView,
 };
 use crate::engine::{EngineError, Session};
+use crate::landing::{Choice, FileRecord, GroupRecord};
 use crate::pipeline::{Attribute, MASKS_QUESTIONED, explain_reason, now_ms};
 use crate::source::open_file;
 
@@ -147,8 +148,9 @@ pub fn detail(session: &Session, query: &IntakeDetail) -> Result<IntakeDetailVie
     let missing = || EngineError::NotFound { what: "file".into(), id: query.id.to_string() };
     let record = shared.map.file(query.id)?.ok_or_else(missing)?;
     let copy = record.file.kept.then(|| open_file(&shared.quarantined(&record.file.sha256)).ok()).flatten();
-    let attributes =
-        copy.map(|bytes| shared.deid.explain(&Contents::of(bytes, Scratch::default()))).unwrap_or_default();
+    let attributes = copy
+        .map(|bytes| shared.deid.explain(&Contents::of(bytes, SpillConfig::default())))
+        .unwrap_or_default();
     if query.reveal {
         // Looking at values as they stand is an act: it leaves its mark before they are shown.
         shared.catalog.write_first(|tx| {
@@ -168,7 +170,7 @@ pub fn masks(session: &Session, query: &IntakeMasks) -> Result<IntakeMasksView, 
     let missing = || EngineError::NotFound { what: "quarantined file".into(), id: query.id.to_string() };
     let record = shared.map.file(query.id)?.filter(|record| record.file.kept).ok_or_else(missing)?;
     let bytes = open_file(&shared.quarantined(&record.file.sha256)).map_err(|_| missing())?;
-    let found = shared.deid.suggest(&Contents::of(bytes, Scratch::default()));
+    let found = shared.deid.suggest(&Contents::of(bytes, SpillConfig::default()));
     let (mut drawing, frames) = found.map_err(|why| EngineError::Invalid { why })?;
     if record.file.reason == MASKS_QUESTIONED {
         // What is masked now is what is to be judged.

@@ -1,7 +1,7 @@
 //! Reads, one by one.
 
 use crate::catalog::{ImportRecord, Rated, ReadRecord, WhichReads};
-use crate::engine::query::{ImportView, Page, ReadHistory, ReadView, Reads, Rows, Said};
+use crate::engine::query::{ImportView, Page, RatedValue, ReadHistory, ReadView, Reads, Rows};
 use crate::engine::{EngineError, Session};
 
 const MAX_PAGE: u32 = 10_000;
@@ -42,8 +42,8 @@ pub fn imports(session: &Session, page: Page) -> Result<Rows<ImportView>, Engine
 fn view(record: ReadRecord) -> ReadView {
     let read = record.read;
     let said = |value| match value {
-        Rated::Number(value) => Said::Number { value },
-        Rated::Category(value) => Said::Category { value },
+        Rated::Number(value) => RatedValue::Number { value },
+        Rated::Category(value) => RatedValue::Category { value },
     };
     ReadView {
         id: record.id,

@@ -6,7 +6,8 @@ use super::stats::{cycle_time, first_pass, share};
 use crate::access::Way;
 use crate::catalog::{CatalogError, DecisionRecord, Reader, Which};
 use crate::engine::query::{
-    Alert, Better, Door, FlowStage, Measured, Overview, OverviewView, Severity, StatusView, Trend, WhoView,
+    Alert, Better, DeepLink, FlowStage, Measured, Overview, OverviewView, Severity, StatusView, Trend,
+    WhoView,
 };
 use crate::engine::{EngineError, Session};
 use crate::pipeline::now_ms;
@@ -111,7 +112,7 @@ fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
     // First, as these take connections of their own.
     let mut alerts = super::process::attention(session)?;
     let mut alert = |severity, text: String, screen: &str, filter: String| {
-        let door = Door { screen: screen.into(), filter, select: None };
+        let door = DeepLink { screen: screen.into(), filter, select: None };
         alerts.push(Alert { severity, text, door });
     };
     let free = disk_free(session);

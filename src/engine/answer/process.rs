@@ -5,10 +5,12 @@ use super::drift::{headline, row as drift_row};
 use super::overview::{Window, decided};
 use crate::catalog::Which;
 use crate::engine::live::Selection;
-use crate::engine::query::{Alert, Better, Door, Figure, Measured, Process, ProcessView, Severity, Verdict};
+use crate::engine::query::{
+    Alert, Better, DeepLink, Figure, Measured, Process, ProcessView, Severity, Verdict,
+};
 use crate::engine::{EngineError, Session};
 use crate::measure::process::{Forecast, forecast};
-use crate::measure::reads::{By, Coefficient, MeasureKey, PRESENCE, State};
+use crate::measure::reads::{By, ChartState, Coefficient, MeasureKey, PRESENCE};
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -91,7 +93,7 @@ fn agreement(session: &Session, now: i64) -> Result<Vec<Figure>, EngineError> {
         unit: String::new(),
         better: Better::Higher,
         aside: None,
-        door: Door { screen: "agreement".into(), filter: String::new(), select: Some(id(&key)) },
+        door: DeepLink { screen: "agreement".into(), filter: String::new(), select: Some(id(&key)) },
     };
     Ok(rows.into_iter().map(figure).collect())
 }
@@ -102,11 +104,11 @@ pub fn attention(session: &Session) -> Result<Vec<Alert>, EngineError> {
     let alert = |severity, text, screen: &str, select: String| Alert {
         severity,
         text,
-        door: Door { screen: screen.into(), filter: String::new(), select: Some(select) },
+        door: DeepLink { screen: screen.into(), filter: String::new(), select: Some(select) },
     };
     let mut alerts: Vec<Alert> = session.engine.reads.with_drifts(shared, |board, drifts| {
         let mut told = Vec::new();
-        let alarms = drifts.rows.iter().filter(|r| r.state == State::Alarm);
+        let alarms = drifts.rows.iter().filter(|r| r.state == ChartState::Alarm);
         // A reader who moved in several measures is one line, the clearest of them.
         let first = alarms.filter(|r| {
             let of = (r.key.structure.clone(), r.metric, r.by);
@@ -137,8 +139,8 @@ pub fn attention(session: &Session) -> Result<Vec<Alert>, EngineError> {
 }
 
 /// A screen with a filter.
-pub fn door(screen: &str, filter: &str) -> Door {
-    Door { screen: screen.into(), filter: filter.into(), select: None }
+pub fn door(screen: &str, filter: &str) -> DeepLink {
+    DeepLink { screen: screen.into(), filter: filter.into(), select: None }
 }
 
 /// The backlog to come, from what arrived and was decided on each of the last days; `None` while nothing was decided.

@@ -9,7 +9,7 @@ use crate::config::Cost;
 use crate::engine::query::{Consistency, CostStats, Measured, ReaderStats, StageStats};
 use crate::engine::{EngineError, Session};
 use crate::measure::process::KaplanMeier;
-use crate::measure::reads::{Board, By, Chart, DriftRow, Drifts, Metric, Shown};
+use crate::measure::reads::{By, Chart, DisplayScale, DriftRow, Drifts, Metric, ReadIndex};
 use crate::measure::special::Z975;
 use crate::measure::stats::{deviation, mean, median};
 
@@ -27,7 +27,7 @@ pub fn readers(session: &Session) -> Result<(Vec<ReaderStats>, f64), EngineError
 }
 
 /// Hours of reading, of the latest reads that say when they began and ended.
-fn hours(_board: &Board, drifts: &Drifts) -> f64 {
+fn hours(_board: &ReadIndex, drifts: &Drifts) -> f64 {
     let times = drifts.rows.iter().filter(|r| r.metric == Metric::Time && matches!(r.by, By::Reader(_)));
     times.flat_map(|r| &r.chart.points).map(|p| p.x.exp()).sum::<f64>() / 3600.0
 }
@@ -71,8 +71,8 @@ fn consistency(measure: String, chart: &Chart, x: &[f64]) -> Consistency {
         n: x.len() as u64,
         reason: None,
     };
-    let unit = if chart.shown == Shown::Percent { "%" } else { "" };
-    let spread = sd.is_finite().then(|| if chart.shown == Shown::Percent { 100.0 * sd } else { sd });
+    let unit = if chart.shown == DisplayScale::Percent { "%" } else { "" };
+    let spread = sd.is_finite().then(|| if chart.shown == DisplayScale::Percent { 100.0 * sd } else { sd });
     Consistency { measure, bias, spread, unit: unit.into() }
 }
 

@@ -43,7 +43,7 @@ pub fn backup(session: &Session, command: &Backup) -> Result<BackupOutcome, Engi
 /// The catalog first: every blob that it names is in the store by then, and stays.
 fn copy(session: &Session, to: &Path, landing: bool) -> Result<BackupOutcome, EngineError> {
     let (workspace, shared) = (&session.engine.workspace, &session.engine.shared);
-    let _still = shared.store_stays.write().unwrap_or_else(PoisonError::into_inner);
+    let _still = shared.store_retention_lock.write().unwrap_or_else(PoisonError::into_inner);
     fs::create_dir_all(to.join("store")).map_err(refused)?;
     shared.catalog.backup(&to.join("catalog.sqlite"))?;
     let mut outcome = BackupOutcome::default();

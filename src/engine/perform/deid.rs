@@ -4,11 +4,13 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::catalog::{NewFile, Order, StoredInstance};
+use crate::catalog::{Order, StoredInstance};
+
 use crate::engine::answer::parse_filter;
 use crate::engine::command::{Moved, QuestionMasks, Reprocess, ReprocessOutcome};
 use crate::engine::{EngineError, Session};
-use crate::model::What;
+use crate::landing::NewFile;
+use crate::model::ChangeKind;
 use crate::pipeline::reprocess::reprocess as bring_under;
 use crate::pipeline::{MASKS_QUESTIONED, Shared, Sources, day_of, intake, now_ms};
 use crate::source::Unreadable;
@@ -91,7 +93,7 @@ pub fn question_masks(session: &Session, command: &QuestionMasks) -> Result<Move
     shared.catalog.write_first(|tx| {
         tx.audit(now_ms(), &session.user, "masks.question", &command.series_uid, &detail)
     })?;
-    shared.bus.tell(What::Intake { files: moved });
+    shared.bus.tell(ChangeKind::Intake { files: moved });
     let why = "neither its source nor its stored copy can be read".to_string();
     Ok(Moved { moved, refused: (refused > 0).then_some((refused, why)).into_iter().collect() })
 }
@@ -131,7 +133,7 @@ fn quarantine(
             Err(_) => return Ok(false),
         },
     };
-    intake::keep(shared, &row.sha256, &bytes)
+    intake::quarantine_copy(shared, &row.sha256, &bytes)
         .map_err(|e| EngineError::Storage { why: Unreadable::Io(e.kind()).to_string() })?;
     shared.map.put(&[row])?;
     Ok(true)

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::folders;
-use crate::catalog::{FileRecord, NewFile};
 use crate::config::{After, Edit, Inbox, Pixels};
 use crate::engine::answer::{choice_of, readable_key};
 use crate::engine::command::{
     AddInbox, Ingest, IngestOutcome, IntakeChoice, LookIntake, LookedAt, MaskIntake, Moved, RemoveInbox,
 };
 use crate::engine::{Engine, EngineError, Session};
-use crate::model::{Links, Vetting, What};
+use crate::landing::{FileRecord, NewFile};
+use crate::model::{ChangeKind, Links, Vetting};
 use crate::pipeline::{Counts, Refusal, Tally, now_ms};
-use crate::source::{By, Entry, Found, NotRead, walk};
+use crate::source::{DiscoveredBy, Entry, Found, NotRead, walk};
 
 /// Files of a group handled in one go.
 const AT_ONCE: u32 = 1_000;
@@ -67,7 +67,7 @@ pub(super) fn edit(
         tx.audit(now_ms(), &session.user, action, "config", &detail)
     })?;
     session.engine.watch();
-    shared.bus.tell(What::Config);
+    shared.bus.tell(ChangeKind::Config);
     Ok(())
 }
 
@@ -90,7 +90,7 @@ pub fn ingest(session: &Session, command: &Ingest) -> Result<IngestOutcome, Engi
         hand_in_tree(session, path, command, &tally)?;
     }
     // The last files are on their way; the series before them are whole.
-    engine.hurry()?;
+    engine.make_ready()?;
     let outcome = outcome(engine, &tally, before, started)?;
     let detail = json!({
         "site": command.site, "received": outcome.received, "deidentified": outcome.deidentified,
@@ -171,8 +171,15 @@ fn hand_in_tree(
             }
             Entry::File(path, bytes, mtime_ns) => {
                 let (inbox, site) = (String::new(), command.site.clone());
-                let found =
-                    Found { inbox, path, bytes, mtime_ns, site, vetting: Vetting::None, by: By::Person };
+                let found = Found {
+                    inbox,
+                    path,
+                    bytes,
+                    mtime_ns,
+                    site,
+                    vetting: Vetting::None,
+                    by: DiscoveredBy::Person,
+                };
                 intake.hand_in(found, tally)
             }
             Entry::NotRead(_, why) => {
@@ -261,7 +268,7 @@ fn again(
     }
     let masks = if let Vetting::Masked(drawing) = vetting { Some(drawing.masks.len()) } else { None };
     audit(session, action, choice, (moved, chosen.len() as u64), masks)?;
-    shared.bus.tell(What::Intake { files: chosen.len() as u64 });
+    shared.bus.tell(ChangeKind::Intake { files: chosen.len() as u64 });
     Ok(Moved { moved, refused: refused.into_iter().map(|(why, n)| (n, why)).collect() })
 }
 
@@ -280,8 +287,15 @@ pub(super) fn take_again(
 ) -> Option<NewFile> {
     let inbox = again_of(&file.inbox);
     let (bytes, mtime_ns, site) = (file.bytes, file.mtime_ns, file.site.clone());
-    let found =
-        Found { inbox: inbox.clone(), path: path.into(), bytes, mtime_ns, site, vetting, by: By::Person };
+    let found = Found {
+        inbox: inbox.clone(),
+        path: path.into(),
+        bytes,
+        mtime_ns,
+        site,
+        vetting,
+        by: DiscoveredBy::Person,
+    };
     session.engine.with_intake(|intake| intake.hand_in(found, tally))?;
     while tally.open() > 0 {
         tally.wait(Duration::from_millis(200));
@@ -330,7 +344,7 @@ pub fn discard(session: &Session, choice: &IntakeChoice) -> Result<Moved, Engine
         moved += 1;
     }
     audit(session, "intake.discard", choice, (moved, chosen.len() as u64), None)?;
-    shared.bus.tell(What::Intake { files: moved });
+    shared.bus.tell(ChangeKind::Intake { files: moved });
     let refused = (refused > 0).then(|| (refused, "not in quarantine".to_string()));
     Ok(Moved { moved, refused: refused.into_iter().collect() })
 }
@@ -342,7 +356,7 @@ pub fn retry_jobs(session: &Session, jobs: &[i64]) -> Result<Moved, EngineError>
         tx.audit(now, &session.user, "jobs.retry", "jobs", &json!({ "jobs": moved }))?;
         Ok(moved)
     })?;
-    session.engine.shared.bus.tell(What::Jobs);
+    session.engine.shared.bus.tell(ChangeKind::Jobs);
     Ok(Moved { moved, refused: Vec::new() })
 }
 

@@ -15,7 +15,7 @@ use crate::engine::command::{ImportCounts, ImportOutcome, ImportReads, ImportUnd
 use crate::engine::{EngineError, Session};
 use crate::format::ratings::{Defaults, Sheet, SheetRead, SourceItem, WORD_AMONG_NUMBERS, is_uid, sheet};
 use crate::format::table::{Table, TableError, bytes_of};
-use crate::model::What;
+use crate::model::ChangeKind;
 use crate::pipeline::{Shared, now_ms};
 
 /// Reads in one transaction, so that nobody waits for long.
@@ -60,7 +60,7 @@ pub fn import(session: &Session, command: &ImportReads) -> Result<ImportOutcome,
         outcome.total.add(&done.counts);
     }
     if outcome.import.is_some() {
-        session.engine.shared.bus.tell(What::Reads);
+        session.engine.shared.bus.tell(ChangeKind::Reads);
     }
     outcome.elapsed_ms = started.elapsed().as_millis() as u64;
     Ok(outcome)
@@ -81,7 +81,7 @@ pub fn undo(session: &Session, import: i64) -> Result<ImportUndone, EngineError>
         Ok(undone)
     })?;
     session.engine.reads.forget();
-    shared.bus.tell(What::Reads);
+    shared.bus.tell(ChangeKind::Reads);
     Ok(ImportUndone { import, withdrawn: undone.withdrawn, restored: undone.restored })
 }
 

@@ -1,7 +1,7 @@
 //! Quarantined copies of stored pictures whose masks a person doubts: what is decided goes to what is stored.
 
-use crate::catalog::{FileRecord, NewFile};
 use crate::engine::{EngineError, Session};
+use crate::landing::{FileRecord, NewFile};
 use crate::model::Vetting;
 use crate::pipeline::MASKS_QUESTIONED;
 use crate::pipeline::reprocess::mask_again;

@@ -8,7 +8,7 @@ use crate::engine::answer::tab_tasks;
 use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision};
 use crate::engine::holder::Holder;
 use crate::engine::{EngineError, Session};
-use crate::model::What;
+use crate::model::ChangeKind;
 use crate::pipeline::now_ms;
 
 /// Open tasks tried for the next one, in order.
@@ -118,7 +118,7 @@ pub fn decide(session: &Session, command: &DecideTask) -> Result<(), EngineError
     })?;
     if let Some(series_uid) = series {
         tell(session, command.task);
-        session.engine.shared.bus.tell(What::Series { series_uid });
+        session.engine.shared.bus.tell(ChangeKind::Series { series_uid });
     }
     Ok(())
 }
@@ -131,7 +131,7 @@ pub fn undo(session: &Session, task: i64) -> Result<(), EngineError> {
         Ok(series)
     })?;
     tell(session, task);
-    session.engine.shared.bus.tell(What::Series { series_uid });
+    session.engine.shared.bus.tell(ChangeKind::Series { series_uid });
     Ok(())
 }
 
@@ -169,5 +169,5 @@ fn times(session: &Session) -> (i64, i64, Option<String>) {
 }
 
 fn tell(session: &Session, task: i64) {
-    session.engine.shared.bus.tell(What::Task { task });
+    session.engine.shared.bus.tell(ChangeKind::Task { task });
 }

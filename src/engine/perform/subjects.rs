@@ -8,7 +8,7 @@ use super::typed;
 use crate::catalog::{CatalogError, Ruling, Tx};
 use crate::engine::command::{JoinSubjects, KeepSubject, PartSubject, SubjectDecided};
 use crate::engine::{EngineError, Session};
-use crate::model::What;
+use crate::model::ChangeKind;
 use crate::pipeline::{STUDY, now_ms};
 
 pub fn join(session: &Session, command: &JoinSubjects) -> Result<SubjectDecided, EngineError> {
@@ -118,14 +118,14 @@ fn decide(
     let new = shared.catalog.write_first(|tx| {
         let new = work(tx)?;
         for study in &concerned {
-            tx.want(STUDY, study, now, now)?;
+            tx.enqueue(STUDY, study, now, now)?;
         }
         let mut detail = detail.clone();
         detail["now"] = new.clone().into();
         tx.audit(now, &session.user, action, subject, &detail)?;
         Ok(new)
     })?;
-    shared.bus.tell(What::Jobs);
+    shared.bus.tell(ChangeKind::Jobs);
     session.engine.drain()?;
     let studies = shared.catalog.read().studies_of_subject(&new)?.len() as u64;
     Ok(SubjectDecided { subject: new, studies })

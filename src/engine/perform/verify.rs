@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::intake::{again_of, replace, take_again};
-use crate::catalog::FileRecord;
 use crate::engine::command::{Repair, Repaired};
 use crate::engine::query::DamageKind;
 use crate::engine::{EngineError, Session};
+use crate::landing::FileRecord;
 use crate::model::Vetting;
 use crate::pipeline::verify::mend_row;
 use crate::pipeline::{Shared, Sources, Tally, now_ms};
@@ -107,8 +107,8 @@ fn check_again(session: &Session, series: &BTreeSet<String>) -> Result<(), Engin
     for uid in series {
         let study = shared.catalog.read().series(uid)?.map(|s| s.study_uid);
         shared.catalog.write_first(|tx| {
-            tx.want("assemble", uid, now, now)?;
-            study.iter().try_for_each(|study| tx.want("study", study, now, now))
+            tx.enqueue("assemble", uid, now, now)?;
+            study.iter().try_for_each(|study| tx.enqueue("study", study, now, now))
         })?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! How well readers agree: one line per measure, and one measure taken apart.
+//! How well readers agree: one line per measure, and one measure in detail.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ pub struct Agreement {
 pub struct AgreementView {
     /// Every measure, the ones that need somebody first: below its threshold, unsure, met, undefined.
     pub measures: Vec<AgreementRow>,
-    /// One measure taken apart; `None` where there is none.
+    /// One measure in detail; `None` where there is none.
     pub selected: Option<AgreementDetail>,
     /// Reads that were looked at (the current one of each reader, item and structure).
     pub reads: u64,
@@ -97,7 +97,7 @@ pub struct AgreementRow {
     pub warning: Option<String>,
 }
 
-/// One measure taken apart.
+/// One measure in detail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AgreementDetail {
     /// The measure, as in the list.
@@ -161,13 +161,13 @@ pub struct WorstCase {
     /// is possible.
     pub disagreement: f64,
     /// What each reader said, by position in [`AgreementDetail::readers`].
-    pub values: Vec<Said>,
+    pub values: Vec<RatedValue>,
 }
 
 /// What a reader said of an item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "said", rename_all = "snake_case")]
-pub enum Said {
+pub enum RatedValue {
     /// A number.
     Number {
         /// The number.

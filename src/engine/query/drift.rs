@@ -190,7 +190,7 @@ pub enum DriftCause {
     Unclear,
 }
 
-/// A change taken apart (Kitagawa's decomposition of means by scanner model; Welch's test by reader, Holm).
+/// A change by cause (Kitagawa's decomposition of means by scanner model; Welch's test by reader, Holm).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftAttribution {
     /// The likeliest cause.

@@ -45,7 +45,7 @@ pub struct SourceView {
     pub last_arrival_ms: Option<i64>,
 }
 
-/// What was not simply stored, in groups.
+/// What was quarantined or rejected, in groups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntakeGroups {
     /// Only groups that match every word: `status:`, `reason:`, `site:` and `day:` (a beginning of the day), with several

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Page, Said};
+use super::{Page, RatedValue};
 
 /// Reads in pages, the latest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub struct ReadView {
     /// Its series is not here yet: it waits for it, and does not count meanwhile.
     pub waiting: bool,
     /// What was said, by name.
-    pub values: Vec<(String, Said)>,
+    pub values: Vec<(String, RatedValue)>,
 }
 
 /// A read with those before and after it.

@@ -74,7 +74,7 @@ pub struct Alert {
     /// What is the matter, in a person's words.
     pub text: String,
     /// Where Enter leads.
-    pub door: Door,
+    pub door: DeepLink,
 }
 
 /// Severity of a finding or an alert.
@@ -91,7 +91,7 @@ pub enum Severity {
 
 /// A screen with a filter: where a line leads, and what a deep link holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Door {
+pub struct DeepLink {
     /// The screen's name, such as `ingest`.
     pub screen: String,
     /// The filter to set there, in the query language.

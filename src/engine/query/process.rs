@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Alert, Door, Measured};
+use super::{Alert, DeepLink, Measured};
 
 /// Process figures of the last seven days beside the time before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,5 +55,5 @@ pub struct Figure {
     /// What stands beside it, such as `p90 6.1 d`.
     pub aside: Option<String>,
     /// Where Enter leads.
-    pub door: Door,
+    pub door: DeepLink,
 }

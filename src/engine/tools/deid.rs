@@ -1,11 +1,11 @@
 //! De-identifies a tree of files into another, streaming: memory holds some files, never the tree.
 
 mod compare;
-mod crew;
 mod kept;
-mod known;
-mod places;
+mod ordered_pool;
+mod output_layout;
 mod report;
+mod study_identifiers;
 mod walk;
 
 use std::fs::{self, File};
@@ -16,18 +16,18 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::bulk::{Allowance, NoRoom, Scratch};
+use crate::bytes::{MemoryBudget, NoRoom, SpillConfig};
 use crate::deid::{Context, Deidentifier, HELD_AT_ONCE, Outcome, Reason, Record};
 use crate::dicom::Contents;
 use crate::model::{Vetting, text};
 use crate::source::archive::MemberError;
 use crate::source::{Item, Unreadable};
 pub use compare::{Comparison, Difference, compare};
-use crew::in_order;
 use kept::Kept;
-use known::StudyNames;
-use places::{Names, Places};
+use ordered_pool::in_order;
+use output_layout::{Names, Places};
 pub use report::Summary;
+use study_identifiers::IdentifierStore;
 use walk::Walk;
 
 /// How many files there are between two words on how far it is.
@@ -103,12 +103,12 @@ pub fn run(
     let started = Instant::now();
     let input = fs::canonicalize(options.input).map_err(|e| DeidError::Input(e.kind()))?;
     let places = Places::prepare(&input, options)?;
-    let memory = Allowance::new(HELD_AT_ONCE);
+    let memory = MemoryBudget::new(HELD_AT_ONCE);
     // Beside what it becomes: there is room for it, and it is sealed.
-    let scratch = Scratch { folder: places.output.as_deref(), memory: Some(&memory) };
+    let scratch = SpillConfig { folder: places.output.as_deref(), memory: Some(&memory) };
     let mut books = Books::open(&places, &input, Summary::of(deidentifier))?;
     let kept = Kept::new();
-    let known = StudyNames::gather(deidentifier, Walk::new(&input), scratch, &kept)?;
+    let known = IdentifierStore::gather(deidentifier, Walk::new(&input), scratch, &kept)?;
     let mut walk = Walk::new(&input);
     let context = Context { site: options.site, vetting: options.vetting, known: &known, scratch };
     let done = |item: &Item| done(deidentifier, item, &context, &places, &kept);

@@ -1,6 +1,6 @@
 //! From the bytes of a DICOM file to a slice that can be drawn.
 
-use crate::bulk::{Bulk, Scratch};
+use crate::bytes::{ByteSource, SpillConfig};
 use crate::dicom::codec::{self, PixelError};
 use crate::dicom::{Contents, DataSet, File, ReadError, ReadOptions, header};
 use crate::model::pixels::{Photometric, PixelLayout, Samples};
@@ -42,8 +42,8 @@ pub enum PictureError {
 ///
 /// # Errors
 /// [`PictureError`]
-pub fn picture(bytes: &Bulk<'_>, frame: u32) -> Result<Slice, PictureError> {
-    let contents = Contents::of(bytes.borrowed(), Scratch::default());
+pub fn picture(bytes: &ByteSource<'_>, frame: u32) -> Result<Slice, PictureError> {
+    let contents = Contents::of(bytes.borrowed(), SpillConfig::default());
     picture_of(&contents.read(ReadOptions::default())?, frame)
 }
 
@@ -62,8 +62,8 @@ pub fn picture_of(file: &File<'_>, frame: u32) -> Result<Slice, PictureError> {
 ///
 /// # Errors
 /// [`PictureError`]
-pub fn stored_frame(bytes: &Bulk<'_>, frame: u32) -> Result<Slice, PictureError> {
-    let contents = Contents::of(bytes.borrowed(), Scratch::default());
+pub fn stored_frame(bytes: &ByteSource<'_>, frame: u32) -> Result<Slice, PictureError> {
+    let contents = Contents::of(bytes.borrowed(), SpillConfig::default());
     whole(&contents.read(ReadOptions::default())?, frame)
 }
 

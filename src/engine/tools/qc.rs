@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::gather::Gathered;
-use crate::bulk::Scratch;
+use crate::bytes::SpillConfig;
 use crate::config;
 use crate::dicom::{self, Contents, ReadOptions};
 use crate::harmonise::{self, Rules};
@@ -289,7 +289,7 @@ fn statistics(gathered: &Gathered, series: &Series, done: &AtomicU64) -> SeriesP
 /// Statistics of every frame of file `source`; `None` where it has no pixel data.
 pub fn instance_statistics(gathered: &Gathered, source: u32) -> Option<InstancePixels> {
     match gathered.tree.open(source) {
-        Ok(bytes) => qc::statistics(&Contents::of(bytes, Scratch::default())),
+        Ok(bytes) => qc::statistics(&Contents::of(bytes, SpillConfig::default())),
         Err(error) => Some(InstancePixels { error: Some(error.to_string()), ..InstancePixels::default() }),
     }
 }

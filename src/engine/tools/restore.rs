@@ -12,9 +12,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::blob::{BlobError, FsStore};
-use crate::catalog::{Catalog, CatalogError, IntakeMap, KnownIdentifiers};
+use crate::catalog::{Catalog, CatalogError};
 use crate::config::{CONFIG_FILE, Workspace, WorkspaceError, is_inside, read_secret};
 use crate::deid::Secret;
+use crate::landing::{IntakeMap, KnownIdentifiers};
 use crate::pipeline::{CLEAN, now_ms};
 
 /// Rows of the intake map looked at in one go.
@@ -228,7 +229,7 @@ fn landing(
         let generation = known.study(&study)?.generation;
         catalog.write_derived(|tx| {
             if tx.is_behind(&study, generation)? {
-                tx.want(CLEAN, &study, now, now)?;
+                tx.enqueue(CLEAN, &study, now, now)?;
             }
             Ok(())
         })?;

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use super::label::LabelError;
 use super::overlay::{Laid, Overlay, Plane};
 use super::{PictureError, picture};
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::dicom::{Tree, read_tree};
 use crate::format::seg::SegError;
 use crate::render::Slice;
@@ -98,7 +98,7 @@ pub fn view(path: &Path, number: Option<u32>, labels: Option<&Path>) -> Result<V
     Ok(Viewed { slice, number, slices, series: count, labels })
 }
 
-fn bytes_of(tree: &Tree, series: &Series, instance: u32) -> Result<Bulk<'static>, ViewError> {
+fn bytes_of(tree: &Tree, series: &Series, instance: u32) -> Result<ByteSource<'static>, ViewError> {
     let found = series.instances.get(instance as usize).ok_or(ViewError::Nothing(String::new()))?;
     let source = found.header.source;
     let path = || tree.path(source).unwrap_or_default().display().to_string();

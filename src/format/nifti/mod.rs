@@ -23,7 +23,7 @@ use flate2::{Compression, GzBuilder};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::bulk::gzip::{GzipError, Unpacker, is_gzip};
+use crate::bytes::gzip::{GzipError, Unpacker, is_gzip};
 use crate::measure::grid::{Grid, GridError, Labels};
 
 use affine::{check_affine, column_length};

@@ -21,7 +21,7 @@ use thiserror::Error;
 pub use moment::{MomentError, Moments, instant};
 pub use write::{Row, write_rows};
 
-use crate::bulk::gzip::{self, GzipError};
+use crate::bytes::gzip::{self, GzipError};
 
 /// What says that a cell holds nothing, in lower case.
 pub const MISSING: [&str; 6] = ["na", "n/a", "#n/a", "null", "nan", "-"];

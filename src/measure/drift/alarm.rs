@@ -84,7 +84,7 @@ pub enum Cause {
     Unclear,
 }
 
-/// A change taken apart.
+/// A change by cause.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attribution {
     /// Mean after minus mean before.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::column::{Column, MeasureKey, Scale, code};
 use super::numbers::{Numbers, number};
-use super::{Board, Said, Structure};
+use super::{RatedValue, ReadIndex, Structure};
 use crate::measure::agreement::cohen::{self, Weights};
 use crate::measure::agreement::live::Live;
 use crate::measure::agreement::many::{self, Coefficient as Which, Counts, Credit, Patterns};
@@ -106,7 +106,7 @@ pub struct Case {
     pub cells: Vec<Cell>,
 }
 
-/// A measure taken apart.
+/// The details of a measure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detail {
     /// Who reads the structure, by name.
@@ -123,7 +123,7 @@ pub struct Detail {
     pub worst: Vec<Case>,
 }
 
-impl Board {
+impl ReadIndex {
     /// The coefficient of a measure; `None` for one that nobody said anything of.
     pub fn coefficient(&mut self, key: &MeasureKey) -> Option<Coefficient> {
         let (spec, name) = (self.spec(key), self.measures.find(&key.name)?);
@@ -148,7 +148,7 @@ impl Board {
         Some(found)
     }
 
-    /// A measure taken apart, with at most `worst` cases.
+    /// The details of a measure, with at most `worst` cases.
     pub fn detail(&mut self, key: &MeasureKey, worst: usize) -> Option<Detail> {
         let (spec, name) = (self.spec(key), self.measures.find(&key.name)?);
         let structure = self.structures.get_mut(&key.structure)?;
@@ -255,7 +255,7 @@ fn looks(structure: &Structure, names: &super::Names) -> Vec<Looks> {
     if let Some(presence) = structure.columns.get(&0) {
         for (&(reader, value), &n) in &presence.tally {
             let (found, nothing) = all.entry(reader).or_default();
-            *(if value == code(Said::Number(1.0)) { found } else { nothing }) += n as usize;
+            *(if value == code(RatedValue::Number(1.0)) { found } else { nothing }) += n as usize;
         }
     }
     let items = structure.items.len();
@@ -346,8 +346,8 @@ fn cells(
                 return Cell::Nothing;
             }
             match said(l.reader).map(|e| e.said) {
-                Some(Said::Number(n)) => Cell::Number(n),
-                Some(Said::Text(t)) => Cell::Category(text(t)),
+                Some(RatedValue::Number(n)) => Cell::Number(n),
+                Some(RatedValue::Text(t)) => Cell::Category(text(t)),
                 None => Cell::Unsaid,
             }
         })

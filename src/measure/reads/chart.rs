@@ -18,7 +18,7 @@ const LEVEL: f64 = 0.01;
 
 /// How the values that a chart computes with are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
+pub enum DisplayScale {
     /// As they are.
     Plain,
     /// Flags, 0 or 1: as they are.
@@ -29,7 +29,7 @@ pub enum Shown {
     Exponent,
 }
 
-impl Shown {
+impl DisplayScale {
     /// What stands on the chart for `x`.
     pub fn value(self, x: f64) -> f64 {
         match self {
@@ -78,7 +78,7 @@ pub struct Crossing {
 
 /// How a chart stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
+pub enum ChartState {
     /// It moved, and chance over all charts together is no explanation.
     Alarm,
     /// It moved together with the other readers.
@@ -101,7 +101,7 @@ pub struct Chart {
     /// The points.
     pub points: Vec<Point>,
     /// How they are shown.
-    pub shown: Shown,
+    pub shown: DisplayScale,
     /// How many of the first are the reference.
     pub reference: usize,
     /// Mean and standard deviation of the reference; none where it is too short or does not vary.
@@ -114,7 +114,7 @@ pub struct Chart {
 
 impl Chart {
     /// A chart of the latest of these points, which are in the order of time.
-    pub fn new(mut points: Vec<Point>, shown: Shown) -> Self {
+    pub fn new(mut points: Vec<Point>, shown: DisplayScale) -> Self {
         let off = points.len().saturating_sub(MOST_POINTS);
         points.drain(..off);
         let reference = (points.len() / 4).clamp(REFERENCE.0, REFERENCE.1).min(points.len());
@@ -125,9 +125,9 @@ impl Chart {
         }
         let first = &x[..reference];
         chart.baseline =
-            if shown == Shown::Flag { Some(Baseline::of_flags(first)) } else { Baseline::of(first) };
+            if shown == DisplayScale::Flag { Some(Baseline::of_flags(first)) } else { Baseline::of(first) };
         chart.change = chart.baseline.and_then(|baseline| watch_from(&x, reference, baseline));
-        if let (Shown::Flag, Some(change)) = (shown, &mut chart.change) {
+        if let (DisplayScale::Flag, Some(change)) = (shown, &mut chart.change) {
             // Ranks of rare flags are far from normal: they are counted.
             let counts = |flags: &[f64]| {
                 let set = flags.iter().filter(|x| **x > 0.0).count() as u64;
@@ -144,18 +144,18 @@ impl Chart {
     }
 
     /// How it stands, by its p corrected for all charts.
-    pub fn state(&self, corrected_p: f64) -> State {
+    pub fn state(&self, corrected_p: f64) -> ChartState {
         match &self.change {
-            _ if self.baseline.is_none() => State::Short,
-            Some(c) if corrected_p < LEVEL && c.effect_sd.abs() >= LEAST_EFFECT_SD => State::Alarm,
-            Some(_) => State::Watch,
-            None => State::Stable,
+            _ if self.baseline.is_none() => ChartState::Short,
+            Some(c) if corrected_p < LEVEL && c.effect_sd.abs() >= LEAST_EFFECT_SD => ChartState::Alarm,
+            Some(_) => ChartState::Watch,
+            None => ChartState::Stable,
         }
     }
 
     /// Whether it would be an alarm if it were the only chart.
     pub(super) fn suspicious(&self) -> bool {
-        self.state(self.p) == State::Alarm
+        self.state(self.p) == ChartState::Alarm
     }
 
     /// When the change began.
@@ -178,7 +178,7 @@ impl Chart {
     pub fn limits(&self) -> Option<(f64, Option<[f64; 2]>)> {
         let b = self.baseline?;
         let at = |sd: f64| self.shown.value(b.mean + sd * b.sd);
-        Some((at(0.0), (self.shown != Shown::Flag).then(|| [at(-3.0), at(3.0)])))
+        Some((at(0.0), (self.shown != DisplayScale::Flag).then(|| [at(-3.0), at(3.0)])))
     }
 
     /// Where the detectors crossed their limits after the reference, in the order of points.

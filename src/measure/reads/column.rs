@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::numbers::Numbers;
-use super::panel::LeftOut;
-use super::trace::{Trace, Whole};
-use super::{Coefficient, Names, Said};
+use super::panel::ExcludedReaders;
+use super::trace::{CachedChart, PooledCharts};
+use super::{Coefficient, Names, RatedValue};
 use crate::measure::agreement::Level;
 use crate::measure::agreement::live::Live;
 
@@ -64,7 +64,7 @@ impl Scale {
     }
 
     /// The category of a value; none outside the scale.
-    pub(crate) fn position(&self, said: Said) -> Option<u32> {
+    pub(crate) fn position(&self, said: RatedValue) -> Option<u32> {
         self.position_of(code(said))
     }
 
@@ -79,7 +79,7 @@ impl Scale {
 pub(crate) struct Entry {
     pub reader: u32,
     pub row: u32,
-    pub said: Said,
+    pub said: RatedValue,
 }
 
 /// A measure's values by place of the item.
@@ -106,9 +106,9 @@ pub(crate) struct Column {
     /// The last coefficient, with the revision that it belongs to.
     pub answered: Option<(u64, Coefficient)>,
     /// Charts and what has changed since: by reader, how it is compared, and who was left out.
-    pub charts: HashMap<(u32, u8, LeftOut), Trace<u32>>,
+    pub charts: HashMap<(u32, u8, ExcludedReaders), CachedChart<u32>>,
     /// Charts of all readers together.
-    pub whole: Option<Whole>,
+    pub whole: Option<PooledCharts>,
 }
 
 impl Column {
@@ -150,7 +150,7 @@ impl Column {
     }
 
     /// Sets (or with `None` withdraws) what a reader says of an item.
-    pub fn set(&mut self, place: u32, reader: u32, row: u32, said: Option<Said>) {
+    pub fn set(&mut self, place: u32, reader: u32, row: u32, said: Option<RatedValue>) {
         let cells = &mut self.cells[place as usize];
         let there = cells.iter().position(|e| e.reader == reader);
         let old = there.map(|at| cells[at].said);
@@ -171,8 +171,8 @@ impl Column {
         }
     }
 
-    fn tally(&mut self, reader: u32, old: Option<Said>, new: Option<Said>) {
-        let key = |said: Said| (reader, if self.many { (false, 0) } else { code(said) });
+    fn tally(&mut self, reader: u32, old: Option<RatedValue>, new: Option<RatedValue>) {
+        let key = |said: RatedValue| (reader, if self.many { (false, 0) } else { code(said) });
         let (old, new) = (old.map(key), new.map(key));
         if let Some(new) = new {
             *self.tally.entry(new).or_insert(0) += 1;
@@ -193,10 +193,13 @@ impl Column {
         (self.tally.values().sum::<u64>() as usize, readers.len())
     }
 
-    fn count(&mut self, old: Option<Said>, new: Option<Said>) {
-        let fraction = |s: Option<Said>| u64::from(matches!(s, Some(Said::Number(n)) if n.fract() != 0.0));
+    fn count(&mut self, old: Option<RatedValue>, new: Option<RatedValue>) {
+        let fraction =
+            |s: Option<RatedValue>| u64::from(matches!(s, Some(RatedValue::Number(n)) if n.fract() != 0.0));
         self.fractions = self.fractions + fraction(new) - fraction(old);
-        let low = |s: Option<Said>| u64::from(!matches!(s, None | Some(Said::Number(f64::MIN_POSITIVE..))));
+        let low = |s: Option<RatedValue>| {
+            u64::from(!matches!(s, None | Some(RatedValue::Number(f64::MIN_POSITIVE..))))
+        };
         self.not_positive = self.not_positive + low(new) - low(old);
         if self.many {
             return;
@@ -231,7 +234,7 @@ impl Column {
         }
     }
 
-    fn follow(&mut self, place: u32, reader: u32, said: Option<Said>) {
+    fn follow(&mut self, place: u32, reader: u32, said: Option<RatedValue>) {
         if let Some((scale, live)) = &mut self.live
             && !scale.continuous
         {
@@ -243,7 +246,8 @@ impl Column {
     pub fn scale(&self, spec: &Spec, texts: &Names) -> Scale {
         if self.is_presence {
             let categories = vec![(0.0, "nothing there"), (1.0, "found")];
-            let coded = categories.into_iter().map(|(v, name)| (code(Said::Number(v)), name.to_owned()));
+            let coded =
+                categories.into_iter().map(|(v, name)| (code(RatedValue::Number(v)), name.to_owned()));
             return Scale::of(coded.collect(), Some(Level::Nominal), false);
         }
         if let Some(declared) = &spec.scale {
@@ -302,16 +306,16 @@ fn declared_codes(declared: &[String], texts: &Names) -> Vec<(Code, String)> {
     let numbers: Option<Vec<f64>> =
         declared.iter().map(|d| d.trim().parse().ok().filter(|n: &f64| n.is_finite())).collect();
     let code_of = |at: usize, name: &String| match &numbers {
-        Some(numbers) => code(Said::Number(numbers[at])),
+        Some(numbers) => code(RatedValue::Number(numbers[at])),
         None => (true, texts.find(name).map_or(u64::MAX - at as u64, u64::from)),
     };
     declared.iter().enumerate().map(|(at, name)| (code_of(at, name), name.clone())).collect()
 }
 
-pub(crate) fn code(said: Said) -> Code {
+pub(crate) fn code(said: RatedValue) -> Code {
     match said {
-        Said::Text(text) => (true, u64::from(text)),
-        Said::Number(n) => {
+        RatedValue::Text(text) => (true, u64::from(text)),
+        RatedValue::Number(n) => {
             // Bits in the order of the numbers; −0 is 0.
             let bits = (n + 0.0).to_bits();
             (false, if bits >> 63 == 0 { bits ^ (1 << 63) } else { !bits })
@@ -331,10 +335,10 @@ mod tests {
     fn codes_keep_the_order_and_the_value_of_numbers() {
         let numbers = [-1e300, -2.5, -1.0, -0.0, 1e-300, 0.5, 1.0, 3.0, 1e300];
         for pair in numbers.windows(2) {
-            assert!(code(Said::Number(pair[0])) < code(Said::Number(pair[1])), "{pair:?}");
+            assert!(code(RatedValue::Number(pair[0])) < code(RatedValue::Number(pair[1])), "{pair:?}");
         }
-        assert!(numbers.iter().all(|n| (number(code(Said::Number(*n)).1) - n).abs() == 0.0));
-        assert_eq!(code(Said::Number(0.0)), code(Said::Number(-0.0)));
+        assert!(numbers.iter().all(|n| (number(code(RatedValue::Number(*n)).1) - n).abs() == 0.0));
+        assert_eq!(code(RatedValue::Number(0.0)), code(RatedValue::Number(-0.0)));
     }
 
     #[test]
@@ -342,13 +346,13 @@ mod tests {
         let mut texts = Names::default();
         let mut column = Column::new(30, false);
         for at in 0..20_u32 {
-            column.set(at, 0, at, Some(Said::Number(f64::from(at % 5))));
+            column.set(at, 0, at, Some(RatedValue::Number(f64::from(at % 5))));
         }
         let scale = column.scale(&Spec::default(), &texts);
         assert_eq!((scale.level, scale.values), (Level::Ordinal, vec![0.0, 1.0, 2.0, 3.0, 4.0]));
-        column.set(20, 0, 20, Some(Said::Number(0.5)));
+        column.set(20, 0, 20, Some(RatedValue::Number(0.5)));
         assert!(column.scale(&Spec::default(), &texts).continuous);
-        column.set(20, 0, 20, Some(Said::Text(texts.number("benign"))));
+        column.set(20, 0, 20, Some(RatedValue::Text(texts.number("benign"))));
         let scale = column.scale(&Spec::default(), &texts);
         assert_eq!((scale.level, scale.labels.last().map(String::as_str)), (Level::Nominal, Some("benign")));
     }

@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::agree::median_of;
-use super::chart::{Chart, MOST_POINTS, Point, Shown, State};
+use super::chart::{Chart, ChartState, DisplayScale, MOST_POINTS, Point};
 use super::column::{Column, MeasureKey, Scale, Spec};
-use super::panel::{Against, LeftOut};
-use super::trace::{Trace, Whole};
-use super::{Board, Names, Said, Structure};
+use super::panel::{ExcludedReaders, PanelComparison};
+use super::trace::{CachedChart, PooledCharts};
+use super::{Names, RatedValue, ReadIndex, Structure};
 use crate::measure::agreement::Level;
 use crate::measure::drift::alarm::{Cause, Observed, attribute};
 use crate::measure::drift::multiple::holm;
@@ -56,7 +56,7 @@ pub struct Row {
     /// Its p, corrected for all charts (Holm 1979).
     pub p: f64,
     /// How it stands.
-    pub state: State,
+    pub state: ChartState,
 }
 
 /// All charts, the most alarming first.
@@ -81,7 +81,7 @@ pub enum Reason {
     Unclear,
 }
 
-/// A change taken apart, in what the chart computes with.
+/// A change by cause, in what the chart computes with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attributed {
     /// The likeliest cause.
@@ -123,7 +123,7 @@ pub struct Mark {
 /// When an item's last read ended, the item's place, and that read's row.
 pub(super) type Done = (i64, u32, u32);
 
-impl Board {
+impl ReadIndex {
     /// Every chart.
     pub fn drifts(&mut self) -> Drifts {
         let mut rows = Vec::new();
@@ -223,8 +223,10 @@ impl Board {
                     Metric::Found => Some(f64::from(u8::from(!read.nothing))),
                     Metric::Time => read.took_s.map(f64::ln),
                     _ => match name.and_then(|name| read.said(name)) {
-                        Some(Said::Number(n)) if row.chart.shown == Shown::Exponent => Some(n.ln()),
-                        Some(Said::Number(n)) => Some(n),
+                        Some(RatedValue::Number(n)) if row.chart.shown == DisplayScale::Exponent => {
+                            Some(n.ln())
+                        }
+                        Some(RatedValue::Number(n)) => Some(n),
                         _ => None,
                     },
                 };
@@ -281,13 +283,13 @@ impl Dense {
 fn share(rows: &mut [Row]) {
     let all: Vec<(MeasureKey, Metric, i64, bool)> = rows
         .iter()
-        .filter(|r| r.state == State::Alarm && r.by == By::All)
+        .filter(|r| r.state == ChartState::Alarm && r.by == By::All)
         .filter_map(|r| {
             let change = r.chart.change.as_ref()?;
             Some((r.key.clone(), r.metric, r.chart.since_ms()?, change.after > change.before))
         })
         .collect();
-    for row in rows.iter_mut().filter(|r| r.state == State::Alarm && r.by != By::All) {
+    for row in rows.iter_mut().filter(|r| r.state == ChartState::Alarm && r.by != By::All) {
         let Some(change) = &row.chart.change else { continue };
         let together = all.iter().any(|(key, metric, since, up)| {
             let at = row.chart.points.partition_point(|p| p.at_ms < *since);
@@ -297,7 +299,7 @@ fn share(rows: &mut [Row]) {
                 && at.abs_diff(change.since) <= SAME_CHANGE
         });
         if together {
-            row.state = State::Shared;
+            row.state = ChartState::Shared;
         }
     }
 }
@@ -314,22 +316,22 @@ impl Structure {
         let scale = column.scale(spec, texts);
         let presence = measure == 0;
         let mut push = |metric, by, chart| {
-            rows.push(Row { key: key.clone(), metric, by, chart, p: 1.0, state: State::Stable });
+            rows.push(Row { key: key.clone(), metric, by, chart, p: 1.0, state: ChartState::Stable });
         };
-        let against = if presence { Against::Missed } else { Against::of(&scale, &column) };
+        let against = if presence { PanelComparison::Missed } else { PanelComparison::of(&scale, &column) };
         let metric = if presence { Metric::Missed } else { Metric::Panel };
-        for (reader, chart) in self.peeled(against, (measure, &mut column), &scale) {
+        for (reader, chart) in self.leave_one_out(against, (measure, &mut column), &scale) {
             push(metric, By::Reader(reader), chart);
         }
         let whole = if presence { Metric::Found } else { Metric::Value };
         if presence || scale.level != Level::Nominal {
             let shown = match (presence, against) {
-                (true, _) => Shown::Flag,
-                (_, Against::Ratio) => Shown::Exponent,
-                _ => Shown::Plain,
+                (true, _) => DisplayScale::Flag,
+                (_, PanelComparison::Ratio) => DisplayScale::Exponent,
+                _ => DisplayScale::Plain,
             };
             let kept = column.whole.take().filter(|kept| kept.shown() == shown);
-            let mut kept = kept.unwrap_or_else(|| Whole::new(shown));
+            let mut kept = kept.unwrap_or_else(|| PooledCharts::new(shown));
             for (by, chart) in self.whole(&mut kept, latest, true, |place| item_value(&column, place, shown))
             {
                 push(whole, by, chart);
@@ -341,13 +343,13 @@ impl Structure {
 
     /// Charts of all readers against the others. Whoever is in alarm is no measure for the others from that time on:
     /// the clearest alarm is left out and the others are compared anew, until there is no further one.
-    fn peeled(
+    fn leave_one_out(
         &self,
-        against: Against,
+        against: PanelComparison,
         (name, column): (u32, &mut Column),
         scale: &Scale,
     ) -> Vec<(u32, Arc<Chart>)> {
-        let mut left_out = LeftOut::new();
+        let mut left_out = ExcludedReaders::new();
         let readers: Vec<u32> = self.by_reader.keys().copied().collect();
         let mut kept = std::mem::take(&mut column.charts);
         let charts = loop {
@@ -359,10 +361,11 @@ impl Structure {
                     let point = |at| against.point(self, (name, column), scale, at, &others);
                     let known = (reader, against.shown() as u8, others.clone());
                     if !kept.contains_key(&known) {
-                        let trace = self.near(&kept, &known).unwrap_or_else(|| Trace::new(against.shown()));
+                        let trace =
+                            self.near(&kept, &known).unwrap_or_else(|| CachedChart::new(against.shown()));
                         kept.insert(known.clone(), trace);
                     }
-                    let trace = kept.entry(known).or_insert_with(|| Trace::new(against.shown()));
+                    let trace = kept.entry(known).or_insert_with(|| CachedChart::new(against.shown()));
                     trace.asked = self.asked;
                     (reader, trace.chart(self.latest_rows(reader), |at| self.item_of(at), point))
                 })
@@ -389,10 +392,10 @@ impl Structure {
     /// read in between are to be looked at again, the rest holds.
     fn near(
         &self,
-        kept: &HashMap<(u32, u8, LeftOut), Trace<u32>>,
-        (reader, shown, wanted): &(u32, u8, LeftOut),
-    ) -> Option<Trace<u32>> {
-        let same = |known: &(u32, u8, LeftOut)| {
+        kept: &HashMap<(u32, u8, ExcludedReaders), CachedChart<u32>>,
+        (reader, shown, wanted): &(u32, u8, ExcludedReaders),
+    ) -> Option<CachedChart<u32>> {
+        let same = |known: &(u32, u8, ExcludedReaders)| {
             known.0 == *reader && known.1 == *shown && known.2.keys().eq(wanted.keys())
         };
         let (known, trace) = kept.iter().filter(|(known, _)| same(known)).max_by_key(|k| k.1.asked)?;
@@ -408,13 +411,13 @@ impl Structure {
 
     fn charts_of_time(&mut self, key: &MeasureKey, latest: &[Done], rows: &mut Vec<Row>) {
         let mut push = |by, chart| {
-            let (metric, p, state) = (Metric::Time, 1.0, State::Stable);
+            let (metric, p, state) = (Metric::Time, 1.0, ChartState::Stable);
             rows.push(Row { key: key.clone(), metric, by, chart, p, state });
         };
         let mut any = false;
         let mut kept = std::mem::take(&mut self.times);
         for &reader in self.by_reader.keys() {
-            let trace = kept.entry(reader).or_insert_with(|| Trace::new(Shown::Exponent));
+            let trace = kept.entry(reader).or_insert_with(|| CachedChart::new(DisplayScale::Exponent));
             let point = |at: u32| {
                 let row = &self.rows[at as usize];
                 row.point(row.took_s?.ln())
@@ -432,7 +435,7 @@ impl Structure {
                 let mut all: Vec<f64> = self.looks[place as usize].iter().filter_map(took).collect();
                 median_of(&mut all).map(f64::ln)
             };
-            let mut kept = self.all_times.take().unwrap_or_else(|| Whole::new(Shown::Exponent));
+            let mut kept = self.all_times.take().unwrap_or_else(|| PooledCharts::new(DisplayScale::Exponent));
             for (by, chart) in self.whole(&mut kept, latest, false, median) {
                 push(by, chart);
             }
@@ -489,7 +492,7 @@ impl Structure {
     /// Charts of the latest items; `value` is that of a place.
     fn whole(
         &self,
-        kept: &mut Whole,
+        kept: &mut PooledCharts,
         latest: &[Done],
         by_site: bool,
         value: impl Fn(u32) -> Option<f64>,
@@ -503,15 +506,15 @@ impl Structure {
 }
 
 /// What the readers say of an item together.
-fn item_value(column: &Column, place: u32, shown: Shown) -> Option<f64> {
-    let number = |s: Said| if let Said::Number(n) = s { Some(n) } else { None };
+fn item_value(column: &Column, place: u32, shown: DisplayScale) -> Option<f64> {
+    let number = |s: RatedValue| if let RatedValue::Number(n) = s { Some(n) } else { None };
     let mut all: Vec<f64> = column.cells[place as usize].iter().filter_map(|e| number(e.said)).collect();
     match shown {
-        Shown::Flag => {
+        DisplayScale::Flag => {
             let found: f64 = all.iter().sum();
             (!all.is_empty()).then(|| f64::from(u8::from(2.0 * found > all.len() as f64)))
         }
-        Shown::Exponent => median_of(&mut all).map(f64::ln),
+        DisplayScale::Exponent => median_of(&mut all).map(f64::ln),
         _ => median_of(&mut all),
     }
 }

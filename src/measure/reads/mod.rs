@@ -2,7 +2,7 @@
 //!
 //! A *read* is what one reader said of one structure on one item under one version of the guideline: values by name, or
 //! "looked, and found nothing". For agreement the latest read of each reader, item and structure counts; on control
-//! charts every read that was not replaced is a point. A [`Board`] takes reads in any order and answers from what it
+//! charts every read that was not replaced is a point. A [`ReadIndex`] takes reads in any order and answers from what it
 //! holds; a read costs as much as its item has readers.
 
 mod agree;
@@ -15,7 +15,7 @@ mod panel;
 mod trace;
 
 pub use agree::{Case, Cell, Coefficient, Detail, Looks, Pair, PairKind};
-pub use chart::{Chart, Crossing, Point, Shown, State};
+pub use chart::{Chart, ChartState, Crossing, DisplayScale, Point};
 pub use column::{MeasureKey, Scale, Spec};
 pub use drift::{Attributed, By, Drifts, Mark, MarkKind, Metric, Reason as DriftReason, Row as DriftRow};
 pub use names::Names;
@@ -23,7 +23,7 @@ pub use names::Names;
 use std::collections::{BTreeMap, HashMap};
 
 use column::Column;
-use trace::{Trace, Whole};
+use trace::{CachedChart, PooledCharts};
 
 /// What was said: a number or a category.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +63,7 @@ pub struct Read {
 
 /// A value as it is kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Said {
+pub(crate) enum RatedValue {
     Number(f64),
     Text(u32),
 }
@@ -81,7 +81,7 @@ pub(crate) struct Row {
     at_ms: Option<i64>,
     /// How long it took, in seconds.
     took_s: Option<f64>,
-    values: Vec<(u32, Said)>,
+    values: Vec<(u32, RatedValue)>,
 }
 
 /// The reads of one structure.
@@ -102,8 +102,8 @@ pub(crate) struct Structure {
     /// The latest items that are done, in the order of time; none where they have to be looked for.
     latest: Option<Vec<drift::Done>>,
     /// Charts of reading times and what has changed since, by reader and of all.
-    times: HashMap<u32, Trace<u32>>,
-    all_times: Option<Whole>,
+    times: HashMap<u32, CachedChart<u32>>,
+    all_times: Option<PooledCharts>,
     /// How often charts were asked for.
     asked: u64,
     /// Columns by name; presence has a name of its own.
@@ -116,7 +116,7 @@ pub const PRESENCE: &str = "presence";
 
 /// All reads of a workspace, by structure.
 #[derive(Debug, Clone, Default)]
-pub struct Board {
+pub struct ReadIndex {
     readers: Names,
     guidelines: Names,
     items: Names,
@@ -129,7 +129,7 @@ pub struct Board {
     reads: usize,
 }
 
-impl Board {
+impl ReadIndex {
     /// No reads yet; `specs` say what is known of measures beforehand.
     pub fn new(specs: Vec<(MeasureKey, Spec)>) -> Self {
         let mut board = Self { specs, ..Self::default() };
@@ -143,8 +143,8 @@ impl Board {
         let guideline = self.guidelines.number(&read.guideline);
         let values = read.values.iter().map(|(name, value)| {
             let said = match value {
-                Rated::Number(n) => Said::Number(*n),
-                Rated::Category(text) => Said::Text(self.texts.number(text)),
+                Rated::Number(n) => RatedValue::Number(*n),
+                Rated::Category(text) => RatedValue::Text(self.texts.number(text)),
             };
             (self.measures.number(name), said)
         });
@@ -233,10 +233,10 @@ impl Board {
     }
 
     fn read(&self, structure: &str, row: &Row) -> Read {
-        let value = |(name, said): &(u32, Said)| {
+        let value = |(name, said): &(u32, RatedValue)| {
             let said = match said {
-                Said::Number(n) => Rated::Number(*n),
-                Said::Text(text) => Rated::Category(self.texts.name(*text).into()),
+                RatedValue::Number(n) => Rated::Number(*n),
+                RatedValue::Text(text) => Rated::Category(self.texts.name(*text).into()),
             };
             (self.measures.name(*name).to_owned(), said)
         };
@@ -357,7 +357,7 @@ impl Structure {
         self.columns.entry(0).or_insert_with(|| Column::new(items, true));
         for (&name, column) in &mut self.columns {
             let said = if name == 0 {
-                Some(Said::Number(f64::from(u8::from(!row.nothing))))
+                Some(RatedValue::Number(f64::from(u8::from(!row.nothing))))
             } else {
                 row.values.iter().find(|v| v.0 == name).map(|v| v.1)
             };

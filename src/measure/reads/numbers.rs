@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
-use super::Said;
+use super::RatedValue;
 use super::column::Entry;
 use crate::measure::agreement::moments::{Running, Sums, Totals};
 use crate::measure::estimate::{Estimate, Reason};
@@ -71,7 +71,7 @@ impl Numbers {
         &mut self,
         place: u32,
         reader: u32,
-        (old, new): (Option<Said>, Option<Said>),
+        (old, new): (Option<RatedValue>, Option<RatedValue>),
         cells: &[Entry],
     ) {
         for other in cells.iter().filter(|e| e.reader != reader) {
@@ -97,7 +97,7 @@ impl Numbers {
         }
     }
 
-    fn pair(&mut self, one: (u32, Said), other: (u32, Said), by: fn(&mut Concordance, f64, f64)) {
+    fn pair(&mut self, one: (u32, RatedValue), other: (u32, RatedValue), by: fn(&mut Concordance, f64, f64)) {
         let (Some(x), Some(y)) = (number(one.1), number(other.1)) else { return };
         let (x, y) = (x - self.centre, y - self.centre);
         let (pair, x, y) = if one.0 < other.0 { ((one.0, other.0), x, y) } else { ((other.0, one.0), y, x) };
@@ -152,8 +152,8 @@ fn sums_of(cells: &[Entry], centre: f64) -> Sums {
     Sums::of(cells.iter().filter_map(|e| number(e.said)), centre)
 }
 
-pub(super) fn number(said: Said) -> Option<f64> {
-    if let Said::Number(n) = said { Some(n) } else { None }
+pub(super) fn number(said: RatedValue) -> Option<f64> {
+    if let RatedValue::Number(n) = said { Some(n) } else { None }
 }
 
 impl Bins {

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use super::agree::median_of;
-use super::chart::{Point, Shown};
+use super::chart::{DisplayScale, Point};
 use super::column::{Column, Scale};
-use super::{Row, Said, Structure};
+use super::{RatedValue, Row, Structure};
 
 /// Other readers that an item must have for one to be compared with them.
 const LEAST_OTHERS: usize = 2;
 
 /// Readers whose reads from a time on are not taken as a measure for others: they are in alarm themselves.
-pub(super) type LeftOut = BTreeMap<u32, i64>;
+pub(super) type ExcludedReaders = BTreeMap<u32, i64>;
 
 /// How a reader is compared with the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Against {
+pub(super) enum PanelComparison {
     /// Logarithm of the ratio to the median of the others.
     Ratio,
     /// Difference to the mean of the others.
@@ -26,7 +26,7 @@ pub(super) enum Against {
     Missed,
 }
 
-impl Against {
+impl PanelComparison {
     /// How a measure is compared.
     pub fn of(scale: &Scale, column: &Column) -> Self {
         if scale.continuous && column.not_positive == 0 {
@@ -39,11 +39,11 @@ impl Against {
     }
 
     /// How it is shown.
-    pub fn shown(self) -> Shown {
+    pub fn shown(self) -> DisplayScale {
         match self {
-            Self::Ratio => Shown::Percent,
-            Self::Difference => Shown::Plain,
-            Self::Dissent | Self::Missed => Shown::Flag,
+            Self::Ratio => DisplayScale::Percent,
+            Self::Difference => DisplayScale::Plain,
+            Self::Dissent | Self::Missed => DisplayScale::Flag,
         }
     }
 
@@ -54,7 +54,7 @@ impl Against {
         (name, column): (u32, &Column),
         scale: &Scale,
         at: u32,
-        left_out: &LeftOut,
+        left_out: &ExcludedReaders,
     ) -> Option<Point> {
         let row = &structure.rows[at as usize];
         let place = *structure.places.get(&row.item)?;
@@ -66,10 +66,16 @@ impl Against {
         row.point(self.compare(row, name, scale, others)?)
     }
 
-    fn compare(self, row: &Row, name: u32, scale: &Scale, others: impl Iterator<Item = Said>) -> Option<f64> {
+    fn compare(
+        self,
+        row: &Row,
+        name: u32,
+        scale: &Scale,
+        others: impl Iterator<Item = RatedValue>,
+    ) -> Option<f64> {
         if self == Self::Missed {
-            let others: Vec<Said> = others.collect();
-            let found = others.iter().filter(|s| **s == Said::Number(1.0)).count();
+            let others: Vec<RatedValue> = others.collect();
+            let found = others.iter().filter(|s| **s == RatedValue::Number(1.0)).count();
             let most = others.len() >= LEAST_OTHERS && 2 * found > others.len();
             return most.then(|| f64::from(u8::from(row.nothing)));
         }
@@ -77,8 +83,8 @@ impl Against {
         if self == Self::Dissent {
             return dissent(scale, own, others);
         }
-        let Said::Number(own) = own else { return None };
-        let number = |s| if let Said::Number(n) = s { Some(n) } else { None };
+        let RatedValue::Number(own) = own else { return None };
+        let number = |s| if let RatedValue::Number(n) = s { Some(n) } else { None };
         let mut others: Vec<f64> = others.filter_map(number).collect();
         if others.len() < LEAST_OTHERS {
             return None;
@@ -92,7 +98,7 @@ impl Against {
 }
 
 /// Whether `own` is another category than most of the others give; none where they give no one category most often.
-fn dissent(scale: &Scale, own: Said, others: impl Iterator<Item = Said>) -> Option<f64> {
+fn dissent(scale: &Scale, own: RatedValue, others: impl Iterator<Item = RatedValue>) -> Option<f64> {
     let mut counts = vec![0_usize; scale.labels.len()];
     others.filter_map(|s| scale.position(s)).for_each(|at| counts[at as usize] += 1);
     if counts.iter().sum::<usize>() < LEAST_OTHERS {
@@ -106,7 +112,7 @@ fn dissent(scale: &Scale, own: Said, others: impl Iterator<Item = Said>) -> Opti
 
 impl Row {
     /// What it says of a measure.
-    pub(super) fn said(&self, name: u32) -> Option<Said> {
+    pub(super) fn said(&self, name: u32) -> Option<RatedValue> {
         self.values.iter().find(|v| v.0 == name).map(|v| v.1)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::chart::{Chart, Point, Shown};
+use super::chart::{Chart, DisplayScale, Point};
 use super::drift::{By, Done};
 
 /// Changed items up to which points are looked for one by one.
@@ -74,15 +74,15 @@ impl<K: Copy + PartialEq> Keys<K> {
 
 /// A kept chart.
 #[derive(Debug, Clone)]
-pub(super) struct Trace<K> {
+pub(super) struct CachedChart<K> {
     keys: Keys<K>,
     chart: Arc<Chart>,
     /// The last time that it was asked for.
     pub asked: u64,
 }
 
-impl<K: Copy + PartialEq> Trace<K> {
-    pub fn new(shown: Shown) -> Self {
+impl<K: Copy + PartialEq> CachedChart<K> {
+    pub fn new(shown: DisplayScale) -> Self {
         // It has no points yet: the first time all are made.
         let keys = Keys { from: Vec::new(), touched: Vec::new(), all: true };
         Self { keys, chart: Arc::new(Chart::new(Vec::new(), shown)), asked: 0 }
@@ -109,20 +109,20 @@ impl<K: Copy + PartialEq> Trace<K> {
 
 /// Charts of items: of all, and by site where there are several.
 #[derive(Debug, Clone)]
-pub(super) struct Whole {
+pub(super) struct PooledCharts {
     keys: Keys<Done>,
     all: Arc<Chart>,
     sites: BTreeMap<u32, Arc<Chart>>,
 }
 
-impl Whole {
-    pub fn new(shown: Shown) -> Self {
+impl PooledCharts {
+    pub fn new(shown: DisplayScale) -> Self {
         let keys = Keys { from: Vec::new(), touched: Vec::new(), all: true };
         Self { keys, all: Arc::new(Chart::new(Vec::new(), shown)), sites: BTreeMap::new() }
     }
 
     /// How its values are shown.
-    pub fn shown(&self) -> Shown {
+    pub fn shown(&self) -> DisplayScale {
         self.all.shown
     }
 

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{Damage, DamageKind, Depth, Shared, StageError, Verified};
 use crate::blob::BlobError;
-use crate::bulk::Scratch;
+use crate::bytes::SpillConfig;
 use crate::catalog::{LedgerLine, Reader, StoredRow};
 use crate::dicom::{Contents, DataSet, ReadOptions};
 use crate::model::{Tag, tags};
@@ -76,7 +76,7 @@ fn of_row(shared: &Shared, row: &StoredRow, depth: Depth, is_there: bool) -> Vec
             if bytes.len() != row.bytes {
                 add(DamageKind::ChangedInstance, &row.sop_uid, "its size is another".into());
             }
-            let contents = Contents::of(bytes, Scratch::default());
+            let contents = Contents::of(bytes, SpillConfig::default());
             match contents.read(ReadOptions { header_only: true, partial: false }) {
                 Ok(file) => {
                     let differ = differences(&file.dataset, row);

@@ -165,7 +165,7 @@ pub fn verify(
     checkpoint: Option<&Checkpoint>,
 ) -> Result<Verified, StageError> {
     // Nothing is replaced meanwhile, and every row is read as of one moment.
-    let _still = shared.store_stays.write().unwrap_or_else(PoisonError::into_inner);
+    let _still = shared.store_retention_lock.write().unwrap_or_else(PoisonError::into_inner);
     let names = shared.store.names()?;
     let reader = shared.catalog.read();
     reader.hold()?;

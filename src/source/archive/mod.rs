@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use flate2::{CrcReader, read::DeflateDecoder};
 
-use crate::bulk::{Bulk, Extent, LARGE, NoRoom, ReadAt, Scratch, Spool};
+use crate::bytes::{ByteSource, FileRange, LARGE, NoRoom, ReadAt, SpillConfig, Spool};
 
 /// Members of one archive, at most.
 const MAX_MEMBERS: usize = 1_000_000;
@@ -106,10 +106,10 @@ impl Data {
         }
     }
 
-    fn extent(&self, at: u64, length: u64) -> Extent {
+    fn extent(&self, at: u64, length: u64) -> FileRange {
         match self {
-            Self::File(file) => Extent::new(file.clone(), at, length),
-            Self::Spool(spool) => Extent::new(spool.clone(), at, length),
+            Self::File(file) => FileRange::new(file.clone(), at, length),
+            Self::Spool(spool) => FileRange::new(spool.clone(), at, length),
         }
     }
 }
@@ -251,7 +251,7 @@ impl Archive {
     ///
     /// # Errors
     /// Why the member is refused.
-    pub fn read(&self, index: usize, scratch: Scratch<'_>) -> Result<Bulk<'static>, MemberError> {
+    pub fn read(&self, index: usize, scratch: SpillConfig<'_>) -> Result<ByteSource<'static>, MemberError> {
         let mut reader = CrcReader::new(self.reader(index)?);
         let member = &self.members[index];
         let in_place = match member.place {
@@ -262,7 +262,7 @@ impl Archive {
             let mut last = [0];
             let there = data.read_at(&mut last, at + member.bytes - 1)? == 1;
             return if there {
-                Ok(Bulk::Stored(data.extent(at, member.bytes)))
+                Ok(ByteSource::Stored(data.extent(at, member.bytes)))
             } else {
                 Err(MemberError::Damaged)
             };

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 
 use super::{Listing, MAX_NAME, MemberError, Place, most};
-use crate::bulk::gzip::Unpacker;
+use crate::bytes::gzip::Unpacker;
 
 const BLOCK: u64 = 512;
 /// A pax header or long name beyond this is refused.

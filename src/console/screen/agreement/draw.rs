@@ -59,7 +59,7 @@ impl Agreement {
         self.draw_measures(canvas, over);
         match self.shown {
             Pane::Measures | Pane::Readers => self.draw_readers(canvas, under, detail, context),
-            Pane::Said => self.draw_said(canvas, under, detail),
+            Pane::RatedValue => self.draw_said(canvas, under, detail),
             Pane::Cases => self.draw_cases(canvas, under, detail),
         }
         self.draw_tabs(canvas, under);
@@ -68,7 +68,8 @@ impl Agreement {
     /// The tabs of a narrow screen, over the title of the lower pane.
     fn draw_tabs(&self, canvas: &mut Canvas<'_>, area: Rect) {
         let shown = if self.shown == Pane::Measures { Pane::Readers } else { self.shown };
-        let tabs = [(Pane::Readers, "readers"), (Pane::Said, "what each said"), (Pane::Cases, "worst cases")];
+        let tabs =
+            [(Pane::Readers, "readers"), (Pane::RatedValue, "what each said"), (Pane::Cases, "worst cases")];
         let border = canvas.theme.style(if self.pane == shown { "border_focus" } else { "border" });
         let line = "─".repeat(usize::from(area.width.saturating_sub(2)));
         canvas.text(area.x + 1, area.y, area.width.saturating_sub(2), &line, border);
@@ -198,7 +199,7 @@ impl Agreement {
 
     fn draw_said(&self, canvas: &mut Canvas<'_>, area: Rect, detail: &AgreementDetail) {
         let title = format!("What each said · {}", measure_name(&detail.row));
-        let inner = canvas.pane(area, &title, self.pane == Pane::Said);
+        let inner = canvas.pane(area, &title, self.pane == Pane::RatedValue);
         if detail.bins.is_empty() || inner.height < 3 {
             canvas.empty(inner, "No values yet.");
             return;
@@ -228,7 +229,7 @@ impl Agreement {
         let most = detail.distribution.iter().flatten().copied().max().unwrap_or(1).max(1);
         for (row, (at, reader)) in detail.readers.iter().enumerate().skip(skip).take(shown).enumerate() {
             let y = bars.y + row as u16 * height;
-            let here = self.pane == Pane::Said && at as u64 == self.said.selected;
+            let here = self.pane == Pane::RatedValue && at as u64 == self.said.selected;
             let style = if here { canvas.theme.style("accent") } else { canvas.theme.text() };
             canvas.text(inner.x + 1, y + height - 1, names, &reader.name, style);
             let counts = detail.distribution.get(at).map_or(&[][..], |counts| counts);
@@ -268,7 +269,7 @@ fn case_columns<'a>(detail: &AgreementDetail, heads: &'a [String], digits: usize
         Column::text("item", 12, 2, 0),
         Column::text("subject", 10, 1, 30),
         Column::text("site", 7, 0, 40),
-        Column::number("unlike", 6, 20),
+        Column::number("differ", 6, 20),
     ];
     for (at, head) in heads.iter().enumerate() {
         let said =

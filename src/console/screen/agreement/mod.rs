@@ -15,10 +15,10 @@ use crate::console::widget::{ListState, words};
 use crate::engine::EngineError;
 use crate::engine::command::{ImportOutcome, ImportReads};
 use crate::engine::query::{
-    self, AgreementDetail, AgreementRow, AgreementView, Door, Severity, Verdict, WorstCase,
+    self, AgreementDetail, AgreementRow, AgreementView, DeepLink, Severity, Verdict, WorstCase,
 };
 use crate::format::csv::csv_line;
-use crate::model::What;
+use crate::model::ChangeKind;
 use crate::render::heat::HeatMap;
 
 const ACTIONS: &[Action] = &[
@@ -34,7 +34,7 @@ const ACTIONS: &[Action] = &[
 /// Worst cases that are asked for.
 const WORST: u32 = 200;
 
-enum Answer {
+enum AgreementAnswer {
     View(Box<Result<AgreementView, EngineError>>),
     Written(Result<String, String>),
     Imported(Result<ImportOutcome, EngineError>),
@@ -46,11 +46,11 @@ enum Pane {
     #[default]
     Measures,
     Readers,
-    Said,
+    RatedValue,
     Cases,
 }
 
-const PANES: [Pane; 4] = [Pane::Measures, Pane::Readers, Pane::Said, Pane::Cases];
+const PANES: [Pane; 4] = [Pane::Measures, Pane::Readers, Pane::RatedValue, Pane::Cases];
 
 /// The agreement screen.
 #[derive(Default)]
@@ -79,7 +79,7 @@ impl Agreement {
             worst: WORST,
             ..query::Agreement::default()
         };
-        vec![ask("agreement", question, |answer| Answer::View(Box::new(answer)))]
+        vec![ask("agreement", question, |answer| AgreementAnswer::View(Box::new(answer)))]
     }
 
     fn rows(&self) -> &[AgreementRow] {
@@ -184,7 +184,7 @@ impl Agreement {
                 self.measures.act(name);
                 return self.choose(context);
             }
-            Pane::Said => {
+            Pane::RatedValue => {
                 self.said.act(name);
             }
             Pane::Cases => {
@@ -212,7 +212,7 @@ impl Agreement {
         match name {
             "agreement.open" | "list.open" => self.open(),
             "list.right" if self.pane == Pane::Measures => self.open(),
-            "list.left" if matches!(self.pane, Pane::Cases | Pane::Said) => {
+            "list.left" if matches!(self.pane, Pane::Cases | Pane::RatedValue) => {
                 self.focus(Pane::Measures);
                 Vec::new()
             }
@@ -265,7 +265,7 @@ impl Agreement {
                 std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
                 Ok(path.display().to_string())
             });
-            Box::new(Answer::Written(written))
+            Box::new(AgreementAnswer::Written(written))
         }))]
     }
 }
@@ -273,7 +273,7 @@ impl Agreement {
 fn import(path: &str) -> Effects {
     let path = std::path::absolute(path).map_or_else(|_| path.to_string(), |path| path.display().to_string());
     let command = ImportReads { paths: vec![path], ..ImportReads::default() };
-    vec![Effect::Say(Severity::Info, "taking the table in".into()), act(command, Answer::Imported)]
+    vec![Effect::Say(Severity::Info, "taking the table in".into()), act(command, AgreementAnswer::Imported)]
 }
 
 /// What became of a table, in counts.
@@ -380,14 +380,14 @@ impl Screen for Agreement {
     fn update(&mut self, message: Message, context: &Context<'_>) -> Effects {
         match message {
             Message::Enter(door) => {
-                if let Some(Door { filter, select, .. }) = door {
+                if let Some(DeepLink { filter, select, .. }) = door {
                     self.filter = filter;
                     self.measure = select.or(self.measure.take());
                     self.focus(Pane::Measures);
                 }
                 self.ask(context)
             }
-            Message::Changed(What::Reads | What::Config | What::Idle) => self.ask(context),
+            Message::Changed(ChangeKind::Reads | ChangeKind::Config | ChangeKind::Idle) => self.ask(context),
             Message::Action(name) => self.action(name, context),
             Message::Dialog("filter", text) => {
                 self.filter = text;
@@ -396,17 +396,17 @@ impl Screen for Agreement {
             Message::Dialog("csv", text) if !text.is_empty() => self.write_csv(text),
             Message::Dialog("import", text) if !text.is_empty() => import(&text),
             Message::Answer(answer) => {
-                match answer.downcast::<Answer>().map(|answer| *answer) {
-                    Ok(Answer::View(answer)) => self.came(*answer),
-                    Ok(Answer::Imported(outcome)) => {
+                match answer.downcast::<AgreementAnswer>().map(|answer| *answer) {
+                    Ok(AgreementAnswer::View(answer)) => self.came(*answer),
+                    Ok(AgreementAnswer::Imported(outcome)) => {
                         let mut effects = vec![imported(outcome)];
                         effects.extend(self.ask(context));
                         return effects;
                     }
-                    Ok(Answer::Written(Ok(path))) => {
+                    Ok(AgreementAnswer::Written(Ok(path))) => {
                         return vec![Effect::Say(Severity::Info, format!("written to {path}"))];
                     }
-                    Ok(Answer::Written(Err(why))) => return vec![Effect::Say(Severity::Error, why)],
+                    Ok(AgreementAnswer::Written(Err(why))) => return vec![Effect::Say(Severity::Error, why)],
                     Err(_) => {}
                 }
                 Vec::new()

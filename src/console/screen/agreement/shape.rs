@@ -1,7 +1,7 @@
 //! From agreement's numbers to what is read: names, cells, bars.
 
 use crate::console::widget::words;
-use crate::engine::query::{AgreementDetail, AgreementRow, Measured, Said, Verdict};
+use crate::engine::query::{AgreementDetail, AgreementRow, Measured, RatedValue, Verdict};
 use crate::render::heat::{HeatCell, HeatMap};
 
 /// `nodule · volume mm³`.
@@ -105,8 +105,10 @@ pub(super) fn heat_map(detail: &AgreementDetail, cursor: Option<(usize, usize)>)
 /// Decimals with which the numbers of a measure are read: the same for all of them.
 pub(super) fn decimals(detail: &AgreementDetail) -> usize {
     let numbers = detail.worst.iter().flat_map(|case| &case.values).filter_map(|said| match said {
-        Said::Number { value } => Some(*value),
-        Said::Category { .. } | Said::Nothing | Said::Unsaid | Said::NotLooked => None,
+        RatedValue::Number { value } => Some(*value),
+        RatedValue::Category { .. } | RatedValue::Nothing | RatedValue::Unsaid | RatedValue::NotLooked => {
+            None
+        }
     });
     let (whole, most) = numbers
         .fold((true, 0.0_f64), |(whole, most), value| (whole && value.fract() == 0.0, most.max(value.abs())));
@@ -120,23 +122,23 @@ pub(super) fn decimals(detail: &AgreementDetail) -> usize {
 }
 
 /// What a reader said, in a table.
-pub(super) fn said(said: &Said, decimals: usize) -> String {
+pub(super) fn said(said: &RatedValue, decimals: usize) -> String {
     match said {
-        Said::Number { value } => format!("{value:.decimals$}").replace('-', "−"),
-        Said::Category { value } => value.clone(),
-        Said::Nothing => "∅".into(),
-        Said::Unsaid => "–".into(),
-        Said::NotLooked => "·".into(),
+        RatedValue::Number { value } => format!("{value:.decimals$}").replace('-', "−"),
+        RatedValue::Category { value } => value.clone(),
+        RatedValue::Nothing => "∅".into(),
+        RatedValue::Unsaid => "–".into(),
+        RatedValue::NotLooked => "·".into(),
     }
 }
 
 /// What a reader said, for other programs.
-pub(super) fn said_whole(said: &Said) -> String {
+pub(super) fn said_whole(said: &RatedValue) -> String {
     match said {
-        Said::Number { value } => value.to_string(),
-        Said::Category { value } => value.clone(),
-        Said::Nothing => "none".into(),
-        Said::Unsaid | Said::NotLooked => String::new(),
+        RatedValue::Number { value } => value.to_string(),
+        RatedValue::Category { value } => value.clone(),
+        RatedValue::Nothing => "none".into(),
+        RatedValue::Unsaid | RatedValue::NotLooked => String::new(),
     }
 }
 

@@ -227,7 +227,7 @@ fn facts(chart: &DriftChart) -> Vec<Fact> {
         change(apart.mix, change_unit(row)),
         change(apart.within, change_unit(row))
     );
-    facts.push(("taken apart".into(), parts));
+    facts.push(("by cause".into(), parts));
     let mut readers = apart.by_reader.clone();
     readers.sort_by(|a, b| a.2.total_cmp(&b.2));
     for (reader, moved, p) in readers.iter().take(8) {

@@ -13,9 +13,11 @@ use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, Plot, words};
 use crate::engine::EngineError;
-use crate::engine::query::{self, Door, DriftChart, DriftPoint, DriftRow, DriftState, DriftView, Severity};
+use crate::engine::query::{
+    self, DeepLink, DriftChart, DriftPoint, DriftRow, DriftState, DriftView, Severity,
+};
 use crate::format::csv::csv_line;
-use crate::model::What;
+use crate::model::ChangeKind;
 
 const ACTIONS: &[Action] = &[
     action(
@@ -36,7 +38,7 @@ const ACTIONS: &[Action] = &[
     action("screen.copy", &["y"], "", "copy the sentence"),
 ];
 
-enum Answer {
+enum DriftAnswer {
     View(Box<Result<DriftView, EngineError>>),
     Written(Result<String, String>),
 }
@@ -59,7 +61,7 @@ impl Drift {
         self.view.wait(context.now_ms);
         let question =
             query::Drift { chart: self.chart.clone(), text: self.text.clone(), ..query::Drift::default() };
-        vec![ask("drift", question, |answer| Answer::View(Box::new(answer)))]
+        vec![ask("drift", question, |answer| DriftAnswer::View(Box::new(answer)))]
     }
 
     fn rows(&self) -> &[DriftRow] {
@@ -184,7 +186,7 @@ impl Drift {
     fn agreement(&self) -> Effects {
         let id = self.selected().map(|chart| chart.row.id.clone());
         let measure = id.and_then(|id| id.split('~').next().map(str::to_string));
-        vec![Effect::Go(Door { screen: "agreement".into(), filter: String::new(), select: measure })]
+        vec![Effect::Go(DeepLink { screen: "agreement".into(), filter: String::new(), select: measure })]
     }
 
     fn write_csv(&self, to: String) -> Effects {
@@ -196,7 +198,7 @@ impl Drift {
                 std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
                 Ok(path.display().to_string())
             });
-            Box::new(Answer::Written(written))
+            Box::new(DriftAnswer::Written(written))
         }))]
     }
 }
@@ -267,7 +269,7 @@ impl Screen for Drift {
     fn update(&mut self, message: Message, context: &Context<'_>) -> Effects {
         match message {
             Message::Enter(door) => {
-                if let Some(Door { filter, select, .. }) = door {
+                if let Some(DeepLink { filter, select, .. }) = door {
                     self.text = filter;
                     if select.is_some() && select != self.chart {
                         (self.chart, self.at) = (select, None);
@@ -275,7 +277,7 @@ impl Screen for Drift {
                 }
                 self.ask(context)
             }
-            Message::Changed(What::Reads | What::Config | What::Idle) => self.ask(context),
+            Message::Changed(ChangeKind::Reads | ChangeKind::Config | ChangeKind::Idle) => self.ask(context),
             Message::Action(name) => self.action(name, context),
             Message::Dialog("filter", text) => {
                 self.text = text;
@@ -284,12 +286,12 @@ impl Screen for Drift {
             }
             Message::Dialog("csv", text) if !text.is_empty() => self.write_csv(text),
             Message::Answer(answer) => {
-                match answer.downcast::<Answer>().map(|answer| *answer) {
-                    Ok(Answer::View(answer)) => self.came(*answer),
-                    Ok(Answer::Written(Ok(path))) => {
+                match answer.downcast::<DriftAnswer>().map(|answer| *answer) {
+                    Ok(DriftAnswer::View(answer)) => self.came(*answer),
+                    Ok(DriftAnswer::Written(Ok(path))) => {
                         return vec![Effect::Say(Severity::Info, format!("written to {path}"))];
                     }
-                    Ok(Answer::Written(Err(why))) => return vec![Effect::Say(Severity::Error, why)],
+                    Ok(DriftAnswer::Written(Err(why))) => return vec![Effect::Say(Severity::Error, why)],
                     Err(_) => {}
                 }
                 Vec::new()

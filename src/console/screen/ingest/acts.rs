@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::masks::Masking;
-use super::{Answer, Ingest};
+use super::{Ingest, IngestAnswer};
 use crate::console::screen::{Context, Dialog, Effect, Effects, Task, act, input};
 use crate::console::widget::words;
 use crate::engine::command::{
@@ -55,7 +55,7 @@ impl Ingest {
         if drawing.masks.is_empty() {
             return vec![command("release", choice)];
         }
-        vec![act(MaskIntake { choice, drawing }, |outcome| Answer::Moved("masked and passed", outcome))]
+        vec![act(MaskIntake { choice, drawing }, |outcome| IngestAnswer::Moved("masked and passed", outcome))]
     }
 
     /// Opens the selected file's picture to draw masks on.
@@ -122,13 +122,15 @@ impl Ingest {
                 let Some(path) = self.adding.pop() else { return Vec::new() };
                 let said = format!("{path} is watched");
                 let name = text.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-                vec![act(AddInbox { name, path, site: text }, move |outcome| Answer::Done(said, outcome))]
+                vec![act(AddInbox { name, path, site: text }, move |outcome| {
+                    IngestAnswer::Done(said, outcome)
+                })]
             }
             "remove" => match self.source() {
                 Some(source) => {
                     let name = source.name.clone();
                     let said = format!("{name} is not watched any more");
-                    vec![act(RemoveInbox { name }, move |outcome| Answer::Done(said, outcome))]
+                    vec![act(RemoveInbox { name }, move |outcome| IngestAnswer::Done(said, outcome))]
                 }
                 None => Vec::new(),
             },
@@ -140,9 +142,9 @@ impl Ingest {
 /// Acts on what was chosen.
 pub(super) fn command(name: &'static str, choice: IntakeChoice) -> Effect {
     match name {
-        "release" => act(ReleaseIntake { choice }, |outcome| Answer::Moved("released", outcome)),
-        "discard" => act(DiscardIntake { choice }, |outcome| Answer::Moved("discarded", outcome)),
-        _ => act(RetryIntake { choice }, |outcome| Answer::Moved("went through", outcome)),
+        "release" => act(ReleaseIntake { choice }, |outcome| IngestAnswer::Moved("released", outcome)),
+        "discard" => act(DiscardIntake { choice }, |outcome| IngestAnswer::Moved("discarded", outcome)),
+        _ => act(RetryIntake { choice }, |outcome| IngestAnswer::Moved("went through", outcome)),
     }
 }
 
@@ -162,7 +164,7 @@ pub(super) fn look(id: i64) -> Task {
     Box::new(move |client| {
         let picture = client.quarantined(id).map_err(|error| error.to_string());
         let slice = picture.and_then(|bytes| tools::picture(&bytes, 0).map_err(|error| error.to_string()));
-        Box::new(Answer::Picture(id, slice.map(Arc::new)))
+        Box::new(IngestAnswer::Picture(id, slice.map(Arc::new)))
     })
 }
 
@@ -185,6 +187,6 @@ fn write_csv(filter: String, to: String, names: bool) -> Effect {
                 .map_err(|error| format!("{}: {}", path.display(), error.kind()))?;
             Ok((path.display().to_string(), report.files.len() as u64))
         });
-        Box::new(Answer::Written(written))
+        Box::new(IngestAnswer::Written(written))
     }))
 }

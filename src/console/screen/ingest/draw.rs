@@ -78,7 +78,7 @@ impl Ingest {
     }
 
     fn draw_groups(&self, canvas: &mut Canvas<'_>, area: Rect, context: &Context<'_>) {
-        let inner = canvas.pane(area, "Not simply stored", self.pane == Pane::Groups);
+        let inner = canvas.pane(area, "Quarantined and rejected", self.pane == Pane::Groups);
         let Some(groups) = self.groups.value.as_ref().filter(|groups| !groups.is_empty()) else {
             draw_absent(
                 canvas,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crossterm::event::MouseEventKind;
 use ratatui::layout::{Rect, Size};
 
-use super::Answer;
-use crate::bulk::Bulk;
+use super::IngestAnswer;
+use crate::bytes::ByteSource;
 use crate::console::canvas::Canvas;
 use crate::console::image::{Graphics, Want, target};
 use crate::console::keymap::{Action, action};
@@ -68,7 +68,7 @@ pub(super) struct Masking {
     selected: usize,
     /// The frame that is shown, from 1.
     frame: u32,
-    bytes: Option<Arc<Bulk<'static>>>,
+    bytes: Option<Arc<ByteSource<'static>>>,
     picture: Option<(u32, Result<Arc<Slice>, String>)>,
     preset: usize,
     step: usize,
@@ -93,7 +93,7 @@ struct Drag {
 pub(super) struct FrameSeen {
     id: i64,
     frame: u32,
-    bytes: Option<Arc<Bulk<'static>>>,
+    bytes: Option<Arc<ByteSource<'static>>>,
     slice: Result<Arc<Slice>, String>,
 }
 
@@ -119,7 +119,7 @@ impl Masking {
             place: Cell::default(),
         };
         masking.proposed.wait(context.now_ms);
-        let question = ask("masks", IntakeMasks { id }, move |answer| Answer::Masks(id, answer));
+        let question = ask("masks", IntakeMasks { id }, move |answer| IngestAnswer::Masks(id, answer));
         (masking, vec![question])
     }
 
@@ -161,7 +161,7 @@ impl Masking {
             let slice = bytes.clone().and_then(|bytes| {
                 tools::stored_frame(&bytes, frame - 1).map(Arc::new).map_err(|error| error.to_string())
             });
-            Box::new(Answer::Frame(FrameSeen { id, frame, bytes: bytes.ok(), slice }))
+            Box::new(IngestAnswer::Frame(FrameSeen { id, frame, bytes: bytes.ok(), slice }))
         });
         Effect::Ask("frame", task)
     }

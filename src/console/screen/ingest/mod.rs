@@ -1,4 +1,4 @@
-//! *What is stuck, why?* Sources, groups of what was not simply stored, the files of a group, and one file.
+//! *What is stuck, why?* Sources, groups of what was quarantined or rejected, the files of a group, and one file.
 
 mod acts;
 mod draw;
@@ -16,7 +16,7 @@ use crate::console::widget::{ListState, Pages, words};
 use crate::engine::EngineError;
 use crate::engine::command::{IntakeChoice, Moved};
 use crate::engine::query::{
-    Door, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup, IntakeGroups,
+    DeepLink, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup, IntakeGroups,
     IntakeMasksView, IntakeStatus, Page, Rows, Severity, SourceView, Sources,
 };
 use crate::render::Slice;
@@ -56,7 +56,7 @@ const ACTIONS: &[Action] = &[
     action("screen.copy", &["y"], "", "copy the file's hash"),
 ];
 
-enum Answer {
+enum IngestAnswer {
     Sources(Result<Vec<SourceView>, EngineError>),
     Groups(Result<Vec<IntakeGroup>, EngineError>),
     Files(Page, Result<Rows<IntakeFile>, EngineError>),
@@ -104,8 +104,8 @@ impl Ingest {
         self.sources.wait(context.now_ms);
         self.groups.wait(context.now_ms);
         let mut effects = vec![
-            ask("sources", Sources {}, Answer::Sources),
-            ask("groups", IntakeGroups { filter: self.filter.clone() }, Answer::Groups),
+            ask("sources", Sources {}, IngestAnswer::Sources),
+            ask("groups", IntakeGroups { filter: self.filter.clone() }, IngestAnswer::Groups),
         ];
         if self.opened.is_some() {
             self.files.forget();
@@ -120,7 +120,7 @@ impl Ingest {
         if let Some(page) = self.files.missing(self.file_list.selected) {
             self.file_state.wait(context.now_ms);
             let question = IntakeFiles { group: group.key.clone(), page, names: false };
-            effects.push(ask("files", question, move |answer| Answer::Files(page, answer)));
+            effects.push(ask("files", question, move |answer| IngestAnswer::Files(page, answer)));
         }
         effects.extend(self.ask_detail(context));
         effects
@@ -134,7 +134,7 @@ impl Ingest {
         let id = file.id;
         (self.reveal, self.scroll) = (false, 0);
         self.detail.wait(context.now_ms);
-        vec![ask("detail", IntakeDetail { id, reveal: false }, Answer::Detail)]
+        vec![ask("detail", IntakeDetail { id, reveal: false }, IngestAnswer::Detail)]
     }
 
     fn list(&mut self) -> &mut ListState {
@@ -291,32 +291,32 @@ impl Ingest {
         let Some(id) = self.detail.value.as_ref().map(|view| view.file.id) else { return Vec::new() };
         self.reveal = !self.reveal;
         self.detail.wait(context.now_ms);
-        vec![ask("detail", IntakeDetail { id, reveal: self.reveal }, Answer::Detail)]
+        vec![ask("detail", IntakeDetail { id, reveal: self.reveal }, IngestAnswer::Detail)]
     }
 
-    fn answer(&mut self, answer: Answer, context: &Context<'_>) -> Effects {
+    fn answer(&mut self, answer: IngestAnswer, context: &Context<'_>) -> Effects {
         match answer {
-            Answer::Sources(answer) => {
+            IngestAnswer::Sources(answer) => {
                 self.sources.set(answer);
                 self.source_list.resize(self.sources.value.as_ref().map_or(0, Vec::len) as u64);
                 Vec::new()
             }
-            Answer::Groups(answer) => {
+            IngestAnswer::Groups(answer) => {
                 self.groups.set(answer);
                 self.group_list.resize(self.groups.value.as_ref().map_or(0, Vec::len) as u64);
                 Vec::new()
             }
-            Answer::Files(page, Ok(rows)) => {
+            IngestAnswer::Files(page, Ok(rows)) => {
                 self.file_list.resize(rows.total);
                 self.files.put(page, rows);
                 self.file_state.set(Ok(()));
                 self.ask_files(context)
             }
-            Answer::Files(_, Err(error)) => {
+            IngestAnswer::Files(_, Err(error)) => {
                 self.file_state.set(Err(error));
                 Vec::new()
             }
-            Answer::Detail(answer) => {
+            IngestAnswer::Detail(answer) => {
                 self.detail.set(answer);
                 let view = self.detail.value.as_ref().filter(|view| view.has_picture);
                 let id = view
@@ -324,38 +324,38 @@ impl Ingest {
                     .filter(|id| self.picture.as_ref().is_none_or(|(of, _)| of != id));
                 id.map(|id| Effect::Ask("picture", look(id))).into_iter().collect()
             }
-            Answer::Picture(id, picture) => {
+            IngestAnswer::Picture(id, picture) => {
                 self.picture = Some((id, picture));
                 Vec::new()
             }
-            Answer::Masks(id, answer) => {
+            IngestAnswer::Masks(id, answer) => {
                 self.masking.as_mut().map(|masking| masking.answer(id, answer)).unwrap_or_default()
             }
-            Answer::Frame(seen) => {
+            IngestAnswer::Frame(seen) => {
                 if let Some(masking) = &mut self.masking {
                     masking.seen(seen);
                 }
                 Vec::new()
             }
-            Answer::Moved(word, Ok(moved)) => {
+            IngestAnswer::Moved(word, Ok(moved)) => {
                 let list = self.list();
                 list.marks.clear();
                 let mut effects = vec![report(word, &moved)];
                 effects.extend(self.refresh(context));
                 effects
             }
-            Answer::Moved(_, Err(error)) | Answer::Done(_, Err(error)) => {
+            IngestAnswer::Moved(_, Err(error)) | IngestAnswer::Done(_, Err(error)) => {
                 vec![Effect::Say(Severity::Error, error.to_string())]
             }
-            Answer::Done(said, Ok(())) => {
+            IngestAnswer::Done(said, Ok(())) => {
                 let mut effects = vec![Effect::Say(Severity::Info, said)];
                 effects.extend(self.refresh(context));
                 effects
             }
-            Answer::Written(Ok((path, rows))) => {
+            IngestAnswer::Written(Ok((path, rows))) => {
                 vec![Effect::Say(Severity::Info, format!("{} in {path}", words::plural(rows, "file")))]
             }
-            Answer::Written(Err(why)) => vec![Effect::Say(Severity::Error, why)],
+            IngestAnswer::Written(Err(why)) => vec![Effect::Say(Severity::Error, why)],
         }
     }
 }
@@ -432,7 +432,7 @@ impl Screen for Ingest {
     fn update(&mut self, message: Message, context: &Context<'_>) -> Effects {
         match message {
             Message::Enter(door) => {
-                if let Some(Door { filter, .. }) = door {
+                if let Some(DeepLink { filter, .. }) = door {
                     self.filter = filter;
                     (self.pane, self.opened, self.masking) = (Pane::Groups, None, None);
                     self.group_list.reset();
@@ -442,7 +442,7 @@ impl Screen for Ingest {
             Message::Changed(_) => self.refresh(context),
             Message::Action(name) => self.action(name, context),
             Message::Dialog(tag, text) => self.dialog(tag, text, context),
-            Message::Answer(answer) => match answer.downcast::<Answer>() {
+            Message::Answer(answer) => match answer.downcast::<IngestAnswer>() {
                 Ok(answer) => self.answer(*answer, context),
                 Err(_) => Vec::new(),
             },

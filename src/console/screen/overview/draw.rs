@@ -84,7 +84,7 @@ impl Overview {
         if let Some(process) = &self.process.value {
             match process.empty_ms {
                 Some(at) => title.push_str(&format!(" · empty ≈ {}", words::day(at))),
-                None if !process.forecast.is_empty() && open > 0 => title.push_str(" · grows or stays"),
+                None if !process.forecast.is_empty() && open > 0 => title.push_str(" · not shrinking"),
                 None => {}
             }
         }

@@ -10,8 +10,8 @@ use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, Plot, words};
 use crate::engine::EngineError;
-use crate::engine::query::{self, Alert, Door, OverviewView, ProcessView};
-use crate::model::What;
+use crate::engine::query::{self, Alert, DeepLink, OverviewView, ProcessView};
+use crate::model::ChangeKind;
 use crate::render::chart::{Chart, Line, Stroke};
 
 const ACTIONS: &[Action] = &[
@@ -30,7 +30,7 @@ const DAYS_AHEAD: usize = 7;
 const DAY_MS: f64 = 24.0 * 3_600_000.0;
 
 /// The answers to what this screen asks.
-enum Answer {
+enum OverviewAnswer {
     Overview(Box<Result<OverviewView, EngineError>>),
     Process(Box<Result<ProcessView, EngineError>>),
 }
@@ -53,21 +53,23 @@ impl Overview {
         let mut effects = self.ask_flow(context);
         self.process.wait(context.now_ms);
         let now_ms = context.now_ms;
-        effects.push(ask("process", query::Process { now_ms }, |answer| Answer::Process(Box::new(answer))));
+        effects.push(ask("process", query::Process { now_ms }, |answer| {
+            OverviewAnswer::Process(Box::new(answer))
+        }));
         effects
     }
 
     fn ask_flow(&mut self, context: &Context<'_>) -> Effects {
         self.view.wait(context.now_ms);
         let now_ms = context.now_ms;
-        vec![ask("overview", query::Overview { now_ms }, |answer| Answer::Overview(Box::new(answer)))]
+        vec![ask("overview", query::Overview { now_ms }, |answer| OverviewAnswer::Overview(Box::new(answer)))]
     }
 
     fn list(&mut self) -> &mut ListState {
         if self.in_figures { &mut self.figures } else { &mut self.list }
     }
 
-    fn door(&self) -> Option<&Door> {
+    fn door(&self) -> Option<&DeepLink> {
         if self.in_figures {
             let figures = &self.process.value.as_ref()?.figures;
             return figures.get(self.figures.selected as usize).map(|figure| &figure.door);
@@ -79,10 +81,10 @@ impl Overview {
         self.door().map(|door| Effect::Go(door.clone())).into_iter().collect()
     }
 
-    fn came(&mut self, answer: Answer) {
+    fn came(&mut self, answer: OverviewAnswer) {
         match answer {
-            Answer::Overview(answer) => self.view.set(*answer),
-            Answer::Process(answer) => self.process.set(*answer),
+            OverviewAnswer::Overview(answer) => self.view.set(*answer),
+            OverviewAnswer::Process(answer) => self.process.set(*answer),
         }
         let own = self.view.value.iter().flat_map(|view| &view.attention);
         let measured = self.process.value.iter().flat_map(|process| &process.attention);
@@ -171,16 +173,19 @@ impl Screen for Overview {
     fn update(&mut self, message: Message, context: &Context<'_>) -> Effects {
         match message {
             // While files stream in, the figures of people's work stay as they are.
-            Message::Changed(What::Intake { .. } | What::Series { .. } | What::Sources | What::Jobs) => {
-                self.ask_flow(context)
-            }
+            Message::Changed(
+                ChangeKind::Intake { .. }
+                | ChangeKind::Series { .. }
+                | ChangeKind::Sources
+                | ChangeKind::Jobs,
+            ) => self.ask_flow(context),
             Message::Enter(_)
             | Message::Changed(_)
             | Message::Undone(_)
             | Message::Action("screen.refresh") => self.ask(context),
             Message::Action("overview.open" | "list.open" | "list.right") => self.open(),
             Message::Action("overview.queue") => {
-                vec![Effect::Go(Door { screen: "queue".into(), filter: String::new(), select: None })]
+                vec![Effect::Go(DeepLink { screen: "queue".into(), filter: String::new(), select: None })]
             }
             Message::Action("pane.next" | "pane.previous") => {
                 self.in_figures = !self.in_figures && self.figures.total > 0;
@@ -196,7 +201,7 @@ impl Screen for Overview {
                 Vec::new()
             }
             Message::Answer(answer) => {
-                if let Ok(answer) = answer.downcast::<Answer>() {
+                if let Ok(answer) = answer.downcast::<OverviewAnswer>() {
                     self.came(*answer);
                 }
                 Vec::new()

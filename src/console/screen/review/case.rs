@@ -72,7 +72,7 @@ impl Case {
 /// Reads of a series that are shown at most.
 const MOST_READS: u32 = 500;
 
-pub(super) enum Answer {
+pub(super) enum ReviewAnswer {
     Opened(Outcome<Box<Case>>),
     Next(Outcome<Option<Box<Case>>>),
     Decided { task: i64, decision: Decision, outcome: Outcome<()>, next: Outcome<Option<Box<Case>>> },
@@ -85,7 +85,9 @@ pub(super) enum Answer {
 /// Opens and claims a task by its number, or looks at a series by its UID: that takes no work away from anybody, and it
 /// can be decided all the same while nobody holds it.
 pub(super) fn open(select: String) -> Effect {
-    Effect::Act(Box::new(move |client| Box::new(Answer::Opened(open_now(client, &select).map(Box::new)))))
+    Effect::Act(Box::new(move |client| {
+        Box::new(ReviewAnswer::Opened(open_now(client, &select).map(Box::new)))
+    }))
 }
 
 fn open_now(client: &dyn Client, select: &str) -> Outcome<Case> {
@@ -114,7 +116,7 @@ fn open_now(client: &dyn Client, select: &str) -> Outcome<Case> {
 
 /// Claims the most urgent case and opens it.
 pub(super) fn claim_next(filter: String, except: Vec<i64>) -> Effect {
-    Effect::Act(Box::new(move |client| Box::new(Answer::Next(claim_now(client, filter, except)))))
+    Effect::Act(Box::new(move |client| Box::new(ReviewAnswer::Next(claim_now(client, filter, except)))))
 }
 
 fn claim_now(client: &dyn Client, filter: String, except: Vec<i64>) -> Outcome<Option<Box<Case>>> {
@@ -133,7 +135,7 @@ pub(super) fn decide(task: i64, decision: Decision, filter: String, except: Vec<
         let key = format!("{task}-{now_ms}");
         let outcome = client.act(DecideTask { task, decision: decision.clone(), key });
         let next = if outcome.is_ok() { claim_now(client, filter, except) } else { Ok(None) };
-        Box::new(Answer::Decided { task, decision, outcome, next })
+        Box::new(ReviewAnswer::Decided { task, decision, outcome, next })
     }))
 }
 
@@ -145,12 +147,12 @@ pub(super) fn ask_next(current: Option<i64>, filter: String, except: Vec<i64>, n
             let limit = except.len().min(100) as u32 + 2;
             let page = Page { offset: 0, limit };
             let queue = client.ask(query::Queue { view: QueueTab::Open, filter, now_ms, page });
-            let Ok(queue) = queue else { return Box::new(Answer::Ahead(None, None)) };
+            let Ok(queue) = queue else { return Box::new(ReviewAnswer::Ahead(None, None)) };
             let is_next = |row: &&TaskRow| Some(row.id) != current && !except.contains(&row.id);
             let next = queue.rows.iter().find(is_next).map(|row| row.id);
             let view: Option<Result<TaskView, EngineError>> = next.map(|id| client.ask(query::Task { id }));
             let case = view.and_then(Result::ok).map(|view| Box::new(Case::of_task(view, &Ok(()))));
-            Box::new(Answer::Ahead(case, Some(queue.total)))
+            Box::new(ReviewAnswer::Ahead(case, Some(queue.total)))
         }),
     )
 }

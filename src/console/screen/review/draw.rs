@@ -10,7 +10,7 @@ use crate::console::canvas::{Canvas, fit, wrap};
 use crate::console::image::{Protocol, target};
 use crate::console::screen::{Context, draw_absent, spinner};
 use crate::console::widget::{draw_facts, words};
-use crate::engine::query::Said;
+use crate::engine::query::RatedValue;
 use crate::render::{Edges, Mapping, Slice, edges};
 
 impl Review {
@@ -283,14 +283,16 @@ fn said(case: &Case) -> Vec<Line> {
     lines
 }
 
-fn spoken(said: &Said) -> Option<String> {
+fn spoken(said: &RatedValue) -> Option<String> {
     match said {
-        Said::Number { value } if value.fract() == 0.0 || value.abs() >= 100.0 => Some(format!("{value:.0}")),
-        Said::Number { value } if value.abs() >= 10.0 => Some(format!("{value:.1}")),
-        Said::Number { value } => Some(format!("{value:.2}")),
-        Said::Category { value } => Some(value.clone()),
-        Said::Nothing => Some("∅".into()),
-        Said::Unsaid | Said::NotLooked => None,
+        RatedValue::Number { value } if value.fract() == 0.0 || value.abs() >= 100.0 => {
+            Some(format!("{value:.0}"))
+        }
+        RatedValue::Number { value } if value.abs() >= 10.0 => Some(format!("{value:.1}")),
+        RatedValue::Number { value } => Some(format!("{value:.2}")),
+        RatedValue::Category { value } => Some(value.clone()),
+        RatedValue::Nothing => Some("∅".into()),
+        RatedValue::Unsaid | RatedValue::NotLooked => None,
     }
 }
 

@@ -14,8 +14,8 @@ use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::engine::EngineError;
 use crate::engine::command::{Decision, Export, QuestionMasks, UnclaimTask};
-use crate::engine::query::{Door, Severity};
-use case::{Answer, Case};
+use crate::engine::query::{DeepLink, Severity};
+use case::{Case, ReviewAnswer};
 use picture::Looking;
 
 const ACTIONS: &[Action] = &[
@@ -55,9 +55,9 @@ const ACTIONS: &[Action] = &[
 
 /// The door to a series of which readers have said something: it is looked at, not claimed, and what was said of `item`
 /// comes first.
-pub(super) fn look_at(series_uid: &str, item: &str) -> Door {
+pub(super) fn look_at(series_uid: &str, item: &str) -> DeepLink {
     let select = format!("{series_uid} {item}").trim().to_string();
-    Door { screen: "review".into(), filter: String::new(), select: Some(select) }
+    DeepLink { screen: "review".into(), filter: String::new(), select: Some(select) }
 }
 
 /// Pictures a second while playing.
@@ -119,9 +119,9 @@ impl Review {
         vec![case::claim_next(self.filter.clone(), self.skipped.clone())]
     }
 
-    fn enter(&mut self, door: Option<Door>, context: &Context<'_>) -> Effects {
+    fn enter(&mut self, door: Option<DeepLink>, context: &Context<'_>) -> Effects {
         match door {
-            Some(Door { filter, select: Some(select), .. }) => {
+            Some(DeepLink { filter, select: Some(select), .. }) => {
                 self.filter = filter;
                 self.skipped.clear();
                 self.case.wait(context.now_ms);
@@ -134,7 +134,7 @@ impl Review {
                 }
                 vec![case::open(select)]
             }
-            Some(Door { filter, select: None, .. }) => {
+            Some(DeepLink { filter, select: None, .. }) => {
                 self.filter = filter;
                 self.skipped.clear();
                 self.take_next(context)
@@ -220,7 +220,7 @@ impl Review {
         {
             self.skipped.push(task);
             if case.held {
-                effects.push(act(UnclaimTask { task }, |_| Answer::GivenBack));
+                effects.push(act(UnclaimTask { task }, |_| ReviewAnswer::GivenBack));
             }
         }
         effects.extend(self.take_next(context));
@@ -250,16 +250,16 @@ impl Review {
         }
     }
 
-    fn answer(&mut self, answer: Answer, context: &Context<'_>) -> Effects {
+    fn answer(&mut self, answer: ReviewAnswer, context: &Context<'_>) -> Effects {
         match answer {
-            Answer::Opened(Ok(case)) => self.show(Some(*case), context),
-            Answer::Opened(Err(error)) => {
+            ReviewAnswer::Opened(Ok(case)) => self.show(Some(*case), context),
+            ReviewAnswer::Opened(Err(error)) => {
                 self.case.value = None;
                 self.case.set(Err(error));
                 Vec::new()
             }
-            Answer::Next(Ok(Some(case))) => self.show(Some(*case), context),
-            Answer::Next(Ok(None)) => {
+            ReviewAnswer::Next(Ok(Some(case))) => self.show(Some(*case), context),
+            ReviewAnswer::Next(Ok(None)) => {
                 let mut effects = self.show(None, context);
                 let words = if self.skipped.is_empty() {
                     "no case waits"
@@ -270,31 +270,31 @@ impl Review {
                 effects.push(Effect::Say(Severity::Info, words.into()));
                 effects
             }
-            Answer::Next(Err(error)) => {
+            ReviewAnswer::Next(Err(error)) => {
                 self.case.set(Err(error));
                 Vec::new()
             }
-            Answer::Decided { task, decision, outcome: Ok(()), next } => {
+            ReviewAnswer::Decided { task, decision, outcome: Ok(()), next } => {
                 let mut effects = vec![Effect::Decided { task, decision }];
-                effects.extend(self.answer(Answer::Next(next), context));
+                effects.extend(self.answer(ReviewAnswer::Next(next), context));
                 effects
             }
-            Answer::Decided { outcome: Err(error), .. } => {
+            ReviewAnswer::Decided { outcome: Err(error), .. } => {
                 self.deciding = false;
                 vec![Effect::Say(Severity::Error, format!("not decided: {error}"))]
             }
-            Answer::Ahead(next, left) => {
+            ReviewAnswer::Ahead(next, left) => {
                 self.next = next.map(|case| *case);
                 self.left = left;
                 self.load()
             }
-            Answer::Questioned(outcome) => question::told(outcome),
-            Answer::GivenBack => Vec::new(),
-            Answer::Exported(Ok(outcome)) => {
+            ReviewAnswer::Questioned(outcome) => question::told(outcome),
+            ReviewAnswer::GivenBack => Vec::new(),
+            ReviewAnswer::Exported(Ok(outcome)) => {
                 let text = format!("{} files in {}", outcome.files, outcome.to);
                 vec![Effect::Say(Severity::Info, text)]
             }
-            Answer::Exported(Err(error)) => {
+            ReviewAnswer::Exported(Err(error)) => {
                 vec![Effect::Say(Severity::Error, format!("not exported: {error}"))]
             }
         }
@@ -324,7 +324,7 @@ impl Review {
         let Some(case) = &self.case.value else { return Vec::new() };
         let Some(frame) = self.looking.shown(case) else { return Vec::new() };
         let (series_uid, instances) = (case.series.row.series_uid.clone(), vec![frame.sop_uid.clone()]);
-        vec![act(QuestionMasks { series_uid, instances }, Answer::Questioned)]
+        vec![act(QuestionMasks { series_uid, instances }, ReviewAnswer::Questioned)]
     }
 
     fn export(&self, folder: &str) -> Effects {
@@ -334,7 +334,7 @@ impl Review {
             std::path::absolute(folder).map_or_else(|_| folder.into(), |path| path.display().to_string());
         let command =
             Export { formats: vec!["nifti".into(), "json".into()], to, filter, ..Export::default() };
-        vec![Effect::Say(Severity::Info, "exporting".into()), act(command, Answer::Exported)]
+        vec![Effect::Say(Severity::Info, "exporting".into()), act(command, ReviewAnswer::Exported)]
     }
 
     fn mouse(&mut self, kind: MouseEventKind, x: u16, y: u16, context: &Context<'_>) -> Effects {
@@ -430,14 +430,14 @@ impl Screen for Review {
             }
             Message::End => match &self.case.value {
                 Some(case) if case.held => {
-                    let give_back = |task| act(UnclaimTask { task }, |_| Answer::GivenBack);
+                    let give_back = |task| act(UnclaimTask { task }, |_| ReviewAnswer::GivenBack);
                     case.task().map(give_back).into_iter().collect()
                 }
                 _ => Vec::new(),
             },
             Message::Action(name) => self.action(name, context),
             Message::Dialog(tag, text) => self.dialog(tag, text, context),
-            Message::Answer(answer) => match answer.downcast::<Answer>() {
+            Message::Answer(answer) => match answer.downcast::<ReviewAnswer>() {
                 Ok(answer) => self.answer(*answer, context),
                 Err(_) => Vec::new(),
             },

@@ -3,17 +3,17 @@
 
 pub mod blobs;
 mod cover;
-pub mod hat;
 pub mod line;
 pub mod lines;
 mod marks;
 pub mod quick;
 mod score;
 pub mod tone;
+pub mod top_hat;
 
 use blobs::{Blob, Blobs};
-use hat::Hat;
 use line::{Fit, Ground, Line};
+use top_hat::TopHat;
 
 use crate::model::Area;
 
@@ -54,7 +54,7 @@ const LARGEST_SCALE: usize = 8;
 /// Finds writing, picture after picture with the same buffers.
 #[derive(Debug, Default)]
 pub struct Detector {
-    hat: Hat,
+    top_hat: TopHat,
     blobs: Blobs,
     /// Contrast of what is brighter than its ground, and of what is darker.
     contrast: [Vec<u8>; 2],
@@ -182,7 +182,7 @@ impl Detector {
             return sight;
         }
         for dark in [false, true] {
-            self.hat.of(picture, width, dark, &mut self.contrast[usize::from(dark)]);
+            self.top_hat.of(picture, width, dark, &mut self.contrast[usize::from(dark)]);
         }
         for dark in [false, true] {
             let [bright, darker] = &self.contrast;

@@ -53,20 +53,20 @@ const STATES: [(u16, u8, u8, u8); 47] = [
 
 /// One state with its more probable symbol: probability, and where each outcome leads.
 #[derive(Clone, Copy)]
-struct State {
+struct MqState {
     qe: u16,
     after_mps: u8,
     after_lps: u8,
 }
 
 /// States doubled by the more probable symbol: index = state × 2 + symbol. Filled up so that any seven bits index it.
-static TABLE: [State; 128] = {
-    let mut table = [State { qe: 0x5601, after_mps: 0, after_lps: 0 }; 128];
+static TABLE: [MqState; 128] = {
+    let mut table = [MqState { qe: 0x5601, after_mps: 0, after_lps: 0 }; 128];
     let mut i = 0;
     while i < 94 {
         let (qe, mps, lps, switch) = STATES[i / 2];
         let symbol = (i % 2) as u8;
-        table[i] = State { qe, after_mps: mps * 2 + symbol, after_lps: lps * 2 + (symbol ^ switch) };
+        table[i] = MqState { qe, after_mps: mps * 2 + symbol, after_lps: lps * 2 + (symbol ^ switch) };
         i += 1;
     }
     table

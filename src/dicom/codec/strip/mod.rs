@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::ops::Range;
 
 use super::{Codec, FrameReader, PixelError, Store, encapsulated::FrameMap, native, open, sniffed};
-use crate::bulk::{Bulk, Scratch};
+use crate::bytes::{ByteSource, SpillConfig};
 use crate::dicom::{File, Fragments, Value, is_pixel_data};
 use crate::model::tags;
 
@@ -20,7 +20,7 @@ use crate::model::tags;
 ///
 /// # Errors
 /// The layout is none, a stream is damaged so that nobody can say what belongs to the picture, or the disk refuses.
-pub fn strip(file: &mut File<'_>, scratch: Scratch<'_>) -> Result<bool, PixelError> {
+pub fn strip(file: &mut File<'_>, scratch: SpillConfig<'_>) -> Result<bool, PixelError> {
     let stripped = match open(file) {
         Err(PixelError::NoPixels | PixelError::UnsupportedSyntax(_)) => return Ok(false),
         Err(error) => return Err(error),
@@ -31,8 +31,8 @@ pub fn strip(file: &mut File<'_>, scratch: Scratch<'_>) -> Result<bool, PixelErr
         (Some(Stripped::Length(length)), Some(element)) => {
             let value = std::mem::replace(&mut element.value, Value::Bytes(Cow::Borrowed(&[])));
             element.value = match value {
-                Value::Bytes(bytes) => Bulk::Memory(bytes).cut(length).into(),
-                Value::Stored(extent) => Bulk::Stored(extent).cut(length).into(),
+                Value::Bytes(bytes) => ByteSource::Memory(bytes).cut(length).into(),
+                Value::Stored(extent) => ByteSource::Stored(extent).cut(length).into(),
                 other => other,
             };
         }
@@ -58,7 +58,7 @@ enum Stripped {
 fn stripped(
     reader: &FrameReader<'_>,
     file: &File<'_>,
-    scratch: Scratch<'_>,
+    scratch: SpillConfig<'_>,
 ) -> Result<Option<Stripped>, PixelError> {
     match &reader.store {
         Store::Native(data) => {
@@ -94,11 +94,11 @@ fn is_any_frame_dirty(reader: &FrameReader<'_>, map: &FrameMap<'_>) -> Result<bo
 fn bare_frames(
     reader: &FrameReader<'_>,
     map: &FrameMap<'_>,
-    scratch: Scratch<'_>,
-) -> Result<Vec<Bulk<'static>>, PixelError> {
+    scratch: SpillConfig<'_>,
+) -> Result<Vec<ByteSource<'static>>, PixelError> {
     let mut draft = scratch.draft();
     // Fragments of the draft are known by where they stand until it is finished.
-    let mut frames: Vec<Result<Bulk<'static>, Range<u64>>> = Vec::new();
+    let mut frames: Vec<Result<ByteSource<'static>, Range<u64>>> = Vec::new();
     for index in frames_of(reader, map) {
         let Some(encoded) = map.frame(index) else { break };
         let encoded = encoded?;
@@ -134,7 +134,7 @@ fn offsets_lie(reader: &FrameReader<'_>, file: &File<'_>) -> bool {
 }
 
 /// One fragment a frame, and the table of where each begins as far as 32 bits reach.
-fn fragments_of(frames: Vec<Bulk<'static>>) -> Fragments<'static> {
+fn fragments_of(frames: Vec<ByteSource<'static>>) -> Fragments<'static> {
     let mut offsets = Vec::with_capacity(4 * frames.len());
     let mut at = 0_u64;
     for frame in &frames {

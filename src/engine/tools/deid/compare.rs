@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{DeidError, Kept, Options, StudyNames, Walk, in_order, one};
-use crate::bulk::{Allowance, NoRoom, Scratch};
+use super::{DeidError, IdentifierStore, Kept, Options, Walk, in_order, one};
+use crate::bytes::{MemoryBudget, NoRoom, SpillConfig};
 use crate::deid::{Action, Context, Deidentifier, HELD_AT_ONCE, Outcome};
 use crate::dicom;
 use crate::model::Tag;
@@ -49,13 +49,13 @@ pub fn compare(
     options: &Options<'_>,
 ) -> Result<Comparison, DeidError> {
     let input = std::fs::canonicalize(options.input).map_err(|e| DeidError::Input(e.kind()))?;
-    let memory = Allowance::new(HELD_AT_ONCE);
-    let scratch = Scratch { folder: None, memory: Some(&memory) };
+    let memory = MemoryBudget::new(HELD_AT_ONCE);
+    let scratch = SpillConfig { folder: None, memory: Some(&memory) };
     // Both read every file: neither may take what the other needs.
     let kept = Kept::nothing();
-    let names = |d| StudyNames::gather(d, Walk::new(&input), scratch, &kept);
+    let names = |d| IdentifierStore::gather(d, Walk::new(&input), scratch, &kept);
     let (our_names, their_names) = (names(ours)?, names(theirs)?);
-    let fates = |d: &Deidentifier, known: &StudyNames, item: &Item| {
+    let fates = |d: &Deidentifier, known: &IdentifierStore, item: &Item| {
         let context = Context { site: options.site, vetting: options.vetting, known, scratch };
         one(d, item, &context, &kept).map(|outcome| fates_of(&outcome))
     };

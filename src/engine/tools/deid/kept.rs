@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::bulk::{Bulk, Scratch, read_whole};
+use crate::bytes::{ByteSource, SpillConfig, read_whole};
 use crate::source::{Item, Unreadable};
 
 /// Room for all of them.
@@ -52,7 +52,7 @@ impl Kept {
     ///
     /// # Errors
     /// [`Unreadable`].
-    pub fn open(&self, item: &Item, scratch: Scratch<'_>) -> Result<Bulk<'static>, Unreadable> {
+    pub fn open(&self, item: &Item, scratch: SpillConfig<'_>) -> Result<ByteSource<'static>, Unreadable> {
         match item {
             Item::File(path) => {
                 let kept = self.lock().remove(path);
@@ -82,7 +82,7 @@ mod tests {
         kept.keep(&path, read(&kept).unwrap());
         std::fs::write(&path, b"new").unwrap();
         let item = Item::File(path.clone());
-        let open = |kept: &Kept| kept.open(&item, Scratch::default()).unwrap().into_bytes().unwrap();
+        let open = |kept: &Kept| kept.open(&item, SpillConfig::default()).unwrap().into_bytes().unwrap();
         assert_eq!(open(&kept), vec![7; LARGEST]);
         assert_eq!(open(&kept), b"new");
         std::fs::write(&path, vec![7; LARGEST]).unwrap();

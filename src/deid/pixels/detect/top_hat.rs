@@ -12,7 +12,7 @@ const AROUND: usize = GROUP + SIDE - 1;
 
 /// Buffers that are used again from picture to picture.
 #[derive(Debug, Default)]
-pub struct Hat {
+pub struct TopHat {
     rows: Vec<u8>,
     opened: Vec<u8>,
     line: Vec<u8>,
@@ -21,7 +21,7 @@ pub struct Hat {
     edge: Vec<u8>,
 }
 
-impl Hat {
+impl TopHat {
     /// Writes the top-hat of `picture` to `out`; both are `width` × `height` rows from the top. With `dark`, of the
     /// negative.
     pub fn of(&mut self, picture: &[u8], width: usize, dark: bool, out: &mut Vec<u8>) {
@@ -142,7 +142,7 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 24) as u8
         };
-        let mut hat = Hat::default();
+        let mut hat = TopHat::default();
         let mut found = Vec::new();
         for (width, height) in [(8, 8), (33, 9), (64, 13), (71, 30), (9, 1), (130, 22)] {
             let picture: Vec<u8> = (0..width * height).map(|_| random()).collect();

@@ -1,9 +1,9 @@
 //! Bytes that need not be in memory: of a large file only what is small is read, and what is made of it goes to a
 //! sealed file without a name. What cannot be small takes its part of an allowance.
 
-mod allowance;
-mod draft;
 pub mod gzip;
+mod memory_budget;
+mod spill_buffer;
 mod spool;
 
 use std::borrow::Cow;
@@ -14,8 +14,8 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 
-pub use allowance::{Allowance, Held};
-pub use draft::{Draft, NoRoom, Scratch};
+pub use memory_budget::{Held, MemoryBudget};
+pub use spill_buffer::{NoRoom, SpillBuffer, SpillConfig};
 pub use spool::Spool;
 
 /// Values and files from this size on stay where they are.
@@ -57,7 +57,7 @@ impl ReadAt for File {
 
 /// Some of the bytes of a file. As small as it can be: every value of a data set has room for one.
 #[derive(Debug, Clone)]
-pub struct Extent(Box<Place>);
+pub struct FileRange(Box<Place>);
 
 #[derive(Debug, Clone)]
 struct Place {
@@ -72,16 +72,16 @@ struct Place {
     swapped: u8,
 }
 
-impl PartialEq for Extent {
+impl PartialEq for FileRange {
     fn eq(&self, other: &Self) -> bool {
         let place = |e: &Place| (e.at, e.whole, e.skip, e.length, e.swapped);
         Arc::ptr_eq(&self.0.store, &other.0.store) && place(&self.0) == place(&other.0)
     }
 }
 
-impl Eq for Extent {}
+impl Eq for FileRange {}
 
-impl Extent {
+impl FileRange {
     /// `length` bytes from `at` on.
     pub fn new(store: Arc<dyn ReadAt>, at: u64, length: u64) -> Self {
         Self(Box::new(Place { store, at, whole: length, skip: 0, length, swapped: 1 }))
@@ -148,7 +148,7 @@ impl Extent {
     /// Adds the bytes of a range, as they stand there, to those that are read already.
     ///
     /// # Errors
-    /// As [`Bulk::read`].
+    /// As [`ByteSource::read`].
     pub fn append(&self, range: Range<u64>, to: &mut Vec<u8>) -> io::Result<()> {
         if range.start > range.end || range.end > self.0.length {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -202,26 +202,26 @@ pub fn read_whole(file: &mut impl Read, length: usize, most: usize) -> io::Resul
 
 /// Bytes in memory, or in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bulk<'a> {
+pub enum ByteSource<'a> {
     /// In memory.
     Memory(Cow<'a, [u8]>),
     /// In a file.
-    Stored(Extent),
+    Stored(FileRange),
 }
 
-impl<'a> From<&'a [u8]> for Bulk<'a> {
+impl<'a> From<&'a [u8]> for ByteSource<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         Self::Memory(Cow::Borrowed(bytes))
     }
 }
 
-impl From<Vec<u8>> for Bulk<'_> {
+impl From<Vec<u8>> for ByteSource<'_> {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Memory(Cow::Owned(bytes))
     }
 }
 
-impl<'a> Bulk<'a> {
+impl<'a> ByteSource<'a> {
     /// How many bytes there are.
     pub fn len(&self) -> u64 {
         match self {
@@ -269,42 +269,42 @@ impl<'a> Bulk<'a> {
     }
 
     /// The same bytes, owned by this one.
-    pub fn borrowed(&self) -> Bulk<'_> {
+    pub fn borrowed(&self) -> ByteSource<'_> {
         match self {
-            Self::Memory(bytes) => Bulk::Memory(Cow::Borrowed(bytes)),
-            Self::Stored(extent) => Bulk::Stored(extent.clone()),
+            Self::Memory(bytes) => ByteSource::Memory(Cow::Borrowed(bytes)),
+            Self::Stored(extent) => ByteSource::Stored(extent.clone()),
         }
     }
 
     /// A range of them, as far as it is there: nothing is copied.
     #[must_use]
-    pub fn range(&self, range: Range<u64>) -> Bulk<'_> {
+    pub fn range(&self, range: Range<u64>) -> ByteSource<'_> {
         match self {
             Self::Memory(bytes) => {
                 let end = bytes.len().min(usize::try_from(range.end).unwrap_or(usize::MAX));
-                Bulk::from(&bytes[end.min(range.start as usize)..end])
+                ByteSource::from(&bytes[end.min(range.start as usize)..end])
             }
-            Self::Stored(extent) => Bulk::Stored(extent.part(range)),
+            Self::Stored(extent) => ByteSource::Stored(extent.part(range)),
         }
     }
 
     /// The same with every byte its own.
-    pub fn into_owned(self) -> Bulk<'static> {
+    pub fn into_owned(self) -> ByteSource<'static> {
         match self {
-            Self::Memory(bytes) => Bulk::Memory(Cow::Owned(bytes.into_owned())),
-            Self::Stored(extent) => Bulk::Stored(extent),
+            Self::Memory(bytes) => ByteSource::Memory(Cow::Owned(bytes.into_owned())),
+            Self::Stored(extent) => ByteSource::Stored(extent),
         }
     }
 
     /// Part of the bytes, as far as they are there: in memory a copy.
     #[must_use]
-    pub fn part(&self, range: Range<u64>) -> Bulk<'static> {
+    pub fn part(&self, range: Range<u64>) -> ByteSource<'static> {
         match self {
             Self::Memory(bytes) => {
                 let end = bytes.len().min(range.end as usize);
                 bytes[end.min(range.start as usize)..end].to_vec().into()
             }
-            Self::Stored(extent) => Bulk::Stored(extent.part(range)),
+            Self::Stored(extent) => ByteSource::Stored(extent.part(range)),
         }
     }
 
@@ -357,7 +357,7 @@ impl<'a> Bulk<'a> {
 /// Reads bytes one after the other.
 #[derive(Debug)]
 pub struct Reader<'a> {
-    bulk: &'a Bulk<'a>,
+    bulk: &'a ByteSource<'a>,
     at: u64,
 }
 
@@ -390,12 +390,12 @@ mod tests {
 
     use super::*;
 
-    fn stored(bytes: &[u8]) -> Extent {
+    fn stored(bytes: &[u8]) -> FileRange {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"before").unwrap();
         file.write_all(bytes).unwrap();
         file.write_all(b"behind").unwrap();
-        Extent::new(Arc::new(file), 6, bytes.len() as u64)
+        FileRange::new(Arc::new(file), 6, bytes.len() as u64)
     }
 
     proptest! {
@@ -412,7 +412,7 @@ mod tests {
             let bytes = &bytes[..whole];
             let mut turned = bytes.to_vec();
             turned.chunks_exact_mut(unit).for_each(<[u8]>::reverse);
-            let (memory, file) = (Bulk::from(&turned[..]), Bulk::Stored(stored(bytes).turned(unit)));
+            let (memory, file) = (ByteSource::from(&turned[..]), ByteSource::Stored(stored(bytes).turned(unit)));
             prop_assert_eq!(memory.len(), file.len());
             match (memory.read(a..b), file.read(a..b)) {
                 (Ok(m), Ok(f)) => prop_assert_eq!(m, f),
@@ -467,11 +467,11 @@ mod tests {
     fn a_file_that_shrinks_is_an_error_and_one_that_is_written_to_is_seen() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), [7; 100]).unwrap();
-        let extent = Extent::new(Arc::new(File::open(file.path()).unwrap()), 0, 100);
+        let extent = FileRange::new(Arc::new(File::open(file.path()).unwrap()), 0, 100);
         let before = extent.stamp().unwrap();
         assert_eq!(extent.stamp().unwrap(), before);
         std::fs::write(file.path(), [8; 50]).unwrap();
         assert_ne!(extent.stamp().unwrap(), before);
-        assert_eq!(Bulk::Stored(extent).all().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(ByteSource::Stored(extent).all().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 }

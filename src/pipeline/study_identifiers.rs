@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Shared, now_ms};
-use crate::catalog::{Catalog, CatalogError, KnownIdentifiers, NewInstance, StudyKnown, StudyPerson, Tx};
+use crate::catalog::{Catalog, CatalogError, NewInstance, Tx};
 use crate::deid::{Kind, Known};
+use crate::landing::{KnownIdentifiers, StudyKnown, StudyPerson};
 use crate::model::Person;
 
 /// Studies kept at hand, at most.
@@ -15,7 +16,7 @@ const STUDIES_AT_HAND: usize = 256;
 const VALUES_AT_HAND: usize = 64 << 10;
 
 /// What the studies of the workspace name.
-pub struct StudyNames {
+pub struct IdentifierStore {
     all: KnownIdentifiers,
     /// Also held while something new is learned: what is at hand never goes back to an earlier generation.
     at_hand: Mutex<AtHand>,
@@ -25,19 +26,19 @@ pub struct StudyNames {
 
 #[derive(Default)]
 struct AtHand {
-    studies: HashMap<String, Names>,
+    studies: HashMap<String, StudyIdentifiers>,
     values: usize,
 }
 
 /// What one study names at one moment. It identifies: it is held in memory and on the landing side alone.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub struct StudyIdentifiers {
     /// Rises when an instance names something new; 0 where nothing was ever named.
     pub generation: i64,
     /// Whom and what, in order.
     pub identifiers: Arc<[(Kind, String)]>,
     /// Nobody has looked yet which stored instances this generation concerns.
-    owed: bool,
+    pending_reclean: bool,
 }
 
 /// What was learned of the study of an instance on its way.
@@ -46,16 +47,20 @@ pub struct Learned {
     /// The remapped study UID.
     pub study_uid: String,
     /// What the study names.
-    pub names: Names,
+    pub names: StudyIdentifiers,
 }
 
-impl Names {
+impl StudyIdentifiers {
     fn of(known: StudyKnown) -> Self {
         let values = known.values.into_iter();
         let mut identifiers: Vec<(Kind, String)> =
             values.filter_map(|(kind, value)| Some((Kind::of_code(kind)?, value))).collect();
         identifiers.sort_unstable();
-        Self { generation: known.generation, identifiers: identifiers.into(), owed: known.owed }
+        Self {
+            generation: known.generation,
+            identifiers: identifiers.into(),
+            pending_reclean: known.pending_reclean,
+        }
     }
 
     /// Whether all of this is known.
@@ -64,13 +69,13 @@ impl Names {
     }
 }
 
-impl Known for Names {
+impl Known for StudyIdentifiers {
     fn of(&self, _: &str) -> Option<Arc<[(Kind, String)]>> {
         Some(self.identifiers.clone())
     }
 }
 
-impl StudyNames {
+impl IdentifierStore {
     /// On top of what is kept on the landing side.
     pub fn new(all: KnownIdentifiers) -> Self {
         Self { all, at_hand: Mutex::default(), latest_person: Mutex::default() }
@@ -80,7 +85,7 @@ impl StudyNames {
     ///
     /// # Errors
     /// The landing side cannot be read.
-    pub fn of(&self, study_uid: &str) -> Result<Names, CatalogError> {
+    pub fn of(&self, study_uid: &str) -> Result<StudyIdentifiers, CatalogError> {
         self.at_hand.lock().unwrap_or_else(PoisonError::into_inner).of(&self.all, study_uid)
     }
 
@@ -91,7 +96,7 @@ impl StudyNames {
     pub fn is_clean(&self, study_uid: &str, catalog: &Catalog) -> Result<bool, CatalogError> {
         let names = self.of(study_uid)?;
         let reader = catalog.read();
-        Ok(!names.owed
+        Ok(!names.pending_reclean
             && !reader.is_behind(study_uid, names.generation)?
             && !reader.has_job(super::clean::STAGE, study_uid)?)
     }
@@ -112,7 +117,7 @@ impl StudyNames {
         if !names.hold(named) {
             let values: Vec<(u8, &str)> = named.iter().map(|(kind, value)| (kind.code(), &**value)).collect();
             let floor = || catalog.read().latest_known(&study_uid);
-            names = Names::of(self.all.learn(&study_uid, &values, floor)?);
+            names = StudyIdentifiers::of(self.all.learn(&study_uid, &values, floor)?);
             at_hand.keep(&study_uid, &names);
         }
         Ok(Learned { study_uid, names })
@@ -157,7 +162,7 @@ impl StudyNames {
             if let Some(names) = at_hand.studies.get_mut(study_uid)
                 && names.generation == *generation
             {
-                names.owed = false;
+                names.pending_reclean = false;
             }
         }
         Ok(())
@@ -173,16 +178,16 @@ impl StudyNames {
 }
 
 impl AtHand {
-    fn of(&mut self, all: &KnownIdentifiers, study_uid: &str) -> Result<Names, CatalogError> {
+    fn of(&mut self, all: &KnownIdentifiers, study_uid: &str) -> Result<StudyIdentifiers, CatalogError> {
         if let Some(names) = self.studies.get(study_uid) {
             return Ok(names.clone());
         }
-        let names = Names::of(all.study(study_uid)?);
+        let names = StudyIdentifiers::of(all.study(study_uid)?);
         self.keep(study_uid, &names);
         Ok(names)
     }
 
-    fn keep(&mut self, study_uid: &str, names: &Names) {
+    fn keep(&mut self, study_uid: &str, names: &StudyIdentifiers) {
         if self.studies.len() >= STUDIES_AT_HAND || self.values >= VALUES_AT_HAND {
             *self = Self::default();
         }
@@ -203,24 +208,25 @@ impl Latest {
     /// The landing side cannot be read.
     pub fn of<'a>(shared: &Shared, learned: impl Iterator<Item = &'a Learned>) -> Result<Self, CatalogError> {
         let studies: std::collections::BTreeSet<&str> = learned.map(|l| &*l.study_uid).collect();
-        let of =
-            |uid: &str| shared.known.of(uid).map(|names| (uid.to_string(), names.generation, names.owed));
+        let of = |uid: &str| {
+            shared.known.of(uid).map(|names| (uid.to_string(), names.generation, names.pending_reclean))
+        };
         Ok(Self(studies.into_iter().map(of).collect::<Result<_, _>>()?))
     }
 
     /// Whether something was learned that must be on the disk before what follows from it.
-    pub fn is_owed(&self) -> bool {
-        self.0.iter().any(|(.., owed)| *owed)
+    pub fn is_reclean_pending(&self) -> bool {
+        self.0.iter().any(|(.., pending_reclean)| *pending_reclean)
     }
 
     /// Asks for the stage `clean` where a stored instance is behind its study.
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn want(&self, tx: &Tx<'_>, not_before_ms: i64, now: i64) -> Result<(), CatalogError> {
+    pub fn enqueue(&self, tx: &Tx<'_>, not_before_ms: i64, now: i64) -> Result<(), CatalogError> {
         for (uid, generation, _) in &self.0 {
             if tx.is_behind(uid, *generation)? {
-                tx.want(super::clean::STAGE, uid, not_before_ms, now)?;
+                tx.enqueue(super::clean::STAGE, uid, not_before_ms, now)?;
             }
         }
         Ok(())
@@ -228,10 +234,10 @@ impl Latest {
 
     /// It was asked for, and is on the disk.
     pub fn settle(&self, shared: &Shared) {
-        let owed: Vec<(String, i64)> =
+        let pending_reclean: Vec<(String, i64)> =
             self.0.iter().filter(|l| l.2).map(|(uid, generation, _)| (uid.clone(), *generation)).collect();
         // Left owed it is asked for once more at the next start.
-        if let Err(error) = shared.known.settle(&owed) {
+        if let Err(error) = shared.known.settle(&pending_reclean) {
             tracing::warn!("what studies name: {error}");
         }
     }
@@ -242,15 +248,16 @@ impl Latest {
 ///
 /// # Errors
 /// The landing side or the catalog cannot be used.
-pub fn take_up(shared: &Shared) -> Result<(), CatalogError> {
+pub fn resume_pending(shared: &Shared) -> Result<(), CatalogError> {
     super::replace::forget(shared);
-    let owed = shared.known.all.owed()?;
-    if owed.is_empty() {
+    let pending_reclean = shared.known.all.pending_reclean()?;
+    if pending_reclean.is_empty() {
         return Ok(());
     }
-    let latest = Latest(owed.into_iter().map(|(uid, generation)| (uid, generation, true)).collect());
+    let latest =
+        Latest(pending_reclean.into_iter().map(|(uid, generation)| (uid, generation, true)).collect());
     let now = now_ms();
-    shared.catalog.write(|tx| latest.want(tx, now, now))?;
+    shared.catalog.write(|tx| latest.enqueue(tx, now, now))?;
     latest.settle(shared);
     Ok(())
 }

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 
-use super::CatalogError;
-use super::database::{lock, make_private, open_unwritable, open_writer};
+use crate::catalog::CatalogError;
+use crate::catalog::database::{lock, make_private, open_unwritable, open_writer};
 
 /// The map's database.
 pub struct IntakeMap {
@@ -94,7 +94,7 @@ pub enum Choice {
     Statuses(&'static [&'static str]),
 }
 
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_intake.sql")];
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_intake_map.sql")];
 
 const COLUMNS: &str =
     "id, inbox, path, bytes, mtime_ns, sha256, status, reason, detail, site, trusted, at_ms, day, kept";
@@ -291,7 +291,7 @@ impl IntakeMap {
         Ok(())
     }
 
-    /// Files that were not simply stored, in groups, the latest first.
+    /// Files that were quarantined or rejected, in groups, the latest first.
     ///
     /// # Errors
     /// SQLite refuses.

@@ -2,8 +2,9 @@
 
 use rusqlite::params;
 
-use super::known::KnownIdentifiers;
-use super::{CatalogError, database::lock};
+use super::study_identifiers::KnownIdentifiers;
+use crate::catalog::CatalogError;
+use crate::catalog::database::lock;
 use crate::model::Person;
 
 /// A person as a study has it.

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// Memory that several threads share: first come, first served. Who holds some asks for no more, so that nobody waits
 /// for somebody who waits.
 #[derive(Debug)]
-pub struct Allowance {
+pub struct MemoryBudget {
     bytes: u64,
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -19,7 +19,7 @@ struct Queue {
     served: u64,
 }
 
-impl Allowance {
+impl MemoryBudget {
     /// So many bytes.
     pub fn new(bytes: u64) -> Self {
         Self { bytes, queue: Mutex::default(), changed: Condvar::new() }
@@ -54,7 +54,7 @@ impl Allowance {
 /// Memory that is held until this is dropped.
 #[derive(Debug)]
 pub struct Held<'a> {
-    allowance: &'a Allowance,
+    allowance: &'a MemoryBudget,
     bytes: u64,
 }
 
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn never_more_is_held_than_there_is_and_everybody_is_served() {
-        let allowance = Allowance::new(10);
+        let allowance = MemoryBudget::new(10);
         let (held, most, served) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
         std::thread::scope(|scope| {
             for thread in 0..8_u64 {

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use foldhash::{HashMap, HashSet};
 
 use super::{DeidError, Kept, Walk, in_order};
-use crate::bulk::{Bulk, NoRoom, Scratch};
-use crate::catalog::KnownIdentifiers;
+use crate::bytes::{ByteSource, NoRoom, SpillConfig};
 use crate::deid::{Deidentifier, Kind, Known, Named};
 use crate::dicom::{self, Contents, ReadError, ReadOptions};
+use crate::landing::KnownIdentifiers;
 use crate::source::{Item, Opened, open};
 
 /// Identifiers that are put down together.
@@ -21,17 +21,17 @@ const AT_HAND: usize = 64;
 
 /// What every study of a tree names.
 #[derive(Debug)]
-pub struct StudyNames {
+pub struct IdentifierStore {
     all: KnownIdentifiers,
     at_hand: Mutex<HashMap<String, Arc<[(Kind, String)]>>>,
 }
 
-impl StudyNames {
+impl IdentifierStore {
     /// Reads the headers of a tree, and keeps what `kept` has room for.
     pub fn gather(
         deidentifier: &Deidentifier,
         walk: Walk,
-        scratch: Scratch<'_>,
+        scratch: SpillConfig<'_>,
         kept: &Kept,
     ) -> Result<Self, DeidError> {
         let all = KnownIdentifiers::temporary().map_err(|_| DeidError::Known)?;
@@ -90,7 +90,7 @@ impl Gathered {
 fn named(
     deidentifier: &Deidentifier,
     item: &Item,
-    scratch: Scratch<'_>,
+    scratch: SpillConfig<'_>,
     kept: &Kept,
 ) -> Result<Option<Named>, NoRoom> {
     let opened = match item {
@@ -105,7 +105,7 @@ fn named(
                 let named = dicom::header_of(&mut file, |file, _| deidentifier.named(&file.dataset));
                 return Ok(named.ok().flatten());
             }
-            Ok(Opened::Large(extent)) => Ok(Bulk::Stored(extent)),
+            Ok(Opened::Large(extent)) => Ok(ByteSource::Stored(extent)),
             Err(error) => Err(error),
         },
         Item::Member(..) => item.open(scratch),
@@ -121,7 +121,7 @@ fn named(
     }
 }
 
-impl Known for StudyNames {
+impl Known for IdentifierStore {
     fn of(&self, study_uid: &str) -> Option<Arc<[(Kind, String)]>> {
         let mut at_hand = self.at_hand.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = at_hand.get(study_uid) {

@@ -10,7 +10,7 @@ use super::mask::{self, Change, Masked, Origin};
 use super::rules::{PixelRule, Rules, regions};
 use super::share::Share;
 use super::{Need, need, says_burned_in};
-use crate::bulk::{NoRoom, Scratch};
+use crate::bytes::{NoRoom, SpillConfig};
 use crate::deid::profile::ReviewMasks;
 use crate::deid::record::Mask;
 use crate::dicom::codec::PixelError;
@@ -23,15 +23,15 @@ const FACE: &str = "face blurred";
 
 /// What was seen in the pixels.
 #[derive(Debug)]
-pub enum Look<'a> {
+pub enum PixelReview<'a> {
     /// Nothing that must go, or nothing that needed a look.
-    Clear,
+    Unmodified,
     /// Text or a face, which cannot be seen any more.
-    Changed(Box<Seen<'a>>),
+    Redacted(Box<Seen<'a>>),
     /// Nothing could look: why, in words that hold nothing from the file.
-    Blind(String),
+    Unsearchable(String),
     /// There may be text and there may be none: why.
-    Doubt(String),
+    Inconclusive(String),
 }
 
 /// Pixels that were changed.
@@ -87,7 +87,7 @@ pub struct Search<'s> {
     /// Faces are blurred.
     pub faces: bool,
     /// Where large pixels are masked.
-    pub scratch: Scratch<'s>,
+    pub scratch: SpillConfig<'s>,
     /// Frames that are searched at once.
     pub lanes: usize,
 }
@@ -103,19 +103,19 @@ impl Search<'_> {
         pixels: Option<&'a Value<'_>>,
         syntax: &str,
         vetting: &Vetting,
-    ) -> Result<Look<'a>, NoRoom> {
+    ) -> Result<PixelReview<'a>, NoRoom> {
         let need = self.need(set);
         let face = self.blurs(set);
         let searched = *vetting == Vetting::None && need != Need::No;
         if *vetting == Vetting::None && super::is_label(set) && need != Need::No {
-            return Ok(Look::Doubt("it is the picture of a slide's label".into()));
+            return Ok(PixelReview::Inconclusive("it is the picture of a slide's label".into()));
         }
         if searched && !self.on && need == Need::Must {
             let why = "its pixels may carry burned-in text and the profile does not have them searched";
-            return Ok(Look::Blind(why.into()));
+            return Ok(PixelReview::Unsearchable(why.into()));
         }
         if self.leaves_alone(set, vetting) {
-            return Ok(Look::Clear);
+            return Ok(PixelReview::Unmodified);
         }
         let origin = || Origin::of(set, pixels.ok_or(PixelError::NoPixels)?, syntax);
         let look = || {
@@ -125,7 +125,7 @@ impl Search<'_> {
             match vetting {
                 Vetting::Masked(drawing) => match drawn(&origin.layout, drawing) {
                     Ok(frames) => self.change(set, origin, frames, face),
-                    Err(why) => Ok(Look::Doubt(why.into())),
+                    Err(why) => Ok(PixelReview::Inconclusive(why.into())),
                 },
                 Vetting::None if searched && self.on && need == Need::QuickLook => {
                     self.quick_look(set, origin, face)
@@ -139,7 +139,7 @@ impl Search<'_> {
             Err(SearchError::Pixels(PixelError::NoRoom(no_room))) => return Err(no_room),
             // No text is to be expected, and what only others can decode was never looked at.
             Err(SearchError::Pixels(_)) if need == Need::QuickLook && *vetting == Vetting::None && !face => {
-                Look::Clear
+                PixelReview::Unmodified
             }
             // Such pictures rarely carry text. One that can be seen in part was not searched in all.
             Err(SearchError::Pixels(error))
@@ -149,9 +149,11 @@ impl Search<'_> {
                     && !face
                     && !origin().is_ok_and(|origin| origin.shows_anything()) =>
             {
-                Look::Clear
+                PixelReview::Unmodified
             }
-            Err(error) => Look::Blind(format!("nothing could look at its pixels, or change them: {error}")),
+            Err(error) => PixelReview::Unsearchable(format!(
+                "nothing could look at its pixels, or change them: {error}"
+            )),
         })
     }
 
@@ -228,13 +230,13 @@ impl Search<'_> {
         set: &DataSet<'_>,
         origin: Origin<'a>,
         face: bool,
-    ) -> Result<Look<'a>, SearchError> {
+    ) -> Result<PixelReview<'a>, SearchError> {
         if origin.layout.kind == SampleKind::Integer {
             let frames = self.quick_areas(set, &origin)?;
             let with = frames.iter().filter(|areas| !areas.is_empty()).count();
             if with > 0 {
                 let all = frames.len();
-                return Ok(Look::Doubt(format!(
+                return Ok(PixelReview::Inconclusive(format!(
                     "there is writing in {with} of its {all} frames, and none is to be expected"
                 )));
             }
@@ -251,7 +253,12 @@ impl Search<'_> {
         finder.quick_look(&shown.open()?, self.lanes)
     }
 
-    fn search<'a>(&self, set: &DataSet<'_>, origin: Origin<'a>, face: bool) -> Result<Look<'a>, SearchError> {
+    fn search<'a>(
+        &self,
+        set: &DataSet<'_>,
+        origin: Origin<'a>,
+        face: bool,
+    ) -> Result<PixelReview<'a>, SearchError> {
         if origin.layout.kind != SampleKind::Integer {
             return self.change(set, origin, Vec::new(), face);
         }
@@ -259,20 +266,22 @@ impl Search<'_> {
         let count = |which: fn(&Why) -> bool| frames.iter().flatten().filter(|f| which(&f.why)).count();
         let doubtful = count(|why| *why == Why::Doubtful);
         if doubtful > 0 {
-            return Ok(Look::Doubt(format!(
+            return Ok(PixelReview::Inconclusive(format!(
                 "{doubtful} areas of its frames may be writing, and may be none"
             )));
         }
         // A rule masks a place; whether that was the writing that the header speaks of, it cannot say.
         if says_burned_in(set) && count(|why| !matches!(why, Why::Rule(_))) == 0 {
-            return Ok(Look::Doubt("its header says that text is burned in, and none was found".into()));
+            return Ok(PixelReview::Inconclusive(
+                "its header says that text is burned in, and none was found".into(),
+            ));
         }
         if frames.iter().any(|found| hides_most(found, &origin.layout)) {
-            return Ok(Look::Doubt("more than half of a frame would be masked".into()));
+            return Ok(PixelReview::Inconclusive("more than half of a frame would be masked".into()));
         }
         let count = count(|_| true);
         if count > 0 && self.review == ReviewMasks::Always {
-            return Ok(Look::Doubt(format!(
+            return Ok(PixelReview::Inconclusive(format!(
                 "{count} areas of its frames would be masked; the profile has a person confirm that"
             )));
         }
@@ -286,16 +295,18 @@ impl Search<'_> {
         origin: Origin<'a>,
         frames: Vec<Vec<Found>>,
         face: bool,
-    ) -> Result<Look<'a>, SearchError> {
+    ) -> Result<PixelReview<'a>, SearchError> {
         let blur = match face.then(|| Blur::of(set)).transpose() {
             Ok(blur) => blur,
-            Err(why) => return Ok(Look::Doubt(format!("its face should be blurred: {why}"))),
+            Err(why) => return Ok(PixelReview::Inconclusive(format!("its face should be blurred: {why}"))),
         };
         if blur.is_some() && !Blur::fits(&origin.layout) {
-            return Ok(Look::Doubt("its face should be blurred, and its pixels are no greys".into()));
+            return Ok(PixelReview::Inconclusive(
+                "its face should be blurred, and its pixels are no greys".into(),
+            ));
         }
         if blur.is_none() && frames.iter().all(Vec::is_empty) {
-            return Ok(Look::Clear);
+            return Ok(PixelReview::Unmodified);
         }
         let mut areas: Vec<Vec<Area>> =
             frames.iter().map(|found| found.iter().map(|f| f.area).collect()).collect();
@@ -304,7 +315,9 @@ impl Search<'_> {
         let masked = match mask::apply(&origin, set, &change, self.scratch) {
             Ok(masked) => masked,
             Err(error @ PixelError::NoRoom(_)) => return Err(error.into()),
-            Err(error) => return Ok(Look::Blind(format!("its pixels cannot be masked: {error}"))),
+            Err(error) => {
+                return Ok(PixelReview::Unsearchable(format!("its pixels cannot be masked: {error}")));
+            }
         };
         let faces =
             (1..).zip(&masked.blurred).filter_map(|(frame, area)| Some(mask_of(frame, &(*area)?, FACE)));
@@ -313,9 +326,9 @@ impl Search<'_> {
         });
         let masks: Vec<Mask> = faces.chain(texts).collect();
         if masks.is_empty() {
-            return Ok(Look::Clear);
+            return Ok(PixelReview::Unmodified);
         }
-        Ok(Look::Changed(Box::new(Seen { masked, masks, origin, change })))
+        Ok(PixelReview::Redacted(Box::new(Seen { masked, masks, origin, change })))
     }
 
     /// What is to be masked of every frame; what is doubtful only where a person looks at it.

@@ -23,9 +23,9 @@ pub trait Known: Debug + Sync + RefUnwindSafe {
 
 /// Nobody is known from elsewhere.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Nobody;
+pub struct NoIdentifiers;
 
-impl Known for Nobody {
+impl Known for NoIdentifiers {
     fn of(&self, _: &str) -> Option<Arc<[(Kind, String)]>> {
         Some(Arc::new([]))
     }

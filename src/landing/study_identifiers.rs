@@ -16,12 +16,12 @@ use std::sync::Mutex;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::CatalogError;
-use super::database::{lock, make_private, open_unwritable, open_writer};
+use crate::catalog::CatalogError;
+use crate::catalog::database::{lock, make_private, open_unwritable, open_writer};
 use crate::seal::{Broken, HashKey, SealKey, earlier};
 
 const MIGRATIONS: [&str; 3] = [
-    include_str!("migrations/0001_known.sql"),
+    include_str!("migrations/0001_identifiers.sql"),
     include_str!("migrations/0002_people.sql"),
     include_str!("migrations/0003_resealed.sql"),
 ];
@@ -49,7 +49,7 @@ pub struct StudyKnown {
     /// Kinds and values, in order.
     pub values: Vec<(u8, String)>,
     /// Something was learned, and nobody has looked yet which instances it concerns.
-    pub owed: bool,
+    pub pending_reclean: bool,
 }
 
 impl KnownIdentifiers {
@@ -192,8 +192,8 @@ impl KnownIdentifiers {
             .prepare_cached("SELECT generation, owed IS NOT NULL FROM study WHERE study = ?1")?
             .query_row([study], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let Some((generation, owed)) = row else { return Ok(StudyKnown::default()) };
-        Ok(StudyKnown { generation, values: self.values(connection, study)?, owed })
+        let Some((generation, pending_reclean)) = row else { return Ok(StudyKnown::default()) };
+        Ok(StudyKnown { generation, values: self.values(connection, study)?, pending_reclean })
     }
 
     /// Somebody has looked which instances of a study are behind this generation, and asked for what follows.
@@ -212,11 +212,11 @@ impl KnownIdentifiers {
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn owed(&self) -> Result<Vec<(String, i64)>, CatalogError> {
+    pub fn pending_reclean(&self) -> Result<Vec<(String, i64)>, CatalogError> {
         let connection = lock(&self.connection);
-        let mut owed =
+        let mut pending_reclean =
             connection.prepare_cached("SELECT owed, generation FROM study WHERE owed IS NOT NULL")?;
-        Ok(owed.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+        Ok(pending_reclean.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
     }
 
     /// Writes a consistent copy of the whole database to `to`, which only its owner may read.
@@ -421,18 +421,20 @@ mod tests {
         let known = open();
         assert_eq!(known.study("2.25.1").unwrap(), StudyKnown::default());
         let first = known.learn("2.25.1", &[(0, "Wetherquill^Lucasta")], || Ok(41)).unwrap();
-        assert_eq!((first.generation, first.owed), (42, true), "after what any instance has");
+        assert_eq!((first.generation, first.pending_reclean), (42, true), "after what any instance has");
         assert_eq!(known.learn("2.25.1", &[(0, "Wetherquill^Lucasta")], || Ok(99)).unwrap(), first);
         drop(known);
         // A kill came before anybody looked: it is still owed.
         let known = open();
-        assert_eq!(known.owed().unwrap(), [("2.25.1".to_string(), 42)]);
+        assert_eq!(known.pending_reclean().unwrap(), [("2.25.1".to_string(), 42)]);
         let second = known.learn("2.25.1", &[(1, "MRN-7719")], || Ok(99)).unwrap();
         assert_eq!((second.generation, second.values.len()), (43, 2));
         known.settle("2.25.1", 42).unwrap();
-        assert_eq!(known.owed().unwrap().len(), 1, "an earlier generation settles nothing");
+        assert_eq!(known.pending_reclean().unwrap().len(), 1, "an earlier generation settles nothing");
         known.settle("2.25.1", 43).unwrap();
-        assert!(known.owed().unwrap().is_empty() && !known.study("2.25.1").unwrap().owed);
+        assert!(
+            known.pending_reclean().unwrap().is_empty() && !known.study("2.25.1").unwrap().pending_reclean
+        );
         for entry in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
             assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
             let bytes = std::fs::read(entry.path()).unwrap();

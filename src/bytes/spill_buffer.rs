@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Allowance, Bulk, Extent, Held, Spool};
+use super::{ByteSource, FileRange, Held, MemoryBudget, Spool};
 
 /// A draft beyond this goes to a file.
 const IN_MEMORY: usize = 4 << 20;
@@ -13,26 +13,26 @@ const GATHERED: usize = 64 << 10;
 
 /// Room for what is made of large files.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Scratch<'a> {
+pub struct SpillConfig<'a> {
     /// Where drafts go that are too large for memory, as sealed files without a name; else the system's folder for
     /// temporary files.
     pub folder: Option<&'a Path>,
     /// What may be held in memory of what cannot go there; else any amount.
-    pub memory: Option<&'a Allowance>,
+    pub memory: Option<&'a MemoryBudget>,
 }
 
-impl<'a> Scratch<'a> {
+impl<'a> SpillConfig<'a> {
     /// Drafts go to this folder, and nothing waits for memory.
     pub fn at(folder: &'a Path) -> Self {
         Self { folder: Some(folder), memory: None }
     }
 
     /// An empty draft.
-    pub fn draft(&self) -> Draft<'a> {
-        Draft { scratch: *self, memory: Vec::new(), spool: None, length: 0 }
+    pub fn draft(&self) -> SpillBuffer<'a> {
+        SpillBuffer { scratch: *self, memory: Vec::new(), spool: None, length: 0 }
     }
 
-    /// Waits for so much memory, see [`Allowance::hold`].
+    /// Waits for so much memory, see [`MemoryBudget::hold`].
     pub fn hold(&self, bytes: u64) -> Option<Held<'a>> {
         self.memory.map(|memory| memory.hold(bytes))
     }
@@ -56,14 +56,14 @@ fn no_room(error: io::Error) -> io::Error {
 
 /// Bytes that are written one after the other.
 #[derive(Debug)]
-pub struct Draft<'a> {
-    scratch: Scratch<'a>,
+pub struct SpillBuffer<'a> {
+    scratch: SpillConfig<'a>,
     memory: Vec<u8>,
     spool: Option<Spool>,
     length: u64,
 }
 
-impl Draft<'_> {
+impl SpillBuffer<'_> {
     /// How many bytes were written.
     pub fn len(&self) -> u64 {
         self.length
@@ -85,18 +85,18 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// [`NoRoom`], as of every write.
-    pub fn finish(self) -> io::Result<Bulk<'static>> {
+    pub fn finish(self) -> io::Result<ByteSource<'static>> {
         match self.spool {
             None => Ok(self.memory.into()),
             Some(mut spool) => {
                 spool.write_all(&self.memory).map_err(no_room)?;
-                Ok(Bulk::Stored(Extent::new(Arc::new(spool), 0, self.length)))
+                Ok(ByteSource::Stored(FileRange::new(Arc::new(spool), 0, self.length)))
             }
         }
     }
 }
 
-impl Write for Draft<'_> {
+impl Write for SpillBuffer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let most = if self.spool.is_some() { GATHERED } else { IN_MEMORY };
         if self.memory.len() + bytes.len() > most {
@@ -130,14 +130,14 @@ mod tests {
     #[test]
     fn what_is_large_goes_to_a_file_and_is_the_same() {
         let folder = tempfile::tempdir().unwrap();
-        let scratch = Scratch::at(folder.path());
+        let scratch = SpillConfig::at(folder.path());
         let bytes: Vec<u8> = (0..9_000_000_u32).map(|i| (i % 251) as u8).collect();
         for size in [0, 100, IN_MEMORY, IN_MEMORY + 1, bytes.len()] {
             for piece in [1 << 12, 777_777, 5 << 20] {
                 let mut draft = scratch.draft();
                 bytes[..size].chunks(piece).for_each(|piece| draft.write_all(piece).unwrap());
                 let bulk = draft.finish().unwrap();
-                assert_eq!(matches!(bulk, Bulk::Stored(_)), size > IN_MEMORY);
+                assert_eq!(matches!(bulk, ByteSource::Stored(_)), size > IN_MEMORY);
                 assert!(bulk.into_bytes().unwrap() == bytes[..size]);
             }
         }

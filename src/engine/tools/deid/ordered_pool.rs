@@ -56,7 +56,7 @@ pub fn in_order<T: Send, R: Send, E>(
 
 /// Where items are given and what is made of them is put.
 struct Desk<T, R> {
-    state: Mutex<State<T, R>>,
+    state: Mutex<PoolState<T, R>>,
     /// Something was given, or it is over.
     given: Condvar,
     /// Enough was made.
@@ -65,7 +65,7 @@ struct Desk<T, R> {
     enough: usize,
 }
 
-struct State<T, R> {
+struct PoolState<T, R> {
     given: VecDeque<(u64, T)>,
     /// What was made of the items from `first` on; of some it is still to come.
     made: VecDeque<Option<(T, R)>>,
@@ -82,7 +82,7 @@ struct State<T, R> {
     broken: bool,
 }
 
-impl<T, R> State<T, R> {
+impl<T, R> PoolState<T, R> {
     /// Whether whoever takes should do so now: there is enough, or the threads will soon have nothing to do.
     fn is_due(&self, enough: usize) -> bool {
         let rest = self.made.len() - self.ready;
@@ -94,7 +94,7 @@ impl<T, R> State<T, R> {
 
 impl<T, R> Desk<T, R> {
     fn new(ahead: usize) -> Self {
-        let state = State {
+        let state = PoolState {
             given: VecDeque::with_capacity(ahead),
             made: VecDeque::with_capacity(ahead),
             first: 0,
@@ -108,7 +108,7 @@ impl<T, R> Desk<T, R> {
         Self { state: Mutex::new(state), given: Condvar::new(), made: Condvar::new(), enough: ahead / 2 }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T, R>> {
+    fn lock(&self) -> MutexGuard<'_, PoolState<T, R>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -162,7 +162,7 @@ impl<T, R> Desk<T, R> {
         (!state.broken).then(|| state.made.drain(..ready).flatten().collect())
     }
 
-    fn change(&self, change: impl FnOnce(&mut State<T, R>)) {
+    fn change(&self, change: impl FnOnce(&mut PoolState<T, R>)) {
         change(&mut self.lock());
         self.given.notify_all();
         self.made.notify_all();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{DeidError, Options};
-use crate::bulk::Bulk;
+use crate::bytes::ByteSource;
 use crate::deid::Outcome;
 
 const INSTANCES: &str = "instances";
@@ -99,7 +99,7 @@ impl Places {
     }
 
     /// Writes an output, which gets its name later: a file that has one is whole. Nothing in a dry run.
-    pub fn draft(&self, bytes: &Bulk<'_>) -> Result<Option<PathBuf>, DeidError> {
+    pub fn draft(&self, bytes: &ByteSource<'_>) -> Result<Option<PathBuf>, DeidError> {
         let Some(output) = &self.output else { return Ok(None) };
         let number = self.drafts.fetch_add(1, Ordering::Relaxed);
         let path = output.join(INSTANCES).join(format!("{number}{UNFINISHED}"));
