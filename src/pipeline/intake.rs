@@ -30,7 +30,7 @@ use crate::model::{ChangeKind, Vetting};
 use crate::source::{Found, Item, NotRead, Unreadable};
 
 /// Files of a batch, at most; its transaction stays within 50 ms.
-const BATCH_FILES: usize = 1024;
+const BATCH_FILES: usize = 512;
 /// Files that are flushed by one call, at most: batches that have gathered while the one before was flushed.
 const FLUSHED_FILES: usize = 4 * BATCH_FILES;
 /// Bytes that are flushed by one call, at most.
