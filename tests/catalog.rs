@@ -460,3 +460,74 @@ fn series_are_compared_across_studies() {
     catalog.write(|tx| tx.put_study_findings("2.25.1", &[])).unwrap();
     assert_eq!(counts(), (0, 0, 0));
 }
+
+/// Rows as the first version wrote them.
+const FIRST_ROWS: &str = "
+    INSERT INTO record (json, hash) VALUES ('{\"profile\":\"default\",\"options\":[],\"version\":\"0.1.0\",\"actions\":[],\"masks\":[],\"verified\":true}', x'00');
+    INSERT INTO instance (sop_uid, source_hash, blob, bytes, series_uid, study_uid, subject, site, sop_class, modality, syntax, stored_ms, record)
+      VALUES ('2.25.1', 'aa', 'bb', 5, '2.25.2', '2.25.3', 'S1', 'A', '1.2.840.10008.5.1.4.1.1.2', 'CT', '1.2.840.10008.1.2.1', 7, 1);
+    INSERT INTO series (uid, study_uid, subject, site, modality, is_image, description, body_part, instances, frames, state, latest_ms, stacks, facts)
+      VALUES ('2.25.2', '2.25.3', 'S1', 'A', 'CT', 1, 'Thin chest', 'CHEST', 1, 1, 'accepted', 7, '[]', '[]');
+    INSERT INTO finding (series_uid, check_name, check_version, severity, message, evidence, slices)
+      VALUES ('2.25.2', 'missing_slices', 1, 2, 'a slice is missing', '{}', '[]');
+    INSERT INTO task (series_uid, state, why, created_ms, decided_ms) VALUES ('2.25.2', 'accepted', 'error', 7, 8);
+    INSERT INTO decision (task, actor, accepted, at_ms) VALUES (1, 'amira', 1, 8);
+    INSERT INTO pulse VALUES (0, 'received', 'north', 1);
+";
+
+/// The migrations of the catalog, in order, as they are compiled in.
+fn migrations() -> Vec<String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog/migrations");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
+}
+
+#[test]
+fn a_catalog_of_every_earlier_version_is_brought_up_to_date_with_what_it_holds() {
+    let migrations = migrations();
+    assert!(migrations.len() >= 13, "{}", migrations.len());
+    for version in 1..=migrations.len() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.sqlite");
+        let before = rusqlite::Connection::open(&path).unwrap();
+        for (i, migration) in migrations[..version].iter().enumerate() {
+            before.execute_batch(migration).unwrap();
+            if i == 0 {
+                before.execute_batch(FIRST_ROWS).unwrap();
+                let entry = gantry::audit::Entry {
+                    sequence: 1,
+                    at_ms: 8,
+                    actor: "amira",
+                    action: "review.accept",
+                    object: "2.25.2",
+                    detail: "{\"task\":1}",
+                };
+                let hash = gantry::audit::chain(&gantry::audit::GENESIS, &entry);
+                before
+                    .execute(
+                        "INSERT INTO trail VALUES (1, 8, 'amira', 'review.accept', '2.25.2', '{\"task\":1}', ?1)",
+                        [hash],
+                    )
+                    .unwrap();
+            }
+            before.pragma_update(None, "user_version", i as i64 + 1).unwrap();
+        }
+        drop(before);
+        let catalog = Catalog::open(&path).unwrap_or_else(|error| panic!("version {version}: {error}"));
+        let reader = catalog.read();
+        let found = reader.search(&Filter::parse("chest state:accepted").unwrap(), Order::Uid, 0, 9).unwrap();
+        assert_eq!((found.1, found.0[0].uid.as_str()), (1, "2.25.2"), "version {version}");
+        assert_eq!(reader.instances("2.25.2").unwrap()[0].blob, "bb", "version {version}");
+        assert_eq!(reader.findings("2.25.2").unwrap().len(), 1, "version {version}");
+        assert_eq!(reader.decisions().unwrap().len(), 1, "version {version}");
+        let (entries, _, broken) = reader.verify_trail().unwrap();
+        assert_eq!((entries, broken), (1, None), "version {version}");
+        assert!(reader.integrity_check(false).unwrap().is_empty(), "version {version}");
+        drop(reader);
+        // And it is written to as any other.
+        catalog.write(|tx| tx.audit(9, "amira", "test", "2.25.2", &json!({}))).unwrap();
+        drop(catalog);
+        assert!(Catalog::open(&path).is_ok(), "version {version} a second time");
+    }
+}

@@ -16,7 +16,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{Ask, Hello, MAX_LINE_BYTES, Message, PROTOCOL, Request, pieces};
-use crate::access::Way;
+use crate::access::{Permission, Way};
 use crate::bytes::ByteSource;
 use crate::config::{group_id, groups_of, user_name};
 use crate::engine::{Client, Engine, EngineError, Identity, Session};
@@ -212,9 +212,13 @@ async fn serve(stream: UnixStream, peer: Peer, is_owner: bool) {
     });
     let mut reader = BufReader::new(read);
     if greet(&mut reader, &out, is_owner).await.is_some() {
-        let events = tokio::spawn(forward(peer.session.subscribe(), out.clone()));
+        // Who has no role here does not hear that anything changes either.
+        let hears = peer.session.principal().may(Permission::Attend).is_ok();
+        let events = hears.then(|| tokio::spawn(forward(peer.session.subscribe(), out.clone())));
         requests(&mut reader, &Arc::new(peer), &out).await;
-        events.abort();
+        if let Some(events) = events {
+            events.abort();
+        }
     }
     drop(out);
     let _ = writer.await;
