@@ -7,7 +7,7 @@ use crate::audit::{self, Hash};
 
 /// A stored instance with everything that can be held against its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredRow {
+pub struct StoredInstance {
     /// Its row.
     pub id: i64,
     /// The remapped SOP instance UID.
@@ -24,6 +24,8 @@ pub struct StoredRow {
     pub study_uid: String,
     /// The subject's pseudonym.
     pub subject: String,
+    /// The site.
+    pub site: String,
     /// SOP Class UID.
     pub sop_class: String,
     /// The ledger line, as JSON.
@@ -64,11 +66,12 @@ pub struct OutcomeRow {
     pub series_state: String,
 }
 
-const STORED_ROWS: &str = "SELECT i.id, i.sop_uid, i.source_hash, i.blob, i.bytes, i.series_uid, i.study_uid, i.subject, \
+pub(super) const STORED_INSTANCES: &str = "SELECT i.id, i.sop_uid, i.source_hash, i.blob, i.bytes, i.series_uid, i.study_uid, i.subject, \
+    i.site, \
     i.sop_class, r.json, r.hash, i.event FROM instance i JOIN record r ON r.id = i.record";
 
-fn stored_row(row: &Row<'_>) -> rusqlite::Result<StoredRow> {
-    Ok(StoredRow {
+pub(super) fn stored_instance(row: &Row<'_>) -> rusqlite::Result<StoredInstance> {
+    Ok(StoredInstance {
         id: row.get(0)?,
         sop_uid: row.get(1)?,
         source_hash: row.get(2)?,
@@ -77,10 +80,11 @@ fn stored_row(row: &Row<'_>) -> rusqlite::Result<StoredRow> {
         series_uid: row.get(5)?,
         study_uid: row.get(6)?,
         subject: row.get(7)?,
-        sop_class: row.get(8)?,
-        ledger: row.get(9)?,
-        ledger_hash: row.get(10)?,
-        event: row.get::<_, Option<i64>>(11)?.map(|n| n as u64),
+        site: row.get(8)?,
+        sop_class: row.get(9)?,
+        ledger: row.get(10)?,
+        ledger_hash: row.get(11)?,
+        event: row.get::<_, Option<i64>>(12)?.map(|n| n as u64),
     })
 }
 
@@ -158,7 +162,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn mend_instance(&self, row: &StoredRow) -> Result<(), CatalogError> {
+    pub fn mend_instance(&self, row: &StoredInstance) -> Result<(), CatalogError> {
         self.tx
             .prepare_cached(
                 "UPDATE instance SET sop_uid = ?2, bytes = ?3, series_uid = ?4, study_uid = ?5, subject = ?6, \
@@ -193,10 +197,10 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn stored_rows(&self, after: i64, limit: u32) -> Result<Vec<StoredRow>, CatalogError> {
-        let sql = format!("{STORED_ROWS} WHERE i.id > ?1 ORDER BY i.id LIMIT ?2");
+    pub fn stored_rows(&self, after: i64, limit: u32) -> Result<Vec<StoredInstance>, CatalogError> {
+        let sql = format!("{STORED_INSTANCES} WHERE i.id > ?1 ORDER BY i.id LIMIT ?2");
         let mut statement = self.connection().prepare_cached(&sql)?;
-        Ok(statement.query_map(params![after, limit], stored_row)?.collect::<Result<_, _>>()?)
+        Ok(statement.query_map(params![after, limit], stored_instance)?.collect::<Result<_, _>>()?)
     }
 
     /// The detail of a trail entry, as JSON.
@@ -213,10 +217,10 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn stored_rows_of(&self, sop_uid: &str) -> Result<Vec<StoredRow>, CatalogError> {
-        let sql = format!("{STORED_ROWS} WHERE i.sop_uid = ?1 ORDER BY i.id");
+    pub fn stored_rows_of(&self, sop_uid: &str) -> Result<Vec<StoredInstance>, CatalogError> {
+        let sql = format!("{STORED_INSTANCES} WHERE i.sop_uid = ?1 ORDER BY i.id");
         let mut statement = self.connection().prepare_cached(&sql)?;
-        Ok(statement.query_map([sop_uid], stored_row)?.collect::<Result<_, _>>()?)
+        Ok(statement.query_map([sop_uid], stored_instance)?.collect::<Result<_, _>>()?)
     }
 
     /// Hashes of the sources behind a blob or a SOP instance UID.

@@ -2,7 +2,8 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{CatalogError, Reader, Tx};
+use super::integrity::{STORED_INSTANCES, stored_instance};
+use super::{CatalogError, Reader, StoredInstance, Tx};
 
 /// A profile as ledger lines name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,41 +16,11 @@ pub struct ProfileName {
     pub fingerprint: String,
 }
 
-/// A stored instance, with all that is needed to make it anew.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredInstance {
-    /// Its row.
-    pub id: i64,
-    /// The remapped SOP instance UID.
-    pub sop_uid: String,
-    /// SHA-256 of the source's bytes.
-    pub source_hash: String,
-    /// SHA-256 of the stored bytes.
-    pub blob: String,
-    /// Size of the stored bytes.
-    pub bytes: u64,
-    /// The remapped series UID.
-    pub series_uid: String,
-    /// The remapped study UID.
-    pub study_uid: String,
-    /// The subject's pseudonym.
-    pub subject: String,
-    /// The site.
-    pub site: String,
-    /// Its ledger line, as JSON.
-    pub ledger: String,
-    /// The profile that the ledger line names by its fingerprint, as JSON, where it is known.
-    pub profile: Option<String>,
-}
-
 /// Whether a ledger line (`r.json`) names another profile than ?1 (fingerprint), ?2 (name), ?3 (options). A line that
 /// cannot be read names none.
 const UNDER_ANOTHER: &str = "CASE WHEN json_valid(r.json) \
     THEN coalesce(r.json ->> '$.fingerprint' <> ?1, r.json ->> '$.profile' <> ?2 OR r.json -> '$.options' <> ?3) \
     ELSE 1 END";
-
-const COLUMNS: &str = "i.id, i.sop_uid, i.source_hash, i.blob, i.bytes, i.series_uid, i.study_uid, i.subject, i.site, r.json, \
-    (SELECT p.json FROM profile p WHERE json_valid(r.json) AND p.fingerprint = r.json ->> '$.fingerprint')";
 
 impl Tx<'_> {
     /// Keeps a profile that is in force.
@@ -129,9 +100,8 @@ impl Reader<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn stored_instance(&self, id: i64) -> Result<Option<StoredInstance>, CatalogError> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM instance i JOIN record r ON r.id = i.record WHERE i.id = ?1");
-        Ok(self.connection().prepare_cached(&sql)?.query_row([id], stored).optional()?)
+        let sql = format!("{STORED_INSTANCES} WHERE i.id = ?1");
+        Ok(self.connection().prepare_cached(&sql)?.query_row([id], stored_instance).optional()?)
     }
 
     /// Stored instances of a source, or of these stored bytes.
@@ -139,12 +109,18 @@ impl Reader<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn stored_of_hash(&self, sha256: &str) -> Result<Vec<StoredInstance>, CatalogError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM instance i JOIN record r ON r.id = i.record WHERE i.source_hash = ?1 OR i.blob = ?1 \
-             ORDER BY i.id"
-        );
+        let sql = format!("{STORED_INSTANCES} WHERE i.source_hash = ?1 OR i.blob = ?1 ORDER BY i.id");
         let mut statement = self.connection().prepare_cached(&sql)?;
-        Ok(statement.query_map([sha256], stored)?.collect::<Result<_, _>>()?)
+        Ok(statement.query_map([sha256], stored_instance)?.collect::<Result<_, _>>()?)
+    }
+
+    /// The profile, as JSON, that a ledger line names by its fingerprint; `None` where it names none, or one that is not kept.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn profile_of(&self, ledger: &str) -> Result<Option<String>, CatalogError> {
+        let sql = "SELECT json FROM profile WHERE json_valid(?1) AND fingerprint = ?1 ->> '$.fingerprint'";
+        Ok(self.connection().prepare_cached(sql)?.query_row([ledger], |row| row.get(0)).optional()?)
     }
 
     /// Stored instances of a series.
@@ -152,26 +128,8 @@ impl Reader<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn stored_of_series(&self, series_uid: &str) -> Result<Vec<StoredInstance>, CatalogError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM instance i JOIN record r ON r.id = i.record WHERE i.series_uid = ?1 ORDER BY i.sop_uid"
-        );
+        let sql = format!("{STORED_INSTANCES} WHERE i.series_uid = ?1 ORDER BY i.sop_uid");
         let mut statement = self.connection().prepare_cached(&sql)?;
-        Ok(statement.query_map([series_uid], stored)?.collect::<Result<_, _>>()?)
+        Ok(statement.query_map([series_uid], stored_instance)?.collect::<Result<_, _>>()?)
     }
-}
-
-fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredInstance> {
-    Ok(StoredInstance {
-        id: row.get(0)?,
-        sop_uid: row.get(1)?,
-        source_hash: row.get(2)?,
-        blob: row.get(3)?,
-        bytes: row.get::<_, i64>(4)? as u64,
-        series_uid: row.get(5)?,
-        study_uid: row.get(6)?,
-        subject: row.get(7)?,
-        site: row.get(8)?,
-        ledger: row.get(9)?,
-        profile: row.get(10)?,
-    })
 }

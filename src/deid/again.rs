@@ -6,32 +6,21 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::identity::Kind;
 use super::plan::Plan;
 use super::private::drop_empty_blocks;
-use super::profile::Profile;
 use super::record::Record;
-use super::rework::Rework;
 use super::scrub::{Place, Scrub, Times};
 use super::stricter::Stricter;
 use super::table::Code;
 use super::text::Strictness;
 use super::values::{ElementOutcome, dummy_of, is_technical};
 use super::{Action, ActionEntry, Deidentifier, Mask, Named, pixels, uid};
-use crate::bytes::{ByteSource, SpillConfig};
-use crate::dicom::{Charset, Contents, DataSet, Element, Value};
-use crate::model::{Area, Drawing, DrawnMask, Tag, Vr, tags};
-
-/// A note for the ledger: names of other instances of the study were taken out later.
-const AGAIN: &str = "cleaned_again";
-/// A note for the ledger: a person has masked more in what was stored.
-const MASKED_LATER: &str = "masked_later";
-/// A note for the ledger: what a stricter profile takes away was taken out of what was stored under another.
-const WITHOUT_SOURCE: &str = "reprocessed_without_source";
+use crate::bytes::ByteSource;
+use crate::dicom::{Charset, DataSet, Element, Value};
+use crate::model::{Area, DrawnMask, Tag, Vr, tags};
 
 const TIMEZONE_OFFSET_FROM_UTC: Tag = Tag::new(0x0008, 0x0201);
 
@@ -137,57 +126,6 @@ impl Deidentifier {
             Some(Plan::Keep) => named.study_uid.clone(),
             _ => uid::replaced(&named.study_uid, &self.keys),
         }
-    }
-
-    /// Cleans the text of an output of [`Deidentifier::process`] of what its study is known to name; `None` where
-    /// nothing changes and none of it is there, which is the rule.
-    ///
-    /// # Errors
-    /// It cannot be read, or holds afterwards something that identifies where no cleaning reaches.
-    pub fn clean_again(
-        &self,
-        stored: &Contents<'_>,
-        known: &[(Kind, String)],
-        scratch: SpillConfig<'_>,
-    ) -> Result<Option<CleanedAgain>, Uncleaned> {
-        self.rework(stored, known, scratch, &Rework { note: AGAIN, stricter: None, drawing: None })
-    }
-
-    /// Masks in an output of [`Deidentifier::process`] what a person has drawn; what was masked before stays masked.
-    ///
-    /// # Errors
-    /// It cannot be read or masked, or holds something that identifies.
-    pub fn mask_stored(
-        &self,
-        stored: &Contents<'_>,
-        known: &[(Kind, String)],
-        drawing: &Arc<Drawing>,
-        scratch: SpillConfig<'_>,
-    ) -> Result<CleanedAgain, Uncleaned> {
-        let how = Rework { note: MASKED_LATER, stricter: None, drawing: Some(drawing) };
-        let masked = self.rework(stored, known, scratch, &how)?;
-        masked.ok_or_else(|| Uncleaned("nothing was masked".into()))
-    }
-
-    /// Takes out of an output of [`Deidentifier::process`] under another profile what this one does not leave.
-    ///
-    /// # Errors
-    /// [`NeedsSource`] as [`Uncleaned`]: this profile leaves more than the other, or something else in its place. It cannot
-    /// be read, its pixels are for a person to judge, or it holds something that identifies.
-    pub fn bring_under(
-        &self,
-        was: &Profile,
-        stored: &Contents<'_>,
-        known: &[(Kind, String)],
-        scratch: SpillConfig<'_>,
-    ) -> Result<CleanedAgain, Uncleaned> {
-        let stricter =
-            Stricter::of(was, &self.profile, &self.plans).map_err(|why| Uncleaned(why.to_string()))?;
-        let how = Rework { note: WITHOUT_SOURCE, stricter: Some(stricter), drawing: None };
-        let mut again =
-            self.rework(stored, known, scratch, &how)?.ok_or_else(|| Uncleaned("nothing changed".into()))?;
-        again.under = Some(self.record(Vec::new()));
-        Ok(again)
     }
 }
 
@@ -305,8 +243,9 @@ fn trim(bytes: &[u8]) -> &[u8] {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::deid::{Context, Outcome, Profile, Secret};
-    use crate::dicom::{self, ReadOptions, Syntax};
+    use crate::bytes::SpillConfig;
+    use crate::deid::{Context, Kind, Outcome, Profile, Secret};
+    use crate::dicom::{self, Contents, ReadOptions, Syntax};
 
     const KERNEL: Tag = Tag::new(0x0018, 0x1210);
 

@@ -8,6 +8,7 @@ use super::again::{Again, CleanedAgain, Uncleaned};
 use super::date::Shift;
 use super::identity::{Identity, Kind};
 use super::pixels::{PixelReview, Search, Seen, Share};
+use super::profile::Profile;
 use super::scrub::Scrub;
 use super::stricter::{Stricter, pixels_marked};
 use super::text::Cleaner;
@@ -17,14 +18,21 @@ use crate::bytes::{ByteSource, SpillConfig};
 use crate::dicom::{Charset, Contents, DataSet, File, ReadOptions, Value};
 use crate::model::{Drawing, Tag, Vetting, tags};
 
+/// A note for the ledger: names of other instances of the study were taken out later.
+const AGAIN: &str = "cleaned_again";
+/// A note for the ledger: a person has masked more in what was stored.
+const MASKED_LATER: &str = "masked_later";
+/// A note for the ledger: what a stricter profile takes away was taken out of what was stored under another.
+const WITHOUT_SOURCE: &str = "reprocessed_without_source";
+
 /// Why a stored file is worked on again, and how.
-pub(super) struct Rework<'r> {
+struct Rework<'r> {
     /// What the ledger says of it.
-    pub note: &'static str,
+    note: &'static str,
     /// What another profile takes away.
-    pub stricter: Option<Stricter>,
+    stricter: Option<Stricter>,
     /// What a person has drawn.
-    pub drawing: Option<&'r Arc<Drawing>>,
+    drawing: Option<&'r Arc<Drawing>>,
 }
 
 impl Rework<'_> {
@@ -38,7 +46,58 @@ impl Rework<'_> {
 }
 
 impl Deidentifier {
-    pub(super) fn rework(
+    /// Cleans the text of an output of [`Deidentifier::process`] of what its study is known to name; `None` where
+    /// nothing changes and none of it is there, which is the rule.
+    ///
+    /// # Errors
+    /// It cannot be read, or holds afterwards something that identifies where no cleaning reaches.
+    pub fn clean_again(
+        &self,
+        stored: &Contents<'_>,
+        known: &[(Kind, String)],
+        scratch: SpillConfig<'_>,
+    ) -> Result<Option<CleanedAgain>, Uncleaned> {
+        self.rework(stored, known, scratch, &Rework { note: AGAIN, stricter: None, drawing: None })
+    }
+
+    /// Masks in an output of [`Deidentifier::process`] what a person has drawn; what was masked before stays masked.
+    ///
+    /// # Errors
+    /// It cannot be read or masked, or holds something that identifies.
+    pub fn mask_stored(
+        &self,
+        stored: &Contents<'_>,
+        known: &[(Kind, String)],
+        drawing: &Arc<Drawing>,
+        scratch: SpillConfig<'_>,
+    ) -> Result<CleanedAgain, Uncleaned> {
+        let how = Rework { note: MASKED_LATER, stricter: None, drawing: Some(drawing) };
+        let masked = self.rework(stored, known, scratch, &how)?;
+        masked.ok_or_else(|| Uncleaned::because("nothing was masked"))
+    }
+
+    /// Takes out of an output of [`Deidentifier::process`] under another profile what this one does not leave.
+    ///
+    /// # Errors
+    /// [`NeedsSource`] as [`Uncleaned`]: this profile leaves more than the other, or something else in its place. It cannot
+    /// be read, its pixels are for a person to judge, or it holds something that identifies.
+    pub fn bring_under(
+        &self,
+        was: &Profile,
+        stored: &Contents<'_>,
+        known: &[(Kind, String)],
+        scratch: SpillConfig<'_>,
+    ) -> Result<CleanedAgain, Uncleaned> {
+        let stricter = Stricter::of(was, &self.profile, &self.plans).map_err(Uncleaned::because)?;
+        let how = Rework { note: WITHOUT_SOURCE, stricter: Some(stricter), drawing: None };
+        let mut again = self
+            .rework(stored, known, scratch, &how)?
+            .ok_or_else(|| Uncleaned::because("nothing changed"))?;
+        again.under = Some(self.record(Vec::new()));
+        Ok(again)
+    }
+
+    fn rework(
         &self,
         stored: &Contents<'_>,
         known: &[(Kind, String)],

@@ -235,7 +235,7 @@ fn from_stored(
     let cleaned: Result<CleanedAgain, Uncleaned> = match vetting {
         Some(Vetting::Masked(drawing)) => shared.deid.mask_stored(&contents, &names, drawing, scratch),
         Some(_) => return Ok(Made::Left(NO_SOURCE_TO_LIFT.into())),
-        None => match stored.profile.as_deref().and_then(|json| serde_json::from_str::<Profile>(json).ok()) {
+        None => match profile_of(shared, &stored.ledger)? {
             Some(was) => shared.deid.bring_under(&was, &contents, &names, scratch),
             None => return Ok(Made::Left(UNKNOWN_PROFILE.into())),
         },
@@ -249,6 +249,12 @@ fn from_stored(
     };
     let staged = shared.store.stage(&cleaned.bytes)?;
     Ok(Made::Stored(swap(staged, stored, LedgerLine::new(&line), None, names.generation)))
+}
+
+/// The profile under which something was stored.
+fn profile_of(shared: &Shared, ledger: &str) -> Result<Option<Profile>, StageError> {
+    let json = shared.catalog.read().profile_of(ledger)?;
+    Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
 }
 
 const DAMAGED: &str = "its stored copy is missing or damaged (`gantry verify`)";

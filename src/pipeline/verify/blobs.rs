@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{Damage, DamageKind, Depth, Shared, StageError, Verified};
 use crate::blob::BlobError;
 use crate::bytes::SpillConfig;
-use crate::catalog::{LedgerLine, Reader, StoredRow};
+use crate::catalog::{LedgerLine, Reader, StoredInstance};
 use crate::dicom::{Contents, DataSet, ReadOptions};
 use crate::model::{Tag, tags};
 
@@ -50,7 +50,7 @@ pub fn verify(
     Ok(())
 }
 
-fn of_row(shared: &Shared, row: &StoredRow, depth: Depth, is_there: bool) -> Vec<Damage> {
+fn of_row(shared: &Shared, row: &StoredInstance, depth: Depth, is_there: bool) -> Vec<Damage> {
     let mut found = Vec::new();
     let mut add = |kind, object: &str, detail: String| {
         let series_uid = Some(row.series_uid.clone());
@@ -103,7 +103,7 @@ fn of_row(shared: &Shared, row: &StoredRow, depth: Depth, is_there: bool) -> Vec
 }
 
 /// Columns that say something else than the stored header.
-fn differences(header: &DataSet<'_>, row: &StoredRow) -> Vec<&'static str> {
+fn differences(header: &DataSet<'_>, row: &StoredInstance) -> Vec<&'static str> {
     let pairs: [(&str, Tag, &str); 5] = [
         ("SOP instance UID", tags::SOP_INSTANCE_UID, &row.sop_uid),
         ("series UID", tags::SERIES_INSTANCE_UID, &row.series_uid),

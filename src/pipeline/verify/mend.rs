@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::trail::root_holds;
 use super::{Shared, StageError};
-use crate::catalog::StoredRow;
+use crate::catalog::StoredInstance;
 use crate::dicom::{Contents, ReadOptions};
 use crate::model::tags;
 
@@ -29,7 +29,7 @@ pub fn mend_row(shared: &Shared, sop_uid: &str) -> Result<Option<BTreeSet<String
 }
 
 /// The row as the stored header has it, where blob and ledger line are those that the trail covers.
-fn vouched(shared: &Shared, row: &StoredRow) -> Result<Option<StoredRow>, StageError> {
+fn vouched(shared: &Shared, row: &StoredInstance) -> Result<Option<StoredInstance>, StageError> {
     let Some(event) = row.event else { return Ok(None) };
     let reader = shared.catalog.read();
     let detail: Value =
@@ -43,7 +43,7 @@ fn vouched(shared: &Shared, row: &StoredRow) -> Result<Option<StoredRow>, StageE
     let contents = Contents::of(bytes, shared.scratch());
     let Ok(file) = contents.read(ReadOptions { header_only: true, partial: false }) else { return Ok(None) };
     let text = |tag| file.dataset.ascii(tag).unwrap_or_default().to_string();
-    Ok(Some(StoredRow {
+    Ok(Some(StoredInstance {
         sop_uid: text(tags::SOP_INSTANCE_UID),
         bytes: length,
         series_uid: text(tags::SERIES_INSTANCE_UID),
