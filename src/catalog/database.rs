@@ -21,7 +21,7 @@ const LOG_PAGES: u32 = 4_000;
 const READERS: usize = 4;
 
 /// What brings a database up to date, step by step.
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_reads.sql"),
     include_str!("migrations/0003_search.sql"),
@@ -35,6 +35,7 @@ const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0011_read_roots.sql"),
     include_str!("migrations/0012_checkpoints.sql"),
     include_str!("migrations/0013_intents.sql"),
+    include_str!("migrations/0014_decided_on.sql"),
 ];
 
 /// The version from which on workspaces are closed to others when they are made.

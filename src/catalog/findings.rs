@@ -1,6 +1,6 @@
 //! What checks found of series, and what series refer to.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::{CatalogError, Reader, Tx};
 use crate::audit::{self, Hash};
@@ -166,6 +166,17 @@ pub(super) fn root(findings: &[NewFinding]) -> Hash {
         })
         .collect();
     audit::merkle_root(&leaves)
+}
+
+/// The root over the stored findings of one scope: 0 the series by itself, 1 its study.
+pub(super) fn stored_root(connection: &Connection, series_uid: &str, scope: u8) -> rusqlite::Result<Hash> {
+    let mut statement = connection.prepare_cached(
+        "SELECT check_name, check_version, severity, message, evidence, slices FROM finding \
+         WHERE series_uid = ?1 AND scope = ?2 ORDER BY id",
+    )?;
+    let found: Vec<NewFinding> =
+        statement.query_map(params![series_uid, scope], finding)?.collect::<Result<_, _>>()?;
+    Ok(root(&found))
 }
 
 pub(super) fn finding(row: &rusqlite::Row<'_>) -> rusqlite::Result<NewFinding> {

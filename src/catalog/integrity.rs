@@ -354,18 +354,8 @@ impl Reader<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn finding_roots(&self, series_uid: &str) -> Result<[Hash; 2], CatalogError> {
-        Ok([self.finding_root(series_uid, 0)?, self.finding_root(series_uid, 1)?])
-    }
-
-    fn finding_root(&self, series_uid: &str, scope: u8) -> Result<Hash, CatalogError> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT check_name, check_version, severity, message, evidence, slices FROM finding \
-             WHERE series_uid = ?1 AND scope = ?2 ORDER BY id",
-        )?;
-        let found: Vec<super::NewFinding> = statement
-            .query_map(params![series_uid, scope], super::findings::finding)?
-            .collect::<Result<_, _>>()?;
-        Ok(super::findings::root(&found))
+        let root = |scope| super::findings::stored_root(self.connection(), series_uid, scope);
+        Ok([root(0)?, root(1)?])
     }
 
     /// What SQLite's own check of the whole database finds; empty where it is sound. `quick` leaves indexes aside.

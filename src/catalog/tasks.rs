@@ -1,6 +1,7 @@
 //! Review tasks: claimed for a limited time, decided once, the decision undone by who made it.
 
 use rusqlite::{OptionalExtension, ToSql, params};
+use sha2::{Digest, Sha256};
 
 use super::{CatalogError, Filter, Reader, Tx};
 
@@ -124,7 +125,8 @@ impl Tx<'_> {
             .prepare_cached(
                 "INSERT INTO task (series_uid, state, why, severity, due_ms, created_ms) VALUES (?1,'open',?2,?3,?4,?5) \
                  ON CONFLICT (series_uid) DO UPDATE SET why = ?2, severity = ?3, \
-                 state = 'open', decided_ms = NULL, reason = NULL, comment = NULL, command_key = NULL RETURNING id",
+                 state = 'open', decided_ms = NULL, reason = NULL, comment = NULL, command_key = NULL, \
+                 decided_on = NULL RETURNING id",
             )?
             .query_row(params![new.series_uid, new.why, new.severity, new.due_ms, now_ms], |row| row.get(0))?)
     }
@@ -208,12 +210,13 @@ impl Tx<'_> {
         }
         let task = self.held_or_free(id, user, now_ms)?;
         let state = if accepted { "accepted" } else { "returned" };
+        let basis = self.basis(&task.series_uid)?;
         self.tx
             .prepare_cached(
                 "UPDATE task SET state = ?2, assignee = ?3, claim_until_ms = NULL, claim_session = NULL, \
-                 decided_ms = ?4, reason = ?5, comment = ?6, command_key = ?7 WHERE id = ?1",
+                 decided_ms = ?4, reason = ?5, comment = ?6, command_key = ?7, decided_on = ?8 WHERE id = ?1",
             )?
-            .execute(params![id, state, user, now_ms, reason, comment, key])?;
+            .execute(params![id, state, user, now_ms, reason, comment, key, basis])?;
         self.tx
             .prepare_cached("INSERT INTO decision (task, actor, accepted, at_ms) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![id, user, accepted, now_ms])?;
@@ -241,7 +244,7 @@ impl Tx<'_> {
         self.tx
             .prepare_cached(
                 "UPDATE task SET state = 'open', claim_until_ms = ?2, decided_ms = NULL, reason = NULL, comment = NULL, \
-                 command_key = NULL, claim_session = ?3 WHERE id = ?1",
+                 command_key = NULL, decided_on = NULL, claim_session = ?3 WHERE id = ?1",
             )?
             .execute(params![id, until_ms, claim_session])?;
         self.tx
@@ -251,6 +254,45 @@ impl Tx<'_> {
             .execute([id])?;
         self.set_series_state(&task.series_uid, "in_review")?;
         Ok(task.series_uid)
+    }
+
+    /// Lets the decision on a series stand where its pixels and findings are those it was made on, and says so in the
+    /// series' state; the task. `None` where there is no decision, or what it was made on has changed.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn keep_decision(&self, series_uid: &str) -> Result<Option<i64>, CatalogError> {
+        let Some(basis) = self.basis(series_uid)? else { return Ok(None) };
+        let decided: Option<(i64, String)> = self
+            .tx
+            .prepare_cached(
+                "SELECT id, state FROM task WHERE series_uid = ?1 AND state <> 'open' AND decided_on = ?2",
+            )?
+            .query_row(params![series_uid, basis], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((id, state)) = decided else { return Ok(None) };
+        self.set_series_state(series_uid, &state)?;
+        Ok(Some(id))
+    }
+
+    /// A digest of all that a decision on a series is made on: its frames, their pixels and its findings. Findings of
+    /// its study come and go with other series, and leave a decision alone. `None` where its pixels have no
+    /// fingerprint: nothing can be said of them later.
+    fn basis(&self, series_uid: &str) -> Result<Option<[u8; 32]>, CatalogError> {
+        let pixels: Option<(String, i64)> = self
+            .tx
+            .prepare_cached(
+                "SELECT m.fingerprint, s.frames FROM image_stats m JOIN series s ON s.uid = m.series_uid \
+                 WHERE m.series_uid = ?1 AND m.fingerprint IS NOT NULL",
+            )?
+            .query_row([series_uid], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((fingerprint, frames)) = pixels else { return Ok(None) };
+        let mut hash = Sha256::new();
+        hash.update(fingerprint.as_bytes());
+        hash.update(frames.to_be_bytes());
+        hash.update(super::findings::stored_root(&self.tx, series_uid, 0)?);
+        Ok(Some(hash.finalize().into()))
     }
 
     fn held_or_free(&self, id: i64, user: &str, now_ms: i64) -> Result<TaskRecord, CatalogError> {

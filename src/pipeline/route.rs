@@ -32,6 +32,12 @@ impl Stage for Route {
             due_ms: now + review.due_hours as i64 * 3_600_000,
         });
         let made = shared.catalog.write_derived(|tx| {
+            // Cleaned or made anew, and the same to look at: what a person decided stays decided.
+            if let Some(kept) = tx.keep_decision(&series.uid)? {
+                tx.audit(now, "gantry", "task.keep", &series.uid, &serde_json::json!({ "task": kept }))?;
+                tx.finish(job)?;
+                return Ok(Some(kept));
+            }
             let made = match &task {
                 Some(task) => {
                     tx.set_series_state(&series.uid, "in_review")?;

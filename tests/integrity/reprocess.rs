@@ -147,3 +147,27 @@ fn dates_move_anew_from_their_sources_and_another_name_is_refused() {
     assert_eq!(stored(&place, SERIES), series);
     is_whole(&place);
 }
+
+#[test]
+fn a_decision_stands_where_only_headers_change_and_ends_where_pixels_do() {
+    let place = place("");
+    let state = || {
+        let shown = place.run(&["search", "modality:CT"], 0);
+        shown["state"].as_str().unwrap_or_else(|| panic!("{shown}")).to_string()
+    };
+    let queue = place.run(&["queue", "list"], 0);
+    let task = queue["rows"][0]["id"].as_i64().unwrap_or_else(|| panic!("{queue}")).to_string();
+    place.run(&["queue", "accept", &task], 0);
+    assert_eq!(state(), "accepted");
+    profile(&place, WITH_SEX);
+    assert_eq!(counts(&place.run(&["deid", "reprocess"], 0)), [3, 0, 0, 0]);
+    assert_eq!((stored(&place, SEX), state()), (vec![Some("F".to_string())], "accepted".to_string()));
+    is_whole(&place);
+    // One more slice: the decision was on another series.
+    let more = series(SLICES + 1).pop().unwrap();
+    let late = place.sources().join("late.dcm");
+    fs::write(&late, dicom::write(&data_set(&more), Syntax::EXPLICIT_LE).unwrap()).unwrap();
+    place.run(&["ingest", text(&late), "--site", "A"], 0);
+    assert_eq!(state(), "in_review");
+    place.run(&["verify"], 0);
+}
