@@ -363,6 +363,6 @@ impl Reader<'_> {
     /// # Errors
     /// SQLite refuses to look.
     pub fn integrity_check(&self, quick: bool) -> Result<Vec<String>, CatalogError> {
-        super::database::integrity(self.connection(), quick)
+        super::opening::integrity(self.connection(), quick)
     }
 }

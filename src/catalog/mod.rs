@@ -19,6 +19,7 @@ mod instances;
 mod integrity;
 mod intents;
 mod jobs;
+pub(crate) mod opening;
 mod profiles;
 mod pulse;
 mod read_leaves;

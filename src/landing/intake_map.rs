@@ -8,7 +8,8 @@ use std::sync::Mutex;
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 
 use crate::catalog::CatalogError;
-use crate::catalog::database::{lock, make_private, open_unwritable, open_writer};
+use crate::catalog::database::lock;
+use crate::catalog::opening::{copy_database, open_unwritable, open_writer};
 
 /// The map's database.
 pub struct IntakeMap {
@@ -392,12 +393,7 @@ impl IntakeMap {
     /// # Errors
     /// The copy cannot be written.
     pub fn backup(&self, to: &Path) -> Result<(), CatalogError> {
-        make_private(to)?;
-        let mut copy = Connection::open(to)?;
-        let connection = lock(&self.connection);
-        let backup = rusqlite::backup::Backup::new(&connection, &mut copy)?;
-        backup.run_to_completion(1_000, std::time::Duration::ZERO, None)?;
-        Ok(())
+        copy_database(&lock(&self.connection), to)
     }
 
     /// Hashes of the quarantined copies that rows need, and whether the map holds any row at all.

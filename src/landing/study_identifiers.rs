@@ -17,7 +17,8 @@ use std::sync::Mutex;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::catalog::CatalogError;
-use crate::catalog::database::{lock, make_private, open_unwritable, open_writer};
+use crate::catalog::database::lock;
+use crate::catalog::opening::{copy_database, open_unwritable, open_writer};
 use crate::seal::{Broken, HashKey, SealKey, earlier};
 
 const MIGRATIONS: [&str; 3] = [
@@ -224,12 +225,7 @@ impl KnownIdentifiers {
     /// # Errors
     /// The copy cannot be written.
     pub fn backup(&self, to: &Path) -> Result<(), CatalogError> {
-        make_private(to)?;
-        let mut copy = Connection::open(to)?;
-        let connection = lock(&self.connection);
-        let backup = rusqlite::backup::Backup::new(&connection, &mut copy)?;
-        backup.run_to_completion(1_000, std::time::Duration::ZERO, None)?;
-        Ok(())
+        copy_database(&lock(&self.connection), to)
     }
 
     pub(super) fn connection(&self) -> &Mutex<Connection> {
