@@ -1,5 +1,6 @@
 //! `gantry ingest` and `gantry run`.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -78,7 +79,10 @@ pub fn ingest(args: &Ingest, global: &Global, out: &Output) -> Result<Exit, Fail
                 Failure::new(
                     Exit::Input,
                     "not_found",
-                    format!("{} cannot be opened: {}", p.display(), e.kind()),
+                    match e.kind() {
+                        ErrorKind::NotFound => format!("{}: there is no such file or folder", p.display()),
+                        kind => format!("{} cannot be opened: {kind}", p.display()),
+                    },
                 )
             })?;
             Ok(absolute.to_string_lossy().into_owned())

@@ -190,3 +190,16 @@ fn the_path_of_a_file_is_shown_on_request_and_of_that_file_alone() {
     assert_eq!(shown(driver.press("p").text()), 1);
     assert_eq!(shown(driver.press("j").text()), 0, "another file is another request");
 }
+
+#[test]
+fn a_filter_that_matches_nothing_leaves_no_series_beside_it() {
+    let mut driver = Driver::new(Stub::default(), (200, 60));
+    driver.press("3");
+    assert!(driver.text().contains("a slice is missing at 88.5 mm"), "{}", driver.text());
+    driver.press("/ n o n e enter");
+    let text = driver.text();
+    assert!(text.contains("No series matches the filter"), "{text}");
+    assert!(!text.contains("a slice is missing at 88.5 mm") && !text.contains("Acme"), "{text}");
+    driver.press("m");
+    assert!(!driver.text().contains("pictures with masks"), "{}", driver.text());
+}

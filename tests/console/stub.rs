@@ -365,7 +365,7 @@ impl Stub {
                 },
             ]),
             Query::SeriesPage(page) => {
-                let total = if self.empty { 0 } else { 1_000_000 };
+                let total = if self.empty || page.filter == "none" { 0 } else { 1_000_000 };
                 let end = (page.page.offset + u64::from(page.page.limit)).min(total);
                 value(&Rows { rows: (page.page.offset..end).map(series).collect::<Vec<_>>(), total })
             }

@@ -9,7 +9,7 @@ use super::{App, Order, Overlay, Own, SCREENS, Slices};
 use crate::engine::query::{Complete, DeepLink, Severity};
 
 /// What the palette takes.
-const PALETTE: &str = "command — or a screen and its filter, such as  catalog site:A";
+const PALETTE: &str = "command — or a screen and its filter, such as  catalog modality:CT";
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent, slices: &Slices<'_>) -> Vec<Order> {

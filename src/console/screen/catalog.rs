@@ -76,6 +76,10 @@ impl Catalog {
     }
 
     fn ask_detail(&mut self, context: &Context<'_>) -> Effects {
+        if self.rows.total() == Some(0) {
+            // Nothing is selected: what was shown is not what a key would act on.
+            self.detail = Loadable::default();
+        }
         let Some(row) = self.rows.get(self.list.selected) else { return Vec::new() };
         let shown = self.detail.value.as_ref().map(|view| &view.row);
         if shown == Some(row) {
@@ -216,6 +220,7 @@ impl Catalog {
                 Vec::new()
             }
             CatalogAnswer::Questioned(outcome) => question::told(outcome),
+            CatalogAnswer::Detail(_) if self.rows.total() == Some(0) => Vec::new(),
             CatalogAnswer::Detail(answer) => {
                 self.detail.set(*answer);
                 self.middle_frame().cloned().map(|frame| Effect::Load(vec![frame])).into_iter().collect()
