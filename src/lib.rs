@@ -15,6 +15,7 @@ pub mod demo;
 pub mod pipeline;
 
 // Services: each one job, over core and adapters; they do not know each other.
+pub mod convert;
 pub mod dataset;
 pub mod deid;
 pub mod qc;
@@ -35,6 +36,7 @@ pub mod source;
 pub mod access;
 pub mod audit;
 pub mod harmonise;
+pub mod label;
 pub mod measure;
 pub mod model;
 pub mod render;

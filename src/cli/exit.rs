@@ -41,18 +41,27 @@ pub struct Failure {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// More for scripts: fields of the error object.
+    pub details: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Failure {
     /// A failure with no hint.
     pub fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, code, message: message.into(), hint: None }
+        Self { exit, code, message: message.into(), hint: None, details: serde_json::Map::new() }
     }
 
     /// The same with what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with a field for scripts.
+    #[must_use]
+    pub fn detail(mut self, name: &str, value: serde_json::Value) -> Self {
+        self.details.insert(name.to_owned(), value);
         self
     }
 

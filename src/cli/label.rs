@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::connect::connect;
+use super::label_convert::{self, ConvertArgs};
 use super::{Exit, Failure, Global, Output};
 use crate::engine::command::{ImportOutcome, ImportReads, ImportedFile, UndoImport};
 use crate::engine::query::{Imports, Page, RatedValue, ReadDetail, ReadHistory, ReadView, Reads};
-use crate::engine::tools::label::{self, Contents, LabelError};
+use crate::engine::tools::labels::{LabelError, show as contents};
 use crate::engine::tools::{bytes_of, ratings};
-use crate::model::text::visible;
 
 /// What comes by the standard input is at most this large: it goes to the daemon in one message.
 const MOST_INLINE: usize = 16 << 20;
@@ -46,7 +46,8 @@ Examples:
   gantry label list --reader reader-03 --limit 20
   gantry label show 17  # a read with its history
   gantry label show ratings.csv  # what a table holds; needs no workspace
-  gantry label show seg.dcm  # structures, voxels, volumes of a NIfTI labelmap or a DICOM segmentation
+  gantry label show seg.dcm  # structures, voxels, volumes, contours, measurements of a label file
+  gantry label convert rtstruct.dcm masks/ --image ct-folder
 
 Exit codes: 0 done; 1 some reads wait for series that are not here yet; 2 wrong usage; 3 workspace; 4 a table is refused (nothing of it is taken), no such read or import, or a later import has changed its reads";
 
@@ -111,7 +112,9 @@ enum LabelCommand {
         #[arg(long, default_value_t = 1000)]
         limit: u32,
     },
-    /// One read with its history, or what a label file (NIfTI, DICOM segmentation) or a table holds
+    /// Write a label file in another format, on the voxels of its image
+    Convert(ConvertArgs),
+    /// One read with its history, or what a label file or a table holds
     Show {
         /// A read's number, or a file
         what: String,
@@ -166,6 +169,7 @@ pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Fail
             out.note(&format!("{} of {} reads", rows.rows.len(), rows.total));
             Ok(Exit::Done)
         }
+        LabelCommand::Convert(args) => label_convert::run(args, out),
         LabelCommand::Show { what } => show(what, global, out),
     }
 }
@@ -270,8 +274,8 @@ fn show(what: &str, global: &Global, out: &Output) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let path = Path::new(what);
-    match label::show(path) {
-        Ok(contents) => out.result(&contents, structures),
+    match contents(path) {
+        Ok(contents) => out.result(&contents, label_convert::told),
         Err(LabelError::Unknown) => {
             let found = ratings::show(path).map_err(|why| Failure::input(format!("{what}: {why}")))?;
             out.result(&found, |value| serde_json::to_string_pretty(value).unwrap_or_default());
@@ -279,23 +283,6 @@ fn show(what: &str, global: &Global, out: &Output) -> Result<Exit, Failure> {
         Err(why) => return Err(Failure::input(format!("{what}: {why}"))),
     }
     Ok(Exit::Done)
-}
-
-fn structures(contents: &Contents) -> String {
-    let mut lines = vec![match &contents.series_uid {
-        Some(uid) => format!("{} of series {}", contents.format, visible(uid)),
-        None => contents.format.to_string(),
-    }];
-    for s in &contents.segments {
-        let name = s.name.as_deref().map_or_else(String::new, visible);
-        let volume = s.volume_mm3.map_or("–".into(), |v| format!("{v:.1}"));
-        lines.push(format!(
-            "{:>6}  {name:<32} {:>12} voxels {volume:>14} mm³ {:>6} frames",
-            s.number, s.voxels, s.frames
-        ));
-    }
-    lines.extend(contents.warnings.iter().map(|w| format!("warning: {w}")));
-    lines.join("\n")
 }
 
 fn history(found: &ReadHistory) -> String {

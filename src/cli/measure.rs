@@ -63,7 +63,8 @@ enum ConventionArg {
     Mesh,
 }
 
-fn name(text: &str) -> Result<(u32, String), String> {
+/// A number and the name for it.
+pub(super) fn name(text: &str) -> Result<(u32, String), String> {
     let (label, name) = text.split_once('=').ok_or("expected LABEL=NAME, such as 1=liver")?;
     let label = label.trim().parse().map_err(|_| "the label is not a whole number")?;
     Ok((label, name.trim().to_owned()))

@@ -20,6 +20,7 @@ pub mod help;
 pub mod ingest;
 pub mod intake;
 pub mod label;
+mod label_convert;
 mod log;
 pub mod measure;
 mod narrate;

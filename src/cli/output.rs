@@ -83,9 +83,11 @@ impl Output {
         let line = text::visible(&format!("gantry: {}{hint}", failure.message));
         write_all(&mut io::stderr().lock(), format!("{line}\n").as_bytes());
         if self.json {
-            self.json(
-                &json!({"error": {"code": failure.code, "message": failure.message, "hint": failure.hint}}),
-            );
+            let mut error = json!({"code": failure.code, "message": failure.message, "hint": failure.hint});
+            if let Some(fields) = error.as_object_mut() {
+                fields.extend(failure.details.clone());
+            }
+            self.json(&json!({"error": error}));
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use super::Syntax;
 use super::dataset::{DataSet, Element, Fragments, Value};
 use crate::bytes::ByteSource;
 use crate::model::{Tag, Vr, tags};
@@ -34,6 +35,44 @@ pub fn write_to(out: &mut impl Write, dataset: &DataSet<'_>, syntax_uid: &str) -
     let mut out = Out { small, out };
     written(dataset).try_for_each(|e| out.root(e))?;
     out.flush()
+}
+
+/// The same in a syntax of native pixel data: Implicit VR Little Endian, whose values may be of any length, or as
+/// [`write_to`].
+///
+/// # Errors
+/// As [`write_to`]; encapsulated pixel data, which no native syntax holds.
+pub fn write_to_as(out: &mut impl Write, dataset: &DataSet<'_>, syntax_uid: &str) -> io::Result<()> {
+    if syntax_uid != Syntax::IMPLICIT_LE {
+        return write_to(out, dataset, syntax_uid);
+    }
+    let mut bytes = vec![0; 128];
+    bytes.extend_from_slice(b"DICM");
+    meta(&mut bytes, dataset, syntax_uid);
+    implicit(&mut bytes, dataset)?;
+    out.write_all(&bytes)
+}
+
+/// The elements of a data set without their representations.
+fn implicit(out: &mut Vec<u8>, dataset: &DataSet<'_>) -> io::Result<()> {
+    for e in written(dataset) {
+        put_tag(out, e.tag);
+        if let Value::Items(items) = &e.value {
+            out.extend_from_slice(&UNDEFINED);
+            for one in items {
+                item(out, tags::ITEM, UNDEFINED);
+                implicit(out, one)?;
+                item(out, tags::ITEM_DELIMITATION_ITEM, [0; 4]);
+            }
+            item(out, tags::SEQUENCE_DELIMITATION_ITEM, [0; 4]);
+            continue;
+        }
+        let bulk = e.bulk().ok_or(io::ErrorKind::Unsupported)?;
+        out.extend_from_slice(&even(bulk.len()).to_le_bytes());
+        bulk.copy_to(out)?;
+        pad(out, bulk.len(), e.vr.padding());
+    }
+    Ok(())
 }
 
 /// How much is gathered before it is written.

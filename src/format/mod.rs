@@ -2,6 +2,7 @@
 
 pub mod columns;
 pub mod csv;
+pub mod label;
 pub mod nifti;
 pub mod nrrd;
 pub mod ratings;

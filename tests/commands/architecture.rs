@@ -7,21 +7,22 @@ use std::path::Path;
 
 /// Modules from the core upwards.
 const FLOORS: [&[&str]; 6] = [
-    &["model", "series", "harmonise", "measure", "render", "audit", "access", "seal"],
+    &["model", "series", "harmonise", "measure", "render", "audit", "access", "seal", "label"],
     &["source", "dicom", "format", "catalog", "landing", "blob", "bytes", "config", "ocr"],
-    &["deid", "qc", "dataset", "volume"],
+    &["deid", "qc", "dataset", "volume", "convert"],
     &["pipeline", "demo"],
     &["engine"],
     &["cli", "console", "daemon"],
 ];
 
 /// Who uses whom on one floor: a leaf below the others, and faces that start each other.
-const ASIDE: [(&str, &str); 15] = [
+const ASIDE: [(&str, &str); 16] = [
     ("landing", "catalog"),
     ("series", "model"),
     ("measure", "model"),
     ("harmonise", "model"),
     ("render", "model"),
+    ("label", "model"),
     ("blob", "bytes"),
     ("dicom", "bytes"),
     ("dicom", "source"),

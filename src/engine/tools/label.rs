@@ -1,14 +1,12 @@
 //! Label files: what they hold, and their voxels on a grid. NIfTI labelmaps and DICOM segmentations.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use serde::Serialize;
 use thiserror::Error;
 
-use crate::format::nifti::{LabelVolume, Nifti, NiftiError, Rounded};
-use crate::format::seg::{Code, Seg, SegError};
+use crate::format::nifti::{LabelVolume, Nifti, NiftiError};
+use crate::format::seg::{Seg, SegError};
 use crate::measure::grid::{Grid, GridError, Label, Labels};
 use crate::model::{VoxelMapping, geometry};
 
@@ -47,104 +45,12 @@ pub enum LabelFile {
     Seg(Box<Seg>),
 }
 
-/// A structure in a label file.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Shown {
-    /// Label or Segment Number.
-    pub number: u32,
-    /// Its name, where the file has one.
-    pub name: Option<String>,
-    /// What it is, coded.
-    pub code: Option<Code>,
-    /// Voxels that belong to it.
-    pub voxels: u64,
-    /// Their volume, where the grid is known.
-    pub volume_mm3: Option<f64>,
-    /// Frames (slices) in which it has a voxel.
-    pub frames: u32,
-}
-
-/// What a label file holds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Contents {
-    /// `nifti` or `dicom_seg`.
-    pub format: &'static str,
-    /// The series that was labelled, where the file says so.
-    pub series_uid: Option<String>,
-    /// Its structures, by number.
-    pub segments: Vec<Shown>,
-    /// Measurements; these formats have none.
-    pub measurements: Vec<serde_json::Value>,
-    /// Contours; these formats have none.
-    pub contours: Vec<serde_json::Value>,
-    /// Values of a labelmap that were no whole numbers, but within a thousandth of one.
-    pub rounded: Option<Rounded>,
-    /// What is odd about the file, in words.
-    pub warnings: Vec<String>,
-}
-
-/// Says what a label file holds.
-///
-/// # Errors
-/// It cannot be read.
-pub fn show(path: &Path) -> Result<Contents, LabelError> {
-    let file = LabelFile::read(path)?;
-    let mut rounded = None;
-    let (format, series_uid, segments, warnings) = match file {
-        LabelFile::Map(map) => {
-            rounded = map.rounded;
-            ("nifti", None, of_map(&map.grid, &map.labels), map.warnings)
-        }
-        LabelFile::Seg(seg) => {
-            let Seg { series_uid, segments, warnings, .. } = *seg;
-            let segments = segments.into_iter().map(|s| Shown {
-                number: s.number,
-                name: Some(s.name).filter(|n| !n.is_empty()),
-                code: s.code,
-                voxels: s.voxels,
-                volume_mm3: s.volume_mm3,
-                frames: s.frames,
-            });
-            ("dicom_seg", series_uid, segments.collect(), warnings)
-        }
-    };
-    let (measurements, contours) = (Vec::new(), Vec::new());
-    Ok(Contents { format, series_uid, segments, measurements, contours, rounded, warnings })
-}
-
-fn of_map(grid: &Grid, labels: &Labels) -> Vec<Shown> {
-    match labels {
-        Labels::U8(v) => counted(grid, v),
-        Labels::U16(v) => counted(grid, v),
-        Labels::U32(v) => counted(grid, v),
-    }
-}
-
-fn counted<L: Label>(grid: &Grid, labels: &[L]) -> Vec<Shown> {
-    let [nx, ny, _] = grid.shape();
-    let mut found: BTreeMap<u32, (u64, u32)> = BTreeMap::new();
-    for slice in labels.chunks(nx * ny) {
-        let mut here: BTreeMap<u32, u64> = BTreeMap::new();
-        // Labels come in runs.
-        for run in slice.chunk_by(|a, b| a == b) {
-            *here.entry(run[0].number()).or_default() += run.len() as u64;
-        }
-        for (number, voxels) in here {
-            let (total, frames) = found.entry(number).or_default();
-            *total += voxels;
-            *frames += 1;
-        }
-    }
-    found.remove(&0);
-    let shown = |(number, (voxels, frames))| Shown {
-        number,
-        name: None,
-        code: None,
-        voxels,
-        volume_mm3: Some(voxels as f64 * grid.voxel_mm3()),
-        frames,
-    };
-    found.into_iter().map(shown).collect()
+fn numbers<L: Label>(labels: &[L]) -> Vec<u32> {
+    let mut found: Vec<u32> = labels.chunk_by(|a, b| a == b).map(|run| run[0].number()).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.retain(|n| *n > 0);
+    found
 }
 
 impl LabelFile {
@@ -205,7 +111,11 @@ impl LabelFile {
     /// The numbers of the structures that have a voxel.
     pub fn present(&self) -> Vec<u32> {
         match self {
-            Self::Map(map) => of_map(&map.grid, &map.labels).into_iter().map(|s| s.number).collect(),
+            Self::Map(map) => match &map.labels {
+                Labels::U8(v) => numbers(v),
+                Labels::U16(v) => numbers(v),
+                Labels::U32(v) => numbers(v),
+            },
             Self::Seg(seg) => seg.present().collect(),
         }
     }

@@ -7,6 +7,7 @@ pub mod deid;
 pub mod drift;
 pub mod gather;
 pub mod label;
+pub mod labels;
 pub mod measure;
 mod overlay;
 mod picture;

@@ -20,12 +20,12 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use flate2::{Compression, GzBuilder};
-use serde::Serialize;
 use thiserror::Error;
 
 use crate::bytes::gzip::{GzipError, Unpacker, is_gzip};
 use crate::measure::grid::{Grid, GridError, Labels};
 
+pub use crate::label::Rounded;
 use affine::{check_affine, column_length};
 use read::{decode, read_up_to};
 pub use write::Slicing;
@@ -335,7 +335,7 @@ impl Nifti {
         let mut rounded = Rounded::default();
         let mut top = 0.0_f64;
         for v in &mut values {
-            top = top.max(rounded.label(v)?);
+            top = top.max(round_label(&mut rounded, v)?);
         }
         let labels = if top <= 255.0 {
             Labels::U8(values.into_iter().map(|v| v as u8).collect())
@@ -368,33 +368,22 @@ pub struct LabelVolume {
     pub warnings: Vec<String>,
 }
 
-/// Values that were no whole numbers, but near to one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Rounded {
-    /// How many.
-    pub voxels: u64,
-    /// By how much, at most.
-    pub by: f64,
-}
-
-impl Rounded {
-    /// Makes a value the whole number that it is near to, and gives that.
-    fn label(&mut self, value: &mut f64) -> Result<f64, NiftiError> {
-        let whole = value.round();
-        let by = (*value - whole).abs();
-        // What is not finite is near to nothing.
-        if by.is_nan() || by > NEARLY_WHOLE {
-            return Err(NiftiError::NotLabels("a value that is no whole number"));
-        }
-        if whole < 0.0 {
-            return Err(NiftiError::NotLabels("a negative value"));
-        }
-        if whole > f64::from(u32::MAX) {
-            return Err(NiftiError::NotLabels("a whole number beyond 32 bits"));
-        }
-        self.voxels += u64::from(by > 0.0);
-        self.by = self.by.max(by);
-        *value = whole;
-        Ok(whole)
+/// Makes a value the whole number that it is near to, and gives that.
+fn round_label(rounded: &mut Rounded, value: &mut f64) -> Result<f64, NiftiError> {
+    let whole = value.round();
+    let by = (*value - whole).abs();
+    // What is not finite is near to nothing.
+    if by.is_nan() || by > NEARLY_WHOLE {
+        return Err(NiftiError::NotLabels("a value that is no whole number"));
     }
+    if whole < 0.0 {
+        return Err(NiftiError::NotLabels("a negative value"));
+    }
+    if whole > f64::from(u32::MAX) {
+        return Err(NiftiError::NotLabels("a whole number beyond 32 bits"));
+    }
+    rounded.voxels += u64::from(by > 0.0);
+    rounded.by = rounded.by.max(by);
+    *value = whole;
+    Ok(whole)
 }

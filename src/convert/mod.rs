@@ -1,0 +1,9 @@
+//! Label files against images: what a file holds, and from one format to another.
+
+pub mod contents;
+pub mod images;
+pub mod labels;
+
+pub use contents::{Contents, show};
+pub use images::Images;
+pub use labels::{ConvertError, Converted, Request, Target, convert};
