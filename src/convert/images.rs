@@ -104,8 +104,9 @@ fn names(set: &LabelSet) -> BTreeSet<&str> {
     set.references.iter().map(String::as_str).chain(drawn).collect()
 }
 
-/// The images of one stack, each with the file of its first instance: one in space, or one for each instance without position.
-fn images(series: &Series, stack: &Stack, file: &dyn Fn(u32) -> Option<String>) -> Vec<(Image, u32)> {
+/// The images of one stack, each with the file of its first instance: one in space, or one for each instance without
+/// position. `file` gives the name of a file by its number.
+pub fn images(series: &Series, stack: &Stack, file: &dyn Fn(u32) -> Option<String>) -> Vec<(Image, u32)> {
     if stack.frames == 0 || stack.common.modality.as_deref() == Some("SEG") {
         return Vec::new();
     }

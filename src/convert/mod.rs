@@ -5,5 +5,5 @@ pub mod images;
 pub mod labels;
 
 pub use contents::{Contents, show};
-pub use images::Images;
+pub use images::{Images, images};
 pub use labels::{ConvertError, Converted, Request, Target, convert};

@@ -186,14 +186,21 @@ pub fn place(set: LabelSet, image: &Image, options: Options) -> Result<Placed, R
 /// It has none.
 pub fn place_own(set: LabelSet, options: Options) -> Result<Placed, Refused> {
     let grid = own_grid(&set).map_err(Refused::NoImage)?;
-    let shape = [0, 1, 2].map(|axis| grid.shape[axis]);
-    let origins_mm = (0..shape[2]).map(|k| grid.centre_mm([0.0, 0.0, f64::from(k)])).collect();
+    place_on(set, &grid, options)
+}
+
+/// Lays labels on a grid in their own frame of reference.
+///
+/// # Errors
+/// As [`place`].
+pub fn place_on(set: LabelSet, grid: &Grid, options: Options) -> Result<Placed, Refused> {
+    let origins_mm = (0..grid.shape[2]).map(|k| grid.centre_mm([0.0, 0.0, f64::from(k)])).collect();
     let frame_of_reference = set.frame_of_reference.clone();
     let image = Image {
         series_uid: None,
         study_uid: None,
         frame_of_reference,
-        grid,
+        grid: *grid,
         placed: true,
         origins_mm,
         slices: Vec::new(),
