@@ -22,6 +22,8 @@ mod grids;
 mod help;
 #[path = "commands/intake.rs"]
 mod intake;
+#[path = "commands/interrupted.rs"]
+mod interrupted;
 #[path = "commands/nuclear.rs"]
 mod nuclear;
 #[path = "commands/process.rs"]

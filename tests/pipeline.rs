@@ -103,7 +103,7 @@ fn every_file_is_accounted_for_and_again_as_a_duplicate() {
     let before = files_below(&dir.path().join("w/store"));
     let again = ingest(&engine, &inboxes);
     assert_eq!((again.received, again.rejected, again.quarantined), (sent, 1, 2));
-    assert_eq!((again.deidentified, again.duplicates), (0, sent - 3));
+    assert_eq!((again.deidentified, again.duplicates, again.already_here), (0, sent - 3, sent - 6));
     assert_eq!(files_below(&dir.path().join("w/store")), before);
 }
 
@@ -162,6 +162,7 @@ fn same_in_the_end(source: &Path, files: u64, calm: &Path, torn: &Path) {
     let ran = gantry(torn).arg("ingest").arg(source).args(["--site", "A"]).output().unwrap();
     let last: IngestOutcome = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!((last.received, last.deidentified + last.duplicates, last.jobs_failed), (files, files, 0));
+    assert_eq!(last.already_here, last.duplicates, "no file is a copy of another");
     let (expected, found) = (files_below(&calm.join("store")), files_below(&torn.join("store")));
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     assert!(found == expected, "bytes differ");

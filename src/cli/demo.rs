@@ -246,13 +246,9 @@ fn text(report: &Report, outcome: &IngestOutcome) -> String {
     let verdict = &report.verdict;
     let width = verdict.planted.iter().map(|p| p.fault.len()).max().unwrap_or(0);
     let mut lines = format!(
-        "{} files received: {} stored, {} quarantined, {} rejected, {} duplicates\n{} studies, {} series, {} instances, \
-         {:.1} s\n\n",
+        "{} files received: {}\n{} studies, {} series, {} instances, {:.1} s\n\n",
         outcome.received,
-        outcome.deidentified,
-        outcome.quarantined,
-        outcome.rejected,
-        outcome.duplicates,
+        super::ingest::fates(outcome),
         verdict.studies,
         verdict.series,
         verdict.instances,

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use super::connect::{connect, workspace};
 use super::{Exit, Failure, Global, Output};
 use crate::engine::command::{self, IngestOutcome, Links};
+use crate::model::words::{io_words, plural};
 use crate::source::unread_words;
 
 /// Arguments of `gantry ingest`.
@@ -81,7 +82,7 @@ pub fn ingest(args: &Ingest, global: &Global, out: &Output) -> Result<Exit, Fail
                     "not_found",
                     match e.kind() {
                         ErrorKind::NotFound => format!("{}: there is no such file or folder", p.display()),
-                        kind => format!("{} cannot be opened: {kind}", p.display()),
+                        kind => format!("{} cannot be opened: {}", p.display(), io_words(kind)),
                     },
                 )
             })?;
@@ -149,26 +150,44 @@ fn stop_signal() -> Result<&'static AtomicBool, Failure> {
     Ok(&STOP)
 }
 
+/// What became of the files, in words.
+pub(super) fn fates(o: &IngestOutcome) -> String {
+    let already_here =
+        if o.already_here > 0 { format!("{} already here, ", o.already_here) } else { String::new() };
+    let copies = plural(o.duplicates - o.already_here, "duplicate");
+    format!(
+        "{} stored, {} quarantined, {} rejected, {already_here}{copies}",
+        o.deidentified, o.quarantined, o.rejected
+    )
+}
+
+/// What was not read, and where to look for what was set aside.
+fn pointers(o: &IngestOutcome) -> String {
+    let mut lines = String::new();
+    if !o.unread.is_empty() {
+        lines += &format!("\nnot read: {}", unread_words(&o.unread));
+    }
+    if o.quarantined + o.rejected > 0 {
+        lines += "\n`gantry intake list` says what was quarantined or rejected, and why; `--files --names` names the files";
+    }
+    if o.jobs_failed > 0 {
+        lines += "\n`gantry doctor` says why jobs were parked";
+    }
+    lines
+}
+
 fn report(outcome: &IngestOutcome, strict: bool, out: &Output) -> Result<Exit, Failure> {
     out.result(outcome, |o| {
-        let unread = if o.unread.is_empty() {
-            String::new()
-        } else {
-            format!("\nnot read: {}", unread_words(&o.unread))
-        };
         format!(
-            "{} received: {} stored, {} quarantined, {} rejected, {} duplicates\n{} series, {} findings, {} jobs done, \
-             {} parked, {:.1} s{unread}",
+            "{} received: {}\n{} series, {}, {} done, {} parked, {:.1} s{}",
             o.received,
-            o.deidentified,
-            o.quarantined,
-            o.rejected,
-            o.duplicates,
+            fates(o),
             o.series,
-            o.qc_findings,
-            o.jobs_done,
+            plural(o.qc_findings, "finding"),
+            plural(o.jobs_done, "job"),
             o.jobs_failed,
-            o.elapsed_ms as f64 / 1000.0
+            o.elapsed_ms as f64 / 1000.0,
+            pointers(o)
         )
     });
     let unread: u64 = outcome.unread.values().sum();

@@ -9,7 +9,7 @@ use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::Client;
 use crate::engine::command::{Repair, Repaired};
-use crate::engine::query::{Checkpoint, Depth, TakeCheckpoint, Verified, Verify};
+use crate::engine::query::{Checkpoint, Depth, Status, TakeCheckpoint, Verified, Verify};
 
 /// Arguments of `gantry verify`.
 #[derive(Debug, Args)]
@@ -35,6 +35,8 @@ struct Report {
     #[serde(flatten)]
     verified: Verified,
     repaired: Option<Repaired>,
+    /// Series that are stored and not yet assembled and checked.
+    series_waiting: u64,
 }
 
 /// Verifies, and repairs where that is asked for.
@@ -55,7 +57,12 @@ pub fn run(args: &VerifyArgs, global: &Global, out: &Output) -> Result<Exit, Fai
         repaired = Some(client.act(Repair { damage: verified.damage })?);
         verified = client.ask(query)?;
     }
-    let report = Report { whole: verified.damaged == 0, verified, repaired };
+    let report = Report {
+        whole: verified.damaged == 0,
+        verified,
+        repaired,
+        series_waiting: client.ask(Status {})?.series_waiting,
+    };
     out.result(&report, text);
     Ok(if report.whole { Exit::Done } else { Exit::Findings })
 }
@@ -96,8 +103,20 @@ fn text(report: &Report) -> String {
     for damage in &v.damage {
         lines += &format!("DAMAGED  {}: {} ({})\n", damage.kind.words(), damage.detail, damage.object);
     }
+    if report.series_waiting > 0 {
+        lines += &waiting_words(report.series_waiting);
+        lines.push('\n');
+    }
     lines
         + &if report.whole { "everything is whole\n".to_string() } else { format!("{} damages\n", v.damaged) }
+}
+
+/// What is told of series that are stored and not yet assembled and checked.
+pub(super) fn waiting_words(series: u64) -> String {
+    let wait = if series == 1 { "waits" } else { "wait" };
+    format!(
+        "{series} series {wait} to be assembled and checked: `gantry run --once` goes on, as does the next ingest"
+    )
 }
 
 /// Reads a checkpoint.

@@ -180,10 +180,12 @@ fn database(workspace: &Workspace) -> Vec<Examined> {
         None => "another process runs it",
     };
     let client = &*connection.client;
-    if let Err(error) = client.ask(Status {}) {
-        return vec![examined("database", false, error.to_string(), None)];
-    }
+    let status = match client.ask(Status {}) {
+        Ok(status) => status,
+        Err(error) => return vec![examined("database", false, error.to_string(), None)],
+    };
     let mut all = vec![examined("database", true, format!("answers; {owner}"), None)];
+    all.extend(waiting(status.series_waiting, connection.engine.is_none()));
     if connection.engine.is_none() {
         let sources = client.ask(Sources {}).unwrap_or_default();
         let troubled = sources.into_iter().filter_map(|s| Some((s.problem?, s.name, s.events)));
@@ -209,6 +211,19 @@ fn unreadable(client: &dyn Client) -> Option<Examined> {
         "`gantry intake list --files reason:unreadable` lists them; `gantry intake retry` looks again";
     (count > 0)
         .then(|| examined("files", false, format!("{count} files could not be read"), Some(advice.into())))
+}
+
+/// Series that are stored and not yet assembled and checked: work in hand where somebody runs the workspace.
+fn waiting(series: u64, somebody_runs_it: bool) -> Option<Examined> {
+    if series == 0 {
+        return None;
+    }
+    if somebody_runs_it {
+        return Some(examined("series", true, format!("{series} are being assembled and checked"), None));
+    }
+    let wait = if series == 1 { "1 waits".into() } else { format!("{series} wait") };
+    let advice = "`gantry run --once` goes on, as does the next `gantry ingest`".to_string();
+    Some(examined("series", false, format!("{wait} to be assembled and checked"), Some(advice)))
 }
 
 fn jobs(client: &dyn Client) -> Option<Examined> {

@@ -131,13 +131,19 @@ impl Told {
     }
 }
 
+/// Files whose bytes are stored from another path.
+fn copies(counts: &Counts) -> u64 {
+    counts.duplicates - counts.already_here
+}
+
 /// What has been dealt with since.
 fn batch(before: &Counts, now: &Counts) -> Option<String> {
     let parts = [
         (now.deidentified - before.deidentified, "stored"),
         (now.quarantined - before.quarantined, "quarantined"),
         (now.rejected - before.rejected, "rejected"),
-        (now.duplicates - before.duplicates, "duplicates"),
+        (now.already_here - before.already_here, "already here"),
+        (copies(now) - copies(before), "duplicates"),
         (now.failed - before.failed, "not stored"),
     ];
     let files: u64 = parts.iter().map(|(n, _)| n).sum();

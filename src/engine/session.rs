@@ -23,6 +23,7 @@ use crate::catalog::{About, Catalog, CatalogError};
 use crate::config::{Lock, Workspace, WorkspaceError};
 use crate::landing::{IntakeMap, KnownIdentifiers};
 use crate::model::Event;
+use crate::model::words::plural;
 use crate::pipeline::{
     Counts, Deidentify, Intake, Refusal, Shared, Supervisor, Tally, Watchers, landing, resume_pending, watch,
 };
@@ -99,7 +100,7 @@ impl Engine {
         if lock.was_unclean {
             let swept = sweep(&store, &catalog.read().blobs()?)?;
             catalog.write(|tx| tx.release_leases())?;
-            tracing::info!("the last run did not end in order; swept {swept} files that no row names");
+            told_of_kill(swept, catalog.read().series_waiting()?);
         }
         let rules = answer::load_rules(workspace.root(), &config.harmonise.rules)
             .map_err(|e| OpenError::Rules(e.to_string()))?;
@@ -331,6 +332,7 @@ impl Engine {
             all.quarantined += counts.quarantined;
             all.rejected += counts.rejected;
             all.duplicates += counts.duplicates;
+            all.already_here += counts.already_here;
             all.series.extend(counts.series);
         }
         perform::counted(self, &all, (0, 0), self.opened)
@@ -407,6 +409,15 @@ fn sweep(store: &FsStore, named: &HashSet<String>) -> Result<u64, BlobError> {
         tracing::warn!("{apart} stored instances are named by no row: they are kept in store/unnamed");
     }
     store.sweep(named)
+}
+
+/// Says what a run that was cut off has left.
+fn told_of_kill(swept: u64, waiting: u64) {
+    let files = plural(swept, "unfinished file");
+    tracing::info!("the last run was cut off: {files} removed from store/; what was stored by then is whole");
+    if waiting > 0 {
+        tracing::info!("{waiting} series are still to be assembled and checked");
+    }
 }
 
 /// A catalog that is missing beside a store that is not empty is never made anew: what is stored would be swept.

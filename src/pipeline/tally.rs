@@ -77,6 +77,8 @@ pub struct Counts {
     pub rejected: u64,
     /// Stored before.
     pub duplicates: u64,
+    /// Of the duplicates: stored before from the same path.
+    pub already_here: u64,
     /// Could not be dealt with because the disk or database refused; they are looked at again.
     pub failed: u64,
     /// Why, of the last of them.

@@ -28,6 +28,7 @@ pub fn status(session: &Session) -> Result<StatusView, EngineError> {
         role: role_of(session),
         busy: session.engine.is_busy()?,
         attached: session.way == Way::Socket,
+        series_waiting: shared.catalog.read().series_waiting()?,
         errors: of(Severity::Error),
         warnings: of(Severity::Warning),
         revision: shared.bus.revision(),

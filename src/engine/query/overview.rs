@@ -19,6 +19,9 @@ pub struct StatusView {
     pub busy: bool,
     /// Somebody else's process serves the workspace.
     pub attached: bool,
+    /// Series that wait to be assembled and checked, or are being so.
+    #[serde(default)]
+    pub series_waiting: u64,
     /// Lines under Attention, by severity.
     pub errors: u32,
     /// Lines under Attention of severity warning.
