@@ -16,6 +16,8 @@ mod diffusion;
 mod directory;
 #[path = "commands/exporting.rs"]
 mod exporting;
+#[path = "commands/findings.rs"]
+mod findings;
 #[path = "commands/grids.rs"]
 mod grids;
 #[path = "commands/help.rs"]

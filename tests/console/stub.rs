@@ -88,7 +88,17 @@ fn view(row: SeriesRow) -> SeriesView {
             severity: Severity::Error,
             message: "a slice is missing at 88.5 mm: steps of 2.5 mm where others are 1.25 mm".into(),
             evidence: json!({"step_mm": 2.5}),
+            stack: 0,
             slices: vec![5, 6],
+        }]
+    } else if index == 2 {
+        vec![FindingView {
+            check: "gantry_tilt".into(),
+            severity: Severity::Info,
+            message: "the gantry was tilted by 12 degrees".into(),
+            evidence: json!({"degrees": 12.0}),
+            stack: 0,
+            slices: Vec::new(),
         }]
     } else {
         Vec::new()
@@ -302,6 +312,7 @@ impl Stub {
                 role: "qa".into(),
                 busy: true,
                 attached: true,
+                series_waiting: 0,
                 errors: 2,
                 warnings: 1,
                 revision: 7,

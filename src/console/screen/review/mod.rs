@@ -193,8 +193,8 @@ impl Review {
             "screen.refresh" => return self.reopen(context),
             "app.back" => return vec![Effect::Back],
             "review.cine" => self.playing = if self.playing.is_some() { None } else { Some(context.now_ms) },
-            "review.next_finding" => self.show_finding(1),
-            "review.previous_finding" => self.show_finding(-1),
+            "review.next_finding" => return self.show_finding(1),
+            "review.previous_finding" => return self.show_finding(-1),
             name => self.look(name, context),
         }
         self.moved()
@@ -233,11 +233,11 @@ impl Review {
         select.map(case::open).into_iter().collect()
     }
 
-    fn show_finding(&mut self, step: isize) {
-        let Some(case) = &self.case.value else { return };
+    fn show_finding(&mut self, step: isize) -> Effects {
+        let Some(case) = &self.case.value else { return Vec::new() };
         let count = case.series.findings.len() as isize;
         if count == 0 {
-            return;
+            return Vec::new();
         }
         let at = match self.finding {
             Some(at) => (at as isize + step).rem_euclid(count),
@@ -245,9 +245,16 @@ impl Review {
             None => count - 1,
         };
         self.finding = Some(at as usize);
-        if let Some(slice) = case.series.findings[at as usize].slices.first() {
-            self.looking.show_native(*slice, case);
+        let finding = &case.series.findings[at as usize];
+        let name = format!("finding {} of {count} ({})", at + 1, finding.check.replace('_', " "));
+        let Some(frame) = finding.slices.first() else {
+            let why = format!("{name} names no slice: it is about the series as a whole");
+            return vec![Effect::Say(Severity::Info, why)];
+        };
+        if !self.looking.show_native(finding.stack, *frame, case) {
+            return vec![Effect::Say(Severity::Info, format!("{name} points at this slice"))];
         }
+        self.load()
     }
 
     fn answer(&mut self, answer: ReviewAnswer, context: &Context<'_>) -> Effects {
