@@ -286,6 +286,33 @@ fn no_two_reviewers_ever_hold_the_same_task() {
 }
 
 #[test]
+fn cases_are_open_until_they_are_decided_whoever_holds_them() {
+    let dir = tempfile::tempdir().unwrap();
+    write_studies(&dir.path().join("in"), 4, 4);
+    let engine = Engine::open(workspace(&dir.path().join("w"), "")).unwrap();
+    ingest(&engine, &dir.path().join("in"));
+    let (here, other) = (engine.session("tester", false), engine.session("somebody else", false));
+    let claim = ClaimNext { view: QueueTab::Open, filter: String::new(), except: Vec::new() };
+    let mine = (&here as &dyn Client).act(claim.clone()).unwrap().unwrap();
+    let theirs = (&other as &dyn Client).act(claim.clone()).unwrap().unwrap();
+    assert_ne!(mine, theirs);
+    let client: &dyn Client = &here;
+    let decision = Decision::Accept { comment: None };
+    client.act(DecideTask { task: mine, decision, key: "k".into() }).unwrap();
+    let page = Page { offset: 0, limit: 9 };
+    let queue = Queue { view: QueueTab::Open, filter: String::new(), now_ms: now_ms(), page };
+    let view = client.ask(queue).unwrap();
+    let counted = |tab| view.counts.iter().find(|(of, _)| *of == tab).unwrap().1;
+    assert_eq!((view.total, counted(QueueTab::Open)), (3, 3));
+    assert_eq!((counted(QueueTab::Free), counted(QueueTab::Claimed), counted(QueueTab::Mine)), (2, 1, 0));
+    let overview = client.ask(query::Overview { now_ms: now_ms() }).unwrap();
+    let review = overview.flow.iter().find(|stage| stage.name == "in review").unwrap();
+    assert!(review.aside.contains(&(3, "open".into())), "{review:?}");
+    assert_eq!(overview.backlog.last().unwrap().1, 3);
+    assert_eq!(client.ask(query::Process { now_ms: now_ms() }).unwrap().backlog, 3);
+}
+
+#[test]
 fn who_is_attached_sees_a_change_within_a_second() {
     let dir = tempfile::tempdir().unwrap();
     write_studies(&dir.path().join("in"), 1, 4);

@@ -52,12 +52,15 @@ impl From<LinkChoice> for Links {
 /// Arguments of `gantry run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gantry --workspace W run  # until Ctrl-C\n  gantry --workspace W run --once\n\nExit codes: 0 done; 1 with --strict and findings; 3 workspace; 6 storage"
+    after_help = "Examples:\n  gantry --workspace W run  # until Ctrl-C\n  gantry --workspace W run --once\n  gantry --workspace W run --once --retry  # jobs that failed three times, too\n\nExit codes: 0 done; 1 with --strict and findings; 3 workspace; 6 storage"
 )]
 pub struct Run {
     /// End when every inbox is empty and every job is done
     #[arg(long)]
     once: bool,
+    /// Try parked jobs again
+    #[arg(long)]
+    retry: bool,
     /// Exit with 1 when anything was quarantined or rejected, or a check found something
     #[arg(long)]
     strict: bool,
@@ -107,6 +110,9 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
     if engine.is_read_only() {
         let why = "this workspace is open for reading only: nothing can be taken in";
         return Err(Failure::new(Exit::Workspace, "read_only", why));
+    }
+    if args.retry {
+        connection.client.act(command::RetryJobs { jobs: Vec::new() })?;
     }
     let spoken = out.clone();
     connection.narrate(move |line| spoken.note(&line.text));

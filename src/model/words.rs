@@ -7,6 +7,16 @@ pub fn plural(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
+/// A span of time that is given in days: `2.4 d`, `3.5 h`, `12 min`.
+pub fn days(number: f64) -> String {
+    let (hours, minutes) = (number * 24.0, number * 24.0 * 60.0);
+    match hours.abs() {
+        hours if hours >= 24.0 => format!("{number:.1} d"),
+        1.0.. => format!("{hours:.1} h"),
+        _ => format!("{minutes:.0} min"),
+    }
+}
+
 /// What the system said when it refused a file, a folder or a connection; it follows a colon.
 pub fn io_words(kind: ErrorKind) -> &'static str {
     match kind {
@@ -42,6 +52,11 @@ pub fn io_words(kind: ErrorKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_have_the_unit_that_fits() {
+        assert_eq!([2.44, 0.145, 0.0083, 0.0].map(days), ["2.4 d", "3.5 h", "12 min", "0 min"]);
+    }
 
     #[test]
     fn one_is_singular() {

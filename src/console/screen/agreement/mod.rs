@@ -9,6 +9,7 @@ use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 
 use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask, input, review};
+use crate::access::Permission;
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, words};
@@ -340,6 +341,10 @@ fn table(detail: &AgreementDetail) -> String {
 impl Screen for Agreement {
     fn name(&self) -> &'static str {
         "agreement"
+    }
+
+    fn needs(&self) -> Permission {
+        Permission::SeeReads
     }
 
     fn digit(&self) -> usize {

@@ -9,6 +9,7 @@ use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 
 use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask, input, review};
+use crate::access::Permission;
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, Plot, words};
@@ -226,6 +227,10 @@ fn table(chart: &DriftChart) -> String {
 impl Screen for Drift {
     fn name(&self) -> &'static str {
         "drift"
+    }
+
+    fn needs(&self) -> Permission {
+        Permission::SeeReads
     }
 
     fn digit(&self) -> usize {

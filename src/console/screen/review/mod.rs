@@ -420,6 +420,13 @@ impl Screen for Review {
         }
     }
 
+    fn brief(&self, action: &Action) -> &'static str {
+        match action.name {
+            "review.skip" if self.case.value.is_none() => "take a case",
+            _ => action.brief,
+        }
+    }
+
     fn note(&self) -> Option<String> {
         self.left.map(|left| format!("{left} left"))
     }
