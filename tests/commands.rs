@@ -26,6 +26,8 @@ mod help;
 mod intake;
 #[path = "commands/interrupted.rs"]
 mod interrupted;
+#[path = "commands/messages.rs"]
+mod messages;
 #[path = "commands/nuclear.rs"]
 mod nuclear;
 #[path = "commands/process.rs"]

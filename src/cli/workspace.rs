@@ -14,6 +14,7 @@ use crate::engine::Client;
 use crate::engine::query::{
     CheckClock, Depth, IntakeGroups, ParkedJobs, ProfileState, Sources, Status, Verify,
 };
+use crate::model::words::plural;
 
 /// The clock may be behind the trail by so much, as clocks are that a network corrects.
 const CLOCK_MS: i64 = 60_000;
@@ -60,9 +61,13 @@ struct Examined {
 /// None: what is wrong is a finding.
 pub fn doctor(global: &Global, out: &Output) -> Result<Exit, Failure> {
     let mut all = vec![terminal(), watches()];
+    let mut exit = Exit::Findings;
     match workspace(global) {
         Ok(workspace) => all.extend(of_workspace(&workspace)),
-        Err(failure) => all.push(examined("workspace", false, failure.message, failure.hint)),
+        Err(failure) => {
+            exit = failure.exit;
+            all.push(examined("workspace", false, failure.message, failure.hint));
+        }
     }
     let healthy = all.iter().all(|e| e.ok);
     out.result(&json!({ "healthy": healthy, "examined": all }), |_| {
@@ -74,7 +79,7 @@ pub fn doctor(global: &Global, out: &Output) -> Result<Exit, Failure> {
             })
             .collect()
     });
-    Ok(if healthy { Exit::Done } else { Exit::Findings })
+    Ok(if healthy { Exit::Done } else { exit })
 }
 
 fn examined(what: &'static str, ok: bool, found: impl Into<String>, advice: Option<String>) -> Examined {
@@ -229,12 +234,13 @@ fn waiting(series: u64, somebody_runs_it: bool) -> Option<Examined> {
 fn jobs(client: &dyn Client) -> Option<Examined> {
     let parked = client.ask(ParkedJobs {}).ok()?;
     let last = parked.first()?;
-    let found = format!("{} jobs are parked, the last: {}: {}", parked.len(), last.stage, last.reason);
+    let jobs = plural(parked.len() as u64, "job");
+    let found = format!("{jobs} failed three times, the last: {}: {}", last.stage, last.reason);
     Some(examined(
         "jobs",
         false,
         found,
-        Some("look at the reason; the console's Overview retries them".into()),
+        Some("look at the reason; `gantry run --once --retry` tries them again".into()),
     ))
 }
 
