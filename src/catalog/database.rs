@@ -14,6 +14,7 @@ use super::opening::{
 };
 use super::{Index, JobBell};
 use crate::audit::TrailKey;
+use crate::model::words::io_error;
 
 /// Readers that may be open at a time; more callers wait.
 const READERS: usize = 4;
@@ -43,7 +44,7 @@ pub enum CatalogError {
     #[error("the catalog holds a value that cannot be read: {0}")]
     Json(#[from] serde_json::Error),
     /// The folder.
-    #[error("the catalog cannot be opened: {0}")]
+    #[error("the catalog cannot be opened: {}", io_error(.0))]
     Io(#[from] io::Error),
     /// A database of a later version.
     #[error("the catalog was written by a later version of Gantry")]

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::connect::{connect, workspace};
 use super::{Exit, Failure, Global, Output};
 use crate::engine::command::{self, IngestOutcome, Links};
-use crate::model::words::{io_words, plural};
+use crate::model::words::{io_error, io_words, plural};
 use crate::source::unread_words;
 
 /// Arguments of `gantry ingest`.
@@ -142,8 +142,9 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
 fn stop_signal() -> Result<&'static AtomicBool, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     static STOP: AtomicBool = AtomicBool::new(false);
-    let defect =
-        |e: std::io::Error| Failure::new(Exit::Defect, "signals", format!("signals cannot be handled: {e}"));
+    let defect = |e: std::io::Error| {
+        Failure::new(Exit::Defect, "signals", format!("signals cannot be handled: {}", io_error(&e)))
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(defect)?;
     std::thread::spawn(move || {
         runtime.block_on(async {

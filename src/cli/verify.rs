@@ -10,6 +10,7 @@ use super::{Exit, Failure, Global, Output};
 use crate::engine::Client;
 use crate::engine::command::{Repair, Repaired};
 use crate::engine::query::{Checkpoint, Depth, Status, TakeCheckpoint, Verified, Verify};
+use crate::model::words::io_words;
 
 /// Arguments of `gantry verify`.
 #[derive(Debug, Args)]
@@ -125,7 +126,7 @@ pub(super) fn waiting_words(series: u64) -> String {
 /// The file cannot be read, or is none.
 pub(super) fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
     let text = std::fs::read_to_string(path)
-        .map_err(|e| Failure::input(format!("{} cannot be read: {}", path.display(), e.kind())))?;
+        .map_err(|e| Failure::input(format!("{} cannot be read: {}", path.display(), io_words(e.kind()))))?;
     serde_json::from_str(&text).map_err(|_| {
         Failure::input(format!("{} is no checkpoint", path.display()))
             .hint("`gantry audit checkpoint --to FILE` writes one")
@@ -140,7 +141,11 @@ pub(super) fn write_checkpoint(client: &dyn Client, path: &Path) -> Result<Check
     use std::io::Write as _;
     let checkpoint = client.ask(TakeCheckpoint {})?;
     let refused = |e: std::io::Error| {
-        Failure::new(Exit::Storage, "storage", format!("{} cannot be written: {}", path.display(), e.kind()))
+        Failure::new(
+            Exit::Storage,
+            "storage",
+            format!("{} cannot be written: {}", path.display(), io_words(e.kind())),
+        )
     };
     let mut file = std::fs::File::create_new(path).map_err(refused)?;
     let line = serde_json::to_string(&checkpoint).unwrap_or_default() + "\n";

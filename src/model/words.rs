@@ -2,6 +2,11 @@
 
 use std::io::ErrorKind;
 
+/// What the system said when it refused, or what stands in its place.
+pub fn io_error(error: &std::io::Error) -> String {
+    error.get_ref().map_or_else(|| io_words(error.kind()).into(), ToString::to_string)
+}
+
 /// `1 file`, `2 files`.
 pub fn plural(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
@@ -21,7 +26,7 @@ pub fn days(number: f64) -> String {
 pub fn io_words(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::NotFound => "it is not there",
-        ErrorKind::PermissionDenied => "this user may not",
+        ErrorKind::PermissionDenied => "permission denied",
         ErrorKind::AlreadyExists => "it is there already",
         ErrorKind::StorageFull => "there is no room on the disk",
         ErrorKind::QuotaExceeded => "the disk quota of this user is used up",

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Shared, day_of, now_ms};
 use crate::catalog::CatalogError;
 use crate::landing::NewFile;
-use crate::model::words::plural;
+use crate::model::words::{io_words, plural};
 
 /// The reason of a copy that was found without a row.
 const FOUND_WITHOUT_ROW: &str = "found_without_row";
@@ -28,7 +28,7 @@ pub fn remove_copies(shared: &Shared, hashes: &[String]) {
     }
     for sha256 in present {
         if let Err(error) = fs::remove_file(shared.quarantined(sha256)) {
-            tracing::error!("the copy of a file that is stored by now stays: {}", error.kind());
+            tracing::error!("the copy of a file that is stored by now stays: {}", io_words(error.kind()));
         }
     }
 }
@@ -77,7 +77,7 @@ pub fn sweep(shared: &Shared) -> Result<(), CatalogError> {
     for path in drafts {
         let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         if let Err(error) = gone {
-            tracing::warn!("a file of the landing side stays: {}", error.kind());
+            tracing::warn!("a file of the landing side stays: {}", io_words(error.kind()));
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::blob::BlobError;
 use crate::catalog::CatalogError;
+use crate::model::words::io_words;
 use crate::source::{NotRead, Unread};
 
 /// Counts of one ingest; shared between who hands files in and who deals with them.
@@ -59,7 +60,7 @@ impl From<ErrorKind> for Refusal {
     fn from(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
-            other => Self::Other(other.to_string()),
+            other => Self::Other(io_words(other).into()),
         }
     }
 }

@@ -25,7 +25,6 @@ fn numbers_that_are_none_are_refused_in_plain_words() {
     for (arguments, wanted) in [
         (&["queue", "accept", "abc"][..], "a whole number is wanted"),
         (&["queue", "accept", "99999999999999999999"], "the number is too large"),
-        (&["convert", "a", "b", "--spacing", "x"], "a number is wanted"),
     ] {
         let (exit, _, told) = said(arguments);
         assert_eq!(exit, 2, "{told}");
@@ -68,4 +67,41 @@ fn a_dry_run_says_that_it_is_one_and_that_there_is_nothing_to_do() {
     assert!(told.starts_with("dry run: nothing to do"), "{told}");
     let (_, told, _) = said(&["--workspace", &root, "deid", "reprocess"]);
     assert!(told.starts_with("nothing to do"), "{told}");
+}
+
+#[test]
+fn what_the_system_refuses_is_said_in_plain_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = workspace(dir.path());
+    let missing = dir.path().join("missing.dcm");
+    let (missing, folder) = (text(&missing), text(dir.path()));
+    let file = dir.path().join("file");
+    fs::write(&file, "x").unwrap();
+    let below_a_file = format!("{}/below", text(&file));
+    for arguments in [
+        &["scan", missing][..],
+        &["qc", missing],
+        &["convert", missing, "out.nii"],
+        &["view", missing],
+        &["deid", missing, "out"],
+        &["deid", folder, &below_a_file],
+        &["measure", missing, missing],
+        &["drift", "--from", missing, "--value", "v", "--time", "t"],
+        &["agree", "--from", missing],
+        &["man", "--to", &below_a_file],
+        &["--workspace", &root, "ingest", missing],
+        &["--workspace", &root, "verify", "--checkpoint", missing],
+        &["--workspace", &root, "label", "import", missing],
+        &["--workspace", &root, "backup", &below_a_file],
+        &["--workspace", &root, "export", "--format", "nifti", "--to", &below_a_file],
+        &["restore", missing, "--to", &below_a_file],
+        &["init", &below_a_file],
+    ] {
+        let (exit, out, told) = said(arguments);
+        let all = format!("{arguments:?}: {out}{told}");
+        assert_ne!(exit, 0, "{all}");
+        for rust in ["entity not found", "os error", "not a directory", "entity already exists", "Error {"] {
+            assert!(!all.contains(rust), "{all}");
+        }
+    }
 }

@@ -20,6 +20,7 @@ use crate::engine::query::{
 };
 use crate::format::csv::csv_line;
 use crate::model::ChangeKind;
+use crate::model::words::io_error;
 use crate::render::heat::HeatMap;
 
 const ACTIONS: &[Action] = &[
@@ -263,7 +264,8 @@ impl Agreement {
         vec![Effect::Act(Box::new(move |_| {
             let path = std::path::absolute(&to).map_err(|error| error.to_string());
             let written = path.and_then(|path| {
-                std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+                std::fs::write(&path, text)
+                    .map_err(|error| format!("{}: {}", path.display(), io_error(&error)))?;
                 Ok(path.display().to_string())
             });
             Box::new(AgreementAnswer::Written(written))
