@@ -62,9 +62,17 @@ impl From<rusqlite::Error> for CatalogError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(words_of(&error)),
             Some(ErrorCode::DiskFull) => Self::Full,
+            _ if cannot_grow_log_index(&error) => Self::Full,
             _ => Self::Sqlite(error),
         }
     }
+}
+
+/// Whether the index of the write-ahead log could not be made larger: SQLite has a code of its own for a disk that is
+/// full there.
+fn cannot_grow_log_index(error: &rusqlite::Error) -> bool {
+    matches!(error, rusqlite::Error::SqliteFailure(code, _)
+        if code.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 /// What SQLite says, without its codes.

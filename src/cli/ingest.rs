@@ -1,6 +1,5 @@
 //! `gantry ingest` and `gantry run`.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,8 +8,9 @@ use clap::{Args, ValueEnum};
 
 use super::connect::{connect, workspace};
 use super::{Exit, Failure, Global, Output};
+use crate::engine::EngineError;
 use crate::engine::command::{self, IngestOutcome, Links};
-use crate::model::words::{io_error, io_words, plural};
+use crate::model::words::{io_error, plural};
 use crate::source::unread_words;
 
 /// Arguments of `gantry ingest`.
@@ -80,14 +80,7 @@ pub fn ingest(args: &Ingest, global: &Global, out: &Output) -> Result<Exit, Fail
         .iter()
         .map(|p| {
             let absolute = p.canonicalize().map_err(|e| {
-                Failure::new(
-                    Exit::Input,
-                    "not_found",
-                    match e.kind() {
-                        ErrorKind::NotFound => format!("{}: there is no such file or folder", p.display()),
-                        kind => format!("{} cannot be opened: {}", p.display(), io_words(kind)),
-                    },
-                )
+                Failure::new(Exit::Input, "not_found", format!("{}: {}", p.display(), io_error(&e)))
             })?;
             Ok(absolute.to_string_lossy().into_owned())
         })
@@ -107,6 +100,9 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Workspace, "locked", "another process runs this workspace already")
             .hint("attach to it with `gantry console`"));
     };
+    if engine.is_full() {
+        return Err(EngineError::Full.into());
+    }
     if engine.is_read_only() {
         let why = "this workspace is open for reading only: nothing can be taken in";
         return Err(Failure::new(Exit::Workspace, "read_only", why));

@@ -10,7 +10,7 @@ use super::{Exit, Failure, Global, Output};
 use crate::engine::Client;
 use crate::engine::command::{Repair, Repaired};
 use crate::engine::query::{Checkpoint, Depth, Status, TakeCheckpoint, Verified, Verify};
-use crate::model::words::io_words;
+use crate::model::words::{io_words, plural};
 
 /// Arguments of `gantry verify`.
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ pub fn run(args: &VerifyArgs, global: &Global, out: &Output) -> Result<Exit, Fai
     let mut verified = client.ask(query.clone())?;
     let mut repaired = None;
     if args.repair && verified.damaged > 0 {
-        out.note(&format!("{} damages; repairing", verified.damaged));
+        out.note(&format!("{}; repairing", plural(verified.damaged, "damage")));
         repaired = Some(client.act(Repair { damage: verified.damage })?);
         verified = client.ask(query)?;
     }
@@ -109,7 +109,11 @@ fn text(report: &Report) -> String {
         lines.push('\n');
     }
     lines
-        + &if report.whole { "everything is whole\n".to_string() } else { format!("{} damages\n", v.damaged) }
+        + &if report.whole {
+            "everything is whole\n".to_string()
+        } else {
+            format!("{}\n", plural(v.damaged, "damage"))
+        }
 }
 
 /// What is told of series that are stored and not yet assembled and checked.

@@ -127,11 +127,11 @@ fn of_workspace(workspace: &Workspace) -> Vec<Examined> {
     let mistakes = super::config::mistakes(&workspace.config_file());
     let mut all = vec![match workspace.config() {
         Ok(config) if mistakes.is_empty() => {
-            examined("config", true, format!("valid, {} inboxes", config.inboxes.len()), None)
+            examined("config", true, format!("valid, inboxes: {}", config.inboxes.len()), None)
         }
         _ => {
             let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
-            let found = format!("{} mistakes, the first: {first}", mistakes.len());
+            let found = format!("{}, the first: {first}", plural(mistakes.len() as u64, "mistake"));
             examined("config", false, found, Some("`gantry config check` names all of them".into()))
         }
     }];
@@ -180,6 +180,7 @@ fn database(workspace: &Workspace) -> Vec<Examined> {
         Err(failure) => return vec![examined("database", false, failure.message, failure.hint)],
     };
     let owner = match &connection.engine {
+        Some(engine) if engine.is_full() => "there is no room on the disk, so it is open for reading only",
         Some(engine) if engine.is_read_only() => "open for reading only",
         Some(_) => "nobody runs it",
         None => "another process runs it",
@@ -214,8 +215,9 @@ fn unreadable(client: &dyn Client) -> Option<Examined> {
     let count: u64 = groups.iter().map(|group| group.count).sum();
     let advice =
         "`gantry intake list --files reason:unreadable` lists them; `gantry intake retry` looks again";
-    (count > 0)
-        .then(|| examined("files", false, format!("{count} files could not be read"), Some(advice.into())))
+    (count > 0).then(|| {
+        examined("files", false, format!("{} could not be read", plural(count, "file")), Some(advice.into()))
+    })
 }
 
 /// Series that are stored and not yet assembled and checked: work in hand where somebody runs the workspace.
@@ -252,7 +254,9 @@ fn profile(client: &dyn Client) -> Option<Examined> {
     Some(match state.under_another {
         0 => examined("profile", true, format!("everything stands under {}", state.profile), None),
         n => {
-            let found = format!("{n} instances stand under another profile than {}", state.profile);
+            let stand = if n == 1 { "stands" } else { "stand" };
+            let found =
+                format!("{} {stand} under another profile than {}", plural(n, "instance"), state.profile);
             examined("profile", false, found, Some(advice.into()))
         }
     })
@@ -292,7 +296,8 @@ fn integrity(client: &dyn Client) -> Option<Examined> {
             format!("{} instances, {} trail entries are whole", verified.instances, verified.trail_entries)
         }
         Some(first) => {
-            format!("{} damages, the first: {}: {}", verified.damaged, first.kind.words(), first.detail)
+            let damages = plural(verified.damaged, "damage");
+            format!("{damages}, the first: {}: {}", first.kind.words(), first.detail)
         }
     };
     let advice = "`gantry verify` lists them, `gantry verify --repair` mends what it can".to_string();

@@ -25,7 +25,7 @@ pub fn days(number: f64) -> String {
 /// What the system said when it refused a file, a folder or a connection; it follows a colon.
 pub fn io_words(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::NotFound => "it is not there",
+        ErrorKind::NotFound => "there is no such file or folder",
         ErrorKind::PermissionDenied => "permission denied",
         ErrorKind::AlreadyExists => "it is there already",
         ErrorKind::StorageFull => "there is no room on the disk",

@@ -18,7 +18,7 @@ fn place(dir: &Path) -> (PathBuf, PathBuf) {
     write_all(&delivery, &series(4).into_iter().chain(second).collect::<Vec<_>>());
     let workspace = Workspace::init(&root).unwrap();
     let config = fs::read_to_string(workspace.config_file()).unwrap();
-    let inbox = format!("\n[[inbox]]\nname = \"in\"\nsite = \"A\"\npath = {delivery:?}\n");
+    let inbox = format!("\n[[inbox]]\nname = \"in\"\nsite = \"A\"\npath = {:?}\n", text(&delivery));
     let slow = "[ingest]\nsettle_ms = 1000\nseries_quiet_ms = 3600000";
     fs::write(workspace.config_file(), config.replace("[ingest]", slow) + &inbox).unwrap();
     (root, delivery)
@@ -76,4 +76,48 @@ fn files_of_a_delivery_that_is_taken_in_again_are_no_copies_of_each_other() {
     }
     assert_eq!(ingest(), [9, 0, 9, 8]);
     assert_eq!(ingest(), [9, 0, 9, 8]);
+}
+
+#[test]
+fn a_workspace_on_a_full_disk_can_be_read_and_says_that_it_is_full() {
+    // A small file system that lives as long as the shell in it.
+    let script = "set -e; mount -t tmpfs -o size=12m tmpfs \"$1\"; \"$0\" init \"$1/w\" >&2; cp -r \"$2\" \"$1/in\"; \
+        \"$0\" --workspace \"$1/w\" ingest \"$1/in\" --site A >&2; \
+        dd if=/dev/zero of=\"$1/ballast\" bs=4k >&2 2>&1 || true; set +e; \
+        \"$0\" --workspace \"$1/w\" search site:A; echo \"search $?\"; \
+        \"$0\" --workspace \"$1/w\" verify; echo \"verify $?\"; \
+        \"$0\" --workspace \"$1/w\" doctor; echo \"doctor $?\"; \
+        \"$0\" --workspace \"$1/w\" ingest \"$1/in\" --site A 2>&1; echo \"ingest $?\"; \
+        \"$0\" --workspace \"$1/w\" run --once 2>&1; echo \"run $?\"; rm \"$1/ballast\"; \
+        \"$0\" --workspace \"$1/w\" ingest \"$1/in\" --site A; echo \"again $?\"";
+    let dir = tempfile::tempdir().unwrap();
+    let (mount, delivery) = (dir.path().join("mount"), dir.path().join("in"));
+    fs::create_dir(&mount).unwrap();
+    write_all(&delivery, &series(4));
+    let isolated = |program: &str, arguments: &[&str]| {
+        let line = ["--user", "--map-root-user", "--mount", program];
+        std::process::Command::new("unshare").args(line).args(arguments).output()
+    };
+    let able = isolated("mount", &["-t", "tmpfs", "tmpfs", text(&mount)]);
+    if !able.is_ok_and(|out| out.status.success()) {
+        crate::common::pass_over("this user may not mount anything");
+        return;
+    }
+    let program = env!("CARGO_BIN_EXE_gantry");
+    let out = isolated("sh", &["-c", script, program, text(&mount), text(&delivery)]).unwrap();
+    let told = String::from_utf8_lossy(&out.stdout);
+    let all = format!("{told}\n{}", String::from_utf8_lossy(&out.stderr));
+    for wanted in [
+        "search 0",
+        "verify 0",
+        "everything is whole",
+        "doctor 1",
+        "no room on the disk",
+        "ingest 6",
+        "run 6",
+        "again 0",
+    ] {
+        assert!(told.contains(wanted), "{wanted}: {all}");
+    }
+    assert!(told.contains("4 already here"), "{all}");
 }
