@@ -309,7 +309,14 @@ fn cases_are_open_until_they_are_decided_whoever_holds_them() {
     let review = overview.flow.iter().find(|stage| stage.name == "in review").unwrap();
     assert!(review.aside.contains(&(3, "open".into())), "{review:?}");
     assert_eq!(overview.backlog.last().unwrap().1, 3);
-    assert_eq!(client.ask(query::Process { now_ms: now_ms() }).unwrap().backlog, 3);
+    let process = client.ask(query::Process { now_ms: now_ms() }).unwrap();
+    assert_eq!(process.backlog, 3);
+    let door = &process.figures[0].door;
+    assert_eq!(
+        (&*door.filter, door.select.as_deref()),
+        ("", Some("decided")),
+        "a filter would match no case"
+    );
 }
 
 #[test]

@@ -121,3 +121,23 @@ fn a_workspace_on_a_full_disk_can_be_read_and_says_that_it_is_full() {
     }
     assert!(told.contains("4 already here"), "{all}");
 }
+
+#[test]
+fn jobs_that_failed_three_times_are_tried_again_when_that_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, delivery) = place(dir.path());
+    run(&root, &["ingest", text(&delivery), "--site", "A"]);
+    let catalog = rusqlite::Connection::open(root.join("catalog.sqlite")).unwrap();
+    let parked = "INSERT INTO job (stage, object, state, attempts, reason, not_before_ms, changed_ms) \
+        SELECT 'check', uid, 'parked', 3, 'the disk is full', 0, 0 FROM series LIMIT 1";
+    assert_eq!(catalog.execute(parked, []).unwrap(), 1);
+    drop(catalog);
+    let (exit, told) = examined(&root, "jobs");
+    assert_eq!(exit, 1, "{told}");
+    assert!(told["found"].as_str().unwrap().starts_with("1 job failed three times"), "{told}");
+    assert!(told["advice"].as_str().unwrap().contains("gantry run --once --retry"), "{told}");
+    assert_eq!(run(&root, &["run", "--once"]).0, 0);
+    assert_ne!(examined(&root, "jobs").1, Value::Null, "not by itself");
+    assert_eq!(run(&root, &["run", "--once", "--retry"]).0, 0);
+    assert_eq!(examined(&root, "jobs").1, Value::Null);
+}
