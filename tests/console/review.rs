@@ -95,7 +95,7 @@ fn finding_leads_to_its_slice_and_a_broken_slice_says_why() {
     let mut driver = Driver::new(Stub::default(), (80, 24));
     assert!(driver.press("4 enter").text().contains("axial 13/24"));
     assert!(driver.press("f").text().contains("axial 6/24"));
-    assert!(driver.press("f").text().contains("finding 1 of 1 (missing slices) points at this slice"));
+    assert!(driver.press("f").text().contains("finding 1 of 1 is on this slice (missing slices)"));
     let last = driver.press("G").text();
     assert!(last.contains("axial 24/24") && last.contains("the pixels end"), "{last}");
     assert!(driver.press("g v").text().contains("coronal 33/64"));
@@ -105,7 +105,7 @@ fn finding_leads_to_its_slice_and_a_broken_slice_says_why() {
 fn finding_about_a_whole_series_says_that_it_names_no_slice() {
     let mut driver = Driver::new(Stub::default(), (120, 40));
     let text = driver.press("4 enter n n f").text();
-    assert!(text.contains("finding 1 of 1 (gantry tilt) names no slice"), "{text}");
+    assert!(text.contains("finding 1 of 1 is about the whole series (gantry tilt)"), "{text}");
     assert!(text.contains("axial 13/24"), "{text}");
 }
 

@@ -145,7 +145,7 @@ impl App {
         let Some(screen) = self.screens.get(self.current) else { return };
         // What holds for many keys is said once.
         let common = common_refusal(screen.actions().iter().filter_map(|a| screen.refuses(a.name)));
-        let now = common.as_ref().map(|why| format!(" — now: {why}; keys in brackets wait for that"));
+        let now = common.as_ref().map(|why| format!(" — now: {why} (keys in brackets)"));
         let mut lines = vec![(String::new(), format!("{}{}", screen.title(), now.unwrap_or_default()))];
         let describe = |action: &Action| {
             let keys: Vec<String> = self.keymap.keys(action).iter().map(|key| shown(key)).collect();

@@ -246,13 +246,15 @@ impl Review {
         };
         self.finding = Some(at as usize);
         let finding = &case.series.findings[at as usize];
-        let name = format!("finding {} of {count} ({})", at + 1, finding.check.replace('_', " "));
+        let (number, check) = (at + 1, finding.check.replace('_', " "));
+        let said = |what: &str| {
+            vec![Effect::Say(Severity::Info, format!("finding {number} of {count} {what} ({check})"))]
+        };
         let Some(frame) = finding.slices.first() else {
-            let why = format!("{name} names no slice: it is about the series as a whole");
-            return vec![Effect::Say(Severity::Info, why)];
+            return said("is about the whole series");
         };
         if !self.looking.show_native(finding.stack, *frame, case) {
-            return vec![Effect::Say(Severity::Info, format!("{name} points at this slice"))];
+            return said("is on this slice");
         }
         self.load()
     }
