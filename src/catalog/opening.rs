@@ -140,7 +140,8 @@ pub(crate) fn open_unwritable(
 ) -> Result<Vec<Connection>, CatalogError> {
     let shared = || open_reader(path).and_then(|connection| of_version(connection, version));
     match (0..count).map(|_| shared()).collect() {
-        Err(CatalogError::Sqlite(_)) => {}
+        // The index of a shared log is a file that may have to grow.
+        Err(CatalogError::Sqlite(_) | CatalogError::Full) => {}
         other => return other,
     }
     let log = beside(path, "-wal");

@@ -11,6 +11,11 @@ use crate::engine::command::{ImportOutcome, ImportReads, ImportedFile, UndoImpor
 use crate::engine::query::{Imports, Page, RatedValue, ReadDetail, ReadHistory, ReadView, Reads};
 use crate::engine::tools::labels::{LabelError, show as contents};
 use crate::engine::tools::{bytes_of, ratings};
+<<<<<<< HEAD
+=======
+use crate::model::text::visible;
+use crate::model::words::io_words;
+>>>>>>> faults
 
 /// What comes by the standard input is at most this large: it goes to the daemon in one message.
 const MOST_INLINE: usize = 16 << 20;
@@ -178,7 +183,7 @@ fn absolute(path: &Path) -> Result<String, Failure> {
     let found = path.canonicalize();
     found
         .map(|p| p.to_string_lossy().into_owned())
-        .map_err(|e| Failure::input(format!("{}: {}", path.display(), e.kind())))
+        .map_err(|e| Failure::input(format!("{}: {}", path.display(), io_words(e.kind()))))
 }
 
 /// The bytes of the standard input in hexadecimal digits.

@@ -12,6 +12,7 @@ use crate::format::label::{FormatId, LabelError, SourceImage, format, read};
 use crate::label::place::{Listed, Options, place, place_own};
 use crate::label::{Difference, LabelSet, Placed, Refused, Warning};
 use crate::model::geometry::Vec3;
+use crate::model::words::io_error;
 
 /// Characters of a file name that a structure's name gives.
 const MOST_NAME: usize = 60;
@@ -142,7 +143,7 @@ pub enum ConvertError {
     #[error("{0}")]
     Label(#[from] LabelError),
     /// The image.
-    #[error("the image: {0}")]
+    #[error("the image: {}", io_error(.0))]
     Image(std::io::Error),
     /// No image there.
     #[error("no image below the folder of --image")]

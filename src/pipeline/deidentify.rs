@@ -14,6 +14,7 @@ use crate::deid::{
     Secret, Uncleaned,
 };
 use crate::dicom::{Charset, Contents, DataSet, Element, File, ReadError, ReadOptions, Value, keyword};
+use crate::model::words::io_words;
 use crate::model::{Drawing, Person, Tag, Vr, text};
 
 /// Ledger lines that are remembered, for the next instance with the same.
@@ -98,8 +99,9 @@ impl Deidentify {
         let mut profile = if config.profiles.is_empty() {
             Profile::built_in(&config.profile)
         } else {
-            let document = std::fs::read_to_string(root.join(&config.profiles))
-                .map_err(|e| format!("{}, which deid.profiles names: {}", config.profiles, e.kind()))?;
+            let document = std::fs::read_to_string(root.join(&config.profiles)).map_err(|e| {
+                format!("{}, which deid.profiles names: {}", config.profiles, io_words(e.kind()))
+            })?;
             Profile::from_toml(&document, &config.profile)
         }
         .map_err(|e| e.to_string())?;

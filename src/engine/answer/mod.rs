@@ -4,6 +4,7 @@ mod agreement;
 mod catalog;
 mod deid;
 mod drift;
+mod findings;
 mod harmonise;
 mod intake;
 mod labels;

@@ -16,6 +16,7 @@ use crate::engine::{EngineError, Session};
 use crate::format::ratings::{Defaults, Sheet, SheetRead, SourceItem, WORD_AMONG_NUMBERS, is_uid, sheet};
 use crate::format::table::{Table, TableError, bytes_of};
 use crate::model::ChangeKind;
+use crate::model::words::io_words;
 use crate::pipeline::{Shared, now_ms};
 
 /// Reads in one transaction, so that nobody waits for long.
@@ -143,7 +144,7 @@ fn prepared(
 fn read(source: &Source<'_>, defaults: &Defaults, sha256: &mut String) -> Result<Sheet, String> {
     let bytes = match source {
         Source::File(path) => bytes_of(path).map_err(|error| match error {
-            TableError::Io(e) => format!("cannot be read: {}", e.kind()),
+            TableError::Io(e) => format!("cannot be read: {}", io_words(e.kind())),
             other => other.to_string(),
         })?,
         Source::Inline(digits) => hex::decode(digits).map_err(|_| "not hexadecimal digits".to_owned())?,

@@ -9,6 +9,7 @@ use super::{PictureError, picture};
 use crate::bytes::ByteSource;
 use crate::dicom::{Tree, read_tree};
 use crate::label::Refused;
+use crate::model::words::io_error;
 use crate::render::Slice;
 use crate::series::{Series, assemble};
 
@@ -16,7 +17,7 @@ use crate::series::{Series, assemble};
 #[derive(Debug, thiserror::Error)]
 pub enum ViewError {
     /// The path cannot be read.
-    #[error("{path}: {error}")]
+    #[error("{path}: {}", io_error(error))]
     Io {
         /// The path.
         path: String,

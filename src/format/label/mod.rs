@@ -31,6 +31,7 @@ use crate::dicom::codec::PixelError;
 use crate::dicom::{ReadError, with_header};
 use crate::label::{LabelSet, Placed, Refused};
 use crate::model::tags as standard;
+use crate::model::words::io_error;
 
 /// A file beyond this is not read.
 const MOST_BYTES: u64 = 4 << 30;
@@ -46,7 +47,7 @@ pub enum LabelError {
     )]
     Unknown,
     /// The disk.
-    #[error("{0}")]
+    #[error("{}", io_error(.0))]
     Io(#[from] io::Error),
     /// Larger than what is read.
     #[error("larger than {} GiB", MOST_BYTES >> 30)]

@@ -120,7 +120,7 @@ pub(super) fn claim_next(filter: String, except: Vec<i64>) -> Effect {
 }
 
 fn claim_now(client: &dyn Client, filter: String, except: Vec<i64>) -> Outcome<Option<Box<Case>>> {
-    match client.act(ClaimNext { view: QueueTab::Open, filter, except })? {
+    match client.act(ClaimNext { view: QueueTab::Free, filter, except })? {
         Some(id) => {
             let view = client.ask(query::Task { id })?;
             Ok(Some(Box::new(Case::of_task(view, &Ok(())).read(client, ""))))
@@ -146,7 +146,7 @@ pub(super) fn ask_next(current: Option<i64>, filter: String, except: Vec<i64>, n
         Box::new(move |client| {
             let limit = except.len().min(100) as u32 + 2;
             let page = Page { offset: 0, limit };
-            let queue = client.ask(query::Queue { view: QueueTab::Open, filter, now_ms, page });
+            let queue = client.ask(query::Queue { view: QueueTab::Free, filter, now_ms, page });
             let Ok(queue) = queue else { return Box::new(ReviewAnswer::Ahead(None, None)) };
             let is_next = |row: &&TaskRow| Some(row.id) != current && !except.contains(&row.id);
             let next = queue.rows.iter().find(is_next).map(|row| row.id);

@@ -90,10 +90,14 @@ impl Looking {
         self.at[self.plane_index()] = index.min(last);
     }
 
-    /// Shows a slice as it was acquired.
-    pub fn show_native(&mut self, slice: u32, case: &Case) {
-        (self.plane, self.stack, self.volume) = (Plane::Native, 0, 0);
-        self.set_index(slice, case);
+    /// Shows a frame of a stack as it was acquired; whether another one was shown before.
+    pub fn show_native(&mut self, stack: u32, frame: u32, case: &Case) -> bool {
+        let before = (self.plane, self.stack, self.volume, self.at);
+        (self.plane, self.stack) = (Plane::Native, stack as usize);
+        let slices = self.stack(case).map_or(1, Self::slices);
+        self.volume = (frame / slices) as usize;
+        self.set_index(frame % slices, case);
+        before != (self.plane, self.stack, self.volume, self.at)
     }
 
     fn frame<'a>(&self, case: &'a Case, slice: u32) -> Option<&'a FrameRef> {
