@@ -11,11 +11,7 @@ use crate::engine::command::{ImportOutcome, ImportReads, ImportedFile, UndoImpor
 use crate::engine::query::{Imports, Page, RatedValue, ReadDetail, ReadHistory, ReadView, Reads};
 use crate::engine::tools::labels::{LabelError, show as contents};
 use crate::engine::tools::{bytes_of, ratings};
-<<<<<<< HEAD
-=======
-use crate::model::text::visible;
 use crate::model::words::io_words;
->>>>>>> faults
 
 /// What comes by the standard input is at most this large: it goes to the daemon in one message.
 const MOST_INLINE: usize = 16 << 20;
