@@ -15,7 +15,7 @@ use super::CatalogError;
 /// Pages of the write-ahead log that are gathered before they are moved into the file: 16 MiB.
 const LOG_PAGES: u32 = 4_000;
 /// What brings a database up to date, step by step.
-pub(super) const MIGRATIONS: [&str; 14] = [
+pub(super) const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_reads.sql"),
     include_str!("migrations/0003_search.sql"),
@@ -30,6 +30,7 @@ pub(super) const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0012_checkpoints.sql"),
     include_str!("migrations/0013_intents.sql"),
     include_str!("migrations/0014_decided_on.sql"),
+    include_str!("migrations/0015_labels.sql"),
 ];
 
 /// The version from which on workspaces are closed to others when they are made.

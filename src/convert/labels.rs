@@ -213,7 +213,7 @@ pub fn convert(request: &Request) -> Result<Converted, ConvertError> {
     if request.target.numbers_anew() {
         (1..).zip(&mut placed.structures).for_each(|(n, s)| s.number = n);
     }
-    let outputs = write(&placed, source.as_ref(), request)?;
+    let outputs = write(&placed, source.as_ref(), request.target, &request.output)?;
     Ok(Converted {
         format: match request.target {
             Target::File(id) => id,
@@ -260,22 +260,27 @@ fn keep(set: &mut LabelSet, wanted: &[String]) -> Result<(), ConvertError> {
     Ok(())
 }
 
-fn write(
+/// Writes structures that were placed: one file, or one for each of them in a folder.
+///
+/// # Errors
+/// The format cannot hold them, or the disk refuses.
+pub fn write(
     placed: &Placed,
     source: Option<&SourceImage>,
-    request: &Request,
-) -> Result<Vec<PathBuf>, ConvertError> {
-    match request.target {
+    target: Target,
+    output: &Path,
+) -> Result<Vec<PathBuf>, LabelError> {
+    match target {
         Target::File(id) => {
-            format(id).write(placed, source, &request.output)?;
-            Ok(vec![request.output.clone()])
+            format(id).write(placed, source, output)?;
+            Ok(vec![output.to_path_buf()])
         }
         Target::Folder => {
-            fs::create_dir_all(&request.output).map_err(LabelError::from)?;
+            fs::create_dir_all(output)?;
             let mut names = BTreeSet::new();
             let mut outputs = Vec::with_capacity(placed.structures.len());
             for structure in &placed.structures {
-                let path = request.output.join(format!("{}.nii.gz", file_name(&structure.name, &mut names)));
+                let path = output.join(format!("{}.nii.gz", file_name(&structure.name, &mut names)));
                 let alone = Placed { structures: vec![structure.clone()], warnings: Vec::new(), ..*placed };
                 format(FormatId::Nifti).write(&alone, source, &path)?;
                 outputs.push(path);

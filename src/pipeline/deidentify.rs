@@ -141,6 +141,11 @@ impl Deidentify {
         self.engine.clean_words(typed, known)
     }
 
+    /// The name of a structure of a study that is known to name these, without what identifies.
+    pub fn clean_name(&self, name: &str, known: &[(Kind, String)]) -> String {
+        self.engine.clean_name(name, known)
+    }
+
     /// A pseudonym for the name that a source gives an item.
     pub fn item(&self, original: &str) -> String {
         self.engine.pseudonym("item", original)

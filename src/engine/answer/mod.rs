@@ -8,6 +8,7 @@ mod findings;
 mod harmonise;
 mod intake;
 mod labels;
+mod overlap;
 mod overview;
 mod process;
 mod queue;
