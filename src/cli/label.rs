@@ -340,7 +340,7 @@ fn file(f: &ImportedFile) -> String {
 
 /// What became of a label file, for people.
 fn label_file(f: &ImportedFile, label: &ImportedLabel) -> String {
-    if label.parked {
+    if f.counts.parked > 0 {
         return format!(
             "{}: waits, nobody knows its series; `gantry label assign FILE SERIES` says it\n",
             f.path

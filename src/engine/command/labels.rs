@@ -149,8 +149,6 @@ pub struct ImportedLabel {
     pub code: Option<String>,
     /// What differs between its grid and that of the series.
     pub difference: Option<serde_json::Value>,
-    /// Nobody knows its series: it waits until somebody says it.
-    pub parked: bool,
     /// What is odd about it, in words.
     pub warnings: Vec<String>,
 }

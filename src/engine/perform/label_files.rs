@@ -17,9 +17,9 @@ use crate::engine::command::{
 };
 use crate::engine::{EngineError, Session};
 use crate::format::label::{FormatId, LabelError, SourceImage, read};
-use crate::label::figures::figures;
+use crate::label::figures::{Figures, figures};
 use crate::label::place::{Options, fit, own_grid, place};
-use crate::label::{Image, LabelSet, Placed, Refused, Shape, Structure, stored};
+use crate::label::{Image, LabelSet, Mask, Placed, Refused, Shape, Structure, stored};
 use crate::model::geometry::Grid;
 use crate::model::words::io_error;
 use crate::pipeline::{Loaded, Shared, now_ms};
@@ -84,7 +84,6 @@ pub(super) fn prepared(
         Err(why) => {
             label.code = Some(why.code);
             label.difference = why.difference;
-            label.parked = why.parked;
             done.counts.parked = u64::from(why.parked);
             done.refused = Some(why.words).filter(|_| !why.parked);
             Vec::new()
@@ -270,26 +269,14 @@ fn reads(
     (command, label): (&ImportReads, &mut ImportedLabel),
 ) -> Result<Result<Vec<NewRead>, NotTaken>, EngineError> {
     let shared = &session.engine.shared;
-    let study = image.study_uid.as_deref();
-    let (mut reads, mut staged): (Vec<NewRead>, Vec<_>) = (Vec::new(), Vec::new());
-    let only = placed.structures.len() == 1;
-    for structure in &placed.structures {
-        let name = match &whose.structure {
-            Some(name) if only => name.clone(),
-            _ => match typed::name(session, study, &structure.name)? {
-                Some(name) => name,
-                None => {
-                    let words = "a structure has a name of which nothing can be kept: give one by --names";
-                    return Ok(Err(NotTaken::new("name", words)));
-                }
-            },
-        };
-        if reads.iter().any(|r| r.structure == name) {
-            let words = format!("two structures are called '{name}': give them names by --names");
-            return Ok(Err(NotTaken::new("doubled_name", words)));
-        }
-        let found = figures(&placed.grid, &structure.mask);
-        let bytes = stored::encode(&placed.grid, &structure.mask);
+    let named = match named(session, placed, image.study_uid.as_deref(), whose, label)? {
+        Ok(named) => named,
+        Err(why) => return Ok(Err(why)),
+    };
+    let (mut reads, mut staged) = (Vec::new(), Vec::new());
+    for (name, mask) in named {
+        let found = figures(&placed.grid, &mask);
+        let bytes = stored::encode(&placed.grid, &mask);
         let blob = found.map(|_| crate::blob::name_of(&bytes));
         if blob.is_some() && !command.dry_run {
             staged.push(shared.store.stage(&ByteSource::from(&*bytes))?);
@@ -297,15 +284,8 @@ fn reads(
         label.structures.push(ImportedStructure {
             name: name.clone(),
             state: if found.is_some() { "found" } else { "none" }.into(),
-            voxels: structure.mask.voxels(),
+            voxels: mask.voxels(),
         });
-        let mut values = Vec::new();
-        if let Some(f) = found.filter(|_| placed.in_space) {
-            let rounded = |v: f64| (v * 1e6).round() / 1e6;
-            values.push(("volume_mm3".to_owned(), Rated::Number(rounded(f.volume_mm3))));
-            values.push(("long_axis_mm".to_owned(), Rated::Number(rounded(f.long_axis_mm))));
-            values.push(("short_axis_mm".to_owned(), Rated::Number(rounded(f.short_axis_mm))));
-        }
         reads.push(NewRead {
             reader: whose.reader.clone(),
             guideline: command.guideline.clone().unwrap_or_default(),
@@ -314,15 +294,55 @@ fn reads(
             nothing: found.is_none(),
             started_ms: None,
             finished_ms: None,
-            values,
+            values: found.filter(|_| placed.in_space).map(measured).unwrap_or_default(),
             label: blob,
         });
     }
     // Blobs before rows.
     if !staged.is_empty() {
-        shared.store.settle(staged.iter_mut().collect::<Vec<_>>(), false)?;
+        shared.store.settle(&mut staged, false)?;
     }
     Ok(Ok(reads))
+}
+
+/// Structures by the names under which they are kept; several of one name are instances of one structure.
+fn named(
+    session: &Session,
+    placed: &Placed,
+    study_uid: Option<&str>,
+    whose: &Whose,
+    label: &mut ImportedLabel,
+) -> Result<Result<Vec<(String, Mask)>, NotTaken>, EngineError> {
+    let mut named: Vec<(String, Mask)> = Vec::new();
+    let only = placed.structures.len() == 1;
+    for structure in &placed.structures {
+        let kept = match &whose.structure {
+            Some(name) if only => Some(name.clone()),
+            _ => typed::name(session, study_uid, &structure.name)?,
+        };
+        let Some(name) = kept else {
+            let words = "a structure has a name of which nothing can be kept: give one by --names";
+            return Ok(Err(NotTaken::new("name", words)));
+        };
+        match named.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, mask)) => {
+                *mask = std::mem::take(mask).or(&structure.mask);
+                label
+                    .warnings
+                    .push(format!("several structures are called '{name}': they are instances of one"));
+            }
+            None => named.push((name, structure.mask.clone())),
+        }
+    }
+    Ok(Ok(named))
+}
+
+/// The numbers that every mask has, to a millionth.
+fn measured(f: Figures) -> Vec<(String, Rated)> {
+    let rounded = |v: f64| Rated::Number((v * 1e6).round() / 1e6);
+    let all =
+        [("volume_mm3", f.volume_mm3), ("long_axis_mm", f.long_axis_mm), ("short_axis_mm", f.short_axis_mm)];
+    all.map(|(name, value)| (name.to_owned(), rounded(value))).into()
 }
 
 /// Writes what a read drew.
