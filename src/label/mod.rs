@@ -17,6 +17,8 @@ pub use image::{Image, SliceRef};
 pub use mask::{Mask, Run};
 pub use place::{Difference, Placed, PlacedStructure, Refused};
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::model::geometry::{Grid, Vec3};
@@ -130,7 +132,7 @@ pub struct PlanarFrame {
     /// Where it lies, where the file says so.
     pub plane: Option<Plane>,
     /// The images that it was drawn on.
-    pub sources: Vec<ImageRef>,
+    pub sources: Arc<[ImageRef]>,
     /// Its pixels.
     pub pixels: Pixels,
 }

@@ -69,10 +69,7 @@ fn filled(image: &Image, planes: BTreeMap<u32, PlaneOf>) -> Filled {
         filled.several_planes += u32::from(planes.len() > 1);
         let nearest = planes.into_iter().min_by_key(|(away, _)| away.abs());
         let Some((_, outlines)) = nearest else { continue };
-        let beyond = |p: &[f64; 2]| {
-            p[0] < -0.5 || p[1] < -0.5 || p[0] > f64::from(columns) - 0.5 || p[1] > f64::from(rows) - 0.5
-        };
-        filled.cut |= outlines.iter().flatten().any(beyond);
+        filled.cut |= outlines.iter().flatten().any(|p| is_beyond(p, columns, rows));
         let here = fill(&outlines, columns, rows);
         if outlines.len() > 1 {
             let one = |outline: &Vec<[f64; 2]>| fill(std::slice::from_ref(outline), columns, rows);
@@ -85,13 +82,23 @@ fn filled(image: &Image, planes: BTreeMap<u32, PlaneOf>) -> Filled {
     filled
 }
 
+/// Whether a point lies off the pixels of a slice.
+pub(super) fn is_beyond(p: &[f64; 2], columns: u32, rows: u32) -> bool {
+    p[0] < -0.5 || p[1] < -0.5 || p[0] > f64::from(columns) - 0.5 || p[1] > f64::from(rows) - 0.5
+}
+
+/// What is said of a structure that is cut.
+pub(super) fn cut_warning(name: &str) -> Warning {
+    Warning::new("cut_at_border", format!("'{name}' reaches beyond the slices and is cut at their border"))
+}
+
 fn tell(placing: &mut Placing<'_>, name: &str, ignored: usize, filled: &Filled) {
+    if filled.cut {
+        placing.warnings.push(cut_warning(name));
+    }
     let mut say = |code, words: String| placing.warnings.push(Warning::new(code, words));
     if ignored > 0 {
         say("open_contours", format!("'{name}': {ignored} points and open lines enclose nothing"));
-    }
-    if filled.cut {
-        say("cut_at_border", format!("'{name}' reaches beyond the slices and is cut at their border"));
     }
     if filled.several_planes > 0 {
         let words = "contours of several planes are nearest to the same slice: the nearest plane counts";
