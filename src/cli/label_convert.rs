@@ -101,7 +101,7 @@ fn written(converted: &Converted) -> String {
         .map(|s| row(Some(s.number), Some(&s.name), s.voxels, s.volume_mm3))
         .collect();
     lines.extend(converted.outputs.iter().map(|path| format!("wrote {}", visible(path))));
-    lines.extend(converted.warnings.iter().map(|w| format!("warning: {}", w.message)));
+    lines.extend(converted.warnings.iter().map(|w| format!("warning: {}", visible(&w.message))));
     lines.join("\n")
 }
 
@@ -126,12 +126,12 @@ pub(super) fn told(contents: &Contents) -> String {
     lines.extend(contents.segments.iter().map(segment));
     let contour = |c: &ShownContours| {
         format!(
-            "        {:<32} {:>6} contours on {:>4} slices, {:>8} points {:>14.1} mm²",
+            "        {:<32} {:>6} contours on {:>4} slices, {:>8} points {:>14} mm²",
             visible(&c.name),
             c.contours,
             c.slices,
             c.points,
-            c.area_mm2
+            c.area_mm2.map_or("–".into(), |area| format!("{area:.1}"))
         )
     };
     lines.extend(contents.contours.iter().map(contour));
@@ -141,7 +141,7 @@ pub(super) fn told(contents: &Contents) -> String {
         let unit = m.unit.as_deref().map_or_else(String::new, |u| format!(" {}", visible(u)));
         format!("        {of}{} {value}{unit}", visible(&m.name))
     }));
-    lines.extend(contents.warnings.iter().map(|w| format!("warning: {w}")));
+    lines.extend(contents.warnings.iter().map(|w| format!("warning: {}", visible(w))));
     lines.join("\n")
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::format::label::{FormatId, LabelError, hex, read};
 use crate::label::place::{Options, place_own};
 use crate::label::{
-    Code, Contour, ContourKind, LabelSet, Measurement, Pixels, Placed, Rounded, Shape, Structure, area,
+    Code, Contour, ContourKind, LabelSet, Measurement, Pixels, Rounded, Shape, Structure, area,
 };
 use crate::model::geometry::{Vec3, cross, dot, norm, scale, sub};
 
@@ -41,8 +41,8 @@ pub struct ShownContours {
     pub contours: usize,
     /// Their points.
     pub points: usize,
-    /// What they enclose by even–odd, over all planes.
-    pub area_mm2: f64,
+    /// What they enclose by even–odd, over all planes; `None` where they cross too often for it.
+    pub area_mm2: Option<f64>,
     /// `#rrggbb`, where the file has a colour.
     pub color: Option<String>,
 }
@@ -75,41 +75,57 @@ pub struct Contents {
 pub fn show(path: &Path) -> Result<Contents, LabelError> {
     let (format, mut set) = read(path)?;
     let warnings = set.warnings.drain(..).map(|w| w.message).collect();
-    let contours = set.structures.iter().filter_map(contours_of).collect();
-    let segments = segments(&set);
+    let mut work = area::work_for(set.structures.iter().map(points).sum());
+    let contours = set.structures.iter().filter_map(|s| contours_of(s, &mut work)).collect();
+    let (series_uid, frame_of_reference) = (set.series_uid.take(), set.frame_of_reference.take());
+    let (measurements, rounded) = (std::mem::take(&mut set.measurements), set.rounded);
+    let segments = segments(set);
     Ok(Contents {
         format,
-        series_uid: set.series_uid,
-        frame_of_reference: set.frame_of_reference,
+        series_uid,
+        frame_of_reference,
         segments,
         contours,
-        measurements: set.measurements,
-        rounded: set.rounded,
+        measurements,
+        rounded,
         warnings,
     })
 }
 
+/// Points of all contours of a structure.
+fn points(structure: &Structure) -> usize {
+    match &structure.shape {
+        Shape::Contours(contours) => contours.iter().map(|c| c.points_mm.len()).sum(),
+        _ => 0,
+    }
+}
+
 /// Structures of voxels. Where all frames lie on one grid, voxels that two frames name count once, and volumes are known.
-fn segments(set: &LabelSet) -> Vec<Shown> {
-    let of_voxels = |s: &&Structure| matches!(s.shape, Shape::Voxels(..) | Shape::Frames(_));
-    let voxels: Vec<&Structure> = set.structures.iter().filter(of_voxels).collect();
-    let alone = LabelSet { structures: voxels.iter().map(|s| (*s).clone()).collect(), ..LabelSet::default() };
-    let placed = place_own(alone, Options::default()).ok();
-    let shown = |(i, s): (usize, &Structure)| {
-        let here = placed.as_ref().map(|p: &Placed| (&p.structures[i].mask, p.grid.voxel_mm3()));
-        let (counted, frames) = counted(&s.shape);
-        let voxels = here.map_or(counted, |(mask, _)| mask.voxels());
-        Shown {
-            number: s.number,
-            name: Some(s.name.clone()).filter(|n| !n.is_empty()),
-            code: s.code.clone(),
-            voxels,
-            volume_mm3: here.map(|(_, mm3)| voxels as f64 * mm3),
-            frames,
-            color: s.color.map(hex),
+fn segments(mut set: LabelSet) -> Vec<Shown> {
+    set.structures.retain(|s| matches!(s.shape, Shape::Voxels(..) | Shape::Frames(_)));
+    let mut shown: Vec<Shown> = set.structures.iter().map(as_stored).collect();
+    if let Ok(placed) = place_own(set, Options::default()) {
+        let mm3 = placed.grid.voxel_mm3();
+        for (shown, structure) in shown.iter_mut().zip(&placed.structures) {
+            shown.voxels = structure.mask.voxels();
+            shown.volume_mm3 = Some(shown.voxels as f64 * mm3);
         }
-    };
-    voxels.into_iter().enumerate().map(shown).collect()
+    }
+    shown
+}
+
+/// A structure with its voxels counted frame by frame.
+fn as_stored(structure: &Structure) -> Shown {
+    let (voxels, frames) = counted(&structure.shape);
+    Shown {
+        number: structure.number,
+        name: Some(structure.name.clone()).filter(|n| !n.is_empty()),
+        code: structure.code.clone(),
+        voxels,
+        volume_mm3: None,
+        frames,
+        color: structure.color.map(hex),
+    }
 }
 
 /// Voxels as they stand in the frames, and frames that have one.
@@ -132,7 +148,7 @@ fn counted(shape: &Shape) -> (u64, u32) {
 /// Millimetres within which contours are of one plane.
 const SAME_PLANE_MM: f64 = 0.01;
 
-fn contours_of(structure: &Structure) -> Option<ShownContours> {
+fn contours_of(structure: &Structure, work: &mut usize) -> Option<ShownContours> {
     let contours = match &structure.shape {
         Shape::Contours(contours) => contours.as_slice(),
         _ => return None,
@@ -158,7 +174,7 @@ fn contours_of(structure: &Structure) -> Option<ShownContours> {
         slices: by_plane.len(),
         contours: closed.len(),
         points: closed.iter().map(|c| c.points_mm.len()).sum(),
-        area_mm2: by_plane.iter().map(|plane| area::even_odd(plane)).sum(),
+        area_mm2: by_plane.iter().map(|plane| area::even_odd(plane, work)).sum(),
         color: structure.color.map(hex),
     })
 }

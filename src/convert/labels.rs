@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::Serialize;
 use thiserror::Error;
 
 use super::images::Images;
-use crate::format::label::{FormatId, LabelError, SourceImage, format, read};
+use crate::format::label::{FormatId, LabelError, SourceImage, format, read, write_structure};
 use crate::label::place::{Listed, Options, place, place_own};
 use crate::label::{Difference, LabelSet, Placed, Refused, Warning};
 use crate::model::geometry::Vec3;
 use crate::model::words::io_error;
 
-/// Characters of a file name that a structure's name gives.
-const MOST_NAME: usize = 60;
+/// Characters of a file name that a structure's name gives: of four bytes each they leave room for a number and an ending.
+const MOST_NAME: usize = 50;
 
 /// What is asked.
 #[derive(Debug, Clone, Default)]
@@ -275,28 +276,57 @@ pub fn write(
             format(id).write(placed, source, output)?;
             Ok(vec![output.to_path_buf()])
         }
-        Target::Folder => {
-            fs::create_dir_all(output)?;
-            let mut names = BTreeSet::new();
-            let mut outputs = Vec::with_capacity(placed.structures.len());
-            for structure in &placed.structures {
-                let path = output.join(format!("{}.nii.gz", file_name(&structure.name, &mut names)));
-                let alone = Placed { structures: vec![structure.clone()], warnings: Vec::new(), ..*placed };
-                format(FormatId::Nifti).write(&alone, source, &path)?;
-                outputs.push(path);
-            }
-            Ok(outputs)
-        }
+        Target::Folder => Ok(write_folder(placed, output)?),
     }
 }
 
-/// A structure's name as that of a file: letters, digits and a few signs; each once, whatever the case.
-fn file_name(name: &str, taken: &mut BTreeSet<String>) -> String {
-    let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
-    let name: String = name.chars().map(plain).take(MOST_NAME).collect();
-    let name = name.trim_matches(['.', '_']);
-    let name = if name.is_empty() { "structure" } else { name };
-    let numbered = (2..).map(|n| format!("{name}_{n}"));
-    let mut candidates = std::iter::once(name.to_owned()).chain(numbered);
-    candidates.find(|c| taken.insert(c.to_lowercase())).unwrap_or_default()
+/// A file for each structure: all of them, or none. They are written in a folder of their own within the folder and then put
+/// in their places.
+fn write_folder(placed: &Placed, folder: &Path) -> Result<Vec<PathBuf>, LabelError> {
+    let mut names = FileNames::default();
+    let names: Vec<String> =
+        placed.structures.iter().map(|s| format!("{}.nii.gz", names.of(&s.name))).collect();
+    let is_new = !folder.exists();
+    let part = folder.join(format!(".part-{}", std::process::id()));
+    fs::create_dir_all(&part)?;
+    let put = |name: &String| {
+        let path = folder.join(name);
+        fs::rename(part.join(name), &path).map(|()| path)
+    };
+    let written = placed
+        .structures
+        .par_iter()
+        .zip(&names)
+        .try_for_each(|(structure, name)| write_structure(placed, structure, &part.join(name)))
+        .and_then(|()| Ok(names.iter().map(put).collect::<Result<Vec<_>, _>>()?));
+    let _ = fs::remove_dir_all(&part);
+    if written.is_err() && is_new {
+        let _ = fs::remove_dir(folder);
+    }
+    written
+}
+
+/// Names of structures as those of files: letters, digits and a few signs; each once, whatever the case.
+#[derive(Default)]
+struct FileNames {
+    taken: BTreeSet<String>,
+    /// The last number that was put behind a name.
+    numbers: BTreeMap<String, u32>,
+}
+
+impl FileNames {
+    fn of(&mut self, name: &str) -> String {
+        let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
+        let name: String = name.chars().map(plain).take(MOST_NAME).collect();
+        let name = name.trim_matches(['.', '_']);
+        let name = if name.is_empty() { "structure" } else { name };
+        let last = self.numbers.entry(name.to_lowercase()).or_insert(0);
+        loop {
+            *last += 1;
+            let candidate = if *last == 1 { name.to_owned() } else { format!("{name}_{last}") };
+            if self.taken.insert(candidate.to_lowercase()) {
+                return candidate;
+            }
+        }
+    }
 }

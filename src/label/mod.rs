@@ -19,6 +19,8 @@ pub use image::{Image, SliceRef};
 pub use mask::{Mask, Run};
 pub use place::{Difference, Placed, PlacedStructure, Refused};
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::model::geometry::{Grid, Vec3};
@@ -68,8 +70,10 @@ impl LabelSet {
         for structure in &mut self.structures {
             match &mut structure.shape {
                 Shape::Frames(frames) => {
-                    let sources = frames.frames.iter_mut().flat_map(|f| &mut f.sources);
-                    sources.for_each(|s| s.uid = map(&s.uid));
+                    for frame in &mut frames.frames {
+                        let other = |s: &ImageRef| ImageRef { uid: map(&s.uid), frame: s.frame };
+                        frame.sources = frame.sources.iter().map(other).collect();
+                    }
                 }
                 Shape::Drawn(drawings) => drawings.iter_mut().for_each(|d| d.image.uid = map(&d.image.uid)),
                 Shape::Nothing | Shape::Voxels(..) | Shape::Contours(_) => {}
@@ -162,7 +166,7 @@ pub struct PlanarFrame {
     /// Where it lies, where the file says so.
     pub plane: Option<Plane>,
     /// The images that it was drawn on.
-    pub sources: Vec<ImageRef>,
+    pub sources: Arc<[ImageRef]>,
     /// Its pixels.
     pub pixels: Pixels,
 }

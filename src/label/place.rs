@@ -21,6 +21,11 @@ use super::raster;
 use super::{Code, Drawing, Drawn, Fraction, LabelSet, Shape, Structure, Tracking, Warning};
 use crate::model::geometry::Grid;
 
+/// Voxels of a grid at most: 1024 × 1024 × 2048. What claims more is no image of a patient.
+pub const MOST_VOXELS: u64 = 1 << 31;
+/// Structures at most: their numbers are 16-bit values of labelmaps and segmentations.
+const MOST_STRUCTURES: usize = u16::MAX as usize;
+
 /// What may be asked of placing.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Options {
@@ -62,6 +67,12 @@ pub enum Refused {
     /// Slices that are no volume.
     #[error("the image's slices are no volume: they do not follow one another in even steps")]
     Irregular,
+    /// More voxels than are placed.
+    #[error("the label's grid has more than {} voxels", MOST_VOXELS)]
+    TooManyVoxels,
+    /// More structures than numbers.
+    #[error("more than {} structures", MOST_STRUCTURES)]
+    TooManyStructures,
     /// None of the images that it names is here.
     #[error("the label was drawn on other images than these")]
     OtherImage,
@@ -79,6 +90,7 @@ impl Refused {
             Self::NoImage(_) => "no_image",
             Self::Irregular => "irregular_series",
             Self::OtherImage => "other_image",
+            Self::TooManyVoxels | Self::TooManyStructures => "too_large",
         }
     }
 }
@@ -162,6 +174,9 @@ impl Placed {
 /// [`Refused`].
 pub fn place(set: LabelSet, image: &Image, options: Options) -> Result<Placed, Refused> {
     let LabelSet { structures, mut warnings, frame_of_reference, references, series_uid, .. } = set;
+    if structures.len() > MOST_STRUCTURES {
+        return Err(Refused::TooManyStructures);
+    }
     let index = image.index();
     let refers = references.iter().any(|uid| index.has(uid));
     let same_series = series_uid.is_some() && series_uid == image.series_uid;
@@ -194,6 +209,9 @@ pub fn place_own(set: LabelSet, options: Options) -> Result<Placed, Refused> {
 /// # Errors
 /// As [`place`].
 pub fn place_on(set: LabelSet, grid: &Grid, options: Options) -> Result<Placed, Refused> {
+    if grid.shape.iter().map(|n| u128::from(*n)).product::<u128>() > u128::from(MOST_VOXELS) {
+        return Err(Refused::TooManyVoxels);
+    }
     let origins_mm = (0..grid.shape[2]).map(|k| grid.centre_mm([0.0, 0.0, f64::from(k)])).collect();
     let frame_of_reference = set.frame_of_reference.clone();
     let image = Image {
@@ -271,7 +289,7 @@ impl Placing<'_> {
     fn drawings(&mut self, name: &str, drawings: &[Drawing]) -> Result<Mask, Refused> {
         let [columns, rows, _] = self.image.grid.shape;
         let mut runs = Vec::new();
-        let mut elsewhere = 0_usize;
+        let (mut elsewhere, mut cut) = (0_usize, false);
         for drawing in drawings {
             let Some(slice) = self.index.slice(&drawing.image) else {
                 elsewhere += 1;
@@ -282,7 +300,11 @@ impl Placing<'_> {
                     return Err(Refused::OtherGrid(Difference::of_matrix(*matrix, [columns, rows])));
                 }
                 Drawn::Inside(_, runs) => runs.clone(),
-                Drawn::Area(outlines) => raster::fill(outlines, columns, rows),
+                Drawn::Area(outlines) => {
+                    let reaches = |p: &[f64; 2]| contours::is_beyond(p, columns, rows);
+                    cut |= outlines.iter().flatten().any(reaches);
+                    raster::fill(outlines, columns, rows)
+                }
             };
             if here.iter().any(|r| r.row >= rows || u32::from(r.to) > columns) {
                 return Err(Refused::OutsideImage(name.into()));
@@ -292,6 +314,9 @@ impl Placing<'_> {
         if elsewhere > 0 {
             let words = format!("'{name}': {elsewhere} of {} drawings are on other images", drawings.len());
             self.warnings.push(Warning::new("other_images", words));
+        }
+        if cut {
+            self.warnings.push(contours::cut_warning(name));
         }
         Ok(Mask::of_runs(self.image.grid.shape, runs))
     }

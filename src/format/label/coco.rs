@@ -13,7 +13,13 @@ use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of, wri
 use crate::label::{Drawing, Drawn, ImageRef, LabelSet, Placed, Refused, Run, Shape, Structure, Warning};
 
 /// Pixels of one image at most.
-const MOST_PIXELS: u64 = 1 << 32;
+const MOST_PIXELS: u64 = 1 << 28;
+/// Runs along rows of one file at most: run lengths down the columns say in a few bytes what takes very many of them.
+const MOST_RUNS: usize = 1 << 26;
+/// Characters of a name of an image: of a UID, or of a file.
+const MOST_NAME: usize = 255;
+/// Pixels beyond which a polygon is on no image.
+const FAR: f64 = 1e9;
 
 /// The format.
 pub(super) struct Coco;
@@ -116,15 +122,16 @@ impl LabelFormat for Coco {
 fn read(file: File) -> Result<LabelSet, LabelError> {
     let images: BTreeMap<u64, &Image> = file.images.iter().map(|i| (i.id, i)).collect();
     let mut drawings: BTreeMap<u32, Vec<Drawing>> = BTreeMap::new();
-    let mut boxes = 0_usize;
+    let (mut boxes, mut turner) = (0_usize, Turner::new(MOST_RUNS));
     for annotation in &file.annotations {
         let image = images.get(&annotation.image_id);
         let image =
             image.ok_or_else(|| LabelError::malformed("an annotation of an image that is not listed"))?;
-        let named = ImageRef {
-            uid: image.sop_instance_uid.clone().unwrap_or_else(|| base(&image.file_name).to_owned()),
-            frame: image.frame,
-        };
+        let name = image.sop_instance_uid.as_deref().unwrap_or_else(|| base(&image.file_name));
+        if name.len() > MOST_NAME {
+            return Err(LabelError::malformed("an image with a name that is no UID and no file's"));
+        }
+        let named = ImageRef { uid: name.to_owned(), frame: image.frame };
         let matrix = [image.width, image.height];
         let list = drawings.entry(annotation.category_id).or_default();
         match &annotation.segmentation {
@@ -137,7 +144,7 @@ fn read(file: File) -> Result<LabelSet, LabelError> {
                 if [*width, *height] != matrix {
                     return Err(LabelError::malformed("run lengths of another size than their image"));
                 }
-                let runs = runs(counts, *width, *height)?;
+                let runs = turner.runs(counts, *width, *height)?;
                 list.push(Drawing { image: named, drawn: Drawn::Inside(Some(matrix), runs) });
             }
             Segmentation::None => boxes += 1,
@@ -171,39 +178,120 @@ fn base(name: &str) -> &str {
 /// A polygon in coordinates of pixel centres.
 fn outline(numbers: &[f64]) -> Result<Vec<[f64; 2]>, LabelError> {
     let (points, rest) = numbers.as_chunks::<2>();
-    if !rest.is_empty() || numbers.iter().any(|v| !v.is_finite()) {
+    if !rest.is_empty() || numbers.iter().any(|v| !(v.abs() <= FAR)) {
         return Err(LabelError::malformed("a polygon that is no list of x and y"));
     }
     Ok(points.iter().map(|p| p.map(|v| v - 0.5)).collect())
 }
 
-/// Run lengths down the columns as runs along the rows.
-fn runs(counts: &Counts, width: u32, height: u32) -> Result<Vec<Run>, LabelError> {
-    let bad = || LabelError::malformed("run lengths that do not fill their image");
-    let total = u64::from(width) * u64::from(height);
-    if width > u32::from(u16::MAX) || total > MOST_PIXELS || height == 0 {
-        return Err(bad());
+/// Turns run lengths down the columns into runs along the rows, as many as one file may have.
+struct Turner {
+    /// Runs that may still be made, and columns looked at.
+    left: usize,
+    /// Where the run that is open in each row begins; between two annotations none is.
+    open: Vec<Option<u16>>,
+}
+
+impl Turner {
+    fn new(most: usize) -> Self {
+        Self { left: most, open: Vec::new() }
     }
-    let counts = match counts {
-        Counts::Plain(counts) => counts.clone(),
-        Counts::Packed(text) => unpacked(text).ok_or_else(bad)?,
-    };
-    let sum = counts.iter().try_fold(0_u64, |sum, n| sum.checked_add(*n).filter(|s| *s <= total));
-    if sum != Some(total) {
-        return Err(bad());
+
+    fn runs(&mut self, counts: &Counts, width: u32, height: u32) -> Result<Vec<Run>, LabelError> {
+        let spans = spans(counts, width, height)?;
+        if self.open.len() < height as usize {
+            self.open.resize(height as usize, None);
+        }
+        let (mut found, mut before, mut here) = (Vec::new(), Vec::new(), Vec::new());
+        let mut next = 0;
+        let mut x = 0;
+        while x <= width && (next < spans.len() || !before.is_empty()) {
+            if let Some(span) = spans.get(next).filter(|_| before.is_empty()) {
+                x = x.max((span[0] / u64::from(height)) as u32);
+            }
+            next = column(&spans, next, u64::from(x) * u64::from(height), height, &mut here);
+            let runs = found.len();
+            self.flip(x as u16, &differing(&before, &here), &mut found);
+            let work = 1 + here.len() + found.len() - runs;
+            self.left = self.left.checked_sub(work).ok_or(LabelError::TooLarge)?;
+            std::mem::swap(&mut before, &mut here);
+            x += 1;
+        }
+        Ok(found)
     }
-    let mut found = Vec::new();
-    let mut at = 0_u64;
-    for (i, count) in counts.iter().enumerate() {
-        if i % 2 == 1 {
-            for pixel in at..at + count {
-                let (x, y) = ((pixel / u64::from(height)) as u16, (pixel % u64::from(height)) as u32);
-                found.push(Run { row: y, from: x, to: x + 1 });
+
+    /// Begins a run in the rows where none is open, and ends those that are.
+    fn flip(&mut self, x: u16, ends: &[u32], found: &mut Vec<Run>) {
+        for rows in ends.chunks_exact(2) {
+            for row in rows[0]..rows[1] {
+                let open = &mut self.open[row as usize];
+                *open = match open.take() {
+                    None => Some(x),
+                    Some(from) => {
+                        found.push(Run { row, from, to: x });
+                        None
+                    }
+                };
             }
         }
-        at += count;
     }
-    Ok(found)
+}
+
+/// The pixels inside, in the order of the columns: first, and one after the last.
+fn spans(counts: &Counts, width: u32, height: u32) -> Result<Vec<[u64; 2]>, LabelError> {
+    let bad = || LabelError::malformed("run lengths that do not fill their image");
+    let total = u64::from(width) * u64::from(height);
+    let most = u32::from(u16::MAX) - 1;
+    if width > most || height > most || height == 0 || total > MOST_PIXELS {
+        return Err(bad());
+    }
+    let unpacked = match counts {
+        Counts::Plain(_) => Vec::new(),
+        Counts::Packed(text) => unpacked(text).ok_or_else(bad)?,
+    };
+    let counts = if let Counts::Plain(counts) = counts { counts } else { &unpacked };
+    let mut spans: Vec<[u64; 2]> = Vec::new();
+    let mut at = 0_u64;
+    for (i, count) in counts.iter().enumerate() {
+        let end = at.checked_add(*count).filter(|end| *end <= total).ok_or_else(bad)?;
+        match spans.last_mut().filter(|last| last[1] == at) {
+            _ if i % 2 == 0 || *count == 0 => {}
+            Some(last) => last[1] = end,
+            None => spans.push([at, end]),
+        }
+        at = end;
+    }
+    if at == total { Ok(spans) } else { Err(bad()) }
+}
+
+/// The rows of one column, which begins at pixel `first`, that are inside: first and one after the last of each piece.
+/// Returns which span goes on in the next column.
+fn column(spans: &[[u64; 2]], mut next: usize, first: u64, height: u32, rows: &mut Vec<u32>) -> usize {
+    let end = first + u64::from(height);
+    rows.clear();
+    while let Some([from, to]) = spans.get(next).filter(|span| span[0] < end) {
+        rows.extend([from.max(&first) - first, to.min(&end) - first].map(|row| row as u32));
+        if *to > end {
+            break;
+        }
+        next += 1;
+    }
+    next
+}
+
+/// Ends of the pieces that are in one of two lists of pieces and not in the other.
+fn differing(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let mut ends = [a, b].concat();
+    ends.sort_unstable();
+    let mut left: Vec<u32> = Vec::with_capacity(ends.len());
+    for end in ends {
+        if left.last() == Some(&end) {
+            left.pop();
+        } else {
+            left.push(end);
+        }
+    }
+    left
 }
 
 /// Counts of COCO's compressed run lengths: six bits a character, differences to the count before the last.
@@ -228,7 +316,7 @@ fn unpacked(text: &str) -> Option<Vec<u64>> {
             byte = bytes.next()?;
         }
         if counts.len() > 2 {
-            value += counts[counts.len() - 2];
+            value = value.checked_add(counts[counts.len() - 2])?;
         }
         counts.push(value);
     }
@@ -312,13 +400,44 @@ fn annotation(runs: &[Run], first: u32, [columns, rows]: [u32; 2]) -> Annotation
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::label::Mask;
+    use proptest::prelude::*;
 
     #[test]
     fn compressed_counts_are_read() {
-        // pycocotools: encode of a 5 × 4 mask with rows 1 to 3 of columns 1 and 2 set.
-        let found = runs(&Counts::Packed("6320A".into()), 4, 5);
-        let plain = runs(&Counts::Plain(vec![6, 3, 2, 3, 6]), 4, 5).unwrap();
-        assert_eq!(plain.len(), 6);
-        assert!(found.is_err() || found.unwrap() == plain);
+        // pycocotools.mask.encode of a mask of 5 rows and 4 columns with rows 1 to 3 of columns 1 and 2 set.
+        let runs =
+            |counts, most| Turner::new(most).runs(&counts, 4, 5).map(|runs| Mask::of_runs([4, 5, 1], runs));
+        let packed = runs(Counts::Packed("63204".into()), 99).unwrap();
+        assert_eq!(packed.runs(), [1, 2, 3].map(|row| Run { row, from: 1, to: 3 }));
+        assert_eq!(packed, runs(Counts::Plain(vec![6, 3, 2, 3, 6]), 99).unwrap());
+        assert!(runs(Counts::Plain(vec![6, 3, 2, 3, 6]), 4).is_err(), "more runs than are read");
+    }
+
+    proptest! {
+        #[test]
+        fn columns_are_turned_into_rows(bits in prop::collection::vec(prop::bool::weighted(0.6), 1..200), height in 1_u32..15) {
+            let width = (bits.len() as u32).div_ceil(height);
+            let total = (width * height) as usize;
+            let inside = |pixel: usize| bits.get(pixel).copied().unwrap_or_default();
+            let (mut counts, mut now) = (vec![0_u64], false);
+            for pixel in 0..total {
+                if inside(pixel) != now {
+                    counts.push(0);
+                    now = !now;
+                }
+                *counts.last_mut().unwrap() += 1;
+            }
+            let mut turner = Turner::new(10_000);
+            let runs = turner.runs(&Counts::Plain(counts), width, height).unwrap();
+            prop_assert!(turner.open.iter().all(Option::is_none));
+            let single = (0..total).filter(|p| inside(*p)).map(|p| {
+                let (row, from) = (p as u32 % height, (p as u32 / height) as u16);
+                Run { row, from, to: from + 1 }
+            });
+            let expected = Mask::of_runs([width, height, 1], single.collect());
+            prop_assert_eq!(runs.len(), expected.runs().len());
+            prop_assert_eq!(Mask::of_runs([width, height, 1], runs), expected);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of, write_whole};
+use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of, is_too_large, write_whole};
 use crate::label::{Code, LabelSet, Mask, Placed, Run, Shape, Structure, Tracking};
 use crate::model::geometry::{Grid, Vec3};
 
@@ -83,6 +83,9 @@ impl LabelFormat for GantryJson {
         let grid = Grid::new(g.shape, g.column_mm, g.row_mm, g.slice_mm, g.origin_mm)
             .filter(|g| g.shape.iter().all(|n| *n > 0) && g.shape[0] <= u32::from(u16::MAX));
         let grid = grid.ok_or_else(|| LabelError::malformed("a grid that spans no space"))?;
+        if is_too_large(grid.shape) {
+            return Err(LabelError::TooLarge);
+        }
         let structures = file.structures.into_iter().map(|s| structure(s, grid)).collect::<Result<_, _>>()?;
         Ok(LabelSet {
             series_uid: file.series_uid,

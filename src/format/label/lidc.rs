@@ -3,14 +3,17 @@
 //! The edge map runs over the first pixels outside of the nodule; a map of one pixel marks a nodule below 3 mm. One structure
 //! for each nodule and reader.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of};
-use crate::label::{Drawing, Drawn, ImageRef, LabelSet, Measurement, Placed, Run, Shape, Structure, Warning};
-use crate::measure::contour::interior;
+use crate::label::raster::fill;
+use crate::label::{
+    Drawing, Drawn, ImageRef, LabelSet, Mask, Measurement, Placed, Run, Shape, Structure, Warning,
+};
 
 /// Elements nested deeper than this are refused.
 const MOST_DEPTH: usize = 32;
@@ -18,6 +21,10 @@ const MOST_DEPTH: usize = 32;
 const MOST_POINTS: usize = 1_000_000;
 /// The last pixel that an edge map may name.
 const LAST_PIXEL: i32 = 65_534;
+/// Changes from areas to holes and back on one image at most.
+const MOST_LAYERS: usize = 256;
+/// Pixels that the lines between the points of one edge map pass, at most.
+const MOST_PASSED: u64 = 1 << 24;
 /// Characters of a text that is read.
 const MOST_TEXT: usize = 256;
 
@@ -166,7 +173,7 @@ impl Reading {
                     }
                 }
             }
-            "unblindedReadNodule" => self.nodule_done(),
+            "unblindedReadNodule" => self.nodule_done()?,
             // Marks of what is no nodule have places, too.
             "nonNodule" => self.nodule = Nodule::default(),
             _ => {}
@@ -174,21 +181,19 @@ impl Reading {
         Ok(())
     }
 
-    fn nodule_done(&mut self) {
+    fn nodule_done(&mut self) -> Result<(), LabelError> {
         let nodule = std::mem::take(&mut self.nodule);
         let name = format!("{}, reader {}", nodule.id, self.session);
-        let mut by_image: Vec<(ImageRef, Vec<Run>)> = Vec::new();
+        let mut by_image: BTreeMap<String, Layers> = BTreeMap::new();
         for roi in nodule.rois {
-            let runs = pixels(&roi.points);
+            let runs = pixels(&roi.points)?;
             self.set.references.push(roi.sop_uid.clone());
-            let image = ImageRef { uid: roi.sop_uid, frame: None };
-            match by_image.iter_mut().find(|(known, _)| *known == image).filter(|_| roi.hole) {
-                Some((_, all)) => *all = without(all, &runs),
-                None if roi.hole => {}
-                None => by_image.push((image, runs)),
-            }
+            by_image.entry(roi.sop_uid).or_default().add(roi.hole, runs)?;
         }
-        let drawing = |(image, runs)| Drawing { image, drawn: Drawn::Inside(None, runs) };
+        let drawing = |(uid, layers): (String, Layers)| Drawing {
+            image: ImageRef { uid, frame: None },
+            drawn: Drawn::Inside(None, layers.flat()),
+        };
         let measured = |(rating, value): (String, f64)| Measurement {
             name: rating,
             value: Some(value),
@@ -201,29 +206,107 @@ impl Reading {
             shape: Shape::Drawn(by_image.into_iter().map(drawing).collect()),
             ..Structure::default()
         });
+        Ok(())
+    }
+}
+
+/// Areas and holes of one image in the file's order: a hole is cut out of what comes before it.
+#[derive(Default)]
+struct Layers(Vec<(bool, Vec<Run>)>);
+
+impl Layers {
+    fn add(&mut self, is_hole: bool, runs: Vec<Run>) -> Result<(), LabelError> {
+        if let Some((_, all)) = self.0.last_mut().filter(|(kind, _)| *kind == is_hole) {
+            all.extend(runs);
+            return Ok(());
+        }
+        if self.0.len() >= MOST_LAYERS {
+            return Err(LabelError::malformed("a nodule with more holes than are read"));
+        }
+        self.0.push((is_hole, runs));
+        Ok(())
+    }
+
+    fn flat(self) -> Vec<Run> {
+        self.0.into_iter().fold(Vec::new(), |mut all, (is_hole, runs)| {
+            if is_hole {
+                return without(all, runs);
+            }
+            all.extend(runs);
+            all
+        })
     }
 }
 
 /// The pixels inside of an edge map; of one point that pixel.
-fn pixels(points: &[[i32; 2]]) -> Vec<Run> {
-    let inside = match points {
-        [one] => vec![*one],
-        several => interior(several),
-    };
-    let mut runs: Vec<Run> = Vec::new();
-    for [x, y] in inside {
-        let (row, from) = (y as u32, x as u16);
-        match runs.last_mut().filter(|r| r.row == row && r.to == from) {
-            Some(last) => last.to += 1,
-            None => runs.push(Run { row, from, to: from + 1 }),
-        }
+fn pixels(points: &[[i32; 2]]) -> Result<Vec<Run>, LabelError> {
+    if let [[x, y]] = *points {
+        return Ok(vec![pixel([x, y])]);
     }
-    runs
+    let edges = || points.iter().zip(points.iter().cycle().skip(1));
+    let passed = edges().map(|(a, b)| u64::from(a[0].abs_diff(b[0]).max(a[1].abs_diff(b[1]))));
+    if passed.sum::<u64>() > MOST_PASSED {
+        return Err(LabelError::malformed("an edge map whose points lie too far apart"));
+    }
+    let on_edge = edges().flat_map(|(a, b)| between(*a, *b)).map(pixel).collect();
+    let outline = points.iter().map(|p| p.map(f64::from)).collect();
+    let side = LAST_PIXEL as u32 + 1;
+    Ok(without(fill(&[outline], side, side), on_edge))
 }
 
-/// Runs without those pixels.
-fn without(runs: &[Run], holes: &[Run]) -> Vec<Run> {
-    let hole = |row: u32, x: u16| holes.iter().any(|h| h.row == row && (h.from..h.to).contains(&x));
-    let pixels = runs.iter().flat_map(|r| (r.from..r.to).map(move |x| (r.row, x)));
-    pixels.filter(|(row, x)| !hole(*row, *x)).map(|(row, from)| Run { row, from, to: from + 1 }).collect()
+fn pixel([x, y]: [i32; 2]) -> Run {
+    Run { row: y as u32, from: x as u16, to: x as u16 + 1 }
+}
+
+/// The pixels on the straight line between two pixels, both ends included.
+fn between(a: [i32; 2], b: [i32; 2]) -> impl Iterator<Item = [i32; 2]> {
+    let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
+    let steps = common_divisor(dx.unsigned_abs(), dy.unsigned_abs()).max(1) as i32;
+    (0..=steps).map(move |k| [a[0] + dx / steps * k, a[1] + dy / steps * k])
+}
+
+fn common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { common_divisor(b, a % b) }
+}
+
+/// Runs of pixels without others.
+fn without(runs: Vec<Run>, others: Vec<Run>) -> Vec<Run> {
+    let whole = [u32::from(u16::MAX), u32::MAX, 1];
+    let (runs, others) = (Mask::of_runs(whole, runs), Mask::of_runs(whole, others));
+    let mut holes = others.runs().iter().peekable();
+    let mut left = Vec::with_capacity(runs.runs().len());
+    for run in runs.runs() {
+        let mut from = run.from;
+        while holes.next_if(|h| (h.row, h.to) <= (run.row, run.from)).is_some() {}
+        let mut ahead = holes.clone();
+        while let Some(hole) = ahead.next_if(|h| h.row == run.row && h.from < run.to) {
+            if hole.from > from {
+                left.push(Run { from, to: hole.from, ..*run });
+            }
+            from = hole.to;
+        }
+        if from < run.to {
+            left.push(Run { from, ..*run });
+        }
+    }
+    left
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::measure::contour::interior;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn inside_is_what_is_strictly_inside(points in prop::collection::vec((0..24, 0..24), 3..40)) {
+            let points: Vec<[i32; 2]> = points.into_iter().map(|(x, y)| [x, y]).collect();
+            let runs = pixels(&points).unwrap();
+            let found: Vec<[i32; 2]> =
+                runs.iter().flat_map(|r| (r.from..r.to).map(|x| [i32::from(x), r.row as i32])).collect();
+            prop_assert_eq!(found, interior(&points));
+        }
+    }
 }

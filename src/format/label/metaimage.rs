@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
 use super::voxels::{self, Stored};
-use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of, write_whole};
+use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of, is_too_large, write_whole};
 use crate::label::{LabelSet, Placed};
 use crate::model::geometry::{Grid, Vec3, dot, norm, scale};
 
@@ -20,8 +20,6 @@ pub(super) struct MetaImage;
 
 /// Lines of a header at most.
 const MOST_LINES: usize = 1000;
-/// Bytes of voxels at most.
-const MOST_VOXELS: u64 = 16 << 30;
 
 impl LabelFormat for MetaImage {
     fn id(&self) -> FormatId {
@@ -80,12 +78,16 @@ impl LabelFormat for MetaImage {
     }
 }
 
-/// A file beside the header: a name alone, no folder.
-fn beside(path: &Path, name: &str) -> Result<std::path::PathBuf, LabelError> {
+/// A file beside the header: a name alone, no folder, and no link to another place.
+fn beside(path: &Path, name: &str) -> Result<PathBuf, LabelError> {
     let mut parts = Path::new(name).components();
-    match (parts.next(), parts.next()) {
-        (Some(Component::Normal(_)), None) => Ok(path.with_file_name(name)),
-        _ => Err(LabelError::malformed("voxels in a file that does not lie beside the header")),
+    let (Some(Component::Normal(_)), None) = (parts.next(), parts.next()) else {
+        return Err(LabelError::malformed("voxels in a file that does not lie beside the header"));
+    };
+    let there = path.with_file_name(name);
+    match std::fs::symlink_metadata(&there) {
+        Ok(found) if found.is_file() => Ok(there),
+        _ => Err(LabelError::malformed("the file of its voxels is not beside the header")),
     }
 }
 
@@ -128,21 +130,29 @@ impl Header {
         self.fields.get(key).is_some_and(|v| v.eq_ignore_ascii_case("true"))
     }
 
-    fn numbers(&self, key: &str) -> Option<Vec<f64>> {
-        let numbers =
-            self.fields.get(key)?.split_whitespace().map(|v| v.parse().ok().filter(|v: &f64| v.is_finite()));
-        numbers.collect()
+    /// The numbers of the first of these keys that is there.
+    fn numbers(&self, keys: &[&str]) -> Result<Option<Vec<f64>>, LabelError> {
+        let Some(text) = keys.iter().find_map(|key| self.fields.get(*key)) else { return Ok(None) };
+        let numbers = text.split_whitespace().map(|v| v.parse().ok().filter(|v: &f64| v.is_finite()));
+        let numbers: Option<Vec<f64>> = numbers.collect();
+        numbers.map(Some).ok_or_else(|| LabelError::malformed("a MetaImage header with what is no number"))
+    }
+
+    /// Voxels along each axis.
+    fn shape(&self) -> Result<[u32; 3], LabelError> {
+        let sizes = self.get("DimSize")?.split_whitespace().map(|v| v.parse().ok().filter(|n| *n > 0));
+        let sizes: Option<Vec<u32>> = sizes.collect();
+        match sizes.as_deref() {
+            Some([x, y]) => Ok([*x, *y, 1]),
+            Some([x, y, z]) => Ok([*x, *y, *z]),
+            Some(_) => Err(LabelError::malformed("a MetaImage of other than two or three dimensions")),
+            None => Err(LabelError::malformed("MetaImage sizes that are no counts")),
+        }
     }
 
     fn grid(&self) -> Result<Grid, LabelError> {
         let bad = || LabelError::malformed("a MetaImage header whose axes are no space");
-        let sizes: Vec<u32> =
-            self.get("DimSize")?.split_whitespace().filter_map(|v| v.parse().ok()).collect();
-        let sizes: [u32; 3] = match *sizes.as_slice() {
-            [x, y] => [x, y, 1],
-            [x, y, z] => [x, y, z],
-            _ => return Err(LabelError::malformed("a MetaImage of other than two or three dimensions")),
-        };
+        let sizes = self.shape()?;
         let three = |v: Vec<f64>, rest: f64| -> Option<Vec3> {
             match *v.as_slice() {
                 [a, b] => Some([a, b, rest]),
@@ -150,13 +160,15 @@ impl Header {
                 _ => None,
             }
         };
-        let spacing = self.numbers("ElementSpacing").or_else(|| self.numbers("ElementSize"));
-        let spacing = three(spacing.unwrap_or_else(|| vec![1.0; 3]), 1.0).ok_or_else(bad)?;
-        let origin = ["Offset", "Position", "Origin"].iter().find_map(|k| self.numbers(k));
+        let spacing = self.numbers(&["ElementSpacing", "ElementSize"])?;
+        let spacing = three(spacing.unwrap_or_else(|| vec![1.0; 3]), 1.0);
+        let spacing = spacing.filter(|s| s.iter().all(|v| *v > 0.0)).ok_or_else(bad)?;
+        let origin = self.numbers(&["Offset", "Position", "Origin"])?;
         let origin = three(origin.unwrap_or_else(|| vec![0.0; 3]), 0.0).ok_or_else(bad)?;
-        let matrix = ["TransformMatrix", "Rotation", "Orientation"].iter().find_map(|k| self.numbers(k));
+        let matrix = self.numbers(&["TransformMatrix", "Rotation", "Orientation"])?;
         let axes: [Vec3; 3] = match matrix.as_deref() {
-            None | Some([_, _, _, _]) => [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+            None => [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+            Some([a, b, c, d]) => [[*a, *b, 0.0], [*c, *d, 0.0], [0.0, 0.0, 1.0]],
             Some([a, b, c, d, e, f, g, h, i]) => [[*a, *b, *c], [*d, *e, *f], [*g, *h, *i]],
             Some(_) => return Err(bad()),
         };
@@ -164,9 +176,6 @@ impl Header {
             return Err(bad());
         }
         let step = |k: usize| scale(axes[k], spacing[k]);
-        if sizes.contains(&0) {
-            return Err(bad());
-        }
         Grid::new(sizes, step(0), step(1), step(2), origin).ok_or_else(bad)
     }
 
@@ -190,17 +199,20 @@ impl Header {
         if !self.is("BinaryData") && self.fields.contains_key("BinaryData") {
             return Err(LabelError::malformed("a MetaImage whose voxels are text"));
         }
-        let wanted = shape.iter().try_fold(stored.bytes(), |n, size| n.checked_mul(u64::from(*size)));
-        let wanted = wanted.filter(|n| *n <= MOST_VOXELS).ok_or(LabelError::TooLarge)?;
+        if is_too_large(shape) {
+            return Err(LabelError::TooLarge);
+        }
+        let wanted = stored.bytes() * shape.iter().map(|n| u64::from(*n)).product::<u64>();
         let mut voxels = Vec::new();
         if self.is("CompressedData") {
             ZlibDecoder::new(body).take(wanted + 1).read_to_end(&mut voxels)?;
         } else {
             // HeaderSize −1: the voxels are the end of the file.
-            let skip = match self.fields.get("HeaderSize").and_then(|v| v.parse::<i64>().ok()) {
-                Some(-1) => body.len().saturating_sub(wanted as usize),
-                Some(n) if n > 0 => n as usize,
-                _ => 0,
+            let skip = match self.fields.get("HeaderSize").map(|v| v.parse::<i64>()) {
+                None | Some(Ok(0)) => 0,
+                Some(Ok(-1)) => body.len().saturating_sub(wanted as usize),
+                Some(Ok(n)) if n > 0 => n as usize,
+                Some(_) => return Err(LabelError::malformed("a MetaImage HeaderSize that is no size")),
             };
             voxels.extend_from_slice(body.get(skip..).unwrap_or_default());
         }

@@ -6,6 +6,7 @@
 mod coco;
 mod color;
 mod dicom;
+mod gzip_mask;
 mod json;
 mod lidc;
 mod metaimage;
@@ -25,10 +26,12 @@ use thiserror::Error;
 
 pub use color::hex;
 pub use dicom::SourceImage;
+pub use nifti::write_structure;
 
 use super::nifti::NiftiError;
 use crate::dicom::codec::PixelError;
 use crate::dicom::{ReadError, with_header};
+use crate::label::place::MOST_VOXELS;
 use crate::label::{LabelSet, Placed, Refused};
 use crate::model::tags as standard;
 use crate::model::words::io_error;
@@ -219,12 +222,21 @@ pub fn holds_structures(path: &Path) -> bool {
     FORMATS.into_iter().find(|f| f.probe(&probe)).is_some_and(|f| f.id() != FormatId::Sr)
 }
 
-/// The bytes of a file that is not too large.
+/// The bytes of a file that is not too large, whatever its size is said to be.
 fn bytes_of(path: &Path) -> Result<Vec<u8>, LabelError> {
-    if std::fs::metadata(path)?.len() > MOST_BYTES {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    if size > MOST_BYTES {
         return Err(LabelError::TooLarge);
     }
-    Ok(std::fs::read(path)?)
+    let mut bytes = Vec::with_capacity(size as usize + 1);
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES { Err(LabelError::TooLarge) } else { Ok(bytes) }
+}
+
+/// Whether a grid has more voxels than are read, placed and written.
+fn is_too_large(shape: [u32; 3]) -> bool {
+    shape.iter().try_fold(1_u64, |n, size| n.checked_mul(u64::from(*size))).is_none_or(|n| n > MOST_VOXELS)
 }
 
 /// Writes a file beside its place and renames it, so that nothing half-written is seen.

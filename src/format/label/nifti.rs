@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
-use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, voxels};
-use crate::format::nifti::{Nifti, Voxels};
-use crate::label::{LabelSet, Placed, Warning};
+use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, gzip_mask, voxels, write_whole};
+use crate::format::nifti::{Nifti, NiftiError, Voxels};
+use crate::label::{LabelSet, Placed, PlacedStructure, Warning};
+use crate::model::geometry::Grid;
+
+/// Voxels along an axis that a NIfTI-1 header can say.
+const MOST_ALONG_AXIS: u32 = i16::MAX as u32;
 
 /// The format.
 pub(super) struct NiftiLabels;
@@ -40,4 +44,29 @@ impl LabelFormat for NiftiLabels {
         };
         Ok(Nifti::new([x, y, z, 1], placed.grid.affine_ras(), voxels)?.write(path)?)
     }
+}
+
+/// Writes one structure as a labelmap of its own, gzipped.
+///
+/// # Errors
+/// NIfTI cannot hold the grid, or the file cannot be written.
+pub fn write_structure(placed: &Placed, structure: &PlacedStructure, path: &Path) -> Result<(), LabelError> {
+    let Ok(value) = u8::try_from(structure.number) else {
+        let alone = Placed { structures: vec![structure.clone()], warnings: Vec::new(), ..*placed };
+        return NiftiLabels.write(&alone, None, path);
+    };
+    let header = header(&placed.grid)?;
+    write_whole(path, |out| Ok(gzip_mask::write(&header, &structure.mask, value, out)?))
+}
+
+/// The header of a volume of bytes on a grid, and what stands between it and the voxels.
+fn header(grid: &Grid) -> Result<Vec<u8>, LabelError> {
+    if grid.shape.iter().any(|n| *n > MOST_ALONG_AXIS) {
+        return Err(NiftiError::Header("an axis must have 1 to 32767 voxels").into());
+    }
+    let [x, y, z] = grid.shape.map(|n| n as usize);
+    let one = Nifti::new([1; 4], grid.affine_ras(), Voxels::U8(vec![0]))?;
+    let mut header = Vec::new();
+    Nifti { shape: [x, y, z, 1], voxels: Voxels::U8(Vec::new()), ..one }.write_to(&mut header)?;
+    Ok(header)
 }

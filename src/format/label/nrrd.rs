@@ -2,7 +2,7 @@
 //!
 //! Sources: teem.sourceforge.net/nrrd/format.html; "Segmentation file format" of the 3D Slicer manual.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{BufReader, Read, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::path::Path;
 use flate2::{Compression, GzBuilder};
 
 use super::voxels::{self, Stored};
-use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of, write_whole};
+use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of, is_too_large, write_whole};
 use crate::bytes::gzip::Unpacker;
 use crate::label::{Code, LabelSet, Mask, Placed, PlacedStructure, Shape, Structure};
 use crate::measure::grid::Labels;
@@ -21,8 +21,6 @@ pub(super) struct NrrdLabels;
 
 /// Bytes of a header at most.
 const MOST_HEADER: usize = 4 << 20;
-/// Bytes of voxels at most.
-const MOST_VOXELS: u64 = 16 << 30;
 /// Segments at most.
 const MOST_SEGMENTS: usize = 65_535;
 
@@ -144,8 +142,12 @@ impl Header {
             return Err(LabelError::malformed("NRRD with bytes or lines to skip is not read"));
         }
         let stored = self.stored()?;
-        let wanted = axes.sizes.iter().try_fold(stored.bytes(), |n, size| n.checked_mul(u64::from(*size)));
-        let wanted = wanted.filter(|n| *n <= MOST_VOXELS).ok_or(LabelError::TooLarge)?;
+        let layers = axes.layer_axis.map_or(1, |a| axes.sizes[a]);
+        let [x, y, z] = axes.grid.shape;
+        if is_too_large([x, y, z]) || is_too_large([x * y, z, layers]) {
+            return Err(LabelError::TooLarge);
+        }
+        let wanted = stored.bytes() * axes.sizes.iter().map(|n| u64::from(*n)).product::<u64>();
         let body = &bytes[self.length..];
         let mut voxels = Vec::new();
         match self.field("encoding")? {
@@ -179,12 +181,16 @@ impl Axes {
         if sizes.len() > 4 || sizes.len() < 2 {
             return Err(LabelError::malformed("an NRRD of other than two to four dimensions"));
         }
-        let vectors = vectors(header.field("space directions")?);
+        let vectors = vectors(header.field("space directions")?)
+            .ok_or_else(|| LabelError::malformed("NRRD space directions that are no vectors"))?;
         if vectors.len() != sizes.len() {
             return Err(LabelError::malformed("NRRD sizes and space directions of different number"));
         }
         let spatial: Vec<usize> = (0..sizes.len()).filter(|i| vectors[*i].is_some()).collect();
         let layer_axis = (0..sizes.len()).find(|i| vectors[*i].is_none());
+        if spatial.len() + usize::from(layer_axis.is_some()) != sizes.len() {
+            return Err(LabelError::malformed("an NRRD with several axes that have no direction"));
+        }
         let [column, row, slice] = match *spatial.as_slice() {
             [a, b, c] => [Some(a), Some(b), Some(c)],
             [a, b] => [Some(a), Some(b), None],
@@ -193,7 +199,8 @@ impl Axes {
         let to_lps = signs(header.field("space")?)?;
         let turn = |v: Vec3| [v[0] * to_lps[0], v[1] * to_lps[1], v[2] * to_lps[2]];
         let step = |axis: Option<usize>| axis.and_then(|a| vectors[a]).map(turn);
-        let origin = vectors_of(header.field("space origin")?).unwrap_or_default();
+        let origin = vector_of(header.field("space origin")?)
+            .ok_or_else(|| LabelError::malformed("an NRRD space origin that is no point"))?;
         let size = |axis: Option<usize>| axis.map_or(1, |a| sizes[a]);
         let (x, y) = (step(column).unwrap_or_default(), step(row).unwrap_or_default());
         let z = step(slice).unwrap_or_else(|| crate::model::geometry::cross(x, y));
@@ -244,17 +251,18 @@ fn signs(space: &str) -> Result<Vec3, LabelError> {
     }
 }
 
-fn vectors_of(text: &str) -> Option<Vec3> {
+fn vector_of(text: &str) -> Option<Vec3> {
     let inner = text.trim().strip_prefix('(')?.strip_suffix(')')?;
     let numbers: Option<Vec<f64>> =
         inner.split(',').map(|n| n.trim().parse().ok().filter(|v: &f64| v.is_finite())).collect();
     numbers?.try_into().ok()
 }
 
-/// Vectors of three numbers; `None` for an axis that has none.
-fn vectors(text: &str) -> Vec<Option<Vec3>> {
+/// Vectors of three numbers; `None` for an axis that has none, which the file must say.
+fn vectors(text: &str) -> Option<Vec<Option<Vec3>>> {
     let joined = text.replace(", ", ",").replace("( ", "(").replace(" )", ")");
-    joined.split_whitespace().map(vectors_of).collect()
+    let axis = |word: &str| if word == "none" { Some(None) } else { vector_of(word).map(Some) };
+    joined.split_whitespace().map(axis).collect()
 }
 
 /// The segments that the key/value pairs name.
@@ -262,15 +270,20 @@ fn segments(header: &Header, axes: &Axes, layers: &[Labels]) -> Result<Vec<Struc
     let masks: Vec<BTreeMap<u32, Mask>> =
         layers.iter().map(|layer| voxels::masks(layer, axes.grid.shape)).collect::<Result<_, _>>()?;
     let mut found = Vec::new();
+    let mut taken = BTreeSet::new();
     for k in 0..MOST_SEGMENTS {
         let get = |what: &str| header.pairs.get(&format!("Segment{k}_{what}")).map(String::as_str);
-        let (Some(name), value) = (get("Name").or(get("ID")), get("LabelValue")) else { break };
-        let layer = get("Layer").and_then(|v| v.parse().ok()).unwrap_or(0_usize);
-        let value = value.and_then(|v| v.parse().ok()).unwrap_or(1_u32);
-        let layer = masks
-            .get(layer)
+        let Some(name) = get("Name").or(get("ID")) else { break };
+        // Files of Slicer before 4.11 say neither: each segment is a layer of ones.
+        let layer = whole(get("Layer"), if layers.len() > 1 { k as u32 } else { 0 })?;
+        let value = whole(get("LabelValue"), 1)?;
+        let masks = masks
+            .get(layer as usize)
             .ok_or_else(|| LabelError::malformed("a segment in a layer that is not there"))?;
-        let mask = layer.get(&value).cloned().unwrap_or_else(|| Mask::empty(axes.grid.shape));
+        if !taken.insert((layer, value)) {
+            return Err(LabelError::malformed("two segments with the same value in the same layer"));
+        }
+        let mask = masks.get(&value).cloned().unwrap_or_else(|| Mask::empty(axes.grid.shape));
         let (category, code) = get("Tags").map_or((None, None), terminology);
         found.push(Structure {
             number: Some(k as u32 + 1),
@@ -293,6 +306,12 @@ fn segments(header: &Header, axes: &Axes, layers: &[Labels]) -> Result<Vec<Struc
         found.iter_mut().zip(values).for_each(|(s, v)| s.number = Some(v));
     }
     Ok(found)
+}
+
+/// A whole number that a segment may have.
+fn whole(text: Option<&str>, otherwise: u32) -> Result<u32, LabelError> {
+    let bad = |_| LabelError::malformed("a segment whose layer or value is no number");
+    text.map_or(Ok(otherwise), |text| text.parse().map_err(bad))
 }
 
 /// Category and type of a segment's terminology entry.

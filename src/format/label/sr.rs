@@ -28,6 +28,8 @@ const CLASSES: [&str; 6] = [
 ];
 /// Content items deeper than this are not looked at.
 const MOST_DEPTH: usize = 32;
+/// Millimetres or pixels beyond which a point lies nowhere.
+const FAR: f64 = 1e7;
 /// Measurements of one file at most.
 const MOST_MEASUREMENTS: usize = 1_000_000;
 
@@ -64,8 +66,11 @@ impl LabelFormat for StructuredReport {
             return Err(LabelError::CannotHold("no_position", words));
         }
         let segmentation = seg::written(placed, image);
-        segmentation.write(&beside(path))?;
-        build(placed, image, &segmentation).write(path)
+        let beside = beside(path);
+        segmentation.write(&beside)?;
+        build(placed, image, &segmentation).write(path).inspect_err(|_| {
+            let _ = std::fs::remove_file(&beside);
+        })
     }
 }
 
@@ -99,7 +104,8 @@ fn read(set: &DataSet<'_>) -> LabelSet {
         ));
     }
     if found.unread > 0 {
-        let words = format!("{} regions are ellipses or other graphics that are not read", found.unread);
+        let words =
+            format!("{} regions are ellipses, other graphics, or no numbers, and are not read", found.unread);
         warnings.push(Warning::new("graphics", words));
     }
     found.references.sort_unstable();
@@ -206,6 +212,10 @@ fn region(item: &DataSet<'_>, found: &mut Found) -> Shape {
         Default::default();
     for child in item.items(tags::CONTENT_SEQUENCE) {
         let numbers = child.numbers(tags::GRAPHIC_DATA);
+        if !numbers.iter().all(|v| v.abs() <= FAR) {
+            found.unread += 1;
+            continue;
+        }
         match (child.ascii(tags::VALUE_TYPE), child.ascii(tags::GRAPHIC_TYPE)) {
             (Some("SCOORD3D"), Some(kind @ ("POLYGON" | "POLYLINE" | "POINT" | "MULTIPOINT"))) => {
                 let points_mm = numbers.as_chunks::<3>().0.to_vec();

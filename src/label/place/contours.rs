@@ -39,7 +39,8 @@ pub(super) fn place(placing: &mut Placing<'_>, name: &str, contours: &[Contour])
             return Err(Refused::ObliqueContours(name.into()));
         }
         let slice = (depth + 0.5).floor();
-        if !(slice >= 0.0 && slice < f64::from(image.grid.shape[2])) {
+        let on_image = slice >= 0.0 && slice < f64::from(image.grid.shape[2]);
+        if !on_image || slices.is_in_gap(slice as usize, &contour.points_mm) {
             return Err(Refused::OutsideImage(name.into()));
         }
         let away = ((depth - slice) / SAME_PLANE).round() as i64;
@@ -69,10 +70,7 @@ fn filled(image: &Image, planes: BTreeMap<u32, PlaneOf>) -> Filled {
         filled.several_planes += u32::from(planes.len() > 1);
         let nearest = planes.into_iter().min_by_key(|(away, _)| away.abs());
         let Some((_, outlines)) = nearest else { continue };
-        let beyond = |p: &[f64; 2]| {
-            p[0] < -0.5 || p[1] < -0.5 || p[0] > f64::from(columns) - 0.5 || p[1] > f64::from(rows) - 0.5
-        };
-        filled.cut |= outlines.iter().flatten().any(beyond);
+        filled.cut |= outlines.iter().flatten().any(|p| is_beyond(p, columns, rows));
         let here = fill(&outlines, columns, rows);
         if outlines.len() > 1 {
             let one = |outline: &Vec<[f64; 2]>| fill(std::slice::from_ref(outline), columns, rows);
@@ -85,13 +83,23 @@ fn filled(image: &Image, planes: BTreeMap<u32, PlaneOf>) -> Filled {
     filled
 }
 
+/// Whether a point lies off the pixels of a slice.
+pub(super) fn is_beyond(p: &[f64; 2], columns: u32, rows: u32) -> bool {
+    p[0] < -0.5 || p[1] < -0.5 || p[0] > f64::from(columns) - 0.5 || p[1] > f64::from(rows) - 0.5
+}
+
+/// What is said of a structure that is cut.
+pub(super) fn cut_warning(name: &str) -> Warning {
+    Warning::new("cut_at_border", format!("'{name}' reaches beyond the slices and is cut at their border"))
+}
+
 fn tell(placing: &mut Placing<'_>, name: &str, ignored: usize, filled: &Filled) {
+    if filled.cut {
+        placing.warnings.push(cut_warning(name));
+    }
     let mut say = |code, words: String| placing.warnings.push(Warning::new(code, words));
     if ignored > 0 {
         say("open_contours", format!("'{name}': {ignored} points and open lines enclose nothing"));
-    }
-    if filled.cut {
-        say("cut_at_border", format!("'{name}' reaches beyond the slices and is cut at their border"));
     }
     if filled.several_planes > 0 {
         let words = "contours of several planes are nearest to the same slice: the nearest plane counts";
@@ -127,26 +135,45 @@ fn is_oblique(image: &Image, points_mm: &[Vec3], indices: &[Vec3]) -> bool {
 /// Where points lie among slices, which may be unevenly spaced.
 struct Slices<'i> {
     image: &'i Image,
-    uneven: Option<Vec<f64>>,
+    /// Distances from the first along the normal, and the usual step, where the steps differ.
+    uneven: Option<(Vec<f64>, f64)>,
 }
 
 impl<'i> Slices<'i> {
     fn of(image: &'i Image) -> Self {
-        let uneven = (!image.is_regular()).then(|| image.along_mm());
+        let uneven = (!image.is_regular()).then(|| {
+            let along = image.along_mm();
+            let mut steps: Vec<f64> = along.windows(2).map(|w| w[1] - w[0]).collect();
+            steps.sort_by(f64::total_cmp);
+            let usual = steps.get(steps.len() / 2).copied().unwrap_or_default();
+            (along, usual)
+        });
         Self { image, uneven }
+    }
+
+    /// Along the normal from the first slice.
+    fn depth_mm(&self, point_mm: Vec3) -> f64 {
+        let first = self.image.origins_mm.first().copied().unwrap_or_default();
+        dot(sub(point_mm, first), self.image.normal())
+    }
+
+    /// Whether points lie further from their nearest slice than half the usual step: where slices are left out.
+    fn is_in_gap(&self, slice: usize, points_mm: &[Vec3]) -> bool {
+        let Some((along, usual)) = &self.uneven else { return false };
+        let mean = points_mm.iter().map(|p| self.depth_mm(*p)).sum::<f64>() / points_mm.len() as f64;
+        along.get(slice).is_some_and(|at| (at - mean).abs() > 0.5 * usual + 1e-6)
     }
 
     /// Column, row and slice of a point; fractions between centres.
     fn index(&self, point_mm: Vec3) -> Vec3 {
-        let Some(along) = &self.uneven else { return self.image.grid.index_of(point_mm) };
-        let normal = self.image.normal();
-        let first = self.image.origins_mm.first().copied().unwrap_or_default();
-        let depth = dot(sub(point_mm, first), normal);
+        let Some((along, _)) = &self.uneven else { return self.image.grid.index_of(point_mm) };
+        let depth = self.depth_mm(point_mm);
         let after = along.partition_point(|a| *a <= depth).clamp(1, along.len().max(2) - 1);
         let (low, high) = (along[after - 1], along[after]);
         let slice = (after - 1) as f64 + (depth - low) / (high - low);
         let nearest = slice.round().clamp(0.0, along.len() as f64 - 1.0) as u32;
-        let [x, y, _] = Grid { slice_mm: normal, ..self.image.slice_grid(nearest) }.index_of(point_mm);
+        let [x, y, _] =
+            Grid { slice_mm: self.image.normal(), ..self.image.slice_grid(nearest) }.index_of(point_mm);
         [x, y, slice]
     }
 }

@@ -9,6 +9,8 @@ use crate::model::geometry::{Grid, Vec3, add, cross, dot, norm, scale, sub};
 
 /// Share of the smallest step by which centres may miss each other.
 const SAME: f64 = 0.01;
+/// Voxels of one grid beyond which the first voxel or the step of another is no neighbour of it.
+const FAR: f64 = 1e9;
 
 /// What differs between the grid of a label and that of an image; what does not is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -59,6 +61,11 @@ impl fmt::Display for Difference {
 /// # Errors
 /// They are other voxels: what differs.
 pub fn fit(from: &Grid, to: &Grid) -> Result<VoxelMapping, Difference> {
+    let steps = steps(from).map(|step| sub(to.index_of(add(to.origin_mm, step)), to.index_of(to.origin_mm)));
+    let near = |index: Vec3| index.iter().all(|v| v.abs() < FAR);
+    if !near(to.index_of(from.origin_mm)) || !steps.into_iter().all(near) {
+        return Err(difference(from, to));
+    }
     let mapping = VoxelMapping::between(from, to).map_err(|_| difference(from, to))?;
     let least = to.step_mm().into_iter().fold(f64::INFINITY, f64::min);
     let misses = |corner: u32| {

@@ -8,7 +8,10 @@ use crate::model::geometry::{Grid, Vec3, add, scale, sub};
 
 /// The structures on the image; `None` where they need no resampling, or have no grid to sample from.
 pub(super) fn all(structures: &[Structure], image: &Image, options: Options) -> Option<Vec<Laid>> {
-    let own = own(structures)?;
+    let own = own(structures).filter(|own| {
+        let voxels = own.shape.iter().map(|n| u128::from(*n)).product::<u128>();
+        voxels <= u128::from(super::MOST_VOXELS)
+    })?;
     if fit(&own, &image.grid).is_ok() {
         return None;
     }

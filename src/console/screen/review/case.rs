@@ -1,6 +1,7 @@
 //! The case under review, and what is asked of the engine about it.
 
 use super::Outcome;
+use super::drawn::{self, Drawn};
 use crate::console::screen::Effect;
 use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision, ExportOutcome, Moved};
 use crate::engine::query::{self, Page, QueueTab, ReadView, SeriesDetail, SeriesView, TaskRow, TaskView};
@@ -20,6 +21,8 @@ pub(super) struct Case {
     pub notice: Option<String>,
     /// What readers said of it, by item and structure.
     pub reads: Vec<ReadView>,
+    /// What they drew.
+    pub drawn: Vec<Drawn>,
 }
 
 impl Case {
@@ -47,6 +50,7 @@ impl Case {
             notice: refusal.clone(),
             refusal,
             reads: Vec::new(),
+            drawn: Vec::new(),
         }
     }
 
@@ -65,6 +69,7 @@ impl Case {
             (read.item != item, read.item.clone(), read.structure.clone(), read.reader.clone())
         };
         self.reads.sort_by_cached_key(order);
+        self.drawn = drawn::load(client, &self.reads);
         self
     }
 }
@@ -109,6 +114,7 @@ fn open_now(client: &dyn Client, select: &str) -> Outcome<Case> {
             refusal: None,
             notice: None,
             reads: Vec::new(),
+            drawn: Vec::new(),
         },
     };
     Ok(case.read(client, item))

@@ -2,6 +2,7 @@
 
 mod case;
 mod draw;
+mod drawn;
 mod picture;
 
 use std::cell::Cell;
@@ -43,6 +44,8 @@ const ACTIONS: &[Action] = &[
     action("review.brighter", &["}"], "", "lower the window's level: brighter"),
     action("review.invert", &["i"], "", "swap black and white"),
     action("review.stack", &["t"], "", "next stack or volume of the series"),
+    action("review.drawn", &["o"], "drawn", "what readers drew: everybody, each reader, nobody"),
+    action("review.differ", &["d"], "", "to the slice on which readers differ most, and to the next"),
     action("review.ten_on", &["pagedown", "ctrl+d"], "", "ten slices on"),
     action("review.ten_back", &["pageup", "ctrl+u"], "", "ten slices back"),
     action("review.first", &["g", "home"], "", "first slice"),
@@ -193,6 +196,13 @@ impl Review {
             "screen.refresh" => return self.reopen(context),
             "app.back" => return vec![Effect::Back],
             "review.cine" => self.playing = if self.playing.is_some() { None } else { Some(context.now_ms) },
+            "review.differ" => {
+                let Some(case) = &self.case.value else { return Vec::new() };
+                let said = self.looking.differ(case);
+                let mut effects = self.load();
+                effects.push(Effect::Say(Severity::Info, said));
+                return effects;
+            }
             "review.next_finding" => return self.show_finding(1),
             "review.previous_finding" => return self.show_finding(-1),
             name => self.look(name, context),

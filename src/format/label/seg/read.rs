@@ -1,6 +1,7 @@
 //! Reading of segmentations.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::super::dicom::code_of;
 use super::super::{LabelError, color, tags};
@@ -35,6 +36,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<LabelSet, LabelError> {
         let words = format!("{} frames are declared and {described} described", header.frame_count);
         warnings.push(Warning::new("frame_count", words));
     }
+    if described < header.frame_count as usize && (described, header.frame_count) != (0, 1) {
+        return Err(LabelError::malformed("frames that no functional group describes"));
+    }
     let (columns, rows) = (header.common.columns.unwrap_or(0), header.common.rows.unwrap_or(0));
     if columns > MOST_COLUMNS {
         return Err(LabelError::malformed("more than 65535 columns"));
@@ -46,7 +50,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<LabelSet, LabelError> {
     let reader = codec::open(&file)?;
     let source = FileFrames { set, header: &header, reader: &reader, is_labelmap, fraction };
     let mut found = source.by_segment()?;
-    let mut structures = structures(set, is_labelmap);
+    let mut structures = structures(set, is_labelmap, &mut warnings);
     let steps_mm = [header.common.spacing_between_slices_mm, header.common.slice_thickness_mm];
     for structure in &mut structures {
         let frames = structure.number.and_then(|n| found.remove(&n)).unwrap_or_default();
@@ -103,14 +107,21 @@ fn ground(set: &DataSet<'_>) -> BTreeSet<u32> {
 }
 
 /// Segments as the file describes them.
-fn structures(set: &DataSet<'_>, is_labelmap: bool) -> Vec<Structure> {
+fn structures(set: &DataSet<'_>, is_labelmap: bool, warnings: &mut Vec<Warning>) -> Vec<Structure> {
     let charset = set.charset(&Charset::default());
     let ground = if is_labelmap { ground(set) } else { BTreeSet::new() };
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for item in set.items(tags::SEGMENT_SEQUENCE).iter().take(MOST_SEGMENTS) {
         let number = item.integer(tags::SEGMENT_NUMBER).and_then(|n| u32::try_from(n).ok());
-        let Some(number) = number.filter(|n| !ground.contains(n) && seen.insert(*n)) else { continue };
+        let Some(number) = number.filter(|n| !ground.contains(n)) else { continue };
+        if number == 0 || !seen.insert(number) {
+            let words = format!(
+                "a description of segment {number}, which is described already or is none, is left out"
+            );
+            warnings.push(Warning::new("segment_number", words));
+            continue;
+        }
         let code = |tag| item.item(tag).and_then(|code| code_of(code, &charset));
         let lab: Option<[u16; 3]> = item
             .numbers(tags::RECOMMENDED_DISPLAY_CIELAB_VALUE)
@@ -148,14 +159,14 @@ impl FileFrames<'_, '_> {
         for frame in 0..self.header.frame_count {
             let (plane, sources) = (self.plane(frame), self.sources(frame));
             let mut put = |number: u32, pixels: Pixels| {
-                let frame = PlanarFrame { plane, sources: sources.clone(), pixels };
+                let frame = PlanarFrame { plane, sources: Arc::clone(&sources), pixels };
                 found.entry(number).or_default().push(frame);
             };
             if self.is_labelmap {
                 self.values(frame)?.into_iter().for_each(|(number, runs)| put(number, Pixels::Inside(runs)));
                 continue;
             }
-            let told = self.header.frame(frame).or(self.header.frames.last()).and_then(|f| f.segment);
+            let told = self.header.frame(frame).and_then(|f| f.segment);
             let number = told.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0).ok_or_else(|| {
                 LabelError::malformed(format!("frame {} does not say which segment it shows", frame + 1))
             })?;
@@ -175,7 +186,7 @@ impl FileFrames<'_, '_> {
     }
 
     /// The images that a frame was drawn on.
-    fn sources(&self, frame: u32) -> Vec<ImageRef> {
+    fn sources(&self, frame: u32) -> Arc<[ImageRef]> {
         let per_frame = self.set.items(standard::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).get(frame as usize);
         let derivations = |group: &DataSet<'_>| -> Vec<ImageRef> {
             let items = group.items(tags::DERIVATION_IMAGE_SEQUENCE).iter();
@@ -190,9 +201,10 @@ impl FileFrames<'_, '_> {
         };
         let own = per_frame.map(derivations).unwrap_or_default();
         if !own.is_empty() {
-            return own;
+            return own.into();
         }
-        self.set.item(standard::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).map(derivations).unwrap_or_default()
+        let shared = self.set.item(standard::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).map(derivations);
+        shared.unwrap_or_default().into()
     }
 
     /// The pixels of a frame that shows one segment.
