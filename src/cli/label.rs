@@ -34,6 +34,11 @@ nan or -; a word in a measure that is numeric so far is refused with its row.
 Absent or missing means \"not looked at\". \"Looked, and found nothing\" is `none` (nothing, absent, no finding,
 not found) as a value or in `state`; of a named rating whose other values are words, `none` is a category.
 Free text is refused with row and column; columns that look like identifiers of a person are left alone and listed.
+Label files (DICOM segmentation, RT structure set, NIfTI, NRRD, MetaImage, COCO, Gantry's JSON) are laid on their series:
+by the references that they hold, else by --series, else by what --match says of their names, else on the only series
+with their voxels; else they wait (`label assign`). Each structure is a read of --reader: its voxels are kept by content,
+its volume and diameters are measured, and what several readers drew is compared (`gantry agreement`). A label on other
+voxels is refused with what differs.
 Importing again counts duplicates; another value replaces the read and keeps the old one as history. Reads on series
 that are not here yet wait for them. `undo` takes a whole import back; the history stays.
 
@@ -41,6 +46,8 @@ Examples:
   gantry label import ratings.csv
   gantry label import round2/ --reader reader-03 --guideline 2.0 --dry-run
   gantry label import matrix.csv --matrix malignancy
+  gantry label import segmentations/ --reader reader-03
+  gantry label import masks/ --match \"{series}_{reader}_{structure}.nii.gz\"
   gantry label import ratings.csv.gz
   gantry label imports
   gantry label undo 3
@@ -51,6 +58,15 @@ Examples:
   gantry label convert rtstruct.dcm masks/ --image ct-folder
 
 Exit codes: 0 done; 1 some reads wait for series that are not here yet; 2 wrong usage; 3 workspace; 4 a table is refused (nothing of it is taken), no such read or import, or a later import has changed its reads";
+
+const ASSIGN: &str = "\
+Examples:
+  gantry label assign reading.nii.gz 1.2.840.1 --reader reader-03 --names 1=liver
+
+The series goes by its original or its de-identified UID. A label lies on the voxels of the series, or is refused with
+what differs.
+
+Exit codes: 0 done; 2 wrong usage; 3 workspace; 4 refused, or no such series";
 
 /// Arguments of `gantry label`.
 #[derive(Debug, Args)]
@@ -97,6 +113,7 @@ enum LabelCommand {
         dry_run: bool,
     },
     /// Take a label file of which nobody knew the series
+    #[command(after_help = ASSIGN)]
     Assign {
         /// The label file
         file: PathBuf,

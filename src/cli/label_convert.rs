@@ -147,6 +147,14 @@ pub(super) fn told(contents: &Contents) -> String {
 
 /// Write what a read drew
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gantry label export 17 --to liver.nii.gz
+  gantry label export 17 --to liver.dcm --format seg
+
+What was drawn is written on the voxels of its series, with the series' de-identified UIDs. OUT goes by its ending, as for
+label convert.
+
+Exit codes: 0 done; 2 wrong usage; 3 workspace; 4 no such read, or nothing was drawn in it; 5 not permitted; 6 not written")]
 pub struct ExportArgs {
     /// The read, by its number
     read: i64,

@@ -58,7 +58,7 @@ impl Review {
                 }
                 let mut line = self.reading(&slice, size, inner, context);
                 if !case.drawn.is_empty() {
-                    line = format!("{line} · {}", self.looking.shown.words(&case.drawn));
+                    line = format!("{line} · o {}", self.looking.shown.words(&case.drawn));
                 }
                 Self::foot(canvas, area, &line);
             }

@@ -44,7 +44,7 @@ const ACTIONS: &[Action] = &[
     action("review.brighter", &["}"], "", "lower the window's level: brighter"),
     action("review.invert", &["i"], "", "swap black and white"),
     action("review.stack", &["t"], "", "next stack or volume of the series"),
-    action("review.drawn", &["o"], "drawn", "what readers drew: everybody, each reader, nobody"),
+    action("review.drawn", &["o"], "", "what readers drew: everybody, each reader, nobody"),
     action("review.differ", &["d"], "", "to the slice on which readers differ most, and to the next"),
     action("review.ten_on", &["pagedown", "ctrl+d"], "", "ten slices on"),
     action("review.ten_back", &["pageup", "ctrl+u"], "", "ten slices back"),
