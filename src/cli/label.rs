@@ -377,6 +377,7 @@ fn label_file(f: &ImportedFile, label: &ImportedLabel) -> String {
     let series = label.series_uid.as_deref().unwrap_or("–");
     let mut text = format!("{}: {} on series {series}: {}\n", f.path, label.format, structures.join(", "));
     label.warnings.iter().for_each(|w| text += &format!("  warning: {w}\n"));
+    label.findings.iter().for_each(|f| text += &format!("  {}: {}\n", f.severity, f.message));
     text
 }
 

@@ -151,6 +151,20 @@ pub struct ImportedLabel {
     pub difference: Option<serde_json::Value>,
     /// What is odd about it, in words.
     pub warnings: Vec<String>,
+    /// What the checks of labels say of it.
+    #[serde(default)]
+    pub findings: Vec<LabelFinding>,
+}
+
+/// What a check says of a label.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelFinding {
+    /// The check, such as `label_holes`.
+    pub check: String,
+    /// `info`, `warning` or `error`.
+    pub severity: String,
+    /// One sentence.
+    pub message: String,
 }
 
 /// One structure of a label file.

@@ -13,16 +13,18 @@ use crate::catalog::{ItemKey, NewRead, Rated};
 use crate::convert::{Target, Template, images, write};
 use crate::dicom;
 use crate::engine::command::{
-    ExportLabel, ImportReads, ImportedFile, ImportedLabel, ImportedStructure, LabelExported,
+    ExportLabel, ImportReads, ImportedFile, ImportedLabel, ImportedStructure, LabelExported, LabelFinding,
 };
 use crate::engine::{EngineError, Session};
 use crate::format::label::{FormatId, LabelError, SourceImage, read};
 use crate::label::figures::{Figures, figures};
 use crate::label::place::{Options, fit, own_grid, place};
 use crate::label::{Image, LabelSet, Mask, Placed, Refused, Shape, Structure, stored};
+use crate::model::Finding;
 use crate::model::geometry::Grid;
 use crate::model::words::io_error;
 use crate::pipeline::{Loaded, Shared, now_ms};
+use crate::qc::{self, LabelInput, Place, SliceSet};
 
 /// References that are looked up to find a label's series.
 const ASKED_REFERENCES: usize = 64;
@@ -273,6 +275,7 @@ fn reads(
         Ok(named) => named,
         Err(why) => return Ok(Err(why)),
     };
+    label.findings = checked(session, placed, series_uid, &named);
     let (mut reads, mut staged) = (Vec::new(), Vec::new());
     for (name, mask) in named {
         let found = figures(&placed.grid, &mask);
@@ -335,6 +338,38 @@ fn named(
         }
     }
     Ok(Ok(named))
+}
+
+/// What the checks of labels say of structures under the names that are kept.
+fn checked(
+    session: &Session,
+    placed: &Placed,
+    series_uid: &str,
+    named: &[(String, Mask)],
+) -> Vec<LabelFinding> {
+    let sets: Vec<SliceSet> =
+        (1..).zip(named).filter_map(|(number, (_, mask))| SliceSet::of_mask(number, mask)).collect();
+    let found = |number: u32| sets.iter().any(|s| s.number == number);
+    let names = (1..).zip(named).filter(|(n, _)| found(*n)).map(|(n, (name, _))| (n, name.clone())).collect();
+    let input = LabelInput {
+        shape: placed.grid.shape.map(|n| n as usize),
+        voxel_mm3: placed.grid.voxel_mm3(),
+        spacing_mm: placed.grid.step_mm(),
+        affine_ras: placed.grid.affine_ras(),
+        structures: &sets,
+        names: &names,
+        place: &Place::On { series_uid: Some(series_uid.into()) },
+        outside: None,
+        warnings: &[],
+        settings: &session.engine.shared.qc_settings(),
+    };
+    let severity = |s| serde_json::to_value(s).ok().and_then(|v| v.as_str().map(str::to_owned));
+    let view = |f: Finding| LabelFinding {
+        check: f.check.into_owned(),
+        severity: severity(f.severity).unwrap_or_default(),
+        message: f.message,
+    };
+    qc::run_label(&input, |_| true).into_iter().map(view).collect()
 }
 
 /// The numbers that every mask has, to a millionth.

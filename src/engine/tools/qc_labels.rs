@@ -12,7 +12,6 @@ use crate::convert;
 use crate::format::label::holds_structures;
 use crate::label::LabelSet;
 use crate::label::place::{Options, fit, own_grid, place, place_own};
-use crate::measure::grid::Labels;
 use crate::model::VoxelMapping;
 use crate::model::geometry::{Grid, norm, sub};
 use crate::model::pixels::Samples;
@@ -175,16 +174,8 @@ impl Label {
             None => place_own(set, Options::default()),
         };
         let placed = placed.map_err(|e| e.to_string())?;
-        let mut structures = Vec::new();
-        for structure in placed.structures.iter().filter(|s| !s.mask.is_empty()) {
-            let shape = placed.grid.shape.map(|n| n as usize);
-            let mut mask = vec![0_u8; shape.iter().product()];
-            structure.mask.paint(1, &mut mask);
-            structures.extend(qc::structures(shape, &Labels::U8(mask)).into_iter().map(|mut set| {
-                set.number = structure.number;
-                set
-            }));
-        }
+        let structures =
+            placed.structures.iter().filter_map(|s| SliceSet::of_mask(s.number, &s.mask)).collect();
         let named = placed.structures.iter().filter(|s| s.name != s.number.to_string());
         let names = named.map(|s| (s.number, s.name.clone())).collect();
         let warnings = placed.warnings.into_iter().map(|w| w.message).collect();

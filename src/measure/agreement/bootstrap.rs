@@ -116,7 +116,8 @@ pub fn intervals<const N: usize>(
     seed: u64,
     statistic: impl Fn(&[f64]) -> [Option<f64>; N] + Sync,
 ) -> [Option<[f64; 2]>; N] {
-    if group.is_empty() || samples == 0 {
+    // One item alone is drawn again and again: that says nothing of others.
+    if group.len() < 2 || samples == 0 {
         return [None; N];
     }
     let mut full = vec![0.0; groups];

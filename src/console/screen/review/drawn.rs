@@ -73,7 +73,9 @@ impl Shown {
     pub fn words(self, drawn: &[Drawn]) -> String {
         let readers = readers(drawn);
         match self {
-            Self::All if readers.len() > 1 => format!("drawn by {} readers", readers.len()),
+            Self::All if readers.len() > 1 => {
+                format!("drawn by {} readers, orange where not all agree", readers.len())
+            }
             Self::All => format!("drawn by {}", readers.first().map_or("nobody", |r| r)),
             Self::One(at) => format!("drawn by {} alone", readers.get(at).map_or("nobody", |r| r)),
             Self::Nobody => "drawings hidden".into(),
