@@ -51,7 +51,9 @@ fn triangles(moves: &[[i64; 2]]) -> (Vec<Vec<[i64; 2]>>, Vec<[i64; 2]>) {
     for (x, y) in (0..4).flat_map(|y| (0..4).map(move |x| (x, y))) {
         let [a, b, c, d] = [point(x, y), point(x + 1, y), point(x + 1, y + 1), point(x, y + 1)];
         // The diagonal that lies inside of the quadrangle whatever corner bends inwards.
-        let turn = |p: [i64; 2], q: [i64; 2], r: [i64; 2]| (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]);
+        let turn = |p: [i64; 2], q: [i64; 2], r: [i64; 2]| {
+            (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
+        };
         let (first, second) = if turn(a, c, b) * turn(a, c, d) < 0 {
             (vec![a, b, c], vec![c, d, a])
         } else {
@@ -133,7 +135,8 @@ fn an_edge_through_centres_belongs_to_one_of_two_structures() {
     let world = World::new(Ct::turned());
     let left = vec![[-0.5, -0.5], [4.0, -0.5], [6.0, 8.5], [-0.5, 8.5]];
     let right = vec![[4.0, -0.5], [10.5, -0.5], [10.5, 8.5], [6.0, 8.5]];
-    let found = placed(&world.file(&[("left", vec![(1.0, left)]), ("right", vec![(1.0, right)])]), &world.image, &[]);
+    let found =
+        placed(&world.file(&[("left", vec![(1.0, left)]), ("right", vec![(1.0, right)])]), &world.image, &[]);
     assert!(found[0].voxels.is_disjoint(&found[1].voxels));
     let both: Voxels = found[0].voxels.union(&found[1].voxels).copied().collect();
     assert_eq!(both, voxels(world.ct.grid.shape, |_, _, z| z == 1));
@@ -159,7 +162,11 @@ fn keyholes_and_inner_lines_are_the_same_hole_and_an_island_is_in_it() {
     assert_eq!(found[0].voxels, expected);
     assert_eq!(found[1].voxels, expected);
     let (said, _) = world.to(&lines, "again.json", &[]);
-    assert!(said.warnings().contains(&"contour_policy"), "tools that unite contours fill the hole: {:?}", said.warnings());
+    assert!(
+        said.warnings().contains(&"contour_policy"),
+        "tools that unite contours fill the hole: {:?}",
+        said.warnings()
+    );
 }
 
 #[test]
@@ -194,7 +201,10 @@ fn of_two_planes_at_one_slice_the_nearest_counts() {
     let (said, out) = world.to(&[("two", lines)], "two.json", &[]);
     assert_eq!((said.status, said.warnings()), (0, vec!["several_planes"]));
     let within = |v: u32| (3..=4).contains(&v);
-    assert_eq!(read_json(&out)[0].voxels, voxels(world.ct.grid.shape, |x, y, z| z == 2 && within(x) && within(y)));
+    assert_eq!(
+        read_json(&out)[0].voxels,
+        voxels(world.ct.grid.shape, |x, y, z| z == 2 && within(x) && within(y))
+    );
 }
 
 #[test]
@@ -210,7 +220,9 @@ fn planes_that_are_tilted_against_the_slices_by_more_than_a_degree_are_refused()
     let world = World::new(Ct::straight([200, 200, 20], [1.0, 1.0, 1.0]));
     let leaning = |degrees: f64| {
         let rise = degrees.to_radians().tan();
-        let points = square(20.0, 180.0).into_iter().flat_map(|p| world.ct.grid.centre_mm([p[0], p[1], 10.0 + rise * (p[0] - 100.0)]));
+        let points = square(20.0, 180.0)
+            .into_iter()
+            .flat_map(|p| world.ct.grid.centre_mm([p[0], p[1], 10.0 + rise * (p[0] - 100.0)]));
         let points: Vec<f64> = points.collect();
         let mut file = RtFile::on(&world.ct, &[("leaning", Vec::new())]);
         file.structures[0].1 = vec![crate::made::decimals(&points)];
@@ -250,7 +262,11 @@ fn a_series_with_gaps_takes_contours_on_the_slices_there_are_and_is_no_volume() 
         let coco: serde_json::Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
         let annotations = coco["annotations"].as_array().unwrap();
         assert_eq!(annotations.len(), 1);
-        assert_eq!((&annotations[0]["image_id"], &annotations[0]["area"]), (&number.into(), &9.0.into()), "{slice}");
+        assert_eq!(
+            (&annotations[0]["image_id"], &annotations[0]["area"]),
+            (&number.into(), &9.0.into()),
+            "{slice}"
+        );
     }
     // Where a slice is left out there is none to paint.
     let (said, _) = world.to(&on(5.0), "none.json", &["--format", "coco"]);
@@ -265,7 +281,10 @@ fn a_series_with_gaps_takes_contours_on_the_slices_there_are_and_is_no_volume() 
     assert_eq!(convert(&seg, &rt, &world.image, &["--format", "rtstruct"]).status, 0);
     assert_eq!(convert(&rt, &back, &world.image, &["--format", "coco"]).status, 0);
     let coco: serde_json::Value = serde_json::from_slice(&std::fs::read(&back).unwrap()).unwrap();
-    assert_eq!((&coco["annotations"][0]["image_id"], &coco["annotations"][0]["area"]), (&5.into(), &9.0.into()));
+    assert_eq!(
+        (&coco["annotations"][0]["image_id"], &coco["annotations"][0]["area"]),
+        (&5.into(), &9.0.into())
+    );
 }
 
 #[test]

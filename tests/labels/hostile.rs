@@ -94,7 +94,11 @@ fn wrong(what: &str, output: &Output, due: Option<bool>) -> Vec<String> {
     let said = [&output.stdout[..], &output.stderr[..]].concat();
     match (output.status.code(), due) {
         (Some(0), Some(false)) | (Some(2 | 4), Some(true)) | (None | Some(1 | 3 | 5..), _) => {
-            wrong.push(format!("{what} ended with {}: {}", output.status, String::from_utf8_lossy(&said).escape_debug()));
+            wrong.push(format!(
+                "{what} ended with {}: {}",
+                output.status,
+                String::from_utf8_lossy(&said).escape_debug()
+            ));
         }
         _ => {}
     }
@@ -125,7 +129,9 @@ fn all_are_well(cases: Vec<Case>, at_least: usize) {
         std::fs::create_dir(&dir).unwrap();
         let t0 = std::time::Instant::now();
         let tried = attempt(case, &dir, &image);
-        if t0.elapsed().as_secs_f64() > 1.0 { let _ = writeln!(std::io::stderr(), "SLOW {} {:.1}", case.name, t0.elapsed().as_secs_f64()); }
+        if t0.elapsed().as_secs_f64() > 1.0 {
+            let _ = writeln!(std::io::stderr(), "SLOW {} {:.1}", case.name, t0.elapsed().as_secs_f64());
+        }
         let (shown, placed) = match case.due {
             Due::Refused => (Some(false), Some(false)),
             Due::Shown => (Some(true), Some(false)),
@@ -138,7 +144,9 @@ fn all_are_well(cases: Vec<Case>, at_least: usize) {
         if !tried.left.is_empty() {
             found.push(format!("left behind {:?}", tried.left));
         }
-        faults.extend(found.iter().map(|f| format!("{}: {}", case.name, f.chars().take(600).collect::<String>())));
+        faults.extend(
+            found.iter().map(|f| format!("{}: {}", case.name, f.chars().take(600).collect::<String>())),
+        );
         std::fs::remove_dir_all(&dir).unwrap();
     }
     assert!(faults.is_empty(), "{} faults in {} cases:\n{}", faults.len(), cases.len(), faults.join("\n"));
@@ -193,7 +201,9 @@ fn segmentations() {
                 s.frames[0].0 = Some(65535);
                 s.segments[0].0 = 65535;
             }),
-            seg_case("a segment that is described twice", Due::Placed, |s| s.segments.push((1, "again".into()))),
+            seg_case("a segment that is described twice", Due::Placed, |s| {
+                s.segments.push((1, "again".into()))
+            }),
             seg_case("frames of a segment that nothing describes", Due::Placed, |s| s.segments.clear()),
             seg_case("5000 segments", Due::Placed, |s| {
                 s.segments = (1..=5000).map(|n| (n, "s".into())).collect();
@@ -203,7 +213,9 @@ fn segmentations() {
             seg_case("no per-frame group", Due::Refused, |s| s.frames.clear()),
             seg_case("one per-frame group for two frames", Due::Refused, |s| s.frames.truncate(1)),
             seg_case("a frame without a segment", Due::Refused, |s| s.frames[1].0 = None),
-            seg_case("axes that are not at right angles", Due::Any, |s| s.orientation = "1\\0\\0\\0.7\\0.7\\0".into()),
+            seg_case("axes that are not at right angles", Due::Any, |s| {
+                s.orientation = "1\\0\\0\\0.7\\0.7\\0".into()
+            }),
             seg_case("axes of no length", Due::Any, |s| s.orientation = "0\\0\\0\\0\\0\\0".into()),
             seg_case("axes that are no numbers", Due::Any, |s| s.orientation = "nan\\0\\0\\0\\1\\0".into()),
             seg_case("axes that are five numbers", Due::Any, |s| s.orientation = "1\\0\\0\\0\\1".into()),
@@ -213,7 +225,9 @@ fn segmentations() {
             seg_case("the smallest spacing", Due::Shown, |s| s.spacing = "1e-300\\1e-300".into()),
             seg_case("spacing between slices 0", Due::Placed, |s| s.step = "0".into()),
             seg_case("a position that is no number", Due::Any, |s| s.frames[0].1 = "nan\\0\\0".into()),
-            seg_case("a position beyond everything", Due::Shown, |s| s.frames[0].1 = "1e300\\1e300\\-1e300".into()),
+            seg_case("a position beyond everything", Due::Shown, |s| {
+                s.frames[0].1 = "1e300\\1e300\\-1e300".into()
+            }),
             seg_case("frames 10 km apart in steps of a millimetre", Due::Shown, |s| {
                 (s.frames[0].1, s.step) = ("0\\0\\0".into(), "1".into());
                 s.frames[1].1 = "0\\0\\10000000".into();
@@ -226,7 +240,9 @@ fn segmentations() {
             seg_case("a name that a terminal obeys", Due::Placed, |s| {
                 s.segments[0].1 = "\x1b[2J\x1b]0;owned\x07\u{9b}31m\u{202e}\u{2066}\u{200b}x".into();
             }),
-            seg_case("a name with a line end", Due::Placed, |s| s.segments[0].1 = "a\nforged: 1\r\nforged".into()),
+            seg_case("a name with a line end", Due::Placed, |s| {
+                s.segments[0].1 = "a\nforged: 1\r\nforged".into()
+            }),
             seg_case("a name of zeros", Due::Placed, |s| s.segments[0].1 = "\0\0\0".into()),
             seg_case("names of 10,000 characters", Due::Placed, |s| {
                 s.segments[0].1 = "病".repeat(10_000);
@@ -254,7 +270,8 @@ fn many_values() -> Vec<u8> {
     (it.rows, it.columns, it.bits) = (50, 50, 16);
     it.pixels = (1..=2500_u16).flat_map(|v| v.to_le_bytes()).collect();
     it.segments = (1..=2500).map(|n| (n, "v".into())).collect();
-    let source = |k: u32| vec![text(0x0008_1150, Vr::UI, "1.2"), text(0x0008_1155, Vr::UI, &format!("2.25.9.{k}"))];
+    let source =
+        |k: u32| vec![text(0x0008_1150, Vr::UI, "1.2"), text(0x0008_1155, Vr::UI, &format!("2.25.9.{k}"))];
     let group = vec![
         sequence(0x0020_9113, vec![vec![text(0x0020_0032, Vr::DS, "-31.5\\12.25\\-40")]]),
         sequence(0x0008_9124, vec![vec![sequence(0x0008_2112, (0..20_000).map(source).collect())]]),
@@ -312,7 +329,8 @@ fn structure_sets() {
     twice.structures.push(twice.structures[0].clone());
     let mut none = rt(vec![square.into()]);
     none.referred = vec!["2.25.404".into()];
-    let many: Vec<(String, Vec<String>)> = (0..3000).map(|_| ("same".to_owned(), vec![square.to_owned()])).collect();
+    let many: Vec<(String, Vec<String>)> =
+        (0..3000).map(|_| ("same".to_owned(), vec![square.to_owned()])).collect();
     all_are_well(
         vec![
             rt_case("as it should be", Due::Placed, square),
@@ -328,31 +346,80 @@ fn structure_sets() {
             rt_case("no point", Due::Placed, ""),
             rt_case("a point a thousand times", Due::Placed, &["-30\\13\\-38"; 1000].join("\\")),
             rt_case("far off the image", Due::Placed, "-9e6\\13\\-38\\9e6\\13\\-38\\-27\\9e6\\-38"),
-            rt_case("a plane across the slices", Due::Shown, "-30\\13\\-40\\-30\\16\\-40\\-30\\16\\-34\\-30\\13\\-34"),
-            rt_case("a million points to and fro", Due::Placed, &million(|k| [f64::from(k % 700) / 100.0, f64::from(k % 2 * 9) - 2.0])),
-            rt_case("a million points all over", Due::Placed, &million(|k| {
-                [f64::from(k.wrapping_mul(2_654_435_761) >> 22) / 100.0, f64::from(k.wrapping_mul(40_503) % 997) / 100.0]
-            })),
-            rt_case("a million points round", Due::Placed, &million(|k| {
-                let (s, c) = (f64::from(k) / 1e6 * std::f64::consts::TAU).sin_cos();
-                [3.5 + 3.0 * c, 2.5 + 2.0 * s]
-            })),
-            case("a hundred thousand contours on one slice", ".dcm", rt(vec![square.into(); 100_000]).bytes(), Due::Placed),
+            rt_case(
+                "a plane across the slices",
+                Due::Shown,
+                "-30\\13\\-40\\-30\\16\\-40\\-30\\16\\-34\\-30\\13\\-34",
+            ),
+            rt_case(
+                "a million points to and fro",
+                Due::Placed,
+                &million(|k| [f64::from(k % 700) / 100.0, f64::from(k % 2 * 9) - 2.0]),
+            ),
+            rt_case(
+                "a million points all over",
+                Due::Placed,
+                &million(|k| {
+                    [
+                        f64::from(k.wrapping_mul(2_654_435_761) >> 22) / 100.0,
+                        f64::from(k.wrapping_mul(40_503) % 997) / 100.0,
+                    ]
+                }),
+            ),
+            rt_case(
+                "a million points round",
+                Due::Placed,
+                &million(|k| {
+                    let (s, c) = (f64::from(k) / 1e6 * std::f64::consts::TAU).sin_cos();
+                    [3.5 + 3.0 * c, 2.5 + 2.0 * s]
+                }),
+            ),
+            case(
+                "a hundred thousand contours on one slice",
+                ".dcm",
+                rt(vec![square.into(); 100_000]).bytes(),
+                Due::Placed,
+            ),
             case("a structure twice", ".dcm", twice.bytes(), Due::Placed),
-            case("3000 structures of one name", ".dcm", RtFile { structures: many, ..rt(Vec::new()) }.bytes(), Due::Placed),
+            case(
+                "3000 structures of one name",
+                ".dcm",
+                RtFile { structures: many, ..rt(Vec::new()) }.bytes(),
+                Due::Placed,
+            ),
             case("references to nothing", ".dcm", none.bytes(), Due::Placed),
-            case("no structure", ".dcm", RtFile { structures: Vec::new(), ..rt(Vec::new()) }.bytes(), Due::Placed),
-            case("a name that a terminal obeys", ".dcm", with("\x1b[31m\x1b]8;;http://x\x07\u{202e}"), Due::Placed),
-            case("a name with a line end, and a warning of it", ".dcm", {
-                let mut it = rt(vec!["-90\\13\\-38\\-27\\13\\-38\\-27\\16\\-38".into()]);
-                it.structures[0].0 = "a\nforged\n\x1b[2J".into();
-                it.bytes()
-            }, Due::Placed),
-            case("a name with a line end, and a refusal of it", ".dcm", {
-                let mut it = rt(vec!["-30\\13\\800\\-27\\13\\800\\-27\\16\\800".into()]);
-                it.structures[0].0 = "a\nforged\n\x1b[2J".into();
-                it.bytes()
-            }, Due::Shown),
+            case(
+                "no structure",
+                ".dcm",
+                RtFile { structures: Vec::new(), ..rt(Vec::new()) }.bytes(),
+                Due::Placed,
+            ),
+            case(
+                "a name that a terminal obeys",
+                ".dcm",
+                with("\x1b[31m\x1b]8;;http://x\x07\u{202e}"),
+                Due::Placed,
+            ),
+            case(
+                "a name with a line end, and a warning of it",
+                ".dcm",
+                {
+                    let mut it = rt(vec!["-90\\13\\-38\\-27\\13\\-38\\-27\\16\\-38".into()]);
+                    it.structures[0].0 = "a\nforged\n\x1b[2J".into();
+                    it.bytes()
+                },
+                Due::Placed,
+            ),
+            case(
+                "a name with a line end, and a refusal of it",
+                ".dcm",
+                {
+                    let mut it = rt(vec!["-30\\13\\800\\-27\\13\\800\\-27\\16\\800".into()]);
+                    it.structures[0].0 = "a\nforged\n\x1b[2J".into();
+                    it.bytes()
+                },
+                Due::Shown,
+            ),
         ],
         25,
     );
@@ -399,12 +466,18 @@ fn bomb(mebibytes: usize) -> Vec<u8> {
 #[test]
 fn nrrd_files() {
     let voxels = [1_u8; 192];
-    let is = |name: &str, due: Due, changes: &[(&str, &str)]| case(name, ".nrrd", nrrd(&nrrd_with(changes), &voxels), due);
+    let is = |name: &str, due: Due, changes: &[(&str, &str)]| {
+        case(name, ".nrrd", nrrd(&nrrd_with(changes), &voxels), due)
+    };
     let packed = gzip(&voxels);
-    let zipped = |name: &str, due: Due, body: &[u8]| case(name, ".nrrd", nrrd(&nrrd_with(&[("encoding", "gzip")]), body), due);
+    let zipped = |name: &str, due: Due, body: &[u8]| {
+        case(name, ".nrrd", nrrd(&nrrd_with(&[("encoding", "gzip")]), body), due)
+    };
     let checkers: Vec<u8> = (0..192).map(|k| k % 2).collect();
     let segments: String = (0..60_000).map(|k| format!("\nSegment{k}_Name:=a")).collect();
-    let layered = |more: &str, body: &[u8]| case(more, ".seg.nrrd", nrrd(&(nrrd_with(&[]) + "\n" + more), body), Due::Refused);
+    let layered = |more: &str, body: &[u8]| {
+        case(more, ".seg.nrrd", nrrd(&(nrrd_with(&[]) + "\n" + more), body), Due::Refused)
+    };
     all_are_well(
         vec![
             is("as it should be", Due::Placed, &[]),
@@ -417,12 +490,24 @@ fn nrrd_files() {
             is("a row of more than 65535", Due::Refused, &[("sizes", "70000 1 1")]),
             is("one size", Due::Refused, &[("sizes", "192")]),
             is("nine sizes", Due::Refused, &[("sizes", "2 2 2 2 2 2 3 1 1")]),
-            is("directions that are no numbers", Due::Refused, &[("space directions", "(nan,0,0) (0,1,0) (0,0,2)")]),
+            is(
+                "directions that are no numbers",
+                Due::Refused,
+                &[("space directions", "(nan,0,0) (0,1,0) (0,0,2)")],
+            ),
             is("infinite directions", Due::Refused, &[("space directions", "(inf,0,0) (0,1,0) (0,0,2)")]),
             is("directions of no length", Due::Refused, &[("space directions", "(0,0,0) (0,1,0) (0,0,2)")]),
             is("directions in one plane", Due::Refused, &[("space directions", "(1,0,0) (0,1,0) (1,1,0)")]),
-            is("directions beyond everything", Due::Refused, &[("space directions", "(1e300,0,0) (0,1,0) (0,0,2)")]),
-            is("two axes without direction", Due::Refused, &[("sizes", "2 4 6 4"), ("space directions", "none none (0,1,0) (0,0,2)")]),
+            is(
+                "directions beyond everything",
+                Due::Refused,
+                &[("space directions", "(1e300,0,0) (0,1,0) (0,0,2)")],
+            ),
+            is(
+                "two axes without direction",
+                Due::Refused,
+                &[("sizes", "2 4 6 4"), ("space directions", "none none (0,1,0) (0,0,2)")],
+            ),
             is("an origin that is no point", Due::Refused, &[("space origin", "(0,nan,0)")]),
             is("an origin beyond everything", Due::Shown, &[("space origin", "(1e300,-1e300,1e300)")]),
             is("a file elsewhere", Due::Refused, &[("data file", "../../../../etc/passwd")]),
@@ -431,8 +516,18 @@ fn nrrd_files() {
             is("a type that is none", Due::Refused, &[("type", "block")]),
             is("bz2", Due::Refused, &[("encoding", "bzip2")]),
             is("text", Due::Refused, &[("encoding", "ascii")]),
-            case("numbers that are no labels", ".nrrd", nrrd(&nrrd_with(&[("type", "double"), ("sizes", "8 3 1")]), &[0x40; 192]), Due::Refused),
-            case("a header that has no end", ".nrrd", [b"NRRD0004\n".as_slice(), &vec![b'x'; 6 << 20]].concat(), Due::Refused),
+            case(
+                "numbers that are no labels",
+                ".nrrd",
+                nrrd(&nrrd_with(&[("type", "double"), ("sizes", "8 3 1")]), &[0x40; 192]),
+                Due::Refused,
+            ),
+            case(
+                "a header that has no end",
+                ".nrrd",
+                [b"NRRD0004\n".as_slice(), &vec![b'x'; 6 << 20]].concat(),
+                Due::Refused,
+            ),
             case("the magic alone", ".nrrd", b"NRRD".to_vec(), Due::Refused),
             case("too few voxels", ".nrrd", nrrd(&nrrd_with(&[]), &voxels[..190]), Due::Refused),
             case("too many voxels", ".nrrd", nrrd(&nrrd_with(&[]), &[1; 200]), Due::Refused),
@@ -440,14 +535,31 @@ fn nrrd_files() {
             zipped("gzip that is cut", Due::Refused, &packed[..packed.len() - 6]),
             zipped("gzip that is damaged", Due::Refused, &[&packed[..packed.len() - 5], b"XXXXX"].concat()),
             zipped("gzip of a gigabyte for 192 bytes", Due::Refused, &bomb(1024)),
-            case("gzip of 600 megabytes of zeros, as it says", ".nrrd", nrrd(
-                &nrrd_with(&[("encoding", "gzip"), ("sizes", "1024 1024 600")]), &bomb(600)), Due::Any),
-            case("60,000 segments of one value", ".seg.nrrd", nrrd(&(nrrd_with(&[]) + &segments), &checkers), Due::Refused),
+            case(
+                "gzip of 600 megabytes of zeros, as it says",
+                ".nrrd",
+                nrrd(&nrrd_with(&[("encoding", "gzip"), ("sizes", "1024 1024 600")]), &bomb(600)),
+                Due::Any,
+            ),
+            case(
+                "60,000 segments of one value",
+                ".seg.nrrd",
+                nrrd(&(nrrd_with(&[]) + &segments), &checkers),
+                Due::Refused,
+            ),
             layered("Segment0_Name:=a\nSegment0_Layer:=7", &voxels),
             layered("Segment0_Name:=a\nSegment0_LabelValue:=-1", &voxels),
             layered("Segment0_Name:=a\nSegment0_LabelValue:=99999999999", &voxels),
-            case("a name that a terminal obeys", ".seg.nrrd", nrrd(
-                &(nrrd_with(&[]) + "\nSegment0_Name:=\x1b[2Ja\\nforged\u{202e}\nSegment0_Color:=nan inf -1"), &voxels), Due::Placed),
+            case(
+                "a name that a terminal obeys",
+                ".seg.nrrd",
+                nrrd(
+                    &(nrrd_with(&[])
+                        + "\nSegment0_Name:=\x1b[2Ja\\nforged\u{202e}\nSegment0_Color:=nan inf -1"),
+                    &voxels,
+                ),
+                Due::Placed,
+            ),
         ],
         38,
     );
@@ -481,7 +593,9 @@ fn meta_images() {
         format!("{lines}ElementDataFile = {file}\n").into_bytes()
     };
     let voxels = [1_u8; 192];
-    let is = |name: &str, due: Due, changes: &[(&str, &str)]| case(name, ".mha", [header(changes), voxels.to_vec()].concat(), due);
+    let is = |name: &str, due: Due, changes: &[(&str, &str)]| {
+        case(name, ".mha", [header(changes), voxels.to_vec()].concat(), due)
+    };
     let zlib = {
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
         (0..1024).for_each(|_| zlib.write_all(&[0; 1 << 20]).unwrap());
@@ -520,9 +634,24 @@ fn meta_images() {
             is("text", Due::Refused, &[("BinaryData", "False")]),
             is("an unknown type", Due::Refused, &[("ElementType", "MET_STRING")]),
             is("zlib that is none", Due::Refused, &[("CompressedData", "True")]),
-            case("zlib of a gigabyte for 192 bytes", ".mha", [compressed.clone(), zlib].concat(), Due::Refused),
-            case("a header without an end", ".mha", [b"NDims = 3\n".as_slice(), &vec![b'='; 8 << 20]].concat(), Due::Refused),
-            case("ten million lines", ".mha", [b"NDims = 3\n".as_slice(), &vec![b'\n'; 10_000_000]].concat(), Due::Refused),
+            case(
+                "zlib of a gigabyte for 192 bytes",
+                ".mha",
+                [compressed.clone(), zlib].concat(),
+                Due::Refused,
+            ),
+            case(
+                "a header without an end",
+                ".mha",
+                [b"NDims = 3\n".as_slice(), &vec![b'='; 8 << 20]].concat(),
+                Due::Refused,
+            ),
+            case(
+                "ten million lines",
+                ".mha",
+                [b"NDims = 3\n".as_slice(), &vec![b'\n'; 10_000_000]].concat(),
+                Due::Refused,
+            ),
             case("cut within the voxels", ".mha", [header(&[]), vec![1; 100]].concat(), Due::Refused),
         ],
         34,
@@ -566,7 +695,8 @@ fn nifti_files() {
         }
         bytes[70..72].copy_from_slice(&2_i16.to_le_bytes());
         bytes[72..74].copy_from_slice(&8_i16.to_le_bytes());
-        let float = |bytes: &mut Vec<u8>, at: usize, v: f32| bytes[at..at + 4].copy_from_slice(&v.to_le_bytes());
+        let float =
+            |bytes: &mut Vec<u8>, at: usize, v: f32| bytes[at..at + 4].copy_from_slice(&v.to_le_bytes());
         (0..4).for_each(|k| float(&mut bytes, 76 + 4 * k, [1.0, 1.0, 1.0, 2.0][k]));
         float(&mut bytes, 108, 352.0);
         bytes[254..256].copy_from_slice(&1_i16.to_le_bytes());
@@ -578,7 +708,9 @@ fn nifti_files() {
         bytes
     };
     let is = |name: &str, due: Due, change: &dyn Fn(&mut Vec<u8>)| case(name, ".nii", made(change), due);
-    let put = |at: usize, value: &'static [u8]| move |b: &mut Vec<u8>| b[at..at + value.len()].copy_from_slice(value);
+    let put = |at: usize, value: &'static [u8]| {
+        move |b: &mut Vec<u8>| b[at..at + value.len()].copy_from_slice(value)
+    };
     let float = |at: usize, v: f32| move |b: &mut Vec<u8>| b[at..at + 4].copy_from_slice(&v.to_le_bytes());
     all_are_well(
         vec![
@@ -600,9 +732,22 @@ fn nifti_files() {
             }),
             is("complex numbers", Due::Refused, &put(70, &[32, 0])),
             is("cut", Due::Refused, &|b| b.truncate(400)),
-            case("gzip that is cut", ".nii.gz", { let g = gzip(&made(&|_| {})); g[..g.len() - 4].to_vec() }, Due::Refused),
+            case(
+                "gzip that is cut",
+                ".nii.gz",
+                {
+                    let g = gzip(&made(&|_| {}));
+                    g[..g.len() - 4].to_vec()
+                },
+                Due::Refused,
+            ),
             case("gzip of a gigabyte of zeros", ".nii.gz", bomb(1024), Due::Refused),
-            case("gzip of a header and a gigabyte", ".nii.gz", [gzip(&made(&|_| {})), bomb(1024)].concat(), Due::Any),
+            case(
+                "gzip of a header and a gigabyte",
+                ".nii.gz",
+                [gzip(&made(&|_| {})), bomb(1024)].concat(),
+                Due::Any,
+            ),
             case("gzip of nothing", ".nii.gz", gzip(&[]), Due::Refused),
         ],
         19,
@@ -633,7 +778,9 @@ fn coco_files() {
     let annotation = |more: &str, times: usize| {
         let one = format!("{{\"id\":1,\"image_id\":1,\"category_id\":1,\"segmentation\":{more}}}");
         let all = vec![one; times].join(",");
-        format!("{{\"images\":[{{\"id\":1,\"file_name\":\"03.dcm\",\"width\":65000,\"height\":4000}}],\"categories\":[{{\"id\":1,\"name\":\"x\"}}],\"annotations\":[{all}]}}")
+        format!(
+            "{{\"images\":[{{\"id\":1,\"file_name\":\"03.dcm\",\"width\":65000,\"height\":4000}}],\"categories\":[{{\"id\":1,\"name\":\"x\"}}],\"annotations\":[{all}]}}"
+        )
     };
     let zebra: Vec<u64> = (0..8000).map(|_| 4000).collect();
     all_are_well(
@@ -643,46 +790,135 @@ fn coco_files() {
             case("counts that are too many", ".json", runs_of(json!([0, 49]), 6, 8), Due::Refused),
             case("no count", ".json", runs_of(json!([]), 6, 8), Due::Refused),
             case("negative counts", ".json", runs_of(json!([-4, 52]), 6, 8), Due::Refused),
-            case("counts that overflow", ".json", runs_of(json!([u64::MAX, u64::MAX, 50]), 6, 8), Due::Refused),
+            case(
+                "counts that overflow",
+                ".json",
+                runs_of(json!([u64::MAX, u64::MAX, 50]), 6, 8),
+                Due::Refused,
+            ),
             case("a count beyond 64 bits", ".json", huge("18446744073709551616"), Due::Refused),
             case("1e400", ".json", huge("1e400"), Due::Refused),
-            case("compressed counts that end too early", ".json", runs_of(json!("`````"), 6, 8), Due::Refused),
+            case(
+                "compressed counts that end too early",
+                ".json",
+                runs_of(json!("`````"), 6, 8),
+                Due::Refused,
+            ),
             case("compressed counts of other signs", ".json", runs_of(json!("\u{7f}é!"), 6, 8), Due::Refused),
             case("compressed counts below 0", ".json", runs_of(json!("@O"), 6, 8), Due::Refused),
-            case("compressed counts without an end", ".json", runs_of(json!("o".repeat(1 << 20)), 6, 8), Due::Refused),
-            case("compressed counts that add up beyond 64 bits", ".json",
-                runs_of(json!("oooooooo?".repeat(300_000)), 6, 8), Due::Refused),
-            case("an image of 2^32 by 2^32", ".json", runs_of(json!([0, 1]), 4_294_967_295, 4_294_967_295), Due::Refused),
-            case("an image of 65535 by 65535", ".json", runs_of(json!([0, 4_294_836_225_u64]), 65535, 65535), Due::Refused),
+            case(
+                "compressed counts without an end",
+                ".json",
+                runs_of(json!("o".repeat(1 << 20)), 6, 8),
+                Due::Refused,
+            ),
+            case(
+                "compressed counts that add up beyond 64 bits",
+                ".json",
+                runs_of(json!("oooooooo?".repeat(300_000)), 6, 8),
+                Due::Refused,
+            ),
+            case(
+                "an image of 2^32 by 2^32",
+                ".json",
+                runs_of(json!([0, 1]), 4_294_967_295, 4_294_967_295),
+                Due::Refused,
+            ),
+            case(
+                "an image of 65535 by 65535",
+                ".json",
+                runs_of(json!([0, 4_294_836_225_u64]), 65535, 65535),
+                Due::Refused,
+            ),
             case("a width beyond 32 bits", ".json", runs_of(json!([0, 1]), 1, 4_294_967_296), Due::Refused),
-            case("a full image, two thousand times", ".json",
-                annotation("{\"size\":[4000,65000],\"counts\":[0,260000000]}", 2000), Due::Refused),
-            case("columns in and out, a hundred times", ".json", annotation(&format!("{{\"size\":[4000,65000],\"counts\":{}}}", {
-                let mut counts = zebra.clone();
-                counts.push(260_000_000 - 8000 * 4000);
-                json!(counts)
-            }), 100), Due::Refused),
-            case("another size than the image's", ".json", coco(json!({"size": [4, 12], "counts": [0, 48]}), 8, 6), Due::Refused),
-            case("a size of three", ".json", coco(json!({"size": [6, 8, 1], "counts": [0, 48]}), 8, 6), Due::Refused),
+            case(
+                "a full image, two thousand times",
+                ".json",
+                annotation("{\"size\":[4000,65000],\"counts\":[0,260000000]}", 2000),
+                Due::Refused,
+            ),
+            case(
+                "columns in and out, a hundred times",
+                ".json",
+                annotation(
+                    &format!("{{\"size\":[4000,65000],\"counts\":{}}}", {
+                        let mut counts = zebra.clone();
+                        counts.push(260_000_000 - 8000 * 4000);
+                        json!(counts)
+                    }),
+                    100,
+                ),
+                Due::Refused,
+            ),
+            case(
+                "another size than the image's",
+                ".json",
+                coco(json!({"size": [4, 12], "counts": [0, 48]}), 8, 6),
+                Due::Refused,
+            ),
+            case(
+                "a size of three",
+                ".json",
+                coco(json!({"size": [6, 8, 1], "counts": [0, 48]}), 8, 6),
+                Due::Refused,
+            ),
             case("an odd number of coordinates", ".json", coco(json!([[1, 1, 3, 1, 3]]), 8, 6), Due::Refused),
             case("coordinates of 1e300", ".json", coco(json!([[1, 1, 1e300, 1, 3, 3]]), 8, 6), Due::Refused),
             case("a polygon without a point", ".json", coco(json!([[]]), 8, 6), Due::Placed),
             case("a polygon of words", ".json", coco(json!([["a", "b"]]), 8, 6), Due::Refused),
-            case("an image that is not listed", ".json", plain.replace("\"image_id\":1", "\"image_id\":2"), Due::Refused),
-            case("a category that is not listed", ".json", plain.replace("\"category_id\":1", "\"category_id\":2"), Due::Refused),
-            case("a name of a megabyte for an image, often", ".json",
-                annotation("[[1,1,2,1,2,2]]", 20_000).replace("03.dcm", &"x".repeat(1 << 20)), Due::Refused),
-            case("an image in another folder", ".json", plain.replace("03.dcm", "../../../03.dcm"), Due::Placed),
-            case("depth 100000", ".json",
-                format!("{{\"images\":[],\"annotations\":{}", "[".repeat(100_000)), Due::Refused),
-            case("objects of depth 100000", ".json",
-                format!("{{\"images\":[],\"x\":{}", "{\"a\":".repeat(100_000)), Due::Refused),
+            case(
+                "an image that is not listed",
+                ".json",
+                plain.replace("\"image_id\":1", "\"image_id\":2"),
+                Due::Refused,
+            ),
+            case(
+                "a category that is not listed",
+                ".json",
+                plain.replace("\"category_id\":1", "\"category_id\":2"),
+                Due::Refused,
+            ),
+            case(
+                "a name of a megabyte for an image, often",
+                ".json",
+                annotation("[[1,1,2,1,2,2]]", 20_000).replace("03.dcm", &"x".repeat(1 << 20)),
+                Due::Refused,
+            ),
+            case(
+                "an image in another folder",
+                ".json",
+                plain.replace("03.dcm", "../../../03.dcm"),
+                Due::Placed,
+            ),
+            case(
+                "depth 100000",
+                ".json",
+                format!("{{\"images\":[],\"annotations\":{}", "[".repeat(100_000)),
+                Due::Refused,
+            ),
+            case(
+                "objects of depth 100000",
+                ".json",
+                format!("{{\"images\":[],\"x\":{}", "{\"a\":".repeat(100_000)),
+                Due::Refused,
+            ),
             case("cut", ".json", &plain.as_bytes()[..plain.len() / 2], Due::Refused),
-            case("a name that a terminal obeys", ".json", plain.replace("body", "\\u001b[2J\\nforged\\u202e\\u0000"), Due::Placed),
-            case("70,000 categories", ".json", {
-                let categories: Vec<Value> = (1..=70_000).map(|k| json!({"id": k, "name": "a"})).collect();
-                json!({"images": [], "categories": categories, "annotations": []}).to_string()
-            }, Due::Shown),
+            case(
+                "a name that a terminal obeys",
+                ".json",
+                plain.replace("body", "\\u001b[2J\\nforged\\u202e\\u0000"),
+                Due::Placed,
+            ),
+            case(
+                "70,000 categories",
+                ".json",
+                {
+                    let categories: Vec<Value> =
+                        (1..=70_000).map(|k| json!({"id": k, "name": "a"})).collect();
+                    json!({"images": [], "categories": categories, "annotations": []}).to_string()
+                },
+                Due::Shown,
+            ),
         ],
         33,
     );
@@ -703,12 +939,19 @@ fn gantrys_own_files() {
         })
         .to_string()
     };
-    let is = |name: &str, due: Due, shape: Value, runs: Value| case(name, ".json", made(shape, runs, json!({})), due);
+    let is = |name: &str, due: Due, shape: Value, runs: Value| {
+        case(name, ".json", made(shape, runs, json!({})), due)
+    };
     let good = made(json!([8, 6, 4]), json!([[0, 0, 8]]), json!({}));
     all_are_well(
         vec![
             case("as it should be", ".json", good.clone(), Due::Placed),
-            is("a shape that overflows", Due::Refused, json!([65535, 4_294_967_295_u32, 4_294_967_295_u32]), json!([])),
+            is(
+                "a shape that overflows",
+                Due::Refused,
+                json!([65535, 4_294_967_295_u32, 4_294_967_295_u32]),
+                json!([]),
+            ),
             is("a line of 2^32 slices", Due::Refused, json!([1, 1, 4_294_967_295_u32]), json!([])),
             is("a shape of 65535 three times", Due::Refused, json!([65535, 65535, 65535]), json!([])),
             is("two thousand million empty voxels", Due::Any, json!([1024, 1024, 2048]), json!([])),
@@ -718,18 +961,62 @@ fn gantrys_own_files() {
             is("a run beyond its row", Due::Refused, json!([8, 6, 4]), json!([[0, 0, 9]])),
             is("a run that runs back", Due::Refused, json!([8, 6, 4]), json!([[0, 5, 2]])),
             is("a run of 2^32", Due::Refused, json!([8, 6, 4]), json!([[0, 0, 4_294_967_296_u64]])),
-            is("a hundred thousand runs at one place", Due::Placed, json!([8, 6, 4]), json!(vec![[0, 0, 8]; 100_000])),
-            case("a grid of no volume", ".json", good.replace("\"slice_mm\":[0.0,0.0,2.0]", "\"slice_mm\":[0.0,1.0,0.0]"), Due::Refused),
+            is(
+                "a hundred thousand runs at one place",
+                Due::Placed,
+                json!([8, 6, 4]),
+                json!(vec![[0, 0, 8]; 100_000]),
+            ),
+            case(
+                "a grid of no volume",
+                ".json",
+                good.replace("\"slice_mm\":[0.0,0.0,2.0]", "\"slice_mm\":[0.0,1.0,0.0]"),
+                Due::Refused,
+            ),
             case("a grid beyond everything", ".json", good.replace("-31.5", "1e308"), Due::Shown),
             case("1e400", ".json", good.replace("-31.5", "1e400"), Due::Refused),
-            case("another version", ".json", good.replace("\"gantry_labels\":1", "\"gantry_labels\":9"), Due::Refused),
-            case("depth 100000", ".json", format!("{{\"gantry_labels\":1,\"grid\":{}", "[".repeat(100_000)), Due::Refused),
-            case("a name that a terminal obeys", ".json",
-                made(json!([8, 6, 4]), json!([]), json!({"name": "\u{1b}]0;x\u{7}\nforged\u{202e}\u{0}"})), Due::Placed),
-            case("a name of 10,000 dots", ".json", made(json!([8, 6, 4]), json!([]), json!({"name": ".".repeat(10_000)})), Due::Placed),
-            case("a name of slashes", ".json", made(json!([8, 6, 4]), json!([]), json!({"name": "/".repeat(300)})), Due::Placed),
-            case("number 0", ".json", made(json!([8, 6, 4]), json!([[0, 0, 8]]), json!({"number": 0})), Due::Placed),
-            case("number 2^32 − 1", ".json", made(json!([8, 6, 4]), json!([[0, 0, 8]]), json!({"number": 4_294_967_295_u32})), Due::Placed),
+            case(
+                "another version",
+                ".json",
+                good.replace("\"gantry_labels\":1", "\"gantry_labels\":9"),
+                Due::Refused,
+            ),
+            case(
+                "depth 100000",
+                ".json",
+                format!("{{\"gantry_labels\":1,\"grid\":{}", "[".repeat(100_000)),
+                Due::Refused,
+            ),
+            case(
+                "a name that a terminal obeys",
+                ".json",
+                made(json!([8, 6, 4]), json!([]), json!({"name": "\u{1b}]0;x\u{7}\nforged\u{202e}\u{0}"})),
+                Due::Placed,
+            ),
+            case(
+                "a name of 10,000 dots",
+                ".json",
+                made(json!([8, 6, 4]), json!([]), json!({"name": ".".repeat(10_000)})),
+                Due::Placed,
+            ),
+            case(
+                "a name of slashes",
+                ".json",
+                made(json!([8, 6, 4]), json!([]), json!({"name": "/".repeat(300)})),
+                Due::Placed,
+            ),
+            case(
+                "number 0",
+                ".json",
+                made(json!([8, 6, 4]), json!([[0, 0, 8]]), json!({"number": 0})),
+                Due::Placed,
+            ),
+            case(
+                "number 2^32 − 1",
+                ".json",
+                made(json!([8, 6, 4]), json!([[0, 0, 8]]), json!({"number": 4_294_967_295_u32})),
+                Due::Placed,
+            ),
             case("nothing", ".json", Vec::new(), Due::Refused),
             case("zeros", ".json", vec![0; 5000], Due::Refused),
         ],
@@ -740,45 +1027,99 @@ fn gantrys_own_files() {
 #[test]
 fn lidc_files() {
     let wrap = |nodules: &str| {
-        format!("<?xml version=\"1.0\"?>\n<LidcReadMessage><readingSession>{nodules}</readingSession></LidcReadMessage>")
+        format!(
+            "<?xml version=\"1.0\"?>\n<LidcReadMessage><readingSession>{nodules}</readingSession></LidcReadMessage>"
+        )
     };
     let roi = |uid: &str, inclusion: &str, points: &[[i64; 2]]| {
-        let edges: String =
-            points.iter().map(|[x, y]| format!("<edgeMap><xCoord>{x}</xCoord><yCoord>{y}</yCoord></edgeMap>")).collect();
+        let edges: String = points
+            .iter()
+            .map(|[x, y]| format!("<edgeMap><xCoord>{x}</xCoord><yCoord>{y}</yCoord></edgeMap>"))
+            .collect();
         format!("<roi><imageSOP_UID>{uid}</imageSOP_UID><inclusion>{inclusion}</inclusion>{edges}</roi>")
     };
-    let nodule = |rois: &str| format!("<unblindedReadNodule><noduleID>n\u{1b}[2J</noduleID>{rois}</unblindedReadNodule>");
+    let nodule = |rois: &str| {
+        format!("<unblindedReadNodule><noduleID>n\u{1b}[2J</noduleID>{rois}</unblindedReadNodule>")
+    };
     let uid = format!("{SERIES}.1");
     let square = [[1, 1], [5, 1], [5, 4], [1, 4]];
     let with = |points: &[[i64; 2]]| wrap(&nodule(&roi(&uid, "TRUE", points)));
     let zigzag: Vec<[i64; 2]> = (0..100_000).map(|k| [k % 60_000, (k % 2) * 65_000]).collect();
     let many: String = (0..50_000).map(|k| roi(&format!("2.25.{k}"), "TRUE", &[[1, 1]])).collect();
-    let holes: String = (0..20_000).map(|k| roi(&uid, if k % 2 == 0 { "TRUE" } else { "FALSE" }, &square)).collect();
+    let holes: String =
+        (0..20_000).map(|k| roi(&uid, if k % 2 == 0 { "TRUE" } else { "FALSE" }, &square)).collect();
     let entities = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c SYSTEM \"file:///etc/passwd\">]>";
     all_are_well(
         vec![
             case("as it should be", ".xml", with(&square), Due::Placed),
-            case("entities", ".xml", wrap(&nodule("&c;&b;")).replacen('\n', &format!("\n{entities}\n"), 1), Due::Any),
+            case(
+                "entities",
+                ".xml",
+                wrap(&nodule("&c;&b;")).replacen('\n', &format!("\n{entities}\n"), 1),
+                Due::Any,
+            ),
             case("depth 100000", ".xml", format!("<LidcReadMessage>{}", "<a>".repeat(100_000)), Due::Refused),
-            case("unclosed", ".xml", with(&square).replace("</readingSession></LidcReadMessage>", ""), Due::Refused),
+            case(
+                "unclosed",
+                ".xml",
+                with(&square).replace("</readingSession></LidcReadMessage>", ""),
+                Due::Refused,
+            ),
             case("closed by another name", ".xml", with(&square).replace("</roi>", "</ror>"), Due::Refused),
             case("a comment without an end", ".xml", with(&square) + "<!-- ", Due::Refused),
             case("an attribute without an end", ".xml", "<LidcReadMessage a=\"", Due::Refused),
             case("negative coordinates", ".xml", with(&[[-1, 1], [5, 1], [5, 4]]), Due::Refused),
-            case("coordinates beyond 32 bits", ".xml", with(&[[4_294_967_297, 1], [5, 1], [5, 4]]), Due::Refused),
-            case("coordinates that are words", ".xml", with(&square).replace("<xCoord>5", "<xCoord>five"), Due::Refused),
+            case(
+                "coordinates beyond 32 bits",
+                ".xml",
+                with(&[[4_294_967_297, 1], [5, 1], [5, 4]]),
+                Due::Refused,
+            ),
+            case(
+                "coordinates that are words",
+                ".xml",
+                with(&square).replace("<xCoord>5", "<xCoord>five"),
+                Due::Refused,
+            ),
             case("a point without y", ".xml", with(&square).replace("<yCoord>4</yCoord>", ""), Due::Refused),
-            case("an edge map round everything", ".xml", with(&[[0, 0], [65_534, 0], [65_534, 65_534], [0, 65_534]]), Due::Shown),
+            case(
+                "an edge map round everything",
+                ".xml",
+                with(&[[0, 0], [65_534, 0], [65_534, 65_534], [0, 65_534]]),
+                Due::Shown,
+            ),
             case("an edge map to and fro", ".xml", with(&zigzag), Due::Refused),
             case("beyond the image", ".xml", with(&[[100, 1], [105, 1], [105, 4], [100, 4]]), Due::Shown),
             case("fifty thousand images that are not here", ".xml", wrap(&nodule(&many)), Due::Shown),
             case("ten thousand holes", ".xml", wrap(&nodule(&holes)), Due::Refused),
-            case("ratings that are no numbers", ".xml",
-                wrap("<unblindedReadNodule><characteristics><malignancy>high</malignancy></characteristics></unblindedReadNodule>"), Due::Refused),
-            case("infinite ratings", ".xml",
-                wrap("<unblindedReadNodule><characteristics><malignancy>inf</malignancy></characteristics></unblindedReadNodule>"), Due::Any),
-            case("UTF-16 that is none", ".xml", [b"<LidcReadMessage>\xff\xfe".as_slice(), &[0xff; 1000]].concat(), Due::Refused),
-            case("text of ten megabytes", ".xml", wrap(&nodule(&format!("<imageSOP_UID>{}</imageSOP_UID>", "x".repeat(10 << 20)))), Due::Any),
+            case(
+                "ratings that are no numbers",
+                ".xml",
+                wrap(
+                    "<unblindedReadNodule><characteristics><malignancy>high</malignancy></characteristics></unblindedReadNodule>",
+                ),
+                Due::Refused,
+            ),
+            case(
+                "infinite ratings",
+                ".xml",
+                wrap(
+                    "<unblindedReadNodule><characteristics><malignancy>inf</malignancy></characteristics></unblindedReadNodule>",
+                ),
+                Due::Any,
+            ),
+            case(
+                "UTF-16 that is none",
+                ".xml",
+                [b"<LidcReadMessage>\xff\xfe".as_slice(), &[0xff; 1000]].concat(),
+                Due::Refused,
+            ),
+            case(
+                "text of ten megabytes",
+                ".xml",
+                wrap(&nodule(&format!("<imageSOP_UID>{}</imageSOP_UID>", "x".repeat(10 << 20)))),
+                Due::Any,
+            ),
         ],
         20,
     );
@@ -787,14 +1128,21 @@ fn lidc_files() {
 #[test]
 fn reports() {
     let code = |tag: u32, value: &str| {
-        sequence(tag, vec![vec![
-            text(0x0008_0100, Vr::SH, value),
-            text(0x0008_0102, Vr::SH, "DCM"),
-            text(0x0008_0104, Vr::LO, "a\x1b[2J\u{202e}"),
-        ]])
+        sequence(
+            tag,
+            vec![vec![
+                text(0x0008_0100, Vr::SH, value),
+                text(0x0008_0102, Vr::SH, "DCM"),
+                text(0x0008_0104, Vr::LO, "a\x1b[2J\u{202e}"),
+            ]],
+        )
     };
     let floats = |values: &[f32]| -> Element<'static> {
-        Element::new(Tag(0x0070_0022), Vr::FL, values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())
+        Element::new(
+            Tag(0x0070_0022),
+            Vr::FL,
+            values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>(),
+        )
     };
     let report = |items: Vec<Vec<Element<'static>>>| {
         let mut group = vec![text(0x0040_A040, Vr::CS, "CONTAINER"), code(0x0040_A043, "125007")];
@@ -832,7 +1180,12 @@ fn reports() {
         vec![
             case("as it should be", ".dcm", region("POLYGON", &square), Due::Placed),
             case("a region that is no number", ".dcm", region("POLYGON", &[f32::NAN; 9]), Due::Any),
-            case("a region beyond everything", ".dcm", region("POLYGON", &[f32::MAX, 0.0, -38.0, 1.0, 1.0, -38.0, 1.0, 2.0, -38.0]), Due::Any),
+            case(
+                "a region beyond everything",
+                ".dcm",
+                region("POLYGON", &[f32::MAX, 0.0, -38.0, 1.0, 1.0, -38.0, 1.0, 2.0, -38.0]),
+                Due::Any,
+            ),
             case("a region of two numbers", ".dcm", region("POLYGON", &[1.0, 2.0]), Due::Any),
             case("an ellipse", ".dcm", region("ELLIPSOID", &square), Due::Any),
             case("a value that is no number", ".dcm", number("nan"), Due::Any),

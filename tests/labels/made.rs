@@ -114,7 +114,8 @@ pub fn voxels(shape: [u32; 3], holds: impl Fn(u32, u32, u32) -> bool) -> Voxels 
 /// Gantry's own label file.
 pub fn write_json(path: &Path, grid: &Grid, structures: &[Stated]) {
     let code = |code: &Option<[String; 3]>| {
-        code.as_ref().map(|[scheme, value, meaning]| json!({"scheme": scheme, "value": value, "meaning": meaning}))
+        code.as_ref()
+            .map(|[scheme, value, meaning]| json!({"scheme": scheme, "value": value, "meaning": meaning}))
     };
     let structure = |(k, s): (usize, &Stated)| {
         let rows = grid.shape[1];
@@ -178,7 +179,11 @@ impl Said {
 
 /// `gantry --json label …`
 pub fn label(arguments: &[&str]) -> Said {
-    let out = Command::new(env!("CARGO_BIN_EXE_gantry")).args(["--json", "label"]).args(arguments).output().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_gantry"))
+        .args(["--json", "label"])
+        .args(arguments)
+        .output()
+        .unwrap();
     Said {
         status: out.status.code().expect("an exit status"),
         value: serde_json::from_slice(&out.stdout).unwrap_or_default(),
@@ -292,8 +297,7 @@ impl SegFile {
             ),
         ];
         let segment = |(n, name): &(u16, String)| vec![us(0x0062_0004, *n), text(0x0062_0005, Vr::LO, name)];
-        let instance =
-            |uid: &String| vec![text(0x0008_1150, Vr::UI, CT), text(0x0008_1155, Vr::UI, uid)];
+        let instance = |uid: &String| vec![text(0x0008_1150, Vr::UI, CT), text(0x0008_1155, Vr::UI, uid)];
         let mut elements = vec![
             text(0x0008_0005, Vr::CS, "ISO_IR 192"),
             text(0x0008_0016, Vr::UI, self.class),
@@ -354,7 +358,8 @@ impl RtFile {
             let points = points.iter().flat_map(|p| ct.grid.centre_mm([p[0], p[1], *slice]));
             decimals(&points.collect::<Vec<_>>())
         };
-        let structures = structures.iter().map(|(name, lines)| ((*name).into(), lines.iter().map(line).collect()));
+        let structures =
+            structures.iter().map(|(name, lines)| ((*name).into(), lines.iter().map(line).collect()));
         Self {
             structures: structures.collect(),
             referred: (1..=ct.at.len()).map(|k| format!("{SERIES}.{k}")).collect(),
@@ -364,8 +369,7 @@ impl RtFile {
 
     pub fn bytes(&self) -> Vec<u8> {
         let frame = self.frame_of_reference.as_deref().unwrap_or(FRAME);
-        let instance =
-            |uid: &String| vec![text(0x0008_1150, Vr::UI, CT), text(0x0008_1155, Vr::UI, uid)];
+        let instance = |uid: &String| vec![text(0x0008_1150, Vr::UI, CT), text(0x0008_1155, Vr::UI, uid)];
         let series = vec![
             text(0x0020_000E, Vr::UI, if self.referred.is_empty() { "2.25.4" } else { SERIES }),
             sequence(0x3006_0016, self.referred.iter().map(instance).collect()),

@@ -6,7 +6,9 @@ use gantry::model::geometry::{Grid, Vec3, add, scale};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::made::{Ct, RtFile, Said, SegFile, Voxels, convert, label, placed, read_json, stated, voxels, write_json};
+use crate::made::{
+    Ct, RtFile, Said, SegFile, Voxels, convert, label, placed, read_json, stated, voxels, write_json,
+};
 
 struct World {
     dir: TempDir,
@@ -53,12 +55,18 @@ fn what_differs_is_told_exactly() {
     let moved = Grid { origin_mm: add(grid.origin_mm, [0.25, 0.0, 0.0]), ..grid };
     let d = world.difference(&moved);
     assert!(near(&d["origin_mm"], 0.25), "{d}");
-    assert_eq!((&d["shape"], &d["spacing_mm"], &d["rotation_deg"]), (&json!(null), &json!(null), &json!(null)));
+    assert_eq!(
+        (&d["shape"], &d["spacing_mm"], &d["rotation_deg"]),
+        (&json!(null), &json!(null), &json!(null))
+    );
 
     let thick = Grid { slice_mm: [0.0, 0.0, 2.5], ..grid };
     let d = world.difference(&thick);
     assert!((0..3).all(|k| near(&d["spacing_mm"][k], [0.0, 0.0, 0.5][k])), "{d}");
-    assert_eq!((&d["shape"], &d["origin_mm"], &d["rotation_deg"]), (&json!(null), &json!(null), &json!(null)));
+    assert_eq!(
+        (&d["shape"], &d["origin_mm"], &d["rotation_deg"]),
+        (&json!(null), &json!(null), &json!(null))
+    );
 
     let (s, c) = 5_f64.to_radians().sin_cos();
     let turned = Grid { column_mm: [0.5 * c, 0.5 * s, 0.0], row_mm: [-0.75 * s, 0.75 * c, 0.0], ..grid };
@@ -76,7 +84,10 @@ fn what_differs_is_told_exactly() {
     };
     let d = world.difference(&other);
     assert_eq!((&d["shape"], &d["rotation_deg"]), (&json!([[20, 15, 8], [20, 16, 8]]), &json!(null)));
-    assert!(near(&d["origin_mm"], 5.0) && near(&d["spacing_mm"][0], 0.1) && near(&d["spacing_mm"][2], 0.0), "{d}");
+    assert!(
+        near(&d["origin_mm"], 5.0) && near(&d["spacing_mm"][0], 0.1) && near(&d["spacing_mm"][2], 0.0),
+        "{d}"
+    );
 }
 
 #[test]
@@ -99,7 +110,8 @@ fn flipped_permuted_and_cropped_grids_are_turned_and_placed() {
             let (low, size) = ([2, 1, 1], [8, 7, 3]);
             let flipped = |axis: usize| flips >> axis & 1 == 1;
             let corner = [0, 1, 2].map(|a| f64::from(low[a] + if flipped(a) { size[a] - 1 } else { 0 }));
-            let step = |k: usize| -> Vec3 { scale(steps[order[k]], if flipped(order[k]) { -1.0 } else { 1.0 }) };
+            let step =
+                |k: usize| -> Vec3 { scale(steps[order[k]], if flipped(order[k]) { -1.0 } else { 1.0 }) };
             let own = Grid {
                 shape: order.map(|a| size[a]),
                 column_mm: step(0),
@@ -159,7 +171,9 @@ fn structures_that_share_voxels_are_no_labelmap() {
     let world = World::new(Ct::turned());
     let grid = world.ct.grid;
     let path = world.dir.path().join("two.json");
-    let half = |name: &str, low: u32| stated(name, ["SCT", "1", "One"], [1, 1, 1], voxels(grid.shape, |x, _, _| x >= low && x < low + 6));
+    let half = |name: &str, low: u32| {
+        stated(name, ["SCT", "1", "One"], [1, 1, 1], voxels(grid.shape, |x, _, _| x >= low && x < low + 6))
+    };
     write_json(&path, &grid, &[half("a", 0), half("b", 5)]);
     for output in ["x.nii", "x.nii.gz", "x.nrrd", "x.mha"] {
         let out = world.dir.path().join(output);
@@ -209,7 +223,8 @@ fn the_grid_of_a_segmentation_alone_runs_from_its_first_frame_to_its_last() {
     let world = World::new(Ct::straight([6, 4, 9], [0.5, 0.75, 2.0]));
     let full = vec![1_u8; 24];
     let seg = world.dir.path().join("seg.dcm");
-    std::fs::write(&seg, SegFile::on(&world.ct, "BINARY", &[(1, 7, full.clone()), (1, 3, full)]).bytes()).unwrap();
+    std::fs::write(&seg, SegFile::on(&world.ct, "BINARY", &[(1, 7, full.clone()), (1, 3, full)]).bytes())
+        .unwrap();
     let out = world.dir.path().join("own.json");
     let said = label(&["convert", seg.to_str().unwrap(), out.to_str().unwrap()]);
     assert_eq!(said.status, 0, "{}", said.stderr);
@@ -220,7 +235,13 @@ fn the_grid_of_a_segmentation_alone_runs_from_its_first_frame_to_its_last() {
 #[test]
 fn a_label_finds_its_series_among_others_or_none() {
     let world = World::new(Ct::turned());
-    let slice = crate::common::files::Slice { series: 2, number: 50, size: [11, 9], values: vec![1; 99], ..Default::default() };
+    let slice = crate::common::files::Slice {
+        series: 2,
+        number: 50,
+        size: [11, 9],
+        values: vec![1; 99],
+        ..Default::default()
+    };
     std::fs::write(world.image.join("other.dcm"), crate::common::files::file(&slice)).unwrap();
     let body = voxels(world.ct.grid.shape, |x, y, z| x == y && z > 1);
     let path = world.label(&world.ct.grid, body.clone());

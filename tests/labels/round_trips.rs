@@ -30,7 +30,15 @@ const NOTHING: Holds = Holds {
 
 /// Formats that hold structures that overlap and structures without a voxel.
 const RICH: [Holds; 5] = [
-    Holds { file: "own.json", names: true, codes: true, categories: true, colors: Some(0), tracking: true, ..NOTHING },
+    Holds {
+        file: "own.json",
+        names: true,
+        codes: true,
+        categories: true,
+        colors: Some(0),
+        tracking: true,
+        ..NOTHING
+    },
     // Colours are CIELab there.
     Holds {
         file: "seg.dcm",
@@ -64,19 +72,35 @@ const PLAIN: [Holds; 4] = [
 /// Structures that share no voxel: one with a hole and an island in it, single voxels that touch by corners, one that runs
 /// along the border.
 fn apart(shape: [u32; 3]) -> Vec<Stated> {
-    let ring = |x: u32, y: u32| (2..8).contains(&x) && (2..7).contains(&y) && !((4..6).contains(&x) && y == 4);
+    let ring =
+        |x: u32, y: u32| (2..8).contains(&x) && (2..7).contains(&y) && !((4..6).contains(&x) && y == 4);
     let corners = |x: u32, y: u32, z: u32| z > 1 && x + y == 13 && x > 7;
     vec![
-        stated("Leber", ["SCT", "10200004", "Liver"], [221, 130, 101], voxels(shape, |x, y, z| z % 4 != 1 && ring(x, y))),
+        stated(
+            "Leber",
+            ["SCT", "10200004", "Liver"],
+            [221, 130, 101],
+            voxels(shape, |x, y, z| z % 4 != 1 && ring(x, y)),
+        ),
         stated("病变 é", ["99GNTR", "LES-7", "Lésion privée"], [10, 200, 30], voxels(shape, corners)),
-        stated("Border", ["SCT", "52988006", "Lesion"], [0, 0, 255], voxels(shape, |x, y, _| x == 0 || y == 0)),
+        stated(
+            "Border",
+            ["SCT", "52988006", "Lesion"],
+            [0, 0, 255],
+            voxels(shape, |x, y, _| x == 0 || y == 0),
+        ),
     ]
 }
 
 /// The same with one that overlaps two of them and one without a voxel.
 fn overlapping(shape: [u32; 3]) -> Vec<Stated> {
     let mut all = apart(shape);
-    all.push(stated("All", ["SCT", "38266002", "Entire body"], [9, 99, 199], voxels(shape, |x, y, z| x < 6 && y < 6 && z < 3)));
+    all.push(stated(
+        "All",
+        ["SCT", "38266002", "Entire body"],
+        [9, 99, 199],
+        voxels(shape, |x, y, z| x < 6 && y < 6 && z < 3),
+    ));
     all.push(stated("None", ["SCT", "52988006", "Lesion"], [1, 2, 3], voxels(shape, |_, _, _| false)));
     all
 }
@@ -229,7 +253,12 @@ fn a_report_has_the_volume_of_each_structure_and_its_segmentation_beside_it() {
         assert_eq!((&measured["unit"], &measured["code"]["value"]), (&"mm3".into(), &"118565006".into()));
         assert!(measured["of"].as_str().unwrap().contains(&truth.name), "{measured}");
     }
-    same(&placed(&report.with_extension("seg.dcm"), &world.image, &[]), &structures, &[&RICH[1]], "beside the report");
+    same(
+        &placed(&report.with_extension("seg.dcm"), &world.image, &[]),
+        &structures,
+        &[&RICH[1]],
+        "beside the report",
+    );
 }
 
 #[test]

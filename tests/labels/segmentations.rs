@@ -22,7 +22,14 @@ fn frames_lie_where_they_say_in_whatever_order_and_left_out_slices_are_empty() {
     let image = ct.write(&dir.path().join("ct"));
     let row = |y: u32| plane(move |_, at| u8::from(at == y));
     // Reversed, two segments in turn, slices 2 and 3 left out, one frame without a pixel, two frames of one slice.
-    let frames = [(2, 4, row(0)), (1, 4, row(3)), (1, 1, row(1)), (2, 1, plane(|_, _| 0)), (1, 0, row(2)), (1, 0, row(0))];
+    let frames = [
+        (2, 4, row(0)),
+        (1, 4, row(3)),
+        (1, 1, row(1)),
+        (2, 1, plane(|_, _| 0)),
+        (1, 0, row(2)),
+        (1, 0, row(0)),
+    ];
     let path = dir.path().join("seg.dcm");
     std::fs::write(&path, SegFile::on(&ct, "BINARY", &frames).bytes()).unwrap();
     let found = placed(&path, &image, &[]);

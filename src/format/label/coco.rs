@@ -406,7 +406,8 @@ mod tests {
     #[test]
     fn compressed_counts_are_read() {
         // pycocotools.mask.encode of a mask of 5 rows and 4 columns with rows 1 to 3 of columns 1 and 2 set.
-        let runs = |counts, most| Turner::new(most).runs(&counts, 4, 5).map(|runs| Mask::of_runs([4, 5, 1], runs));
+        let runs =
+            |counts, most| Turner::new(most).runs(&counts, 4, 5).map(|runs| Mask::of_runs([4, 5, 1], runs));
         let packed = runs(Counts::Packed("63204".into()), 99).unwrap();
         assert_eq!(packed.runs(), [1, 2, 3].map(|row| Run { row, from: 1, to: 3 }));
         assert_eq!(packed, runs(Counts::Plain(vec![6, 3, 2, 3, 6]), 99).unwrap());

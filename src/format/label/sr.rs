@@ -104,7 +104,8 @@ fn read(set: &DataSet<'_>) -> LabelSet {
         ));
     }
     if found.unread > 0 {
-        let words = format!("{} regions are ellipses, other graphics, or no numbers, and are not read", found.unread);
+        let words =
+            format!("{} regions are ellipses, other graphics, or no numbers, and are not read", found.unread);
         warnings.push(Warning::new("graphics", words));
     }
     found.references.sort_unstable();
