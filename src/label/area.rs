@@ -71,7 +71,7 @@ mod tests {
     fn holes_count_against_and_lines_that_cross_count_once() {
         let square = |a: f64, b: f64| vec![[a, a], [b, a], [b, b], [a, b]];
         let even_odd =
-            |outlines: &[Vec<[f64; 2]>]| super::even_odd(outlines, &mut work_for(10_000)).unwrap_or(f64::NAN);
+            |outlines: &[Vec<[f64; 2]>]| even_odd(outlines, &mut work_for(10_000)).unwrap_or(f64::NAN);
         assert!((even_odd(&[square(0.0, 10.0), square(2.0, 4.0)]) - 96.0).abs() < 1e-9);
         // A figure of eight: two triangles of 25 each.
         let eight = vec![[0.0, 0.0], [10.0, 10.0], [10.0, 0.0], [0.0, 10.0]];

@@ -342,7 +342,7 @@ fn numbered(laid: Vec<Laid>) -> Vec<PlacedStructure> {
     numbers.dedup();
     let usable = numbers.len() == laid.len()
         && numbers.first().is_none_or(|n| *n > 0)
-        && numbers.last().is_none_or(|n| *n <= u32::from(u16::MAX));
+        && numbers.last().is_none_or(|n| u16::try_from(*n).is_ok());
     let number = |(place, (structure, mask, values)): (u32, Laid)| PlacedStructure {
         number: structure.number.filter(|_| usable).unwrap_or(place),
         name: shown(&structure),

@@ -127,11 +127,7 @@ fn all_are_well(cases: Vec<Case>, at_least: usize) {
     for (k, case) in cases.iter().enumerate() {
         let dir = root.path().join(k.to_string());
         std::fs::create_dir(&dir).unwrap();
-        let t0 = std::time::Instant::now();
         let tried = attempt(case, &dir, &image);
-        if t0.elapsed().as_secs_f64() > 1.0 {
-            let _ = writeln!(std::io::stderr(), "SLOW {} {:.1}", case.name, t0.elapsed().as_secs_f64());
-        }
         let (shown, placed) = match case.due {
             Due::Refused => (Some(false), Some(false)),
             Due::Shown => (Some(true), Some(false)),
@@ -182,8 +178,8 @@ fn segmentations() {
             seg_case("2^31 frames", Due::Refused, |s| s.frame_count = "2147483648".into()),
             seg_case("2^31 − 1 frames", Due::Refused, |s| s.frame_count = "2147483647".into()),
             seg_case("a negative number of frames", Due::Refused, |s| s.frame_count = "-2".into()),
-            seg_case("no frame", Due::Any, |s| s.frame_count = "0".into()),
-            seg_case("frames that are no number", Due::Any, |s| s.frame_count = "two".into()),
+            seg_case("no frame", Due::Refused, |s| s.frame_count = "0".into()),
+            seg_case("frames that are no number", Due::Refused, |s| s.frame_count = "two".into()),
             seg_case("rows, columns and frames that overflow", Due::Refused, |s| {
                 (s.rows, s.columns, s.frame_count) = (65535, 65535, "65535".into());
             }),
@@ -213,18 +209,18 @@ fn segmentations() {
             seg_case("no per-frame group", Due::Refused, |s| s.frames.clear()),
             seg_case("one per-frame group for two frames", Due::Refused, |s| s.frames.truncate(1)),
             seg_case("a frame without a segment", Due::Refused, |s| s.frames[1].0 = None),
-            seg_case("axes that are not at right angles", Due::Any, |s| {
+            seg_case("axes that are not at right angles", Due::Shown, |s| {
                 s.orientation = "1\\0\\0\\0.7\\0.7\\0".into()
             }),
-            seg_case("axes of no length", Due::Any, |s| s.orientation = "0\\0\\0\\0\\0\\0".into()),
-            seg_case("axes that are no numbers", Due::Any, |s| s.orientation = "nan\\0\\0\\0\\1\\0".into()),
-            seg_case("axes that are five numbers", Due::Any, |s| s.orientation = "1\\0\\0\\0\\1".into()),
-            seg_case("spacing 0", Due::Any, |s| s.spacing = "0\\0".into()),
-            seg_case("negative spacing", Due::Any, |s| s.spacing = "-1\\1".into()),
-            seg_case("infinite spacing", Due::Any, |s| s.spacing = "inf\\1".into()),
+            seg_case("axes of no length", Due::Shown, |s| s.orientation = "0\\0\\0\\0\\0\\0".into()),
+            seg_case("axes that are no numbers", Due::Shown, |s| s.orientation = "nan\\0\\0\\0\\1\\0".into()),
+            seg_case("axes that are five numbers", Due::Shown, |s| s.orientation = "1\\0\\0\\0\\1".into()),
+            seg_case("spacing 0", Due::Shown, |s| s.spacing = "0\\0".into()),
+            seg_case("negative spacing", Due::Shown, |s| s.spacing = "-1\\1".into()),
+            seg_case("infinite spacing", Due::Shown, |s| s.spacing = "inf\\1".into()),
             seg_case("the smallest spacing", Due::Shown, |s| s.spacing = "1e-300\\1e-300".into()),
             seg_case("spacing between slices 0", Due::Placed, |s| s.step = "0".into()),
-            seg_case("a position that is no number", Due::Any, |s| s.frames[0].1 = "nan\\0\\0".into()),
+            seg_case("a position that is no number", Due::Shown, |s| s.frames[0].1 = "nan\\0\\0".into()),
             seg_case("a position beyond everything", Due::Shown, |s| {
                 s.frames[0].1 = "1e300\\1e300\\-1e300".into()
             }),
@@ -539,7 +535,7 @@ fn nrrd_files() {
                 "gzip of 600 megabytes of zeros, as it says",
                 ".nrrd",
                 nrrd(&nrrd_with(&[("encoding", "gzip"), ("sizes", "1024 1024 600")]), &bomb(600)),
-                Due::Any,
+                Due::Placed,
             ),
             case(
                 "60,000 segments of one value",
@@ -954,7 +950,7 @@ fn gantrys_own_files() {
             ),
             is("a line of 2^32 slices", Due::Refused, json!([1, 1, 4_294_967_295_u32]), json!([])),
             is("a shape of 65535 three times", Due::Refused, json!([65535, 65535, 65535]), json!([])),
-            is("two thousand million empty voxels", Due::Any, json!([1024, 1024, 2048]), json!([])),
+            is("two thousand million empty voxels", Due::Placed, json!([1024, 1024, 2048]), json!([])),
             is("a shape of 0", Due::Refused, json!([0, 6, 4]), json!([])),
             is("a negative shape", Due::Refused, json!([-8, 6, 4]), json!([])),
             is("a row that is not there", Due::Refused, json!([8, 6, 4]), json!([[24, 0, 8]])),
@@ -1056,7 +1052,7 @@ fn lidc_files() {
                 "entities",
                 ".xml",
                 wrap(&nodule("&c;&b;")).replacen('\n', &format!("\n{entities}\n"), 1),
-                Due::Any,
+                Due::Placed,
             ),
             case("depth 100000", ".xml", format!("<LidcReadMessage>{}", "<a>".repeat(100_000)), Due::Refused),
             case(
@@ -1106,7 +1102,7 @@ fn lidc_files() {
                 wrap(
                     "<unblindedReadNodule><characteristics><malignancy>inf</malignancy></characteristics></unblindedReadNodule>",
                 ),
-                Due::Any,
+                Due::Refused,
             ),
             case(
                 "UTF-16 that is none",
@@ -1118,7 +1114,7 @@ fn lidc_files() {
                 "text of ten megabytes",
                 ".xml",
                 wrap(&nodule(&format!("<imageSOP_UID>{}</imageSOP_UID>", "x".repeat(10 << 20)))),
-                Due::Any,
+                Due::Placed,
             ),
         ],
         20,
@@ -1179,20 +1175,20 @@ fn reports() {
     all_are_well(
         vec![
             case("as it should be", ".dcm", region("POLYGON", &square), Due::Placed),
-            case("a region that is no number", ".dcm", region("POLYGON", &[f32::NAN; 9]), Due::Any),
+            case("a region that is no number", ".dcm", region("POLYGON", &[f32::NAN; 9]), Due::Shown),
             case(
                 "a region beyond everything",
                 ".dcm",
                 region("POLYGON", &[f32::MAX, 0.0, -38.0, 1.0, 1.0, -38.0, 1.0, 2.0, -38.0]),
-                Due::Any,
+                Due::Shown,
             ),
-            case("a region of two numbers", ".dcm", region("POLYGON", &[1.0, 2.0]), Due::Any),
-            case("an ellipse", ".dcm", region("ELLIPSOID", &square), Due::Any),
-            case("a value that is no number", ".dcm", number("nan"), Due::Any),
-            case("a value of 1e999", ".dcm", number("1e999"), Due::Any),
-            case("a value that a terminal obeys", ".dcm", number("\x1b[2J"), Due::Any),
-            case("no content", ".dcm", report(Vec::new()), Due::Any),
-            case("items sixty deep", ".dcm", report(vec![nested]), Due::Any),
+            case("a region of two numbers", ".dcm", region("POLYGON", &[1.0, 2.0]), Due::Shown),
+            case("an ellipse", ".dcm", region("ELLIPSOID", &square), Due::Shown),
+            case("a value that is no number", ".dcm", number("nan"), Due::Shown),
+            case("a value of 1e999", ".dcm", number("1e999"), Due::Shown),
+            case("a value that a terminal obeys", ".dcm", number("\x1b[2J"), Due::Shown),
+            case("no content", ".dcm", report(Vec::new()), Due::Shown),
+            case("items sixty deep", ".dcm", report(vec![nested]), Due::Shown),
         ],
         10,
     );

@@ -49,12 +49,10 @@ fn labels(file: &dicom::File<'_>, length: u64) -> Result<LabelSet, LabelError> {
     let header = dicom::header(file, length, &Interner::default(), 0);
     let mut warnings = Vec::new();
     let described = set.items(standard::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).len();
-    if described != header.frame_count as usize {
+    // What is not described lies nowhere, and what has no pixels would be taken for empty.
+    if described != header.frame_count as usize && (described, header.frame_count) != (0, 1) {
         let words = format!("{} frames are declared and {described} described", header.frame_count);
-        warnings.push(Warning::new("frame_count", words));
-    }
-    if described < header.frame_count as usize && (described, header.frame_count) != (0, 1) {
-        return Err(LabelError::malformed("frames that no functional group describes"));
+        return Err(LabelError::malformed(words));
     }
     let (columns, rows) = (header.common.columns.unwrap_or(0), header.common.rows.unwrap_or(0));
     if columns > MOST_COLUMNS {
@@ -203,7 +201,7 @@ impl FileFrames<'_, '_> {
         let frame = self.header.frame(frame)?;
         let (orientation, [rows_mm, columns_mm]) = (frame.orientation?, frame.spacing_mm?);
         Some(Plane {
-            origin_mm: frame.position_mm?,
+            origin_mm: frame.position_mm.filter(|p| p.iter().all(|v| v.is_finite()))?,
             column_mm: scale(orientation.row, columns_mm),
             row_mm: scale(orientation.column, rows_mm),
         })
