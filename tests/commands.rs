@@ -16,12 +16,18 @@ mod diffusion;
 mod directory;
 #[path = "commands/exporting.rs"]
 mod exporting;
+#[path = "commands/findings.rs"]
+mod findings;
 #[path = "commands/grids.rs"]
 mod grids;
 #[path = "commands/help.rs"]
 mod help;
 #[path = "commands/intake.rs"]
 mod intake;
+#[path = "commands/interrupted.rs"]
+mod interrupted;
+#[path = "commands/messages.rs"]
+mod messages;
 #[path = "commands/nuclear.rs"]
 mod nuclear;
 #[path = "commands/process.rs"]

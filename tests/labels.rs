@@ -16,3 +16,5 @@ mod refusals;
 mod round_trips;
 #[path = "labels/segmentations.rs"]
 mod segmentations;
+#[path = "labels/workspace.rs"]
+mod workspace;

@@ -103,7 +103,7 @@ fn every_file_is_accounted_for_and_again_as_a_duplicate() {
     let before = files_below(&dir.path().join("w/store"));
     let again = ingest(&engine, &inboxes);
     assert_eq!((again.received, again.rejected, again.quarantined), (sent, 1, 2));
-    assert_eq!((again.deidentified, again.duplicates), (0, sent - 3));
+    assert_eq!((again.deidentified, again.duplicates, again.already_here), (0, sent - 3, sent - 6));
     assert_eq!(files_below(&dir.path().join("w/store")), before);
 }
 
@@ -162,6 +162,7 @@ fn same_in_the_end(source: &Path, files: u64, calm: &Path, torn: &Path) {
     let ran = gantry(torn).arg("ingest").arg(source).args(["--site", "A"]).output().unwrap();
     let last: IngestOutcome = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!((last.received, last.deidentified + last.duplicates, last.jobs_failed), (files, files, 0));
+    assert_eq!(last.already_here, last.duplicates, "no file is a copy of another");
     let (expected, found) = (files_below(&calm.join("store")), files_below(&torn.join("store")));
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     assert!(found == expected, "bytes differ");
@@ -282,6 +283,40 @@ fn no_two_reviewers_ever_hold_the_same_task() {
     let decision = Decision::Accept { comment: None };
     let refused = (&other as &dyn Client).act(DecideTask { task: held[0], decision, key: "k".into() });
     assert!(matches!(refused, Err(EngineError::Conflict { .. })), "{refused:?}");
+}
+
+#[test]
+fn cases_are_open_until_they_are_decided_whoever_holds_them() {
+    let dir = tempfile::tempdir().unwrap();
+    write_studies(&dir.path().join("in"), 4, 4);
+    let engine = Engine::open(workspace(&dir.path().join("w"), "")).unwrap();
+    ingest(&engine, &dir.path().join("in"));
+    let (here, other) = (engine.session("tester", false), engine.session("somebody else", false));
+    let claim = ClaimNext { view: QueueTab::Open, filter: String::new(), except: Vec::new() };
+    let mine = (&here as &dyn Client).act(claim.clone()).unwrap().unwrap();
+    let theirs = (&other as &dyn Client).act(claim.clone()).unwrap().unwrap();
+    assert_ne!(mine, theirs);
+    let client: &dyn Client = &here;
+    let decision = Decision::Accept { comment: None };
+    client.act(DecideTask { task: mine, decision, key: "k".into() }).unwrap();
+    let page = Page { offset: 0, limit: 9 };
+    let queue = Queue { view: QueueTab::Open, filter: String::new(), now_ms: now_ms(), page };
+    let view = client.ask(queue).unwrap();
+    let counted = |tab| view.counts.iter().find(|(of, _)| *of == tab).unwrap().1;
+    assert_eq!((view.total, counted(QueueTab::Open)), (3, 3));
+    assert_eq!((counted(QueueTab::Free), counted(QueueTab::Claimed), counted(QueueTab::Mine)), (2, 1, 0));
+    let overview = client.ask(query::Overview { now_ms: now_ms() }).unwrap();
+    let review = overview.flow.iter().find(|stage| stage.name == "in review").unwrap();
+    assert!(review.aside.contains(&(3, "open".into())), "{review:?}");
+    assert_eq!(overview.backlog.last().unwrap().1, 3);
+    let process = client.ask(query::Process { now_ms: now_ms() }).unwrap();
+    assert_eq!(process.backlog, 3);
+    let door = &process.figures[0].door;
+    assert_eq!(
+        (&*door.filter, door.select.as_deref()),
+        ("", Some("decided")),
+        "a filter would match no case"
+    );
 }
 
 #[test]

@@ -122,8 +122,10 @@ fn incomplete_volumes() {
         move |i: u32| framed(again(&slice(i), t * 100 + i), |f| f.temporal_position = Some(t as i32))
     };
     let headers: Vec<Header> = (1..4).flat_map(|t| (0..12).map(at(t))).filter(|h| h.source != 205).collect();
+    let before = headers.iter().find(|h| h.source == 204).and_then(|h| h.sop_uid.clone()).unwrap();
     let found = raises(headers, &["incomplete_volumes"]);
     assert_eq!(found[0].evidence["holes"][0]["volume"], 2);
+    assert_eq!(found[0].evidence["holes"][0]["beside"], *before, "a reviewer is led to the slice before it");
 }
 
 #[test]

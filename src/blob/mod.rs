@@ -9,6 +9,7 @@ use std::io;
 use sha2::{Digest, Sha256};
 
 use crate::bytes::ByteSource;
+use crate::model::words::io_words;
 
 /// Why a blob cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +21,7 @@ pub enum BlobError {
     #[error("blob {0} is damaged: its bytes do not match its name")]
     Damaged(String),
     /// The operating system refused.
-    #[error("the store cannot be used: {0}")]
+    #[error("the store cannot be used: {}", io_words(*.0))]
     Io(io::ErrorKind),
 }
 

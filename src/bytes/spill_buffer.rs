@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{ByteSource, FileRange, Held, MemoryBudget, Spool};
+use crate::model::words::io_words;
 
 /// A draft beyond this goes to a file.
 const IN_MEMORY: usize = 4 << 20;
@@ -40,7 +41,7 @@ impl<'a> SpillConfig<'a> {
 
 /// What is made of a large file cannot be put aside: that says nothing of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there is no room to put aside what is made of a large file: {0}")]
+#[error("there is no room to put aside what is made of a large file: {}", io_words(self.0))]
 pub struct NoRoom(pub io::ErrorKind);
 
 impl NoRoom {

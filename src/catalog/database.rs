@@ -14,6 +14,7 @@ use super::opening::{
 };
 use super::{Index, JobBell};
 use crate::audit::TrailKey;
+use crate::model::words::io_error;
 
 /// Readers that may be open at a time; more callers wait.
 const READERS: usize = 4;
@@ -43,7 +44,7 @@ pub enum CatalogError {
     #[error("the catalog holds a value that cannot be read: {0}")]
     Json(#[from] serde_json::Error),
     /// The folder.
-    #[error("the catalog cannot be opened: {0}")]
+    #[error("the catalog cannot be opened: {}", io_error(.0))]
     Io(#[from] io::Error),
     /// A database of a later version.
     #[error("the catalog was written by a later version of Gantry")]
@@ -61,9 +62,17 @@ impl From<rusqlite::Error> for CatalogError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(words_of(&error)),
             Some(ErrorCode::DiskFull) => Self::Full,
+            _ if cannot_grow_log_index(&error) => Self::Full,
             _ => Self::Sqlite(error),
         }
     }
+}
+
+/// Whether the index of the write-ahead log could not be made larger: SQLite has a code of its own for a disk that is
+/// full there.
+fn cannot_grow_log_index(error: &rusqlite::Error) -> bool {
+    matches!(error, rusqlite::Error::SqliteFailure(code, _)
+        if code.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 /// What SQLite says, without its codes.

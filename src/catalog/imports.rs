@@ -42,6 +42,8 @@ struct Before {
     started_ms: Option<i64>,
     finished_ms: Option<i64>,
     values: Vec<(String, RatedValue)>,
+    #[serde(default)]
+    label: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,7 +59,13 @@ impl Before {
             Rated::Category(text) => RatedValue::Category(text.clone()),
         };
         let values = read.values.iter().map(|(name, value)| (name.clone(), said(value))).collect();
-        Self { nothing: read.nothing, started_ms: read.started_ms, finished_ms: read.finished_ms, values }
+        Self {
+            nothing: read.nothing,
+            started_ms: read.started_ms,
+            finished_ms: read.finished_ms,
+            values,
+            label: read.label.clone(),
+        }
     }
 
     fn into_read(self, of: NewRead) -> NewRead {
@@ -70,6 +78,7 @@ impl Before {
             started_ms: self.started_ms,
             finished_ms: self.finished_ms,
             values: self.values.into_iter().map(|(name, value)| (name, rated(value))).collect(),
+            label: self.label,
             ..of
         }
     }

@@ -223,8 +223,31 @@ impl Reader<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn blobs(&self) -> Result<HashSet<String>, CatalogError> {
-        let mut statement = self.connection().prepare("SELECT DISTINCT blob FROM instance")?;
+        let sql = "SELECT blob FROM instance UNION SELECT label FROM read WHERE label IS NOT NULL";
+        let mut statement = self.connection().prepare(sql)?;
         Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Blobs of what readers drew, of reads that stand and of history.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn label_blobs(&self) -> Result<Vec<String>, CatalogError> {
+        let sql = "SELECT DISTINCT label FROM read WHERE label IS NOT NULL ORDER BY label";
+        let mut statement = self.connection().prepare(sql)?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Series with a stack of this matrix, its axes in any order; at most a thousand.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn series_of_matrix(&self, shape: [u32; 3]) -> Result<Vec<String>, CatalogError> {
+        let sql = "SELECT s.uid FROM series s JOIN series_body b ON b.id = s.id WHERE EXISTS (SELECT 1 FROM \
+                   json_each(b.stacks) k WHERE k.value ->> 'columns' IN (?1, ?2, ?3) AND k.value ->> 'rows' IN \
+                   (?1, ?2, ?3) AND k.value ->> 'slices' IN (?1, ?2, ?3)) ORDER BY s.uid LIMIT 1000";
+        let mut statement = self.connection().prepare_cached(sql)?;
+        Ok(statement.query_map(shape, |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
     /// Series that hold one of these SOP instances.

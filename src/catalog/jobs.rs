@@ -219,6 +219,20 @@ impl Reader<'_> {
             .query_row([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))?)
     }
 
+    /// Series of which a stage has work to do, parked work left out.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn series_waiting(&self) -> Result<u64, CatalogError> {
+        let mut count = self.connection().prepare_cached(
+            "SELECT count(*) FROM (\
+             SELECT object FROM job WHERE state <> 'parked' AND stage IN ('assemble', 'check', 'route') UNION \
+             SELECT s.uid FROM job j JOIN series s ON s.study_uid = j.object \
+             WHERE j.state <> 'parked' AND j.stage IN ('clean', 'study'))",
+        )?;
+        Ok(count.query_row([], |row| row.get::<_, i64>(0))? as u64)
+    }
+
     /// Whether a job is ready at `now_ms`.
     ///
     /// # Errors

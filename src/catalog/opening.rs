@@ -15,7 +15,7 @@ use super::CatalogError;
 /// Pages of the write-ahead log that are gathered before they are moved into the file: 16 MiB.
 const LOG_PAGES: u32 = 4_000;
 /// What brings a database up to date, step by step.
-pub(super) const MIGRATIONS: [&str; 14] = [
+pub(super) const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_reads.sql"),
     include_str!("migrations/0003_search.sql"),
@@ -30,6 +30,7 @@ pub(super) const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0012_checkpoints.sql"),
     include_str!("migrations/0013_intents.sql"),
     include_str!("migrations/0014_decided_on.sql"),
+    include_str!("migrations/0015_labels.sql"),
 ];
 
 /// The version from which on workspaces are closed to others when they are made.
@@ -140,7 +141,8 @@ pub(crate) fn open_unwritable(
 ) -> Result<Vec<Connection>, CatalogError> {
     let shared = || open_reader(path).and_then(|connection| of_version(connection, version));
     match (0..count).map(|_| shared()).collect() {
-        Err(CatalogError::Sqlite(_)) => {}
+        // The index of a shared log is a file that may have to grow.
+        Err(CatalogError::Sqlite(_) | CatalogError::Full) => {}
         other => return other,
     }
     let log = beside(path, "-wal");

@@ -34,6 +34,9 @@ fn leaf(record: &ReadRecord) -> Hash {
             Rated::Category(text) => [b"c", text.as_bytes()].concat(),
         });
     }
+    if let Some(label) = &read.label {
+        fields.push([b"l", label.as_bytes()].concat());
+    }
     audit::merkle_leaf(fields.iter().map(Vec::as_slice))
 }
 

@@ -34,6 +34,8 @@ pub struct NewRead {
     pub finished_ms: Option<i64>,
     /// What was said, by name.
     pub values: Vec<(String, Rated)>,
+    /// The blob that holds what was drawn.
+    pub label: Option<String>,
 }
 
 /// A read as it is stored.
@@ -102,7 +104,7 @@ pub struct WhichReads {
 }
 
 const COLUMNS: &str = "r.id, d.name, r.guideline, i.series_uid, i.name, r.structure, r.absent, r.started_ms, \
-    r.finished_ms, r.imported_ms, r.superseded_by, \
+    r.finished_ms, r.imported_ms, r.superseded_by, r.label, \
     i.series_uid <> '' AND NOT EXISTS (SELECT 1 FROM series s WHERE s.uid = i.series_uid)";
 const FROM: &str = "FROM read r JOIN reader d ON d.id = r.reader JOIN item i ON i.id = r.item";
 
@@ -123,12 +125,14 @@ impl Tx<'_> {
         let clash = new.nothing != old.read.nothing
             || differs(new.finished_ms, old.read.finished_ms)
             || differs(new.started_ms, old.read.started_ms)
+            || new.label.as_ref().zip(old.read.label.as_ref()).is_some_and(|(new, old)| new != old)
             || new.values.iter().any(|(name, value)| said(name).is_some_and(|s| s != value));
         if clash {
             let mut whole = new.clone();
             if !new.nothing {
                 let more = old.read.values.iter().filter(|(n, _)| !new.values.iter().any(|v| v.0 == *n));
                 whole.values.extend(more.cloned());
+                whole.label = whole.label.or_else(|| old.read.label.clone());
             }
             whole.started_ms = whole.started_ms.or(old.read.started_ms);
             whole.finished_ms = whole.finished_ms.or(old.read.finished_ms);
@@ -140,17 +144,18 @@ impl Tx<'_> {
             new.values.iter().filter(|v| said(&v.0).is_none()).cloned().collect();
         let timed = (new.started_ms.is_some() && old.read.started_ms.is_none())
             || (new.finished_ms.is_some() && old.read.finished_ms.is_none());
-        if more.is_empty() && !timed {
+        let drawn = new.label.is_some() && old.read.label.is_none();
+        if more.is_empty() && !timed && !drawn {
             return Ok(Put::Duplicate(old.id));
         }
         self.note_change(import, old.id, Some(&old))?;
         self.put_ratings(old.id, &more)?;
         self.tx
             .prepare_cached(
-                "UPDATE read SET started_ms = coalesce(started_ms, ?2), finished_ms = coalesce(finished_ms, ?3) \
-                 WHERE id = ?1",
+                "UPDATE read SET started_ms = coalesce(started_ms, ?2), finished_ms = coalesce(finished_ms, ?3), \
+                 label = coalesce(label, ?4) WHERE id = ?1",
             )?
-            .execute(params![old.id, new.started_ms, new.finished_ms])?;
+            .execute(params![old.id, new.started_ms, new.finished_ms, new.label])?;
         Ok(Put::Completed(old.id))
     }
 
@@ -183,8 +188,8 @@ impl Tx<'_> {
         Ok(self
             .tx
             .prepare_cached(
-                "INSERT INTO read (reader, guideline, item, structure, absent, started_ms, finished_ms, imported_ms) \
-                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8) RETURNING id",
+                "INSERT INTO read (reader, guideline, item, structure, absent, started_ms, finished_ms, imported_ms, label) \
+                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9) RETURNING id",
             )?
             .query_row(
                 params![
@@ -195,7 +200,8 @@ impl Tx<'_> {
                     new.nothing,
                     new.started_ms,
                     new.finished_ms,
-                    now_ms
+                    now_ms,
+                    new.label
                 ],
                 |row| row.get(0),
             )?)
@@ -450,9 +456,10 @@ fn record(row: &Row<'_>) -> rusqlite::Result<ReadRecord> {
             started_ms: row.get(7)?,
             finished_ms: row.get(8)?,
             values: Vec::new(),
+            label: row.get(11)?,
         },
         imported_ms: row.get(9)?,
         superseded_by: row.get(10)?,
-        waiting: row.get(11)?,
+        waiting: row.get(12)?,
     })
 }

@@ -66,8 +66,12 @@ pub struct TaskRecord {
 pub enum Which<'a> {
     /// Claimed by this user.
     Mine(&'a str),
-    /// Nobody holds them.
+    /// Not decided, whoever holds them.
     Open,
+    /// Open, and nobody holds them.
+    Free,
+    /// Open, and somebody holds them.
+    Claimed,
     /// Open and past due.
     Overdue,
     /// Decided.
@@ -81,7 +85,9 @@ impl Which<'_> {
     fn condition(self) -> &'static str {
         match self {
             Self::Mine(_) => "t.state = 'open' AND t.assignee = ?2 AND t.claim_until_ms > ?1",
-            Self::Open => "t.state = 'open' AND (t.claim_until_ms IS NULL OR t.claim_until_ms <= ?1)",
+            Self::Open => "t.state = 'open' AND ?1 = ?1",
+            Self::Claimed => "t.state = 'open' AND t.claim_until_ms > ?1",
+            Self::Free => "t.state = 'open' AND (t.claim_until_ms IS NULL OR t.claim_until_ms <= ?1)",
             Self::Overdue => "t.state = 'open' AND t.due_ms < ?1",
             Self::Done => "t.state <> 'open'",
             Self::All => "?1 = ?1",

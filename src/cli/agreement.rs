@@ -79,7 +79,9 @@ fn text(view: &AgreementView) -> String {
             Verdict::Undefined => "– undefined",
         };
         let threshold = m.threshold.map_or_else(String::new, |t| format!("wanted {t:.2}"));
-        let _ = writeln!(text, "{:width$}  alpha {:<24} {threshold:<12} {verdict}", m.id, number(&m.value));
+        let what = if m.coefficient == "mean_dice" { "Dice" } else { "alpha" };
+        let _ =
+            writeln!(text, "{:width$}  {what:<5} {:<24} {threshold:<12} {verdict}", m.id, number(&m.value));
         if let Some(warning) = &m.warning {
             let _ = writeln!(text, "{:width$}  {warning}", "");
         }

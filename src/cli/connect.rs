@@ -9,7 +9,7 @@ use super::{Exit, Failure, Global, log};
 use crate::catalog::CatalogError;
 use crate::config::{ConfigError, Workspace, WorkspaceError, user_name};
 use crate::daemon::{AttachError, Attached, Server};
-use crate::engine::{Client, Engine, EngineError, Line, OpenError};
+use crate::engine::{Client, Engine, EngineError, Line, OpenError, Unwritable};
 
 /// How long another process may take to serve its workspace, or to end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -85,6 +85,11 @@ pub fn connect_to(workspace: Workspace) -> Result<Connection, Failure> {
             Ok(engine) => return own(&engine),
             Err(OpenError::Workspace(WorkspaceError::Locked)) => {}
             Err(OpenError::Workspace(WorkspaceError::ReadOnly(_))) => return read_only(workspace),
+            Err(error) if error.is_full() => {
+                // What is there can be looked at all the same.
+                let engine = Engine::open_read_only(workspace, Unwritable::Full).map_err(|_| error)?;
+                return Ok(reading(&engine));
+            }
             Err(error) => return Err(error.into()),
         }
         match Attached::connect(workspace.clone()) {
@@ -138,7 +143,7 @@ fn read_only(workspace: Workspace) -> Result<Connection, Failure> {
         Ok(attached) => return Ok(attached_to(attached)),
         Err(error) => error,
     };
-    let engine = Engine::open_read_only(workspace).map_err(|error| {
+    let engine = Engine::open_read_only(workspace, Unwritable::Denied).map_err(|error| {
         if refused != AttachError::Gone {
             return refused.into();
         }
@@ -149,9 +154,14 @@ fn read_only(workspace: Workspace) -> Result<Connection, Failure> {
         )
         .hint("ask its owner, or run as its owner")
     })?;
+    Ok(reading(&engine))
+}
+
+/// A client of what was opened for reading.
+fn reading(engine: &Arc<Engine>) -> Connection {
     let user = user_name(rustix::process::getuid().as_raw());
     let client: Arc<dyn Client> = Arc::new(engine.session(&user, false));
-    Ok(Connection { narrator: None, server: None, client, engine: Some(engine) })
+    Connection { narrator: None, server: None, client, engine: Some(engine.clone()) }
 }
 
 const EVERY_MISTAKE: &str = "`gantry config check` names every mistake";

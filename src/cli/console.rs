@@ -8,6 +8,7 @@ use crate::config::Workspace;
 use crate::console::image::Protocol;
 use crate::console::{self, Options};
 use crate::engine::query::DeepLink;
+use crate::model::words::io_error;
 
 /// Arguments of `gantry console`.
 #[derive(Debug, Default, ClapArgs)]
@@ -87,7 +88,7 @@ pub fn options(args: &ConsoleArgs, workspace: &Workspace) -> Result<Options, Fai
     if console::is_theme_file(&theme) {
         let path = workspace.root().join(&theme);
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            Failure::new(Exit::Workspace, "theme", format!("{}: {error}", path.display()))
+            Failure::new(Exit::Workspace, "theme", format!("{}: {}", path.display(), io_error(&error)))
         })?;
         options.theme_toml = Some(text);
     } else if theme != "dark" {

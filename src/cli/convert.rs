@@ -7,6 +7,7 @@ use super::{Exit, Failure, Output, progress};
 use crate::engine::tools::convert::{self, Format, How, Outcome, Pattern, PhilipsScale, Standard};
 use crate::engine::tools::gather::{Gathered, gather};
 use crate::engine::tools::sheet;
+use crate::model::words::{io_error, io_words};
 use crate::series::Series;
 
 /// Write series as volumes
@@ -96,8 +97,10 @@ pub fn run(args: &ConvertArgs, out: &Output) -> Result<Exit, Failure> {
     let how = How { standard: &standard, philips, names: names.as_ref() };
     let counter = AtomicU64::new(0);
     let paths = std::slice::from_ref(&args.folder);
-    let gathered = progress::shown(out, "files", &counter, || gather(paths, true, &counter))
-        .map_err(|e| Failure::input(format!("FOLDER cannot be read: {}", e.kind())).hint("check the path"))?;
+    let gathered =
+        progress::shown(out, "files", &counter, || gather(paths, true, &counter)).map_err(|e| {
+            Failure::input(format!("FOLDER cannot be read: {}", io_words(e.kind()))).hint("check the path")
+        })?;
     let outcome = match format {
         Some(format) => one(args, &gathered, format, &how)?,
         None if is_sheet && !names_folder(&args.out) => sheet(args, &gathered)?,
@@ -150,7 +153,7 @@ fn one(args: &ConvertArgs, gathered: &Gathered, format: Format, how: &How<'_>) -
 }
 
 fn not_written(error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Storage, "storage", format!("OUT cannot be written: {error}"))
+    Failure::new(Exit::Storage, "storage", format!("OUT cannot be written: {}", io_error(error)))
 }
 
 /// A contact sheet of one stack.

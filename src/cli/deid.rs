@@ -12,6 +12,7 @@ use crate::bytes::SpillConfig;
 use crate::deid::{Action, Deidentifier, Profile, ProfileError, ProfileOption, Secret};
 use crate::dicom::{self, Contents};
 use crate::engine::tools::deid::{self, DeidError, Options, Summary};
+use crate::model::words::io_words;
 use crate::model::{Tag, Vetting};
 use crate::source::open_file;
 
@@ -227,7 +228,7 @@ fn write_report(path: &Path, summary: &Summary) -> Result<(), Failure> {
         })
     };
     std::fs::write(path, report).map_err(|e| {
-        Failure::new(Exit::Storage, "report", format!("the report cannot be written: {}", e.kind()))
+        Failure::new(Exit::Storage, "report", format!("the report cannot be written: {}", io_words(e.kind())))
     })
 }
 
@@ -270,7 +271,7 @@ fn load_profile(name: &str, config: Option<&Path>) -> Result<Profile, Failure> {
                 Failure::new(
                     Exit::Workspace,
                     "config",
-                    format!("the configuration cannot be read: {}", e.kind()),
+                    format!("the configuration cannot be read: {}", io_words(e.kind())),
                 )
             })?;
             Profile::from_toml(&document, name).and_then(|profile| profile.with_workspace(&document))

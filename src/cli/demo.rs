@@ -18,6 +18,7 @@ use crate::engine::command::{ClaimTask, DecideTask, Decision, IngestOutcome};
 use crate::engine::query::{Page, Queue, QueueTab, Severity, TaskRow};
 use crate::engine::{Client, Engine, now_ms};
 use crate::model::Links;
+use crate::model::words::io_words;
 
 /// Arguments of `gantry demo`.
 #[derive(Debug, ClapArgs)]
@@ -152,7 +153,7 @@ fn fresh_folder() -> Result<PathBuf, Failure> {
 }
 
 fn storage(what: &str, error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Storage, "storage", format!("{what}: {}", error.kind()))
+    Failure::new(Exit::Storage, "storage", format!("{what}: {}", io_words(error.kind())))
 }
 
 /// The sites send their studies.
@@ -246,13 +247,9 @@ fn text(report: &Report, outcome: &IngestOutcome) -> String {
     let verdict = &report.verdict;
     let width = verdict.planted.iter().map(|p| p.fault.len()).max().unwrap_or(0);
     let mut lines = format!(
-        "{} files received: {} stored, {} quarantined, {} rejected, {} duplicates\n{} studies, {} series, {} instances, \
-         {:.1} s\n\n",
+        "{} files received: {}\n{} studies, {} series, {} instances, {:.1} s\n\n",
         outcome.received,
-        outcome.deidentified,
-        outcome.quarantined,
-        outcome.rejected,
-        outcome.duplicates,
+        super::ingest::fates(outcome),
         verdict.studies,
         verdict.series,
         verdict.instances,

@@ -1,6 +1,5 @@
 //! `gantry ingest` and `gantry run`.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,7 +8,9 @@ use clap::{Args, ValueEnum};
 
 use super::connect::{connect, workspace};
 use super::{Exit, Failure, Global, Output};
+use crate::engine::EngineError;
 use crate::engine::command::{self, IngestOutcome, Links};
+use crate::model::words::{io_error, plural};
 use crate::source::unread_words;
 
 /// Arguments of `gantry ingest`.
@@ -51,12 +52,15 @@ impl From<LinkChoice> for Links {
 /// Arguments of `gantry run`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gantry --workspace W run  # until Ctrl-C\n  gantry --workspace W run --once\n\nExit codes: 0 done; 1 with --strict and findings; 3 workspace; 6 storage"
+    after_help = "Examples:\n  gantry --workspace W run  # until Ctrl-C\n  gantry --workspace W run --once\n  gantry --workspace W run --once --retry  # jobs that failed three times, too\n\nExit codes: 0 done; 1 with --strict and findings; 3 workspace; 6 storage"
 )]
 pub struct Run {
     /// End when every inbox is empty and every job is done
     #[arg(long)]
     once: bool,
+    /// Try parked jobs again
+    #[arg(long)]
+    retry: bool,
     /// Exit with 1 when anything was quarantined or rejected, or a check found something
     #[arg(long)]
     strict: bool,
@@ -76,14 +80,7 @@ pub fn ingest(args: &Ingest, global: &Global, out: &Output) -> Result<Exit, Fail
         .iter()
         .map(|p| {
             let absolute = p.canonicalize().map_err(|e| {
-                Failure::new(
-                    Exit::Input,
-                    "not_found",
-                    match e.kind() {
-                        ErrorKind::NotFound => format!("{}: there is no such file or folder", p.display()),
-                        kind => format!("{} cannot be opened: {kind}", p.display()),
-                    },
-                )
+                Failure::new(Exit::Input, "not_found", format!("{}: {}", p.display(), io_error(&e)))
             })?;
             Ok(absolute.to_string_lossy().into_owned())
         })
@@ -103,9 +100,15 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Workspace, "locked", "another process runs this workspace already")
             .hint("attach to it with `gantry console`"));
     };
+    if engine.is_full() {
+        return Err(EngineError::Full.into());
+    }
     if engine.is_read_only() {
         let why = "this workspace is open for reading only: nothing can be taken in";
         return Err(Failure::new(Exit::Workspace, "read_only", why));
+    }
+    if args.retry {
+        connection.client.act(command::RetryJobs { jobs: Vec::new() })?;
     }
     let spoken = out.clone();
     connection.narrate(move |line| spoken.note(&line.text));
@@ -135,8 +138,9 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
 fn stop_signal() -> Result<&'static AtomicBool, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     static STOP: AtomicBool = AtomicBool::new(false);
-    let defect =
-        |e: std::io::Error| Failure::new(Exit::Defect, "signals", format!("signals cannot be handled: {e}"));
+    let defect = |e: std::io::Error| {
+        Failure::new(Exit::Defect, "signals", format!("signals cannot be handled: {}", io_error(&e)))
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(defect)?;
     std::thread::spawn(move || {
         runtime.block_on(async {
@@ -149,26 +153,44 @@ fn stop_signal() -> Result<&'static AtomicBool, Failure> {
     Ok(&STOP)
 }
 
+/// What became of the files, in words.
+pub(super) fn fates(o: &IngestOutcome) -> String {
+    let already_here =
+        if o.already_here > 0 { format!("{} already here, ", o.already_here) } else { String::new() };
+    let copies = plural(o.duplicates - o.already_here, "duplicate");
+    format!(
+        "{} stored, {} quarantined, {} rejected, {already_here}{copies}",
+        o.deidentified, o.quarantined, o.rejected
+    )
+}
+
+/// What was not read, and where to look for what was set aside.
+fn pointers(o: &IngestOutcome) -> String {
+    let mut lines = String::new();
+    if !o.unread.is_empty() {
+        lines += &format!("\nnot read: {}", unread_words(&o.unread));
+    }
+    if o.quarantined + o.rejected > 0 {
+        lines += "\n`gantry intake list` says what was quarantined or rejected, and why; `--files --names` names the files";
+    }
+    if o.jobs_failed > 0 {
+        lines += "\n`gantry doctor` says why jobs were parked";
+    }
+    lines
+}
+
 fn report(outcome: &IngestOutcome, strict: bool, out: &Output) -> Result<Exit, Failure> {
     out.result(outcome, |o| {
-        let unread = if o.unread.is_empty() {
-            String::new()
-        } else {
-            format!("\nnot read: {}", unread_words(&o.unread))
-        };
         format!(
-            "{} received: {} stored, {} quarantined, {} rejected, {} duplicates\n{} series, {} findings, {} jobs done, \
-             {} parked, {:.1} s{unread}",
+            "{} received: {}\n{} series, {}, {} done, {} parked, {:.1} s{}",
             o.received,
-            o.deidentified,
-            o.quarantined,
-            o.rejected,
-            o.duplicates,
+            fates(o),
             o.series,
-            o.qc_findings,
-            o.jobs_done,
+            plural(o.qc_findings, "finding"),
+            plural(o.jobs_done, "job"),
             o.jobs_failed,
-            o.elapsed_ms as f64 / 1000.0
+            o.elapsed_ms as f64 / 1000.0,
+            pointers(o)
         )
     });
     let unread: u64 = outcome.unread.values().sum();

@@ -14,6 +14,7 @@ use crate::engine::command::{
 use crate::engine::query::{IntakeDetail, IntakeDetailView, IntakeGroup, IntakeGroups, IntakeMasks};
 use crate::engine::refusals::{Refusal, Refusals, each_file, refusal, refusals};
 use crate::format::whole::write_whole;
+use crate::model::words::io_words;
 use crate::model::{Area, Drawing, DrawnMask};
 
 /// Arguments of `gantry intake`.
@@ -424,7 +425,7 @@ fn export(
     let is_json = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
     let text = if is_json { crate::model::text::json(&report) + "\n" } else { report.to_csv(names) };
     write_whole(file, &text, names).map_err(|e| {
-        let why = format!("{} cannot be written: {}", file.display(), e.kind());
+        let why = format!("{} cannot be written: {}", file.display(), io_words(e.kind()));
         Failure::new(Exit::Storage, "write", why)
     })?;
     let shown = file.to_string_lossy();

@@ -7,10 +7,11 @@ use clap::{Args, Subcommand};
 use super::connect::connect;
 use super::label_convert::{self, ConvertArgs};
 use super::{Exit, Failure, Global, Output};
-use crate::engine::command::{ImportOutcome, ImportReads, ImportedFile, UndoImport};
+use crate::engine::command::{ImportOutcome, ImportReads, ImportedFile, ImportedLabel, UndoImport};
 use crate::engine::query::{Imports, Page, RatedValue, ReadDetail, ReadHistory, ReadView, Reads};
 use crate::engine::tools::labels::{LabelError, show as contents};
 use crate::engine::tools::{bytes_of, ratings};
+use crate::model::words::io_words;
 
 /// What comes by the standard input is at most this large: it goes to the daemon in one message.
 const MOST_INLINE: usize = 16 << 20;
@@ -33,6 +34,11 @@ nan or -; a word in a measure that is numeric so far is refused with its row.
 Absent or missing means \"not looked at\". \"Looked, and found nothing\" is `none` (nothing, absent, no finding,
 not found) as a value or in `state`; of a named rating whose other values are words, `none` is a category.
 Free text is refused with row and column; columns that look like identifiers of a person are left alone and listed.
+Label files (DICOM segmentation, RT structure set, NIfTI, NRRD, MetaImage, COCO, Gantry's JSON) are laid on their series:
+by the references that they hold, else by --series, else by what --match says of their names, else on the only series
+with their voxels; else they wait (`label assign`). Each structure is a read of --reader: its voxels are kept by content,
+its volume and diameters are measured, and what several readers drew is compared (`gantry agreement`). A label on other
+voxels is refused with what differs.
 Importing again counts duplicates; another value replaces the read and keeps the old one as history. Reads on series
 that are not here yet wait for them. `undo` takes a whole import back; the history stays.
 
@@ -40,6 +46,8 @@ Examples:
   gantry label import ratings.csv
   gantry label import round2/ --reader reader-03 --guideline 2.0 --dry-run
   gantry label import matrix.csv --matrix malignancy
+  gantry label import segmentations/ --reader reader-03
+  gantry label import masks/ --match \"{series}_{reader}_{structure}.nii.gz\"
   gantry label import ratings.csv.gz
   gantry label imports
   gantry label undo 3
@@ -51,6 +59,15 @@ Examples:
 
 Exit codes: 0 done; 1 some reads wait for series that are not here yet; 2 wrong usage; 3 workspace; 4 a table is refused (nothing of it is taken), no such read or import, or a later import has changed its reads";
 
+const ASSIGN: &str = "\
+Examples:
+  gantry label assign reading.nii.gz 1.2.840.1 --reader reader-03 --names 1=liver
+
+The series goes by its original or its de-identified UID. A label lies on the voxels of the series, or is refused with
+what differs.
+
+Exit codes: 0 done; 2 wrong usage; 3 workspace; 4 refused, or no such series";
+
 /// Arguments of `gantry label`.
 #[derive(Debug, Args)]
 #[command(after_help = TABLES)]
@@ -61,10 +78,10 @@ pub struct LabelArgs {
 
 #[derive(Debug, Subcommand)]
 enum LabelCommand {
-    /// Take tables of what readers said
+    /// Take tables of what readers said and files of what they drew
     #[command(after_help = TABLES)]
     Import {
-        /// Tables, or folders of them; - is the standard input
+        /// Tables, label files, or folders of them; - is the standard input
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
         /// Who read, where a table does not say
@@ -79,10 +96,44 @@ enum LabelCommand {
         /// The tables have a column per reader; this is what they rated
         #[arg(long, value_name = "NAME")]
         matrix: Option<String>,
+        /// Label files: names of structures, such as 1=liver,2=spleen
+        #[arg(long, value_name = "NUMBER=NAME", value_delimiter = ',', value_parser = super::measure::name)]
+        names: Vec<(u32, String)>,
+        /// Label files: the series, where a file names none
+        #[arg(long, value_name = "UID")]
+        series: Option<String>,
+        /// Label files: what their names say, such as "{series}_{reader}_{structure}.nii.gz" ({subject}, {study}, {any})
+        #[arg(long = "match", value_name = "TEMPLATE")]
+        template: Option<String>,
+        /// Label files: take the nearest voxel where a label lies on other voxels than its series
+        #[arg(long)]
+        resample: bool,
         /// Only say what would happen
         #[arg(long)]
         dry_run: bool,
     },
+    /// Take a label file of which nobody knew the series
+    #[command(after_help = ASSIGN)]
+    Assign {
+        /// The label file
+        file: PathBuf,
+        /// The series, by its UID
+        series: String,
+        /// Who read
+        #[arg(long, value_name = "R")]
+        reader: Option<String>,
+        /// Under which version of the guideline
+        #[arg(long, value_name = "G")]
+        guideline: Option<String>,
+        /// Names of structures, such as 1=liver,2=spleen
+        #[arg(long, value_name = "NUMBER=NAME", value_delimiter = ',', value_parser = super::measure::name)]
+        names: Vec<(u32, String)>,
+        /// Take the nearest voxel where the label lies on other voxels than its series
+        #[arg(long)]
+        resample: bool,
+    },
+    /// Write what a read drew, in any format
+    Export(label_convert::ExportArgs),
     /// Take a whole import back: what stood before it stands again, the history stays
     Undo {
         /// The import's number, from `label imports`
@@ -127,7 +178,18 @@ enum LabelCommand {
 /// The workspace cannot be used, or a table is refused.
 pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
     match &args.what {
-        LabelCommand::Import { paths, reader, guideline, structure, matrix, dry_run } => {
+        LabelCommand::Import {
+            paths,
+            reader,
+            guideline,
+            structure,
+            matrix,
+            names,
+            series,
+            template,
+            resample,
+            dry_run,
+        } => {
             let (inline, files): (Vec<_>, Vec<_>) = paths.iter().partition(|p| p.as_os_str() == "-");
             let command = ImportReads {
                 paths: files.into_iter().map(|file| absolute(file)).collect::<Result<_, _>>()?,
@@ -136,10 +198,27 @@ pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Fail
                 guideline: guideline.clone(),
                 structure: structure.clone(),
                 matrix: matrix.clone(),
+                names: names.clone(),
+                series: series.clone(),
+                template: template.clone(),
+                resample: *resample,
                 dry_run: *dry_run,
             };
             import(command, global, out)
         }
+        LabelCommand::Assign { file, series, reader, guideline, names, resample } => {
+            let command = ImportReads {
+                paths: vec![absolute(file)?],
+                reader: reader.clone(),
+                guideline: guideline.clone(),
+                names: names.clone(),
+                series: Some(series.clone()),
+                resample: *resample,
+                ..ImportReads::default()
+            };
+            import(command, global, out)
+        }
+        LabelCommand::Export(args) => label_convert::export(args, global, out),
         LabelCommand::Undo { import } => {
             let undone = connect(global)?.client.act(UndoImport { import: *import })?;
             out.result(&undone, |u| {
@@ -178,7 +257,7 @@ fn absolute(path: &Path) -> Result<String, Failure> {
     let found = path.canonicalize();
     found
         .map(|p| p.to_string_lossy().into_owned())
-        .map_err(|e| Failure::input(format!("{}: {}", path.display(), e.kind())))
+        .map_err(|e| Failure::input(format!("{}: {}", path.display(), io_words(e.kind()))))
 }
 
 /// The bytes of the standard input in hexadecimal digits.
@@ -216,9 +295,15 @@ fn import(command: ImportReads, global: &Global, out: &Output) -> Result<Exit, F
     out.result(&outcome, told);
     let mut refused = outcome.files.iter().filter_map(|f| Some((f, f.refused.as_ref()?)));
     if let Some((file, why)) = refused.next() {
-        return Err(Failure::input(format!("{}: {why}", file.path)).hint("nothing of this table was taken"));
+        let failure = Failure::input(format!("{}: {why}", file.path)).hint("nothing of this file was taken");
+        let difference = file.label.as_ref().and_then(|l| l.difference.clone());
+        return Err(match difference {
+            Some(difference) => failure.detail("difference", difference),
+            None => failure,
+        });
     }
-    Ok(if outcome.total.unmatched > 0 { Exit::Findings } else { Exit::Done })
+    let waits = outcome.total.unmatched + outcome.total.parked > 0;
+    Ok(if waits { Exit::Findings } else { Exit::Done })
 }
 
 fn told(outcome: &ImportOutcome) -> String {
@@ -239,6 +324,9 @@ fn told(outcome: &ImportOutcome) -> String {
 fn file(f: &ImportedFile) -> String {
     if f.refused.is_some() {
         return format!("{}: refused\n", f.path);
+    }
+    if let Some(label) = &f.label {
+        return label_file(f, label);
     }
     let c = &f.counts;
     let mut text = format!(
@@ -264,6 +352,31 @@ fn file(f: &ImportedFile) -> String {
     if !f.ignored_columns.is_empty() {
         text += &format!("  columns left alone: {}\n", f.ignored_columns.join(", "));
     }
+    text
+}
+
+/// What became of a label file, for people.
+fn label_file(f: &ImportedFile, label: &ImportedLabel) -> String {
+    if f.counts.parked > 0 {
+        return format!(
+            "{}: waits, nobody knows its series; `gantry label assign FILE SERIES` says it\n",
+            f.path
+        );
+    }
+    let structures: Vec<String> = label
+        .structures
+        .iter()
+        .map(|s| {
+            if s.state == "none" {
+                format!("{} none", s.name)
+            } else {
+                format!("{} {} voxels", s.name, s.voxels)
+            }
+        })
+        .collect();
+    let series = label.series_uid.as_deref().unwrap_or("–");
+    let mut text = format!("{}: {} on series {series}: {}\n", f.path, label.format, structures.join(", "));
+    label.warnings.iter().for_each(|w| text += &format!("  warning: {w}\n"));
     text
 }
 

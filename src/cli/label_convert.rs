@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Exit, Failure, Output};
+use super::connect::connect;
+use super::{Exit, Failure, Global, Output};
+use crate::engine::command::ExportLabel;
 use crate::engine::tools::labels::{
     Contents, ConvertError, Converted, Options, Request, Shown, ShownContours, Target, convert,
 };
@@ -141,4 +143,42 @@ pub(super) fn told(contents: &Contents) -> String {
     }));
     lines.extend(contents.warnings.iter().map(|w| format!("warning: {}", visible(w))));
     lines.join("\n")
+}
+
+/// Write what a read drew
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gantry label export 17 --to liver.nii.gz
+  gantry label export 17 --to liver.dcm --format seg
+
+What was drawn is written on the voxels of its series, with the series' de-identified UIDs. OUT goes by its ending, as for
+label convert.
+
+Exit codes: 0 done; 2 wrong usage; 3 workspace; 4 no such read, or nothing was drawn in it; 5 not permitted; 6 not written")]
+pub struct ExportArgs {
+    /// The read, by its number
+    read: i64,
+    /// The file, or a folder ending in /
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// seg, rtstruct, sr, nifti, nrrd, metaimage, coco or json
+    #[arg(long, value_name = "F")]
+    format: Option<String>,
+}
+
+/// Runs `gantry label export`.
+pub(super) fn export(args: &ExportArgs, global: &Global, out: &Output) -> Result<Exit, Failure> {
+    Target::of(&args.to, args.format.as_deref()).map_err(Failure::usage)?;
+    let to = std::path::absolute(&args.to).map_err(|e| Failure::usage(e.to_string()))?;
+    let mut text = to.to_string_lossy().into_owned();
+    if args.to.as_os_str().to_string_lossy().ends_with('/') && !text.ends_with('/') {
+        text.push('/');
+    }
+    let command = ExportLabel { read: args.read, to: text, format: args.format.clone() };
+    let written = connect(global)?.client.act(command)?;
+    out.result(&written, |w| {
+        let wrote: Vec<String> = w.outputs.iter().map(|path| format!("wrote {}", visible(path))).collect();
+        wrote.join("\n")
+    });
+    Ok(Exit::Done)
 }

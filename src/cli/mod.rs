@@ -36,6 +36,7 @@ mod scan;
 pub mod shell;
 pub mod stats;
 mod subjects;
+mod usage;
 pub mod vault;
 pub mod verify;
 pub mod view;
@@ -108,7 +109,7 @@ pub enum Command {
     Config(config::ConfigArgs),
     /// Examine terminal, disk, watch limits, database and inboxes
     #[command(
-        after_help = "Examples:\n  gantry doctor\n  gantry --workspace lung-2026 doctor --json\n\nExit codes: 0 all is well; 1 something is not, with advice; 2 usage"
+        after_help = "Examples:\n  gantry doctor\n  gantry --workspace lung-2026 doctor --json\n\nExit codes: 0 all is well; 1 something is not, with advice; 2 usage; 3 there is no workspace"
     )]
     Doctor,
     /// Who you are in a workspace, and who may do what
@@ -179,7 +180,7 @@ pub fn main() -> ExitCode {
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            usage::tell(&error);
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };

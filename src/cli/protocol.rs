@@ -10,6 +10,7 @@ use super::{Exit, Failure, Global, Output};
 use crate::engine::query::LearnProtocol;
 use crate::engine::tools::rules;
 use crate::format::whole::write_whole;
+use crate::model::words::io_words;
 
 /// Arguments of `gantry protocol`.
 #[derive(Debug, clap::Args)]
@@ -88,6 +89,6 @@ pub fn run(args: &ProtocolArgs, global: &Global, out: &Output) -> Result<Exit, F
 
 fn write(file: &std::path::Path, text: &str) -> Result<(), Failure> {
     write_whole(file, text, false).map_err(|e| {
-        Failure::new(Exit::Storage, "write", format!("the file cannot be written: {}", e.kind()))
+        Failure::new(Exit::Storage, "write", format!("the file cannot be written: {}", io_words(e.kind())))
     })
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{Exit, Failure, Global, Output, progress};
 use crate::config::{self, Config};
 use crate::engine::tools::{gather, qc, qc_labels};
+use crate::model::words::io_words;
 
 /// Run the automated checks on the series below paths
 #[derive(Debug, clap::Args)]
@@ -56,7 +57,7 @@ pub fn run(args: &QcArgs, global: &Global, out: &Output) -> Result<Exit, Failure
     let settings = settings(args, global)?;
     let names = names(&args.names)?;
     let unreadable = |e: std::io::Error| {
-        Failure::input(format!("a path cannot be read: {}", e.kind())).hint("check the paths")
+        Failure::input(format!("a path cannot be read: {}", io_words(e.kind()))).hint("check the paths")
     };
     let labels = qc_labels::files(&args.labels).map_err(unreadable)?;
     let start = Instant::now();

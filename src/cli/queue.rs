@@ -85,10 +85,20 @@ enum QueueCommand {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Tab {
+    /// Claimed by you
     Mine,
+    /// Not decided, whoever holds them
     Open,
+    /// Open, and nobody holds them
+    Free,
+    /// Open, and somebody holds them
+    Claimed,
+    /// Open and past due
     Overdue,
+    /// Decided
+    #[value(alias = "decided")]
     Done,
+    /// Every task
     All,
 }
 
@@ -118,7 +128,7 @@ pub fn queue(args: &QueueArgs, global: &Global, out: &Output) -> Result<Exit, Fa
         }
         QueueCommand::Claim { task: None, .. } => {
             let next =
-                client.act(ClaimNext { view: QueueTab::Open, filter: String::new(), except: Vec::new() })?;
+                client.act(ClaimNext { view: QueueTab::Free, filter: String::new(), except: Vec::new() })?;
             match next {
                 Some(task) => done(task, "claimed"),
                 None => {
@@ -153,6 +163,8 @@ impl From<Tab> for QueueTab {
         match tab {
             Tab::Mine => Self::Mine,
             Tab::Open => Self::Open,
+            Tab::Free => Self::Free,
+            Tab::Claimed => Self::Claimed,
             Tab::Overdue => Self::Overdue,
             Tab::Done => Self::Done,
             Tab::All => Self::All,

@@ -11,6 +11,7 @@ use crate::demo::{Alarmed, Arrivals, Readings};
 use crate::engine::command::ImportReads;
 use crate::engine::query::{Drift, DriftState};
 use crate::engine::{Client, Engine, now_ms};
+use crate::model::words::io_words;
 
 /// Who brings the tables in.
 const IMPORTER: &str = "demo-readers";
@@ -24,7 +25,11 @@ pub fn import(engine: &Arc<Engine>, root: &Path, name: &str, readings: &Readings
     let folder = root.join("readings");
     let path = folder.join(format!("{name}.csv"));
     let failed = |e: std::io::Error| {
-        Failure::new(Exit::Storage, "storage", format!("the readings cannot be written: {}", e.kind()))
+        Failure::new(
+            Exit::Storage,
+            "storage",
+            format!("the readings cannot be written: {}", io_words(e.kind())),
+        )
     };
     std::fs::create_dir_all(&folder).map_err(failed)?;
     std::fs::write(&path, readings.table()).map_err(failed)?;

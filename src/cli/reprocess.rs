@@ -6,7 +6,8 @@ use serde_json::json;
 use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::command::{Reprocess, ReprocessOutcome};
-use crate::engine::query::ProfileState;
+use crate::engine::query::{ProfileState, ProfileStateView};
+use crate::model::words::plural;
 
 /// Arguments of `gantry deid reprocess`.
 #[derive(Debug, Args)]
@@ -35,9 +36,7 @@ pub fn run(args: &ReprocessArgs, global: &Global, out: &Output) -> Result<Exit, 
     let filter = args.query.clone();
     if args.dry_run {
         let state = client.ask(ProfileState { filter })?;
-        out.result(&state, |s| {
-            format!("{} instances stand under another profile than {}\n", s.under_another, s.profile)
-        });
+        out.result(&state, dry_run_text);
         return Ok(if state.under_another == 0 { Exit::Done } else { Exit::Findings });
     }
     out.note("reprocessing");
@@ -52,13 +51,35 @@ pub fn run(args: &ReprocessArgs, global: &Global, out: &Output) -> Result<Exit, 
     Ok(if outcome.left == 0 { Exit::Done } else { Exit::Findings })
 }
 
+fn dry_run_text(state: &ProfileStateView) -> String {
+    if state.under_another == 0 {
+        return format!("dry run: nothing to do, everything stands under {}\n", state.profile);
+    }
+    let stand = if state.under_another == 1 { "stands" } else { "stand" };
+    format!(
+        "dry run, nothing is changed: {} {stand} under another profile than {}; without --dry-run they are brought under it\n",
+        plural(state.under_another, "instance"),
+        state.profile
+    )
+}
+
 fn text(o: &ReprocessOutcome) -> String {
+    if o.instances == 0 && o.under_another == 0 {
+        return "nothing to do: everything stands under the profile in force\n".into();
+    }
     let mut text = format!(
-        "{} instances: {} made anew from their sources, {} from what is stored, {} left as they are\n",
-        o.instances, o.from_source, o.from_stored, o.left
+        "{}: {} made anew from their sources, {} from what is stored, {} left as they are\n",
+        plural(o.instances, "instance"),
+        o.from_source,
+        o.from_stored,
+        o.left
     );
     for (count, why) in &o.reasons {
         text += &format!("{count:>8}  {why}\n");
     }
-    text + &format!("{} instances of the workspace stand under another profile\n", o.under_another)
+    let stand = if o.under_another == 1 { "stands" } else { "stand" };
+    text + &format!(
+        "{} of the workspace {stand} under another profile\n",
+        plural(o.under_another, "instance")
+    )
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{Exit, Failure, Output, progress};
 use crate::engine::tools::{gather, scan};
 use crate::model::text::visible;
+use crate::model::words::io_words;
 use crate::series::Series;
 use crate::source::unread_words;
 
@@ -44,7 +45,8 @@ pub fn run(args: &ScanArgs, out: &Output) -> Result<Exit, Failure> {
     let gathered =
         progress::shown(out, "files", &counter, || gather::gather(&args.paths, args.pixels, &counter))
             .map_err(|e| {
-                Failure::input(format!("a path cannot be read: {}", e.kind())).hint("check the paths")
+                Failure::input(format!("a path cannot be read: {}", io_words(e.kind())))
+                    .hint("check the paths")
             })?;
     for folder in &gathered.tree.unreadable_folders {
         out.note(&format!("cannot be read: {}", folder.display()));

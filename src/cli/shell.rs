@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use serde_json::json;
 
 use super::{Exit, Failure, Output, help};
+use crate::model::words::io_words;
 
 /// Arguments of `gantry completions`.
 #[derive(Debug, Args)]
@@ -52,7 +53,7 @@ pub fn man(args: &Man, out: &Output) -> Result<Exit, Failure> {
     if let Some(folder) = &args.to {
         let mut written = Vec::new();
         std::fs::create_dir_all(folder).and_then(|()| write_pages(&all, folder, &mut written)).map_err(
-            |e| Failure::new(Exit::Storage, "write", format!("{}: {}", folder.display(), e.kind())),
+            |e| Failure::new(Exit::Storage, "write", format!("{}: {}", folder.display(), io_words(e.kind()))),
         )?;
         out.result(&json!({ "pages": written }), |_| {
             format!("{} pages written to {}", written.len(), folder.display())

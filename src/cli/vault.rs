@@ -10,6 +10,7 @@ use crate::engine::command::{FillVault, OpenVault, SealVault, VaultEntry};
 use crate::engine::query::Vault;
 use crate::engine::tools::vault::new_key;
 use crate::model::text::visible;
+use crate::model::words::io_words;
 
 /// Arguments of `gantry vault`.
 #[derive(Debug, Args)]
@@ -82,7 +83,11 @@ pub fn vault(args: &VaultArgs, global: &Global, out: &Output) -> Result<Exit, Fa
                         return Err(Failure::usage("the key file must lie outside the workspace"));
                     }
                     new_key(path).map_err(|e| {
-                        Failure::new(Exit::Storage, "storage", format!("{}: {}", path.display(), e.kind()))
+                        Failure::new(
+                            Exit::Storage,
+                            "storage",
+                            format!("{}: {}", path.display(), io_words(e.kind())),
+                        )
                     })?
                 }
                 (None, Some(recipient)) => recipient.clone(),
@@ -113,7 +118,11 @@ pub fn vault(args: &VaultArgs, global: &Global, out: &Output) -> Result<Exit, Fa
         VaultCommand::Fill { paths } => {
             let absolute = |path: &PathBuf| {
                 let found = path.canonicalize().map_err(|e| {
-                    Failure::new(Exit::Input, "not_found", format!("{}: {}", path.display(), e.kind()))
+                    Failure::new(
+                        Exit::Input,
+                        "not_found",
+                        format!("{}: {}", path.display(), io_words(e.kind())),
+                    )
                 })?;
                 Ok(found.to_string_lossy().into_owned())
             };
@@ -128,7 +137,7 @@ pub fn vault(args: &VaultArgs, global: &Global, out: &Output) -> Result<Exit, Fa
         }
         VaultCommand::Open { key, subject, study, patient_id, accession, reason } => {
             let key = std::fs::read_to_string(key).map_err(|e| {
-                Failure::new(Exit::Storage, "storage", format!("{}: {}", key.display(), e.kind()))
+                Failure::new(Exit::Storage, "storage", format!("{}: {}", key.display(), io_words(e.kind())))
             })?;
             let (study_uid, subject, reason) = (study.clone(), subject.clone(), reason.clone());
             let (patient_id, accession_number) = (patient_id.clone(), accession.clone());

@@ -9,7 +9,8 @@ use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::Client;
 use crate::engine::command::{Repair, Repaired};
-use crate::engine::query::{Checkpoint, Depth, TakeCheckpoint, Verified, Verify};
+use crate::engine::query::{Checkpoint, Depth, Status, TakeCheckpoint, Verified, Verify};
+use crate::model::words::{io_words, plural};
 
 /// Arguments of `gantry verify`.
 #[derive(Debug, Args)]
@@ -35,6 +36,8 @@ struct Report {
     #[serde(flatten)]
     verified: Verified,
     repaired: Option<Repaired>,
+    /// Series that are stored and not yet assembled and checked.
+    series_waiting: u64,
 }
 
 /// Verifies, and repairs where that is asked for.
@@ -51,11 +54,16 @@ pub fn run(args: &VerifyArgs, global: &Global, out: &Output) -> Result<Exit, Fai
     let mut verified = client.ask(query.clone())?;
     let mut repaired = None;
     if args.repair && verified.damaged > 0 {
-        out.note(&format!("{} damages; repairing", verified.damaged));
+        out.note(&format!("{}; repairing", plural(verified.damaged, "damage")));
         repaired = Some(client.act(Repair { damage: verified.damage })?);
         verified = client.ask(query)?;
     }
-    let report = Report { whole: verified.damaged == 0, verified, repaired };
+    let report = Report {
+        whole: verified.damaged == 0,
+        verified,
+        repaired,
+        series_waiting: client.ask(Status {})?.series_waiting,
+    };
     out.result(&report, text);
     Ok(if report.whole { Exit::Done } else { Exit::Findings })
 }
@@ -96,8 +104,24 @@ fn text(report: &Report) -> String {
     for damage in &v.damage {
         lines += &format!("DAMAGED  {}: {} ({})\n", damage.kind.words(), damage.detail, damage.object);
     }
+    if report.series_waiting > 0 {
+        lines += &waiting_words(report.series_waiting);
+        lines.push('\n');
+    }
     lines
-        + &if report.whole { "everything is whole\n".to_string() } else { format!("{} damages\n", v.damaged) }
+        + &if report.whole {
+            "everything is whole\n".to_string()
+        } else {
+            format!("{}\n", plural(v.damaged, "damage"))
+        }
+}
+
+/// What is told of series that are stored and not yet assembled and checked.
+pub(super) fn waiting_words(series: u64) -> String {
+    let wait = if series == 1 { "waits" } else { "wait" };
+    format!(
+        "{series} series {wait} to be assembled and checked: `gantry run --once` goes on, as does the next ingest"
+    )
 }
 
 /// Reads a checkpoint.
@@ -106,7 +130,7 @@ fn text(report: &Report) -> String {
 /// The file cannot be read, or is none.
 pub(super) fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
     let text = std::fs::read_to_string(path)
-        .map_err(|e| Failure::input(format!("{} cannot be read: {}", path.display(), e.kind())))?;
+        .map_err(|e| Failure::input(format!("{} cannot be read: {}", path.display(), io_words(e.kind()))))?;
     serde_json::from_str(&text).map_err(|_| {
         Failure::input(format!("{} is no checkpoint", path.display()))
             .hint("`gantry audit checkpoint --to FILE` writes one")
@@ -121,7 +145,11 @@ pub(super) fn write_checkpoint(client: &dyn Client, path: &Path) -> Result<Check
     use std::io::Write as _;
     let checkpoint = client.ask(TakeCheckpoint {})?;
     let refused = |e: std::io::Error| {
-        Failure::new(Exit::Storage, "storage", format!("{} cannot be written: {}", path.display(), e.kind()))
+        Failure::new(
+            Exit::Storage,
+            "storage",
+            format!("{} cannot be written: {}", path.display(), io_words(e.kind())),
+        )
     };
     let mut file = std::fs::File::create_new(path).map_err(refused)?;
     let line = serde_json::to_string(&checkpoint).unwrap_or_default() + "\n";

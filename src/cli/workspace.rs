@@ -14,6 +14,7 @@ use crate::engine::Client;
 use crate::engine::query::{
     CheckClock, Depth, IntakeGroups, ParkedJobs, ProfileState, Sources, Status, Verify,
 };
+use crate::model::words::plural;
 
 /// The clock may be behind the trail by so much, as clocks are that a network corrects.
 const CLOCK_MS: i64 = 60_000;
@@ -60,9 +61,13 @@ struct Examined {
 /// None: what is wrong is a finding.
 pub fn doctor(global: &Global, out: &Output) -> Result<Exit, Failure> {
     let mut all = vec![terminal(), watches()];
+    let mut exit = Exit::Findings;
     match workspace(global) {
         Ok(workspace) => all.extend(of_workspace(&workspace)),
-        Err(failure) => all.push(examined("workspace", false, failure.message, failure.hint)),
+        Err(failure) => {
+            exit = failure.exit;
+            all.push(examined("workspace", false, failure.message, failure.hint));
+        }
     }
     let healthy = all.iter().all(|e| e.ok);
     out.result(&json!({ "healthy": healthy, "examined": all }), |_| {
@@ -74,7 +79,7 @@ pub fn doctor(global: &Global, out: &Output) -> Result<Exit, Failure> {
             })
             .collect()
     });
-    Ok(if healthy { Exit::Done } else { Exit::Findings })
+    Ok(if healthy { Exit::Done } else { exit })
 }
 
 fn examined(what: &'static str, ok: bool, found: impl Into<String>, advice: Option<String>) -> Examined {
@@ -122,11 +127,11 @@ fn of_workspace(workspace: &Workspace) -> Vec<Examined> {
     let mistakes = super::config::mistakes(&workspace.config_file());
     let mut all = vec![match workspace.config() {
         Ok(config) if mistakes.is_empty() => {
-            examined("config", true, format!("valid, {} inboxes", config.inboxes.len()), None)
+            examined("config", true, format!("valid, inboxes: {}", config.inboxes.len()), None)
         }
         _ => {
             let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
-            let found = format!("{} mistakes, the first: {first}", mistakes.len());
+            let found = format!("{}, the first: {first}", plural(mistakes.len() as u64, "mistake"));
             examined("config", false, found, Some("`gantry config check` names all of them".into()))
         }
     }];
@@ -175,15 +180,18 @@ fn database(workspace: &Workspace) -> Vec<Examined> {
         Err(failure) => return vec![examined("database", false, failure.message, failure.hint)],
     };
     let owner = match &connection.engine {
+        Some(engine) if engine.is_full() => "there is no room on the disk, so it is open for reading only",
         Some(engine) if engine.is_read_only() => "open for reading only",
         Some(_) => "nobody runs it",
         None => "another process runs it",
     };
     let client = &*connection.client;
-    if let Err(error) = client.ask(Status {}) {
-        return vec![examined("database", false, error.to_string(), None)];
-    }
+    let status = match client.ask(Status {}) {
+        Ok(status) => status,
+        Err(error) => return vec![examined("database", false, error.to_string(), None)],
+    };
     let mut all = vec![examined("database", true, format!("answers; {owner}"), None)];
+    all.extend(waiting(status.series_waiting, connection.engine.is_none()));
     if connection.engine.is_none() {
         let sources = client.ask(Sources {}).unwrap_or_default();
         let troubled = sources.into_iter().filter_map(|s| Some((s.problem?, s.name, s.events)));
@@ -207,19 +215,34 @@ fn unreadable(client: &dyn Client) -> Option<Examined> {
     let count: u64 = groups.iter().map(|group| group.count).sum();
     let advice =
         "`gantry intake list --files reason:unreadable` lists them; `gantry intake retry` looks again";
-    (count > 0)
-        .then(|| examined("files", false, format!("{count} files could not be read"), Some(advice.into())))
+    (count > 0).then(|| {
+        examined("files", false, format!("{} could not be read", plural(count, "file")), Some(advice.into()))
+    })
+}
+
+/// Series that are stored and not yet assembled and checked: work in hand where somebody runs the workspace.
+fn waiting(series: u64, somebody_runs_it: bool) -> Option<Examined> {
+    if series == 0 {
+        return None;
+    }
+    if somebody_runs_it {
+        return Some(examined("series", true, format!("{series} are being assembled and checked"), None));
+    }
+    let wait = if series == 1 { "1 waits".into() } else { format!("{series} wait") };
+    let advice = "`gantry run --once` goes on, as does the next `gantry ingest`".to_string();
+    Some(examined("series", false, format!("{wait} to be assembled and checked"), Some(advice)))
 }
 
 fn jobs(client: &dyn Client) -> Option<Examined> {
     let parked = client.ask(ParkedJobs {}).ok()?;
     let last = parked.first()?;
-    let found = format!("{} jobs are parked, the last: {}: {}", parked.len(), last.stage, last.reason);
+    let jobs = plural(parked.len() as u64, "job");
+    let found = format!("{jobs} failed three times, the last: {}: {}", last.stage, last.reason);
     Some(examined(
         "jobs",
         false,
         found,
-        Some("look at the reason; the console's Overview retries them".into()),
+        Some("look at the reason; `gantry run --once --retry` tries them again".into()),
     ))
 }
 
@@ -231,7 +254,9 @@ fn profile(client: &dyn Client) -> Option<Examined> {
     Some(match state.under_another {
         0 => examined("profile", true, format!("everything stands under {}", state.profile), None),
         n => {
-            let found = format!("{n} instances stand under another profile than {}", state.profile);
+            let stand = if n == 1 { "stands" } else { "stand" };
+            let found =
+                format!("{} {stand} under another profile than {}", plural(n, "instance"), state.profile);
             examined("profile", false, found, Some(advice.into()))
         }
     })
@@ -271,7 +296,8 @@ fn integrity(client: &dyn Client) -> Option<Examined> {
             format!("{} instances, {} trail entries are whole", verified.instances, verified.trail_entries)
         }
         Some(first) => {
-            format!("{} damages, the first: {}: {}", verified.damaged, first.kind.words(), first.detail)
+            let damages = plural(verified.damaged, "damage");
+            format!("{damages}, the first: {}: {}", first.kind.words(), first.detail)
         }
     };
     let advice = "`gantry verify` lists them, `gantry verify --repair` mends what it can".to_string();

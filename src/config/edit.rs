@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value, value};
 
 use super::{Config, ConfigError, Inbox};
+use crate::model::words::io_words;
 
 /// A configuration file being changed. Nothing is written before [`Edit::save`] has found the result valid.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ impl Edit {
                 path: self.path.clone(),
                 at: None,
                 key: None,
-                message: format!("cannot be written: {}", e.kind()),
+                message: format!("cannot be written: {}", io_words(e.kind())),
             }
         })?;
         Ok(config)

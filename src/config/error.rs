@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::place;
+use crate::model::words::io_words;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +38,12 @@ impl std::error::Error for ConfigError {}
 impl ConfigError {
     /// A file that cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self { path: path.into(), at: None, key: None, message: format!("cannot be read: {}", error.kind()) }
+        Self {
+            path: path.into(),
+            at: None,
+            key: None,
+            message: format!("cannot be read: {}", io_words(error.kind())),
+        }
     }
 
     /// A value that has the right type and is wrong all the same.

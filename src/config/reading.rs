@@ -106,13 +106,18 @@ impl Agreement {
 
     /// The threshold of a measure: its own, that of its name, or the general one.
     pub fn threshold(&self, structure: &str, name: &str) -> f64 {
+        self.declared(structure, name).unwrap_or(self.threshold)
+    }
+
+    /// The threshold that a measure has of its own, or that of its name.
+    pub fn declared(&self, structure: &str, name: &str) -> Option<f64> {
         let of = |exact: bool| {
             let fits = move |m: &&MeasureConfig| {
                 m.name == name && if exact { m.structure == structure } else { m.structure.is_empty() }
             };
             self.measures.iter().find(fits).and_then(|m| m.threshold)
         };
-        of(true).or_else(|| of(false)).unwrap_or(self.threshold)
+        of(true).or_else(|| of(false))
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Config, ConfigError, TEMPLATE};
 use crate::audit::{NoKey, TrailKey};
+use crate::model::words::io_words;
 
 /// Name of the configuration file, by which a folder is known as a workspace.
 pub const CONFIG_FILE: &str = "gantry.toml";
@@ -36,7 +37,7 @@ pub enum WorkspaceError {
     #[error("another process runs this workspace")]
     Locked,
     /// This user may not write it, or nobody can on its medium.
-    #[error("the workspace cannot be written: {0}")]
+    #[error("the workspace cannot be written: {}", io_words(*.0))]
     ReadOnly(io::ErrorKind),
     /// The secret can be read by others, or is no secret.
     #[error("the secret is unsafe: {0}")]
@@ -48,7 +49,7 @@ pub enum WorkspaceError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The operating system refused.
-    #[error("{what}: {kind}")]
+    #[error("{what}: {}", io_words(*.kind))]
     Io {
         /// What was tried.
         what: &'static str,
@@ -333,15 +334,16 @@ impl Workspace {
 /// It is missing, is of another size, or others may read it.
 pub fn read_secret(path: &Path) -> Result<[u8; 32], WorkspaceError> {
     let unsafe_because = |why: &str| WorkspaceError::Secret(why.into());
-    let metadata =
-        fs::metadata(path).map_err(|e| unsafe_because(&format!("it cannot be read: {}", e.kind())))?;
+    let metadata = fs::metadata(path)
+        .map_err(|e| unsafe_because(&format!("it cannot be read: {}", io_words(e.kind()))))?;
     if metadata.permissions().mode() & 0o077 != 0 {
         return Err(unsafe_because("others may read it; chmod 600 it"));
     }
     if metadata.len() > 1024 {
         return Err(unsafe_because(SIZES));
     }
-    let bytes = fs::read(path).map_err(|e| unsafe_because(&format!("it cannot be read: {}", e.kind())))?;
+    let bytes =
+        fs::read(path).map_err(|e| unsafe_because(&format!("it cannot be read: {}", io_words(e.kind()))))?;
     decode_secret(&bytes).ok_or_else(|| unsafe_because(SIZES))
 }
 

@@ -6,6 +6,7 @@ use super::app::App;
 use super::keymap::Key;
 use super::theme::{Depth, Theme};
 use crate::config::{Config, quoted, suggestion};
+use crate::model::words::io_words;
 
 /// Keys of the table `console` that are wrong, and why; a theme's file is relative to `root`.
 pub fn invalid_values(config: &Config, root: &Path) -> Vec<(String, String)> {
@@ -13,7 +14,7 @@ pub fn invalid_values(config: &Config, root: &Path) -> Vec<(String, String)> {
     let mut wrong = Vec::new();
     let theme = if is_file(&console.theme) {
         std::fs::read_to_string(root.join(&console.theme))
-            .map_err(|error| format!("{} cannot be read: {}", console.theme, error.kind()))
+            .map_err(|error| format!("{} cannot be read: {}", console.theme, io_words(error.kind())))
             .and_then(|text| Theme::parse(&text, Depth::Full).map_err(|error| error.to_string()))
     } else {
         Theme::named(&console.theme, Depth::Full).map_err(|error| error.to_string())

@@ -1,6 +1,5 @@
 //! The images below a path, as labels see them, and which of them a label belongs to.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -8,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use crate::dicom::{self, ReadOptions, Tree, read_tree};
 use crate::format::label::{LabelError, SourceImage};
 use crate::label::place::{fit, own_grid};
-use crate::label::{Image, LabelSet, Refused, Shape, SliceRef};
+use crate::label::{Image, LabelSet, Refused, SliceRef};
 use crate::model::geometry::{Grid, Vec3};
 use crate::series::{Series, Slice, Stack, assemble};
 
@@ -45,7 +44,7 @@ impl Images {
     }
 
     fn choose(&self, set: &LabelSet) -> Result<&(Image, u32), Refused> {
-        let names = names(set);
+        let names = set.images();
         let referred = |(image, _): &&(Image, u32)| {
             let named = |s: &SliceRef| {
                 names.contains(&*s.sop_uid) || s.file.as_deref().is_some_and(|f| names.contains(f))
@@ -94,18 +93,9 @@ impl Images {
     }
 }
 
-/// Everything by which a label names its images.
-fn names(set: &LabelSet) -> BTreeSet<&str> {
-    let drawn = set.structures.iter().filter_map(|s| match &s.shape {
-        Shape::Drawn(drawings) => Some(drawings),
-        _ => None,
-    });
-    let drawn = drawn.flatten().map(|d| &*d.image.uid);
-    set.references.iter().map(String::as_str).chain(drawn).collect()
-}
-
-/// The images of one stack, each with the file of its first instance: one in space, or one for each instance without position.
-fn images(series: &Series, stack: &Stack, file: &dyn Fn(u32) -> Option<String>) -> Vec<(Image, u32)> {
+/// The images of one stack, each with the file of its first instance: one in space, or one for each instance without
+/// position. `file` gives the name of a file by its number.
+pub fn images(series: &Series, stack: &Stack, file: &dyn Fn(u32) -> Option<String>) -> Vec<(Image, u32)> {
     if stack.frames == 0 || stack.common.modality.as_deref() == Some("SEG") {
         return Vec::new();
     }

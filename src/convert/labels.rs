@@ -13,6 +13,7 @@ use crate::format::label::{FormatId, LabelError, SourceImage, format, read, writ
 use crate::label::place::{Listed, Options, place, place_own};
 use crate::label::{Difference, LabelSet, Placed, Refused, Warning};
 use crate::model::geometry::Vec3;
+use crate::model::words::io_error;
 
 /// Characters of a file name that a structure's name gives: of four bytes each they leave room for a number and an ending.
 const MOST_NAME: usize = 50;
@@ -143,7 +144,7 @@ pub enum ConvertError {
     #[error("{0}")]
     Label(#[from] LabelError),
     /// The image.
-    #[error("the image: {0}")]
+    #[error("the image: {}", io_error(.0))]
     Image(std::io::Error),
     /// No image there.
     #[error("no image below the folder of --image")]
@@ -214,7 +215,7 @@ pub fn convert(request: &Request) -> Result<Converted, ConvertError> {
     if request.target.numbers_anew() {
         (1..).zip(&mut placed.structures).for_each(|(n, s)| s.number = n);
     }
-    let outputs = write(&placed, source.as_ref(), request)?;
+    let outputs = write(&placed, source.as_ref(), request.target, &request.output)?;
     Ok(Converted {
         format: match request.target {
             Target::File(id) => id,
@@ -261,17 +262,22 @@ fn keep(set: &mut LabelSet, wanted: &[String]) -> Result<(), ConvertError> {
     Ok(())
 }
 
-fn write(
+/// Writes structures that were placed: one file, or one for each of them in a folder.
+///
+/// # Errors
+/// The format cannot hold them, or the disk refuses.
+pub fn write(
     placed: &Placed,
     source: Option<&SourceImage>,
-    request: &Request,
-) -> Result<Vec<PathBuf>, ConvertError> {
-    match request.target {
+    target: Target,
+    output: &Path,
+) -> Result<Vec<PathBuf>, LabelError> {
+    match target {
         Target::File(id) => {
-            format(id).write(placed, source, &request.output)?;
-            Ok(vec![request.output.clone()])
+            format(id).write(placed, source, output)?;
+            Ok(vec![output.to_path_buf()])
         }
-        Target::Folder => Ok(write_folder(placed, &request.output)?),
+        Target::Folder => Ok(write_folder(placed, output)?),
     }
 }
 

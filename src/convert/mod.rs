@@ -3,7 +3,9 @@
 pub mod contents;
 pub mod images;
 pub mod labels;
+mod template;
 
 pub use contents::{Contents, show};
-pub use images::Images;
-pub use labels::{ConvertError, Converted, Request, Target, convert};
+pub use images::{Images, images};
+pub use labels::{ConvertError, Converted, Request, Target, convert, write};
+pub use template::Template;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{MAX_PIECE_BYTES, Piece};
 use crate::bytes::ByteSource;
 use crate::engine::EngineError;
+use crate::model::words::io_words;
 
 /// Bytes that a client takes together, at most: what is larger is for whoever may read the store itself.
 const MAX_BYTES: u64 = 2 << 30;
@@ -17,7 +18,7 @@ pub(super) fn piece(bytes: &ByteSource<'_>, offset: u64) -> Result<Value, Engine
     let length = all.saturating_sub(offset).min(MAX_PIECE_BYTES);
     let from = offset.min(all);
     let taken = bytes.read(from..from + length);
-    let taken = taken.map_err(|e| EngineError::Storage { why: e.kind().to_string() })?;
+    let taken = taken.map_err(|e| EngineError::Storage { why: io_words(e.kind()).to_string() })?;
     let piece = Piece { bytes: all, base64: STANDARD.encode(taken) };
     serde_json::to_value(piece).map_err(|e| EngineError::Storage { why: e.to_string() })
 }

@@ -20,6 +20,7 @@ use crate::access::{Permission, Way};
 use crate::bytes::ByteSource;
 use crate::config::{group_id, groups_of, user_name};
 use crate::engine::{Client, Engine, EngineError, Identity, Session};
+use crate::model::words::io_error;
 
 /// Answers that may wait for a slow client; then its requests wait.
 const WAITING: usize = 64;
@@ -38,7 +39,7 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The socket.
-    #[error("the socket cannot be served: {0}")]
+    #[error("the socket cannot be served: {}", io_error(.0))]
     Socket(#[from] io::Error),
     /// `[access] group` names no group.
     #[error("access.group = {0:?}: the system knows no such group")]

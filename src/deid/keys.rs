@@ -9,6 +9,7 @@ use sha2::Sha256;
 
 use super::date::Shift;
 use crate::config::decode_secret;
+use crate::model::words::io_words;
 
 /// A keyed hash whose key block is computed once.
 type Keyed = Hmac<Sha256>;
@@ -62,7 +63,7 @@ impl Secret {
     pub fn load(path: &Path) -> Result<Self, SecretError> {
         use std::os::unix::fs::PermissionsExt;
         let file = |why: String| SecretError::File(why);
-        let cannot = |e: std::io::Error| file(format!("the secret cannot be read: {}", e.kind()));
+        let cannot = |e: std::io::Error| file(format!("the secret cannot be read: {}", io_words(e.kind())));
         let metadata = std::fs::metadata(path).map_err(cannot)?;
         if metadata.permissions().mode() & 0o077 != 0 {
             return Err(file("others may read the secret; chmod 600 it".into()));

@@ -125,6 +125,14 @@ impl Deidentifier {
         cleaner.clean(typed.trim(), text::Strictness::Terms).into_owned()
     }
 
+    /// The name of a structure of a study, cleaned like any technical text: all of it stays but what identifies.
+    pub fn clean_name(&self, name: &str, known: &[(Kind, String)]) -> String {
+        let mut identity = Identity::default();
+        known.iter().for_each(|(kind, value)| identity.add(value, *kind));
+        let cleaner = Cleaner { identity: &identity, allowed: &self.profile.allow_words };
+        cleaner.clean(name.trim(), text::Strictness::Technical).into_owned()
+    }
+
     /// The replacement of a UID: what stands in every output where this one stood.
     pub fn uid(&self, original: &str) -> String {
         self.keys.uid(original.trim_matches(['\0', ' ']))

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::readers::Truth;
 use super::send::Senders;
 use super::study::later;
+use crate::model::words::io_words;
 
 /// How quickly data arrives, and how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl Arrivals {
                     match senders.send(later(seed, number), pause) {
                         Ok(sent) => truths.lock().unwrap_or_else(PoisonError::into_inner).extend(sent.truths),
                         Err(error) => {
-                            tracing::warn!("the demo's senders stop: {}", error.kind());
+                            tracing::warn!("the demo's senders stop: {}", io_words(error.kind()));
                             return;
                         }
                     }

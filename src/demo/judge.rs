@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::faults::Expected;
 use super::send::{Planted, Senders};
 use crate::catalog::{CatalogError, Filter, NewFinding, Order};
-use crate::landing::{Choice, FileRecord};
-use crate::pipeline::Shared;
+use crate::landing::{Choice, FileRecord, NewFile};
+use crate::model::words::plural;
+use crate::pipeline::{Shared, explain_reason};
 
 /// Rows read in one go.
 const PAGE: u32 = 10_000;
@@ -165,9 +166,18 @@ fn of_file(row: &FileRecord, below: &Path) -> Told {
     Told {
         check: check.clone(),
         severity: file.status.clone(),
-        message: file.detail.clone(),
+        message: file_words(file),
         series_uid: None,
         file: Some(below.to_string_lossy().into_owned()),
+    }
+}
+
+/// What is told of a file, never nothing.
+fn file_words(file: &NewFile) -> String {
+    match (&*file.status, &*file.detail, &*file.reason) {
+        (_, detail, _) if !detail.is_empty() => detail.into(),
+        ("duplicate", ..) => "the same bytes are stored from another path".into(),
+        (_, _, reason) => explain_reason(reason).into(),
     }
 }
 
@@ -205,7 +215,7 @@ fn masked(shared: &Shared, all: &All, plant: &Planted) -> Result<Option<Told>, C
                 return Ok(Some(Told {
                     check: plant.fault.name().into(),
                     severity: "masked".into(),
-                    message: format!("burned-in text is masked in {masks} places"),
+                    message: format!("burned-in text is masked in {}", plural(masks as u64, "place")),
                     series_uid: Some(uid.clone()),
                     file: Some(file.to_string_lossy().into_owned()),
                 }));

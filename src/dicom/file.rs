@@ -9,6 +9,7 @@ use std::path::Path;
 use super::dataset::DataSet;
 use super::parse::{Encoding, Parser};
 use crate::bytes::NoRoom;
+use crate::model::words::io_words;
 use crate::model::{Tag, tags};
 
 /// What any deflated data set may grow to in memory.
@@ -66,7 +67,7 @@ pub enum ReadError {
         limit_mib: u64,
     },
     /// The operating system refused.
-    #[error("cannot be read: {0}")]
+    #[error("cannot be read: {}", io_words(*.0))]
     Io(io::ErrorKind),
     /// What it inflates to cannot be put aside.
     #[error(transparent)]

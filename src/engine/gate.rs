@@ -109,6 +109,7 @@ pub(super) fn command(session: &Session, command: Command) -> Result<Value, Engi
             Command::Export(_) => {
                 "its landing side cannot be read by this user, so nothing is exported from it"
             }
+            _ if session.engine.is_full() => return Err(EngineError::Full),
             _ => "nothing in it can be changed",
         };
         return Err(EngineError::ReadOnly { why: format!("this workspace is open for reading only: {why}") });

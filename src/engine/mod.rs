@@ -11,6 +11,7 @@ mod gate;
 mod holder;
 mod live;
 mod news;
+mod open_error;
 mod perform;
 
 pub mod query;
@@ -23,7 +24,8 @@ pub use client::Client;
 pub use error::EngineError;
 pub use gate::Identity;
 pub use news::{Line, Weight};
-pub use session::{Engine, OpenError, Session};
+pub use open_error::OpenError;
+pub use session::{Engine, Session, Unwritable};
 
 pub use crate::pipeline::now_ms;
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::text::visible;
+use crate::model::words::plural;
 use crate::pipeline::{Counts, Shared, Tally, Watchers};
 
 /// How much a line matters.
@@ -118,7 +119,8 @@ impl Told {
         let Ok(parked) = shared.catalog.read().parked() else { return };
         let new: Vec<_> = parked.iter().filter(|job| !self.parked.contains(&(job.id, job.at_ms))).collect();
         if !self.begun && !new.is_empty() {
-            let text = format!("{} jobs are parked from before", new.len());
+            let are = if new.len() == 1 { "is" } else { "are" };
+            let text = format!("{} {are} parked from before", plural(new.len() as u64, "job"));
             lines.push(Line { weight: Weight::Warning, text });
         } else {
             for job in new.iter().rev() {
@@ -131,25 +133,36 @@ impl Told {
     }
 }
 
+/// What a file is whose bytes are stored from another path.
+const DUPLICATE: &str = "duplicate";
+
+fn part(number: u64, what: &str) -> String {
+    if what == DUPLICATE { plural(number, what) } else { format!("{number} {what}") }
+}
+
+/// Files whose bytes are stored from another path.
+fn copies(counts: &Counts) -> u64 {
+    counts.duplicates - counts.already_here
+}
+
 /// What has been dealt with since.
 fn batch(before: &Counts, now: &Counts) -> Option<String> {
     let parts = [
         (now.deidentified - before.deidentified, "stored"),
         (now.quarantined - before.quarantined, "quarantined"),
         (now.rejected - before.rejected, "rejected"),
-        (now.duplicates - before.duplicates, "duplicates"),
+        (now.already_here - before.already_here, "already here"),
+        (copies(now) - copies(before), DUPLICATE),
         (now.failed - before.failed, "not stored"),
     ];
     let files: u64 = parts.iter().map(|(n, _)| n).sum();
     if files == 0 {
         return None;
     }
-    let told: Vec<String> =
-        parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let told: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| part(*n, what)).collect();
     let why = match &now.failure {
         Some(why) if now.failed > before.failed => format!(" ({})", visible(&why.to_string())),
         _ => String::new(),
     };
-    let word = if files == 1 { "file" } else { "files" };
-    Some(format!("{files} {word}: {}{why}", told.join(", ")))
+    Some(format!("{}: {}{why}", plural(files, "file"), told.join(", ")))
 }

@@ -15,16 +15,17 @@ use super::holder::Holder;
 use super::live::LiveReads;
 use super::news::{Line, News};
 use super::query::Query;
-use super::{Client, EngineError, answer, gate, perform, signing};
+use super::{Client, EngineError, OpenError, answer, gate, perform, signing};
 use crate::access::{Permission, Way};
 use crate::blob::{BlobError, FsStore};
 use crate::bytes::ByteSource;
 use crate::catalog::{About, Catalog, CatalogError};
-use crate::config::{Lock, Workspace, WorkspaceError};
+use crate::config::{Lock, Workspace};
 use crate::landing::{IntakeMap, KnownIdentifiers};
 use crate::model::Event;
+use crate::model::words::plural;
 use crate::pipeline::{
-    Counts, Deidentify, Intake, Refusal, Shared, Supervisor, Tally, Watchers, landing, resume_pending, watch,
+    Counts, Deidentify, Intake, Shared, Supervisor, Tally, Watchers, landing, resume_pending, watch,
 };
 use crate::source::{Mode, WatchState, open_file};
 
@@ -51,6 +52,17 @@ pub struct Engine {
 pub(super) struct ReadOnly {
     /// The landing side, too.
     pub landing: bool,
+    /// Why it cannot be written.
+    pub why: Unwritable,
+}
+
+/// Why a workspace cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwritable {
+    /// This user may not, or nobody can on its medium.
+    Denied,
+    /// There is no room on the disk.
+    Full,
 }
 
 struct Pipeline {
@@ -99,7 +111,7 @@ impl Engine {
         if lock.was_unclean {
             let swept = sweep(&store, &catalog.read().blobs()?)?;
             catalog.write(|tx| tx.release_leases())?;
-            tracing::info!("the last run did not end in order; swept {swept} files that no row names");
+            told_of_kill(swept, catalog.read().series_waiting()?);
         }
         let rules = answer::load_rules(workspace.root(), &config.harmonise.rules)
             .map_err(|e| OpenError::Rules(e.to_string()))?;
@@ -132,12 +144,12 @@ impl Engine {
         }))
     }
 
-    /// Opens a workspace that this user may not write, or that lies on a medium that cannot be written: nothing in it
-    /// changes, no job runs, and every command but an export is refused.
+    /// Opens a workspace that cannot be written: nothing in it changes, no job runs, and every command but an export is
+    /// refused.
     ///
     /// # Errors
     /// It cannot be read either, or its configuration is wrong.
-    pub fn open_read_only(workspace: Workspace) -> Result<Arc<Self>, OpenError> {
+    pub fn open_read_only(workspace: Workspace, why: Unwritable) -> Result<Arc<Self>, OpenError> {
         let config = workspace.config()?;
         let catalog = Catalog::open_read_only(&workspace.catalog())?;
         let secret = workspace.secret().ok();
@@ -145,7 +157,7 @@ impl Engine {
             let known = KnownIdentifiers::open_read_only(&workspace.known(), &secret).ok()?;
             Some((IntakeMap::open_read_only(&workspace.intake()).ok()?, known))
         });
-        let read_only = Some(ReadOnly { landing: landing.is_some() });
+        let read_only = Some(ReadOnly { landing: landing.is_some(), why });
         let (map, known) = match landing {
             Some(landing) => landing,
             None => (IntakeMap::temporary()?, KnownIdentifiers::temporary()?),
@@ -179,6 +191,11 @@ impl Engine {
     /// Whether nothing in the workspace can be changed.
     pub fn is_read_only(&self) -> bool {
         self.read_only.is_some()
+    }
+
+    /// Whether nothing can be changed for want of room on the disk.
+    pub fn is_full(&self) -> bool {
+        self.read_only.is_some_and(|readable| readable.why == Unwritable::Full)
     }
 
     /// Starts watching every inbox. Whoever watches stays: searches are answered from memory as soon as that is read.
@@ -331,6 +348,7 @@ impl Engine {
             all.quarantined += counts.quarantined;
             all.rejected += counts.rejected;
             all.duplicates += counts.duplicates;
+            all.already_here += counts.already_here;
             all.series.extend(counts.series);
         }
         perform::counted(self, &all, (0, 0), self.opened)
@@ -409,6 +427,16 @@ fn sweep(store: &FsStore, named: &HashSet<String>) -> Result<u64, BlobError> {
     store.sweep(named)
 }
 
+/// Says what a run that was cut off has left.
+fn told_of_kill(swept: u64, waiting: u64) {
+    let files = plural(swept, "unfinished file");
+    tracing::info!("the last run was cut off: {files} removed from store/; what was stored by then is whole");
+    if waiting > 0 {
+        let are = if waiting == 1 { "is" } else { "are" };
+        tracing::info!("{waiting} series {are} still to be assembled and checked");
+    }
+}
+
 /// A catalog that is missing beside a store that is not empty is never made anew: what is stored would be swept.
 fn needs_catalog(workspace: &Workspace, store: &FsStore) -> Result<(), OpenError> {
     let how = match std::fs::metadata(workspace.catalog()) {
@@ -428,59 +456,5 @@ fn knows_secret(catalog: &Catalog, secret: &[u8; 32]) -> Result<(), OpenError> {
         Some(known) if known == fingerprint => Ok(()),
         Some(_) => Err(CatalogError::OtherSecret.into()),
         None => Ok(catalog.write(|tx| tx.set_about(About::SecretFingerprint, &fingerprint))?),
-    }
-}
-
-/// Why a workspace cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder, its lock, its secret or its configuration.
-    #[error(transparent)]
-    Workspace(#[from] WorkspaceError),
-    /// The catalog.
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    /// The store.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
-    /// Harmonisation rules, protocols, or settings of checks.
-    #[error("{0}")]
-    Rules(String),
-    /// The de-identification profile.
-    #[error("the de-identification profile: {0}")]
-    Profile(String),
-}
-
-impl From<CatalogError> for EngineError {
-    fn from(error: CatalogError) -> Self {
-        match error {
-            error if error.is_read_only() => Self::ReadOnly {
-                why: "this workspace is open for reading only: what leaves a mark in its trail is refused"
-                    .into(),
-            },
-            CatalogError::Refused(why) => Self::Conflict { why },
-            CatalogError::Full => Self::Full,
-            CatalogError::Damaged(_) => Self::Damaged { why: error.to_string() },
-            other => Self::Storage { why: other.to_string() },
-        }
-    }
-}
-
-impl From<Refusal> for EngineError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Full => Self::Full,
-            Refusal::Other(why) => Self::Storage { why },
-        }
-    }
-}
-
-impl From<BlobError> for EngineError {
-    fn from(error: BlobError) -> Self {
-        match error {
-            BlobError::NotFound(id) => Self::NotFound { what: "blob".into(), id },
-            BlobError::Io(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => Self::Full,
-            other => Self::Storage { why: other.to_string() },
-        }
     }
 }

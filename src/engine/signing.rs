@@ -6,6 +6,7 @@ use super::{EngineError, OpenError};
 use crate::catalog::Catalog;
 use crate::config::Workspace;
 use crate::format::whole::write_whole;
+use crate::model::words::io_words;
 use crate::pipeline::now_ms;
 use crate::pipeline::verify::read_kept;
 
@@ -38,6 +39,6 @@ pub(super) fn end(workspace: &Workspace, catalog: &Catalog) -> Result<(), Engine
     }
     let text = serde_json::to_string(&signed).unwrap_or_default() + "\n";
     write_whole(&workspace.checkpoint_file(), &text, true).map_err(|e| EngineError::Storage {
-        why: format!("trail.checkpoint cannot be written: {}", e.kind()),
+        why: format!("trail.checkpoint cannot be written: {}", io_words(e.kind())),
     })
 }

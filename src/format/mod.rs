@@ -6,6 +6,5 @@ pub mod label;
 pub mod nifti;
 pub mod nrrd;
 pub mod ratings;
-pub mod seg;
 pub mod table;
 pub mod whole;

@@ -83,6 +83,6 @@ mod tests {
                 [t.cos(), t.sin()]
             })
             .collect();
-        assert!((even_odd(&[star]) - 0.812_299).abs() < 1e-4);
+        assert!((even_odd(&[star]) - 0.775_683).abs() < 1e-4);
     }
 }

@@ -6,10 +6,12 @@
 
 pub mod area;
 pub mod code;
+pub mod figures;
 pub mod image;
 pub mod mask;
 pub mod place;
 pub mod raster;
+pub mod stored;
 pub mod trace;
 
 pub use code::{Code, FINDING, Tracking};
@@ -56,6 +58,38 @@ pub struct LabelSet {
     pub rounded: Option<Rounded>,
     /// What is odd about it.
     pub warnings: Vec<Warning>,
+}
+
+impl LabelSet {
+    /// The same set with other UIDs: of series, frame of reference, and every image that it refers to.
+    pub fn map_uids(&mut self, map: impl Fn(&str) -> String) {
+        for uid in self.series_uid.iter_mut().chain(&mut self.frame_of_reference).chain(&mut self.references)
+        {
+            *uid = map(uid);
+        }
+        for structure in &mut self.structures {
+            match &mut structure.shape {
+                Shape::Frames(frames) => {
+                    for frame in &mut frames.frames {
+                        let other = |s: &ImageRef| ImageRef { uid: map(&s.uid), frame: s.frame };
+                        frame.sources = frame.sources.iter().map(other).collect();
+                    }
+                }
+                Shape::Drawn(drawings) => drawings.iter_mut().for_each(|d| d.image.uid = map(&d.image.uid)),
+                Shape::Nothing | Shape::Voxels(..) | Shape::Contours(_) => {}
+            }
+        }
+    }
+
+    /// Every image that the set names, and files where there are no UIDs.
+    pub fn images(&self) -> std::collections::BTreeSet<&str> {
+        let drawn = self.structures.iter().filter_map(|s| match &s.shape {
+            Shape::Drawn(drawings) => Some(drawings),
+            _ => None,
+        });
+        let drawn = drawn.flatten().map(|d| &*d.image.uid);
+        self.references.iter().map(String::as_str).chain(drawn).collect()
+    }
 }
 
 /// Values that were no whole numbers, but near to one.

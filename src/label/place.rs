@@ -201,6 +201,14 @@ pub fn place(set: LabelSet, image: &Image, options: Options) -> Result<Placed, R
 /// It has none.
 pub fn place_own(set: LabelSet, options: Options) -> Result<Placed, Refused> {
     let grid = own_grid(&set).map_err(Refused::NoImage)?;
+    place_on(set, &grid, options)
+}
+
+/// Lays labels on a grid in their own frame of reference.
+///
+/// # Errors
+/// As [`place`].
+pub fn place_on(set: LabelSet, grid: &Grid, options: Options) -> Result<Placed, Refused> {
     if grid.shape.iter().map(|n| u128::from(*n)).product::<u128>() > u128::from(MOST_VOXELS) {
         return Err(Refused::TooManyVoxels);
     }
@@ -210,7 +218,7 @@ pub fn place_own(set: LabelSet, options: Options) -> Result<Placed, Refused> {
         series_uid: None,
         study_uid: None,
         frame_of_reference,
-        grid,
+        grid: *grid,
         placed: true,
         origins_mm,
         slices: Vec::new(),

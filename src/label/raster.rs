@@ -165,11 +165,12 @@ mod tests {
     fn holes_and_keyholes_are_the_same_area() {
         let outer = [[0.5, 0.5], [9.5, 0.5], [9.5, 9.5], [0.5, 9.5]];
         let inner = [[3.5, 3.5], [6.5, 3.5], [6.5, 6.5], [3.5, 6.5]];
-        let two = fill(&[outer.to_vec(), inner.to_vec()], 20, 20);
+        let filled = |outlines: &[Vec<[f64; 2]>]| Mask::of_runs([20, 20, 1], fill(outlines, 20, 20));
+        let two = filled(&[outer.to_vec(), inner.to_vec()]);
         let mut keyhole = outer.to_vec();
         keyhole.push(outer[0]);
         keyhole.extend([inner[0], inner[3], inner[2], inner[1], inner[0]]);
-        assert_eq!(two, fill(&[keyhole], 20, 20));
-        assert_eq!(two.iter().map(|r| r.len()).sum::<u64>(), 81 - 9);
+        assert_eq!(two, filled(&[keyhole]));
+        assert_eq!(two.voxels(), 81 - 9);
     }
 }

@@ -73,6 +73,15 @@ pub struct GroupRecord {
     pub latest_ms: i64,
 }
 
+/// What a batch changed, beside its rows.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct PutOutcome {
+    /// Hashes of quarantined copies that no row needs any more: of files that were sent again, or stored from elsewhere.
+    pub freed: Vec<String>,
+    /// Places in the batch of duplicates of themselves: no other path has these bytes stored.
+    pub already_here: BTreeSet<usize>,
+}
+
 /// Whether a version of a file was dealt with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
@@ -130,15 +139,14 @@ impl IntakeMap {
         Self::open(Path::new(""))
     }
 
-    /// Records a batch. Returns the hashes of quarantined copies that no row needs any more: of files that were sent
-    /// again, or stored from elsewhere.
+    /// Records a batch. The row of a file that is its own duplicate stays `deidentified`.
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn put(&self, files: &[NewFile]) -> Result<Vec<String>, CatalogError> {
+    pub fn put(&self, files: &[NewFile]) -> Result<PutOutcome, CatalogError> {
         let mut connection = lock(&self.connection);
         let tx = connection.transaction()?;
-        let mut freed = BTreeSet::new();
+        let (mut freed, mut already_here) = (BTreeSet::new(), BTreeSet::new());
         // The usual batch has nothing to do with any copy.
         let copies = files.iter().any(|f| f.kept) || has_copies(&tx)?;
         {
@@ -154,7 +162,17 @@ impl IntakeMap {
                  ON CONFLICT (inbox, path) DO UPDATE SET bytes = ?3, mtime_ns = ?4, sha256 = ?5, status = ?6, \
                  reason = ?7, detail = ?8, site = ?9, trusted = ?10, at_ms = ?11, day = ?12, kept = ?13, settled = 0",
             )?;
-            for f in files {
+            let mut elsewhere = tx.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM file WHERE sha256 = ?1 AND path <> ?2 AND status = 'deidentified')",
+            )?;
+            for (at, f) in files.iter().enumerate() {
+                let mut status = &*f.status;
+                if status == "duplicate"
+                    && !elsewhere.query_row(params![f.sha256, f.path], |row| row.get::<_, bool>(0))?
+                {
+                    already_here.insert(at);
+                    status = "deidentified";
+                }
                 if copies {
                     let kept_before =
                         before.query_map(params![f.inbox, f.path, f.kept, f.sha256], |row| row.get(0))?;
@@ -169,7 +187,7 @@ impl IntakeMap {
                     f.bytes as i64,
                     f.mtime_ns,
                     f.sha256,
-                    f.status,
+                    status,
                     f.reason,
                     f.detail,
                     f.site,
@@ -180,16 +198,16 @@ impl IntakeMap {
                 ])?;
             }
         }
-        let mut free = Vec::new();
+        let mut outcome = PutOutcome { freed: Vec::new(), already_here };
         for sha256 in freed {
             let mut keeps =
                 tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM file WHERE sha256 = ?1 AND kept = 1)")?;
             if !keeps.query_row([&sha256], |row| row.get::<_, bool>(0))? {
-                free.push(sha256);
+                outcome.freed.push(sha256);
             }
         }
         tx.commit()?;
-        Ok(free)
+        Ok(outcome)
     }
 
     /// Whether this version of a watched file was dealt with.

@@ -6,6 +6,6 @@ mod intake_map;
 mod people;
 mod study_identifiers;
 
-pub use intake_map::{Choice, FileRecord, GroupRecord, IntakeMap, Known, NewFile};
+pub use intake_map::{Choice, FileRecord, GroupRecord, IntakeMap, Known, NewFile, PutOutcome};
 pub use people::StudyPerson;
 pub use study_identifiers::{KnownIdentifiers, StudyKnown};

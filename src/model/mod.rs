@@ -14,6 +14,7 @@ mod tag;
 pub mod tags;
 pub mod text;
 mod vr;
+pub mod words;
 
 pub use area::{Area, Drawing, DrawnMask, Vetting};
 pub use event::{ChangeKind, Event};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Shared, archives};
 use crate::config::{After, Inbox};
 use crate::landing::FileRecord;
+use crate::model::words::io_words;
 
 /// Files looked at in one go.
 const AT_ONCE: u32 = 1_000;
@@ -23,7 +24,7 @@ pub fn settle_sources(shared: &Shared, inbox: &Inbox) {
             if is_safe(shared, record)
                 && let Err(error) = dispose(shared, inbox, &record.file.path)
             {
-                tracing::warn!("a stored file of inbox {} stays: {}", inbox.name, error.kind());
+                tracing::warn!("a stored file of inbox {} stays: {}", inbox.name, io_words(error.kind()));
             }
         }
         if shared.map.settle(&ids).is_err() || files.len() < AT_ONCE as usize {
@@ -44,7 +45,7 @@ fn settle_archives(shared: &Shared, inbox: &Inbox) {
             && is_unchanged(record)
             && let Err(error) = dispose(shared, inbox, &record.file.path)
         {
-            tracing::warn!("a stored archive of inbox {} stays: {}", inbox.name, error.kind());
+            tracing::warn!("a stored archive of inbox {} stays: {}", inbox.name, io_words(error.kind()));
         }
     }
     let ids: Vec<i64> = found.iter().map(|f| f.id).collect();

@@ -14,6 +14,7 @@ use crate::deid::{
     Secret, Uncleaned,
 };
 use crate::dicom::{Charset, Contents, DataSet, Element, File, ReadError, ReadOptions, Value, keyword};
+use crate::model::words::io_words;
 use crate::model::{Drawing, Person, Tag, Vr, text};
 
 /// Ledger lines that are remembered, for the next instance with the same.
@@ -98,8 +99,9 @@ impl Deidentify {
         let mut profile = if config.profiles.is_empty() {
             Profile::built_in(&config.profile)
         } else {
-            let document = std::fs::read_to_string(root.join(&config.profiles))
-                .map_err(|e| format!("{}, which deid.profiles names: {}", config.profiles, e.kind()))?;
+            let document = std::fs::read_to_string(root.join(&config.profiles)).map_err(|e| {
+                format!("{}, which deid.profiles names: {}", config.profiles, io_words(e.kind()))
+            })?;
             Profile::from_toml(&document, &config.profile)
         }
         .map_err(|e| e.to_string())?;
@@ -137,6 +139,11 @@ impl Deidentify {
     /// What a person typed about a study that is known to name these, cleaned like any free text.
     pub fn clean_words(&self, typed: &str, known: &[(Kind, String)]) -> String {
         self.engine.clean_words(typed, known)
+    }
+
+    /// The name of a structure of a study that is known to name these, without what identifies.
+    pub fn clean_name(&self, name: &str, known: &[(Kind, String)]) -> String {
+        self.engine.clean_name(name, known)
     }
 
     /// A pseudonym for the name that a source gives an item.

@@ -25,7 +25,7 @@ use crate::bytes::ByteSource;
 use crate::catalog::{CatalogError, LedgerLine, NewInstance};
 use crate::deid::Context;
 use crate::dicom::Contents;
-use crate::landing::NewFile;
+use crate::landing::{NewFile, PutOutcome};
 use crate::model::{ChangeKind, Vetting};
 use crate::source::{Found, Item, NotRead, Unreadable};
 
@@ -359,7 +359,11 @@ fn commit(shared: &Shared, mut files: Vec<ProcessedFile>) {
 /// The landing side's map of a batch, then the counts.
 fn account(shared: &Shared, batch: &[ProcessedFile], now: i64) {
     let day = day_of(now);
-    let mut files: Vec<NewFile> = batch.iter().filter_map(|dealt| file_row(dealt, now, &day)).collect();
+    let (mut files, mut row_of) = (Vec::<NewFile>::new(), Vec::with_capacity(batch.len()));
+    for dealt in batch {
+        row_of.push(files.len());
+        files.extend(file_row(dealt, now, &day));
+    }
     for dealt in batch {
         if let Some(delivery) = &dealt.delivery {
             let ended = match dealt.end {
@@ -373,11 +377,13 @@ fn account(shared: &Shared, batch: &[ProcessedFile], now: i64) {
         }
     }
     // The catalog has them; without the map they are merely found again and counted as duplicates.
-    match shared.map.put(&files) {
-        Ok(freed) => super::landing::remove_copies(shared, &freed),
-        Err(error) => tracing::error!("the intake map: {error}"),
-    }
-    for dealt in batch {
+    let recorded = shared.map.put(&files).unwrap_or_else(|error| {
+        tracing::error!("the intake map: {error}");
+        PutOutcome::default()
+    });
+    super::landing::remove_copies(shared, &recorded.freed);
+    for (dealt, row) in batch.iter().zip(row_of) {
+        let already_here = u64::from(recorded.already_here.contains(&row));
         dealt.tally.update(|c| match &dealt.end {
             FileOutcome::Stored { instance, .. } => {
                 c.deidentified += 1;
@@ -385,10 +391,12 @@ fn account(shared: &Shared, batch: &[ProcessedFile], now: i64) {
             }
             FileOutcome::Duplicate { series } => {
                 c.duplicates += 1;
+                c.already_here += already_here;
                 c.series.extend(series.iter().cloned());
             }
             FileOutcome::Restored { instance, .. } => {
                 c.duplicates += 1;
+                c.already_here += already_here;
                 c.series.insert(instance.series_uid.clone());
             }
             FileOutcome::Quarantined { .. } => c.quarantined += 1,

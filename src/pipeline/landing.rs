@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Shared, day_of, now_ms};
 use crate::catalog::CatalogError;
 use crate::landing::NewFile;
+use crate::model::words::{io_words, plural};
 
 /// The reason of a copy that was found without a row.
 const FOUND_WITHOUT_ROW: &str = "found_without_row";
@@ -27,7 +28,7 @@ pub fn remove_copies(shared: &Shared, hashes: &[String]) {
     }
     for sha256 in present {
         if let Err(error) = fs::remove_file(shared.quarantined(sha256)) {
-            tracing::error!("the copy of a file that is stored by now stays: {}", error.kind());
+            tracing::error!("the copy of a file that is stored by now stays: {}", io_words(error.kind()));
         }
     }
 }
@@ -62,15 +63,21 @@ pub fn sweep(shared: &Shared) -> Result<(), CatalogError> {
         return Ok(());
     }
     let detail = json!({ "removed": drafts.len(), "adopted": adopted });
-    tracing::warn!(
-        "the landing side: {} files without a row removed, {adopted} given a row again",
-        drafts.len()
-    );
+    if !drafts.is_empty() {
+        let files = plural(drafts.len() as u64, "unfinished file");
+        tracing::warn!("the last run was cut off: {files} removed from landing/; the sources are read again");
+    }
+    if adopted > 0 {
+        let files = plural(adopted as u64, "quarantined file");
+        tracing::warn!(
+            "the record of sources is new: {files} listed again without a source (`gantry intake list`)"
+        );
+    }
     shared.catalog.write(|tx| tx.audit(now, "gantry", "landing.sweep", "landing", &detail))?;
     for path in drafts {
         let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         if let Err(error) = gone {
-            tracing::warn!("a file of the landing side stays: {}", error.kind());
+            tracing::warn!("a file of the landing side stays: {}", io_words(error.kind()));
         }
     }
     Ok(())

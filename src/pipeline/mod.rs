@@ -17,6 +17,7 @@ mod bus;
 mod check;
 mod clean;
 mod clock;
+pub mod compare;
 mod deidentify;
 mod fresh;
 pub mod intake;

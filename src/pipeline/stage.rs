@@ -5,6 +5,7 @@ use super::Shared;
 use super::assemble::Assemble;
 use super::check::Check;
 use super::clean::Clean;
+use super::compare::CompareReads;
 use super::route::Route;
 use super::study::CompareStudy;
 use crate::blob::BlobError;
@@ -59,5 +60,5 @@ pub enum StageError {
 
 /// Every stage, in order.
 pub fn stages() -> &'static [&'static dyn Stage] {
-    &[&Clean, &Assemble, &Check, &CompareStudy, &Route]
+    &[&Clean, &Assemble, &Check, &CompareStudy, &Route, &CompareReads]
 }

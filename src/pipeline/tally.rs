@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::blob::BlobError;
 use crate::catalog::CatalogError;
+use crate::model::words::io_words;
 use crate::source::{NotRead, Unread};
 
 /// Counts of one ingest; shared between who hands files in and who deals with them.
@@ -59,7 +60,7 @@ impl From<ErrorKind> for Refusal {
     fn from(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
-            other => Self::Other(other.to_string()),
+            other => Self::Other(io_words(other).into()),
         }
     }
 }
@@ -77,6 +78,8 @@ pub struct Counts {
     pub rejected: u64,
     /// Stored before.
     pub duplicates: u64,
+    /// Of the duplicates: stored before from the same path.
+    pub already_here: u64,
     /// Could not be dealt with because the disk or database refused; they are looked at again.
     pub failed: u64,
     /// Why, of the last of them.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::Refusal;
 use crate::deid::{Recipient, VaultEntry, VaultError, VaultKey};
 use crate::dicom::{Contents, ReadOptions};
+use crate::model::words::io_error;
 
 /// Where the sealed entries lie.
 #[derive(Debug, Clone)]
@@ -22,7 +23,7 @@ pub enum KeepError {
     #[error("vault: {0}")]
     Vault(#[from] VaultError),
     /// The disk refuses.
-    #[error("vault: {}", .0.kind())]
+    #[error("vault: {}", io_error(.0))]
     Disk(#[from] io::Error),
 }
 

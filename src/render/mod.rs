@@ -17,7 +17,7 @@ pub use compose::{Look, compose};
 pub use font::{GLYPH_HEIGHT, GLYPH_WIDTH, draw_text, text_width};
 pub use marks::{Edges, edges, scale_bar_mm};
 pub use overlay::{LABEL_COLOURS, LabelMask, Labels};
-pub use reslice::{Plane, reslice};
+pub use reslice::{Plane, is_reversed, reslice};
 pub use sheet::{Sheet, contact_sheet};
 pub use slice::{Pixels, Slice};
 pub use view::{Mapping, Target, View};

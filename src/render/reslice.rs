@@ -49,6 +49,13 @@ fn normal(&[a, b, c, d, e, f]: &[f64; 6]) -> [f64; 3] {
     [b * f - c * e, c * d - a * f, a * e - b * d]
 }
 
+/// Whether a cut shows the last slice at the top: up is towards the head; in a coronal stack, seen from above, towards the
+/// front.
+pub fn is_reversed(orientation: Option<&[f64; 6]>) -> bool {
+    let across = normal(orientation.unwrap_or(&[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]));
+    if across[2].abs() > 0.5 { across[2] > 0.0 } else { across[1] < 0.0 }
+}
+
 /// Cuts a stack of equal grey slices (in their order along the normal, `None` where one is not decoded yet) at a row
 /// or column. Slices that are missing are as the lowest value. The stack's upper end (head, else anterior) is up.
 /// `None` for [`Plane::Native`], colour, or when no slice is there.
@@ -62,8 +69,7 @@ pub fn reslice(stack: &[Option<&Slice>], plane: Plane, at: u32, step_mm: f64) ->
     };
     let orientation = first.orientation.unwrap_or([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
     let across = normal(&orientation);
-    // Up is towards the head; in a coronal stack, seen from above, towards the front.
-    let reversed = if across[2].abs() > 0.5 { across[2] > 0.0 } else { across[1] < 0.0 };
+    let reversed = is_reversed(Some(&orientation));
     let mut values = Vec::with_capacity(width * stack.len());
     let mut place = |slice: Option<&Slice>| {
         let pixels =

@@ -186,7 +186,7 @@ fn with_grid(facts: Facts<'_>, slots: &[Slot]) -> Stack {
         slots.iter().zip(&division.volume).for_each(|(slot, v)| volumes[*v].push(*slot));
         stack.times = Times::of(facts, &volumes, &told);
     }
-    stack.holes = holes(&division.volume, division.count, &along, &mm);
+    stack.holes = holes((&division.volume, division.count), &order, &along, &mm, |i| slice(facts, slots[i]));
     stack.off_line_mm = off_line(&positions, &mm);
     let steps: Vec<f64> = mm.windows(2).map(|w| w[1] - w[0]).collect();
     if let Some(expected) = median(&steps) {
@@ -254,7 +254,15 @@ fn gaps(steps: &[f64], expected_mm: f64, mm: &[f64], name: impl Fn(usize) -> Sli
 }
 
 /// Positions that volumes lack; at most a thousand are listed.
-fn holes(volume: &[usize], count: usize, along: &Along, mm: &[f64]) -> Vec<Hole> {
+///
+/// `order` has the slots volume by volume along the normal.
+fn holes(
+    (volume, count): (&[usize], usize),
+    order: &[usize],
+    along: &Along,
+    mm: &[f64],
+    name: impl Fn(usize) -> Slice,
+) -> Vec<Hole> {
     if volume.len() == count * along.positions {
         return Vec::new();
     }
@@ -264,7 +272,12 @@ fn holes(volume: &[usize], count: usize, along: &Along, mm: &[f64]) -> Vec<Hole>
     every
         .filter(|at| !filled.contains(at))
         .take(1000)
-        .map(|(v, r)| Hole { volume: v as u32 + 1, at_mm: mm[r] })
+        .map(|(v, r)| {
+            let next = order.partition_point(|&i| (volume[i], along.rank[i]) < (v, r));
+            let neighbours = [next.checked_sub(1), Some(next)].into_iter().flatten();
+            let beside = neighbours.filter_map(|at| order.get(at).copied()).find(|&i| volume[i] == v);
+            Hole { volume: v as u32 + 1, at_mm: mm[r], beside: beside.map(&name) }
+        })
         .collect()
 }
 

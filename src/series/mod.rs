@@ -142,6 +142,8 @@ pub struct Hole {
     pub volume: u32,
     /// The position along the normal.
     pub at_mm: f64,
+    /// The slice of the volume next to it: the one before, else the one after.
+    pub beside: Option<Slice>,
 }
 
 /// What makes two frames of one series belong to different stacks.

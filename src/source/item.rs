@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::archive::{Archive, MemberError, is_archive};
 use crate::bytes::{ByteSource, FileRange, LARGE, NoRoom, SpillConfig, read_whole};
+use crate::model::words::io_words;
 
 /// A file beyond this is not read.
 const MAX_FILE: u64 = 4 << 30;
@@ -27,7 +28,7 @@ pub enum Item {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// The operating system refused.
-    #[error("cannot be read: {0}")]
+    #[error("cannot be read: {}", io_words(*.0))]
     Io(io::ErrorKind),
     /// Larger than what is read, or made of holes.
     #[error("the file is larger than 4 GiB, or a hole of that size")]

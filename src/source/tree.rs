@@ -38,8 +38,11 @@ pub enum NotRead {
 }
 
 impl NotRead {
-    /// In a person's words, in the plural.
-    pub fn words(self) -> &'static str {
+    /// In a person's words: of one, or of several.
+    pub fn words(self, number: u64) -> &'static str {
+        if number == 1 {
+            return self.words_of_one();
+        }
         match self {
             Self::SymbolicLink => "symbolic links, not followed",
             Self::LinkOutside => "symbolic links that lead out of the folder or to nothing",
@@ -50,6 +53,20 @@ impl NotRead {
             Self::FileDenied => "files that this user may not read",
             Self::FileUnreadable => "files that cannot be read from their medium",
             Self::Vanished => "files that vanished before they were read",
+        }
+    }
+
+    fn words_of_one(self) -> &'static str {
+        match self {
+            Self::SymbolicLink => "symbolic link, not followed",
+            Self::LinkOutside => "symbolic link that leads out of the folder or to nothing",
+            Self::SpecialFile => "device, pipe or socket",
+            Self::FolderDenied => "folder that this user may not read",
+            Self::FolderUnreadable => "folder that cannot be read from its medium",
+            Self::TooDeep => "folder nested too deep",
+            Self::FileDenied => "file that this user may not read",
+            Self::FileUnreadable => "file that cannot be read from its medium",
+            Self::Vanished => "file that vanished before it was read",
         }
     }
 
@@ -75,9 +92,9 @@ impl NotRead {
 /// How much was not read, by reason.
 pub type Unread = BTreeMap<NotRead, u64>;
 
-/// In a person's words: "2 symbolic links, not followed; 1 folders that this user may not read".
+/// In a person's words: "2 symbolic links, not followed; 1 folder that this user may not read".
 pub fn unread_words(unread: &Unread) -> String {
-    let said: Vec<String> = unread.iter().map(|(why, n)| format!("{n} {}", why.words())).collect();
+    let said: Vec<String> = unread.iter().map(|(why, n)| format!("{n} {}", why.words(*n))).collect();
     said.join("; ")
 }
 

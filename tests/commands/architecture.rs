@@ -16,13 +16,14 @@ const FLOORS: [&[&str]; 6] = [
 ];
 
 /// Who uses whom on one floor: a leaf below the others, and faces that start each other.
-const ASIDE: [(&str, &str); 16] = [
+const ASIDE: [(&str, &str); 17] = [
     ("landing", "catalog"),
     ("series", "model"),
     ("measure", "model"),
     ("harmonise", "model"),
     ("render", "model"),
     ("label", "model"),
+    ("label", "measure"),
     ("blob", "bytes"),
     ("dicom", "bytes"),
     ("dicom", "source"),

@@ -395,7 +395,7 @@ fn doctor_tells_of_files_that_cannot_be_read_and_of_a_clock_that_was_set_back() 
     let (exit, lines) = place.run(&["ingest", text(&place.dir.path().join("broken.zip"))]);
     assert_eq!((exit, &lines[0]["rejected"]), (0, &json!(1)), "{lines:?}");
     let files = place.examined("files");
-    assert!(files["ok"] == false && files["found"] == "1 files could not be read", "{files}");
+    assert!(files["ok"] == false && files["found"] == "1 file could not be read", "{files}");
     let catalog = rusqlite::Connection::open(place.root.join("catalog.sqlite")).unwrap();
     catalog
         .execute_batch(

@@ -244,6 +244,7 @@ pub fn reads(query: &Reads) -> Rows<ReadView> {
         superseded_by: None,
         waiting: false,
         values: volume.map(|value| ("volume_mm3".into(), RatedValue::Number { value })).into_iter().collect(),
+        label: None,
     };
     let rows = vec![
         read(1, "reader-01", "#1", Some(312.4)),

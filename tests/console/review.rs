@@ -1,5 +1,6 @@
 //! The three walks: keys in, commands out.
 
+use gantry::access::Permission;
 use gantry::engine::command::{Command, Decision};
 use gantry::engine::query::Query;
 
@@ -94,9 +95,18 @@ fn finding_leads_to_its_slice_and_a_broken_slice_says_why() {
     let mut driver = Driver::new(Stub::default(), (80, 24));
     assert!(driver.press("4 enter").text().contains("axial 13/24"));
     assert!(driver.press("f").text().contains("axial 6/24"));
+    assert!(driver.press("f").text().contains("finding 1 of 1 is on this slice (missing slices)"));
     let last = driver.press("G").text();
     assert!(last.contains("axial 24/24") && last.contains("the pixels end"), "{last}");
     assert!(driver.press("g v").text().contains("coronal 33/64"));
+}
+
+#[test]
+fn finding_about_a_whole_series_says_that_it_names_no_slice() {
+    let mut driver = Driver::new(Stub::default(), (120, 40));
+    let text = driver.press("4 enter n n f").text();
+    assert!(text.contains("finding 1 of 1 is about the whole series (gantry tilt)"), "{text}");
+    assert!(text.contains("axial 13/24"), "{text}");
 }
 
 #[test]
@@ -202,4 +212,37 @@ fn a_filter_that_matches_nothing_leaves_no_series_beside_it() {
     assert!(!text.contains("a slice is missing at 88.5 mm") && !text.contains("Acme"), "{text}");
     driver.press("m");
     assert!(!driver.text().contains("pictures with masks"), "{}", driver.text());
+}
+
+#[test]
+fn review_without_a_case_says_so_once_and_offers_one() {
+    let mut driver = Driver::new(Stub::default(), (120, 40));
+    let text = driver.press("5").text();
+    assert!(text.contains("n take a case") && !text.contains("n skip"), "{text}");
+    let text = driver.press("?").text();
+    assert_eq!(text.matches("now: no case is open").count(), 1, "{text}");
+}
+
+#[test]
+fn screens_that_are_for_others_are_not_offered() {
+    let may = vec![Permission::Attend, Permission::SeeImages];
+    let mut driver = Driver::new(Stub { may, ..Stub::default() }, (120, 60));
+    let help = driver.press("?").text();
+    assert!(
+        help.contains("to Catalog") && !help.contains("to Audit") && !help.contains("to Drift"),
+        "{help}"
+    );
+    let text = driver.press("esc 9").text();
+    assert!(text.contains("gantry ▸ Overview") && text.contains("Audit is for the role"), "{text}");
+    assert!(driver.press(":").text().contains("to Catalog"));
+}
+
+#[test]
+fn flow_is_whole_words_in_a_small_terminal() {
+    let text = Driver::new(Stub::default(), (80, 24)).text();
+    let flow: Vec<&str> = text.lines().skip(1).take_while(|line| !line.contains("Attention")).collect();
+    assert!(flow.iter().all(|line| !line.contains('…')), "{text}");
+    for word in ["de-ident.", "37 quarant.", "12 open", "2 claimed", "4 overdue"] {
+        assert!(flow.iter().any(|line| line.contains(word)), "{word}: {text}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use gantry::access::Permission;
 use gantry::bytes::ByteSource;
 use gantry::dicom::{self, DataSet, Element, Syntax};
 use gantry::engine::command::*;
@@ -26,6 +27,8 @@ pub struct Stub {
     pub decided: Mutex<Vec<i64>>,
     /// An empty workspace.
     pub empty: bool,
+    /// What the user may do; everything where nothing is said.
+    pub may: Vec<Permission>,
     /// A reader drifts, and the Overview says so.
     pub drifts: bool,
 }
@@ -88,7 +91,17 @@ fn view(row: SeriesRow) -> SeriesView {
             severity: Severity::Error,
             message: "a slice is missing at 88.5 mm: steps of 2.5 mm where others are 1.25 mm".into(),
             evidence: json!({"step_mm": 2.5}),
+            stack: 0,
             slices: vec![5, 6],
+        }]
+    } else if index == 2 {
+        vec![FindingView {
+            check: "gantry_tilt".into(),
+            severity: Severity::Info,
+            message: "the gantry was tilted by 12 degrees".into(),
+            evidence: json!({"degrees": 12.0}),
+            stack: 0,
+            slices: Vec::new(),
         }]
     } else {
         Vec::new()
@@ -160,9 +173,9 @@ impl Stub {
     fn queue(&self, query: &Queue) -> QueueView {
         let open = self.open();
         let ids: Vec<i64> = match query.view {
-            QueueTab::Open | QueueTab::All => open.clone(),
+            QueueTab::Open | QueueTab::Free | QueueTab::All => open.clone(),
             QueueTab::Overdue => open.iter().copied().filter(|id| *id < 1).collect(),
-            QueueTab::Mine | QueueTab::Done => Vec::new(),
+            QueueTab::Mine | QueueTab::Claimed | QueueTab::Done => Vec::new(),
         };
         let rows = ids.iter().skip(query.page.offset as usize).take(query.page.limit as usize);
         QueueView {
@@ -183,10 +196,14 @@ impl Stub {
             total: 1204 / (at as u64 + 1),
             last_hour: 40,
             slots: (0..12).map(|slot| (slot * 7 + at as u64) % 11).collect(),
-            aside: vec![(
-                at as u64,
-                ["settling", "quarantined", "waiting", "running", "overdue", "returned"][at].into(),
-            )],
+            aside: if *name == "in review" {
+                vec![(12, "open".into()), (2, "claimed".into()), (4, "overdue".into())]
+            } else {
+                vec![(
+                    at as u64 * 37,
+                    ["duplicates", "quarantined", "waiting", "in work", "overdue", "returned"][at].into(),
+                )]
+            },
         });
         let door = |screen: &str, filter: &str| DeepLink {
             screen: screen.into(),
@@ -300,8 +317,10 @@ impl Stub {
                 project: "lung-2026".into(),
                 user: "amira".into(),
                 role: "qa".into(),
+                may: self.may.clone(),
                 busy: true,
                 attached: true,
+                series_waiting: 0,
                 errors: 2,
                 warnings: 1,
                 revision: 7,

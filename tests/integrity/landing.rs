@@ -26,6 +26,8 @@ fn the_copy_of_a_file_that_is_sent_again_whole_goes() {
     place.run(&["search", "x"], 0);
     assert_eq!(crate::files_below(&quarantine).len(), 0);
     assert_eq!(crate::files_below(&place.workspace().join("landing/received")).len(), 0);
+    let log = fs::read_to_string(place.workspace().join("logs/gantry.log")).unwrap();
+    assert!(log.contains("2 unfinished files removed from landing/"), "{log}");
     let told = place.run(&["audit", "show", "--text", "landing.sweep"], 0);
     assert_eq!(told["rows"][0]["detail"]["removed"].as_u64(), Some(2), "{told}");
     place.run(&["verify"], 0);

@@ -16,7 +16,8 @@ use crate::common;
 fn shown(path: &Path) -> Result<(Vec<(u32, u64, u64)>, usize), LabelError> {
     let found = show(path)?;
     let segments = found.segments.iter();
-    let counted = segments.map(|s| (s.number, s.voxels, (s.volume_mm3.unwrap() * 100.0).round() as u64));
+    let counted =
+        segments.map(|s| (s.number.unwrap(), s.voxels, (s.volume_mm3.unwrap() * 100.0).round() as u64));
     Ok((counted.collect(), found.warnings.len()))
 }
 

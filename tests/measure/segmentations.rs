@@ -84,7 +84,10 @@ fn frames_are_placed_by_position_and_left_out_slices_are_background() {
     made(&a, &[(1, 7.5, &[0, 1, 2]), (1, 0.0, &[5]), (1, 2.5, &[5, 6])]);
     made(&b, &[(1, 2.5, &[5, 6]), (1, 10.0, &[0, 1, 2])]);
     let shown = label::show(&a).unwrap();
-    assert_eq!((shown.format, shown.segments[0].voxels, shown.segments[0].frames), ("dicom_seg", 6, 3));
+    assert_eq!(
+        (shown.format, shown.segments[0].voxels, shown.segments[0].frames),
+        (label::FormatId::DicomSeg, 6, 3)
+    );
     assert_eq!(shown.segments[0].volume_mm3, Some(6.0 * 2.0 * 1.5 * 2.5));
     assert_eq!(shown.segments[1].voxels, 0, "described and empty");
     let report = run(&a, &b, &Options::default()).unwrap();

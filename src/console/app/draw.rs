@@ -122,7 +122,8 @@ impl App {
                 continue;
             }
             let Some(key) = self.keymap.keys(action).first().map(|key| shown(key)) else { continue };
-            let width = (key.width() + action.brief.width() + 3) as u16;
+            let brief = screen.brief(action);
+            let width = (key.width() + brief.width() + 3) as u16;
             if x + width > area.x + room {
                 break;
             }
@@ -133,7 +134,7 @@ impl App {
                 &[
                     (&key, theme.style("accent")),
                     (" ", theme.text()),
-                    (action.brief, theme.dim()),
+                    (brief, theme.dim()),
                     ("  ", theme.text()),
                 ],
             );
@@ -142,11 +143,18 @@ impl App {
 
     fn draw_help(&self, canvas: &mut Canvas<'_>, area: Rect, skip: u16) {
         let Some(screen) = self.screens.get(self.current) else { return };
-        let mut lines = vec![(String::new(), screen.title().to_string())];
+        // What holds for many keys is said once.
+        let common = common_refusal(screen.actions().iter().filter_map(|a| screen.refuses(a.name)));
+        let now = common.as_ref().map(|why| format!(" — now: {why} (keys in brackets)"));
+        let mut lines = vec![(String::new(), format!("{}{}", screen.title(), now.unwrap_or_default()))];
         let describe = |action: &Action| {
             let keys: Vec<String> = self.keymap.keys(action).iter().map(|key| shown(key)).collect();
-            let why = screen.refuses(action.name).map(|why| format!(" — now: {why}")).unwrap_or_default();
-            (keys.join(" "), format!("{}{why}", self.words(action)))
+            let (keys, words) = (keys.join(" "), self.words(action));
+            match screen.refuses(action.name) {
+                None => (keys, words),
+                why if why == common => (format!("({keys})"), words),
+                Some(why) => (keys, format!("{words} — now: {why}")),
+            }
         };
         lines.extend(screen.actions().iter().map(describe));
         lines.push((String::new(), String::new()));
@@ -155,4 +163,11 @@ impl App {
         lines.extend(SCREENS.iter().filter(|action| self.is_known(action)).map(describe));
         draw_help(canvas, area, "keys — j k to scroll, any other key to close", &lines, skip);
     }
+}
+
+/// The reason that three actions or more are refused for, if there is one.
+fn common_refusal(reasons: impl Iterator<Item = String>) -> Option<String> {
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    reasons.for_each(|why| *counts.entry(why).or_default() += 1);
+    counts.into_iter().filter(|(_, n)| *n >= 3).max_by_key(|(_, n)| *n).map(|(why, _)| why)
 }

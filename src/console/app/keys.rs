@@ -135,10 +135,12 @@ impl App {
         Dialog::Choose { tag: "app.palette", title: PALETTE.into(), options: lines.collect(), typed: true }
     }
 
-    /// Whether an action leads anywhere: there are more digits than screens.
+    /// Whether an action leads anywhere: there are more digits than screens, and screens for others.
     pub(super) fn is_known(&self, action: &Action) -> bool {
         let digit = action.name.strip_prefix("go.").and_then(|number| number.parse::<usize>().ok());
-        digit.is_none_or(|digit| self.screens.iter().any(|screen| screen.digit() == digit))
+        let leads =
+            |screen: &dyn screen::Screen| screen.digit() == digit.unwrap_or(0) && self.is_offered(screen);
+        digit.is_none() || self.screens.iter().any(|screen| leads(&**screen))
     }
 
     pub(super) fn words(&self, action: &Action) -> String {

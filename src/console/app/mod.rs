@@ -249,11 +249,44 @@ impl App {
         self.message = Some((severity, text, self.now_ms + MESSAGE_MS));
     }
 
+    /// Whether the user's roles allow a screen; before they are known, every one.
+    fn is_offered(&self, screen: &dyn Screen) -> bool {
+        self.status
+            .as_ref()
+            .is_none_or(|status| status.may.is_empty() || status.may.contains(&screen.needs()))
+    }
+
+    /// Says for whom a screen is that the user's roles do not allow; whether there was something to say.
+    fn refused(&mut self, index: usize) -> bool {
+        let Some(screen) = self.screens.get(index).filter(|screen| !self.is_offered(&***screen)) else {
+            return false;
+        };
+        let roles: Vec<&str> = screen.needs().roles().into_iter().map(|role| role.as_str()).collect();
+        let text = format!("{} is for the role {}", screen.title(), roles.join(" or "));
+        self.say(Severity::Info, text);
+        true
+    }
+
+    /// Goes from a screen that turns out to be for others to the first that is not.
+    fn leave_forbidden(&mut self, slices: &Slices<'_>) -> Vec<Order> {
+        if self.screens.get(self.current).is_none_or(|screen| self.is_offered(&**screen)) {
+            return Vec::new();
+        }
+        let offered = self.screens.iter().find(|screen| self.is_offered(&***screen));
+        let Some(digit) = offered.map(|screen| screen.digit()) else { return Vec::new() };
+        let orders = self.switch(digit, slices);
+        self.trail.clear();
+        orders
+    }
+
     fn go(&mut self, door: DeepLink, slices: &Slices<'_>) -> Vec<Order> {
         let Some(index) = self.screens.iter().position(|screen| screen.name() == door.screen) else {
             self.say(Severity::Warning, format!("there is no screen {}", door.screen));
             return Vec::new();
         };
+        if self.refused(index) {
+            return Vec::new();
+        }
         let mut orders = Vec::new();
         if index != self.current {
             orders.extend(self.tell(self.current, Message::Leave, slices));
@@ -270,7 +303,7 @@ impl App {
             self.say(Severity::Info, format!("no screen has the number {digit}"));
             return Vec::new();
         };
-        if index == self.current {
+        if index == self.current || self.refused(index) {
             return Vec::new();
         }
         // What was said on another screen does not stand in the way of this one's keys.
@@ -306,7 +339,10 @@ impl App {
         }
         if let Ok(own) = answer.downcast::<Own>() {
             match *own {
-                Own::Status(Ok(status)) => self.status = Some(status),
+                Own::Status(Ok(status)) => {
+                    self.status = Some(status);
+                    return self.leave_forbidden(slices);
+                }
                 Own::Status(Err(EngineError::Gone)) => {
                     self.say(
                         Severity::Error,

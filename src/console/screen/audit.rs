@@ -4,6 +4,7 @@ use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 
 use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask, draw_absent};
+use crate::access::Permission;
 use crate::console::canvas::{Canvas, middle};
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{Column, Fact, ListState, Pages, Table, draw_facts, words};
@@ -93,6 +94,10 @@ impl Audit {
 impl Screen for Audit {
     fn name(&self) -> &'static str {
         "audit"
+    }
+
+    fn needs(&self) -> Permission {
+        Permission::SeeTrail
     }
 
     fn digit(&self) -> usize {

@@ -17,6 +17,7 @@ use crossterm::event::MouseEventKind;
 use super::canvas::Canvas;
 use super::image::{Decoded, Graphics};
 use super::keymap::Action;
+use crate::access::Permission;
 use crate::engine::command::{Decision, UndoDecision};
 use crate::engine::query::{DeepLink, FrameRef, Severity, StatusView};
 use crate::engine::{Act, Client, EngineError, Question};
@@ -51,6 +52,10 @@ pub trait Screen {
     fn digit(&self) -> usize;
     /// Its name for people.
     fn title(&self) -> &'static str;
+    /// What one must be allowed for the screen to show anything.
+    fn needs(&self) -> Permission {
+        Permission::SeeImages
+    }
     /// Where in the screen the user is, for the header line.
     fn place(&self) -> Option<String> {
         None
@@ -65,6 +70,10 @@ pub trait Screen {
     fn refuses(&self, action: &str) -> Option<String> {
         let _ = action;
         None
+    }
+    /// What the key line says of an action now.
+    fn brief(&self, action: &Action) -> &'static str {
+        action.brief
     }
     /// What stands at the right end of the key line, such as `12 left`.
     fn note(&self) -> Option<String> {
@@ -258,7 +267,12 @@ impl<T> Loadable<T> {
         }
     }
 
-    /// It takes so long that a spinner should say so.
+    /// Whether the user's roles do not allow what was asked.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self.error, Some(EngineError::Forbidden { .. }))
+    }
+
+    /// Whether the wait is long enough to be shown.
     pub fn is_slow(&self, now_ms: i64) -> bool {
         self.since_ms.is_some_and(|since| now_ms - since > 150)
     }

@@ -1,4 +1,4 @@
-//! Work for people: mine, open, overdue, decided, all.
+//! Work for people: mine, open, claimed, overdue, decided, all.
 
 use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
@@ -15,16 +15,17 @@ use crate::engine::query::{self, DeepLink, Page, QueueTab, QueueView, Rows, Task
 const ACTIONS: &[Action] = &[
     action("queue.review", &["enter", "o"], "review", "open the case in Review"),
     action("queue.next", &["n"], "next case", "claim the most urgent case and open it"),
-    action("queue.tab", &["tab"], "tab", "to the next tab: mine, open, overdue, decided, all"),
+    action("queue.tab", &["tab"], "tab", "next tab: mine, open, claimed, overdue, decided, all"),
     action("queue.tab_back", &["shift+tab"], "", "to the tab before"),
     action("screen.filter", &["/"], "filter", "filter with the query language of `gantry search`"),
     action("queue.unclaim", &["U"], "give back", "give the case back undecided"),
     action("screen.copy", &["y"], "", "copy the series UID"),
 ];
 
-const TABS: [(QueueTab, &str); 5] = [
+const TABS: [(QueueTab, &str); 6] = [
     (QueueTab::Mine, "mine"),
     (QueueTab::Open, "open"),
+    (QueueTab::Claimed, "claimed"),
     (QueueTab::Overdue, "overdue"),
     (QueueTab::Done, "decided"),
     (QueueTab::All, "all"),
@@ -258,7 +259,8 @@ impl Queue {
         }
         match self.tab {
             QueueTab::Mine => "You hold no case. Press n to take the most urgent one.",
-            QueueTab::Open => {
+            QueueTab::Claimed => "Nobody holds a case.",
+            QueueTab::Open | QueueTab::Free => {
                 "No case waits. Cases come when series have been checked (gantry ingest, or an inbox)."
             }
             QueueTab::Overdue => "Nothing is overdue.",

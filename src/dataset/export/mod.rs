@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::dataset::names::{Names, Pattern};
 use crate::harmonise::Harmonised;
+use crate::model::words::io_error;
 use crate::model::{Finding, tags};
 use crate::series::Series;
 use crate::volume::{self, Transform, Volume};
@@ -101,7 +102,7 @@ pub enum BeginError {
     #[error("the folder exists and is not empty; an export never writes over anything")]
     Occupied,
     /// The disk refuses.
-    #[error("the folder cannot be written: {0}")]
+    #[error("the folder cannot be written: {}", io_error(.0))]
     Io(#[from] io::Error),
 }
 

@@ -12,6 +12,7 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use super::identity::{Identity, Kind};
 use crate::bytes::ByteSource;
 use crate::dicom::{self, DataSet, Value};
+use crate::model::words::io_words;
 use crate::model::{Tag, Vr, tags};
 
 /// What must be the same before and after.
@@ -41,7 +42,7 @@ pub enum Problem {
     #[error("an independent reader cannot read what was written")]
     Unreadable,
     /// It is on a disk that refuses.
-    #[error("what was written cannot be read back: {0}")]
+    #[error("what was written cannot be read back: {}", io_words(*.0))]
     Disk(std::io::ErrorKind),
     /// Something that describes the image changed.
     #[error("{0} is not what it was")]

@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::bytes::NoRoom;
+use crate::model::words::io_words;
 
 /// Why a frame could not be decoded. No attribute value of the file is in any message but sizes and counts.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -82,7 +83,7 @@ pub enum PixelError {
         what: &'static str,
     },
     /// The file that holds them cannot be read.
-    #[error("the pixels cannot be read: {0}")]
+    #[error("the pixels cannot be read: {}", io_words(*.0))]
     Io(io::ErrorKind),
     /// What is made of them cannot be put aside.
     #[error(transparent)]

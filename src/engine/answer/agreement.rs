@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::labels::item_name;
+use super::overlap::{Overlaps, overlaps};
 use crate::catalog::SeriesFacts;
 use crate::config;
 use crate::engine::live::{Selection, split};
@@ -27,8 +28,30 @@ pub fn agreement(session: &Session, query: &Agreement) -> Result<AgreementView, 
         Selection { since_ms: query.since_ms, filter: query.filter.clone(), ..Selection::default() };
     let wanted = shared.config().agreement.clone();
     let mut view = session.engine.reads.with(shared, &selection, |board| on_board(board, query, &wanted))?;
+    with_overlaps(&mut view, query, &overlaps(session, query)?);
     complete(session, &mut view)?;
     Ok(view)
+}
+
+/// Adds what readers drew to what they said.
+fn with_overlaps(view: &mut AgreementView, query: &Agreement, overlaps: &[Overlaps]) {
+    if overlaps.is_empty() {
+        return;
+    }
+    let was_empty = view.measures.is_empty();
+    view.measures.extend(overlaps.iter().map(Overlaps::row));
+    view.measures.sort_by(|a, b| (a.verdict, &a.id).cmp(&(b.verdict, &b.id)));
+    let wanted = match &query.measure {
+        Some(id) => Some(id.clone()),
+        None => view.measures.first().map(|row| row.id.clone()),
+    };
+    let worst = if query.worst == 0 { WORST } else { query.worst.min(MOST_WORST) } as usize;
+    if let Some(chosen) = overlaps.iter().find(|o| Some(o.id()) == wanted) {
+        view.selected = Some(chosen.detail(worst));
+        view.reason = None;
+    } else if was_empty {
+        view.reason = query.measure.as_ref().map(|id| format!("nobody says anything of {id:?}"));
+    }
 }
 
 fn on_board(board: &mut ReadIndex, query: &Agreement, wanted: &config::Agreement) -> AgreementView {

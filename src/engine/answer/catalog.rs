@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::catalog::{Filter, NewFinding, Order, SeriesRecord};
+use crate::catalog::{Filter, Order, SeriesRecord};
 use crate::engine::query::{
-    Complete, Facet, Facets, FindingView, MaskedView, Rows, SavedSearchView, SeriesPage, SeriesRow,
-    SeriesSort, SeriesView, Severity,
+    Complete, Facet, Facets, MaskedView, Rows, SavedSearchView, SeriesPage, SeriesRow, SeriesSort,
+    SeriesView, Severity, StackView,
 };
 use crate::engine::{EngineError, Session};
 use crate::harmonise::Harmonised;
@@ -37,10 +37,11 @@ pub fn detail(session: &Session, series_uid: &str) -> Result<SeriesView, EngineE
     let masks = masked(&reader.masked_of(series_uid)?);
     let mut facts: Vec<(String, String)> = serde_json::from_str(&record.facts).map_err(unreadable)?;
     facts.extend(masks.iter().flat_map(mask_facts));
+    let stacks: Vec<StackView> = serde_json::from_str(&record.stacks).map_err(unreadable)?;
     Ok(SeriesView {
         row: row(&record),
-        stacks: serde_json::from_str(&record.stacks).map_err(unreadable)?,
-        findings: reader.findings(series_uid)?.iter().map(finding).collect(),
+        findings: super::findings::views(&reader.findings(series_uid)?, &stacks),
+        stacks,
         facts,
         harmonised: record.harmonised.clone(),
         masks,
@@ -186,14 +187,4 @@ fn named(harmonised: &Harmonised) -> std::collections::BTreeMap<String, serde_js
         (None, number) => number.into(),
     };
     harmonised.values.iter().map(|v| (v.name.to_string(), value(v))).collect()
-}
-
-fn finding(f: &NewFinding) -> FindingView {
-    FindingView {
-        check: f.check.clone(),
-        severity: severity(f.severity),
-        message: f.message.clone(),
-        evidence: serde_json::from_str(&f.evidence).unwrap_or_default(),
-        slices: serde_json::from_str(&f.slices).unwrap_or_default(),
-    }
 }

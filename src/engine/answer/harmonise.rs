@@ -10,6 +10,7 @@ use crate::engine::query::{
 };
 use crate::engine::{EngineError, Session};
 use crate::harmonise::{self, Attributes, Coverage, Coverages, Harmonised, Rules, TARGETS};
+use crate::model::words::io_words;
 use crate::qc::{Settings, protocol};
 
 /// Series read at a time.
@@ -71,7 +72,7 @@ pub fn load_rules(root: &Path, files: &[std::path::PathBuf]) -> Result<Rules, En
     let mut texts = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(root.join(file)).map_err(|e| EngineError::Invalid {
-            why: format!("the rules {} cannot be read: {}", file.display(), e.kind()),
+            why: format!("the rules {} cannot be read: {}", file.display(), io_words(e.kind())),
         })?;
         texts.push(text);
     }
@@ -84,7 +85,8 @@ pub fn load_qc(root: &Path, qc: &crate::config::Qc) -> Result<Settings, EngineEr
     for file in &qc.protocols {
         let invalid =
             |why: String| EngineError::Invalid { why: format!("the protocol {}: {why}", file.display()) };
-        let text = std::fs::read_to_string(root.join(file)).map_err(|e| invalid(e.kind().to_string()))?;
+        let text =
+            std::fs::read_to_string(root.join(file)).map_err(|e| invalid(io_words(e.kind()).to_string()))?;
         protocols.push(protocol::Protocol::parse(&text).map_err(invalid)?);
     }
     Settings::new(qc, protocols).map_err(|why| EngineError::Invalid { why: format!("[qc] {why}") })

@@ -59,6 +59,7 @@ fn view(record: ReadRecord) -> ReadView {
         superseded_by: record.superseded_by,
         waiting: record.waiting,
         values: read.values.into_iter().map(|(name, value)| (name, said(value))).collect(),
+        label: read.label,
     }
 }
 

@@ -1,15 +1,16 @@
 //! *Is it healthy?*
 
 use super::catalog::severity;
-use super::process::{Row, scaled};
+use super::process::{Row, door, scaled};
 use super::stats::{cycle_time, first_pass, share};
-use crate::access::Way;
+use crate::access::{Permission, Way};
 use crate::catalog::{CatalogError, DecisionRecord, Reader, Which};
 use crate::engine::query::{
     Alert, Better, DeepLink, FlowStage, Measured, Overview, OverviewView, Severity, StatusView, Trend,
     WhoView,
 };
 use crate::engine::{EngineError, Session};
+use crate::model::words::plural;
 use crate::pipeline::now_ms;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -26,8 +27,10 @@ pub fn status(session: &Session) -> Result<StatusView, EngineError> {
         project: shared.config().project.name.clone(),
         user: session.user.clone(),
         role: role_of(session),
+        may: permissions(session),
         busy: session.engine.is_busy()?,
         attached: session.way == Way::Socket,
+        series_waiting: shared.catalog.read().series_waiting()?,
         errors: of(Severity::Error),
         warnings: of(Severity::Warning),
         revision: shared.bus.revision(),
@@ -41,6 +44,12 @@ fn role_of(session: &Session) -> String {
     }
     let roles = session.principal().roles;
     roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// What the user may do.
+fn permissions(session: &Session) -> Vec<Permission> {
+    let who = session.principal();
+    Permission::ALL.into_iter().filter(|permission| who.may(*permission).is_ok()).collect()
 }
 
 /// Who asks.
@@ -86,6 +95,7 @@ fn flow(session: &Session, now: i64) -> Result<Vec<FlowStage>, EngineError> {
             "in review",
             vec![
                 (reader.task_count(Which::Open, now)?, "open"),
+                (reader.task_count(Which::Claimed, now)?, "claimed"),
                 (reader.task_count(Which::Overdue, now)?, "overdue"),
             ],
         ),
@@ -112,8 +122,7 @@ fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
     // First, as these take connections of their own.
     let mut alerts = super::process::attention(session)?;
     let mut alert = |severity, text: String, screen: &str, filter: String| {
-        let door = DeepLink { screen: screen.into(), filter, select: None };
-        alerts.push(Alert { severity, text, door });
+        alerts.push(Alert { severity, text, door: door(screen, &filter) });
     };
     let free = disk_free(session);
     if free < DISK_LOW_BYTES {
@@ -129,9 +138,9 @@ fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
     if parked > 0 {
         alert(
             Severity::Error,
-            format!("{parked} jobs failed three times and are parked"),
-            "ingest",
-            "jobs:parked".into(),
+            format!("{} failed three times: `gantry run --retry` tries again", plural(parked, "job")),
+            "overview",
+            String::new(),
         );
     }
     for inbox in &shared.config().inboxes {
@@ -153,10 +162,14 @@ fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
         *quarantined.entry((group.reason, group.site)).or_insert(0) += group.count;
     }
     for ((reason, site), n) in quarantined {
-        let files = if n == 1 { "file" } else { "files" };
-        let text =
-            format!("{n} {files} of {site} in quarantine: {}", crate::pipeline::explain_reason(&reason));
-        alert(Severity::Warning, text, "ingest", format!("status:quarantined reason:{reason} site:{site}"));
+        let files = plural(n, "file");
+        let text = format!("{files} of {site} in quarantine: {}", crate::pipeline::explain_reason(&reason));
+        alert(
+            Severity::Warning,
+            text,
+            "ingest",
+            format!("status:quarantined reason:{reason} site:{}", quoted(&site)),
+        );
     }
     for (check, level, site, n) in reader.finding_groups(50)? {
         let series = if n == 1 { "1 series".into() } else { format!("{n} series") };
@@ -165,12 +178,10 @@ fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
     }
     let overdue = reader.task_count(Which::Overdue, now)?;
     if overdue > 0 {
-        alert(
-            Severity::Warning,
-            format!("{overdue} review tasks are overdue"),
-            "queue",
-            "tab:overdue".into(),
-        );
+        let are = if overdue == 1 { "is" } else { "are" };
+        let text = format!("{} {are} overdue", plural(overdue, "review task"));
+        let door = DeepLink { select: Some("overdue".into()), ..door("queue", "") };
+        alerts.push(Alert { severity: Severity::Warning, text, door });
     }
     alerts.sort_by_key(|a| std::cmp::Reverse(a.severity));
     Ok(alerts)
@@ -193,7 +204,6 @@ pub fn decided(decisions: &[DecisionRecord], window: Window) -> Vec<Row> {
         decisions.iter().filter(|d| d.at_ms > window.from_ms && d.at_ms <= window.to_ms).collect();
     let days = 1.0 / (24 * HOUR_MS) as f64;
     let p90 = scaled(cycle_time(&within, 0.9), days);
-    let aside = p90.value.map(|v| format!("p90 {v:.1} d"));
     let first = first_pass(within.iter().copied().filter(|d| d.first));
     let returned = share(within.iter().filter(|d| !d.accepted).count(), within.len());
     let n = within.len() as u64;
@@ -201,7 +211,7 @@ pub fn decided(decisions: &[DecisionRecord], window: Window) -> Vec<Row> {
     vec![
         ("first-pass accuracy", "%", Better::Higher, None, scaled(first, 100.0)),
         ("returned", "%", Better::Lower, None, scaled(returned, 100.0)),
-        ("median cycle time", "d", Better::Lower, aside, scaled(cycle_time(&within, 0.5), days)),
+        ("median cycle time", "d", Better::Lower, None, scaled(cycle_time(&within, 0.5), days)),
         ("p90 cycle time", "d", Better::Lower, None, p90),
         ("decided", "", Better::Neither, None, count),
     ]

@@ -40,13 +40,13 @@ pub fn process(session: &Session, query: &Process) -> Result<ProcessView, Engine
             unit: unit.into(),
             better,
             aside,
-            door: door("queue", "tab:done"),
+            door: DeepLink { select: Some("decided".into()), ..door("queue", "") },
         },
     );
     let mut figures: Vec<Figure> = figures.collect();
     figures.splice(2..2, agreement);
     let times = reader.task_times()?;
-    let backlog = reader.task_count(Which::All, now)? - reader.task_count(Which::Done, now)?;
+    let backlog = reader.task_count(Which::Open, now)?;
     let expected = outlook(&times, backlog, now);
     Ok(ProcessView {
         figures,

@@ -13,8 +13,7 @@ pub fn queue(session: &Session, query: &Queue) -> Result<QueueView, EngineError>
     let limit = query.page.limit.min(MAX_PAGE);
     let (rows, total) =
         tab_tasks(&reader, query.view, &session.user, &filter, (query.now_ms, query.page.offset, limit))?;
-    let tabs = [QueueTab::Mine, QueueTab::Open, QueueTab::Overdue, QueueTab::Done, QueueTab::All];
-    let counts = tabs
+    let counts = QueueTab::EVERY
         .into_iter()
         .map(|tab| Ok((tab, reader.task_count(which(tab, &session.user), query.now_ms)?)))
         .collect::<Result<_, CatalogError>>()?;
@@ -46,6 +45,8 @@ fn which(tab: QueueTab, user: &str) -> Which<'_> {
     match tab {
         QueueTab::Mine => Which::Mine(user),
         QueueTab::Open => Which::Open,
+        QueueTab::Free => Which::Free,
+        QueueTab::Claimed => Which::Claimed,
         QueueTab::Overdue => Which::Overdue,
         QueueTab::Done => Which::Done,
         QueueTab::All => Which::All,

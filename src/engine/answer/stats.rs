@@ -13,8 +13,7 @@ pub fn stats(session: &Session, query: &Stats) -> Result<StatsView, EngineError>
     let (readers, hours) = readers::readers(session)?;
     let reader = session.engine.shared.catalog.read();
     let decisions = reader.decisions()?;
-    let backlog =
-        reader.task_count(Which::All, query.now_ms)? - reader.task_count(Which::Done, query.now_ms)?;
+    let backlog = reader.task_count(Which::Open, query.now_ms)?;
     let all: Vec<&DecisionRecord> = decisions.iter().collect();
     let whole = group("", &all);
     let accepted = decisions.iter().filter(|d| d.accepted).count() as u64;

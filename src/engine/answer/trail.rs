@@ -6,6 +6,7 @@ use crate::engine::query::{
     VerifyTrail,
 };
 use crate::engine::{EngineError, Session};
+use crate::model::words::io_words;
 use crate::pipeline::now_ms;
 use crate::pipeline::verify::{read_kept, signed};
 
@@ -37,7 +38,8 @@ pub fn ledger(session: &Session, query: &Ledger) -> Result<Vec<LedgerLine>, Engi
 
 pub fn vault(session: &Session) -> Result<VaultView, EngineError> {
     let shared = &session.engine.shared;
-    let files = shared.vault.files().map_err(|e| EngineError::Storage { why: e.kind().to_string() })?;
+    let files =
+        shared.vault.files().map_err(|e| EngineError::Storage { why: io_words(e.kind()).to_string() })?;
     let recipient = Some(shared.config().vault.recipient.clone()).filter(|r| !r.is_empty());
     let studies = shared.catalog.read().study_uids()?;
     let without_entry = studies.iter().filter(|study| !shared.vault.has(study)).count() as u64;

@@ -47,8 +47,11 @@ pub struct IngestOutcome {
     pub quarantined: u64,
     /// Never processable.
     pub rejected: u64,
-    /// Stored before.
+    /// Stored before: from the same path, or byte for byte from another one.
     pub duplicates: u64,
+    /// Of the duplicates: stored before from the same path, as when an ingest that was cut off is run again.
+    #[serde(default)]
+    pub already_here: u64,
     /// What was not read, by reason; files among it count as rejected, too, but for those that vanished.
     #[serde(default)]
     pub unread: Unread,

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Takes tables of what readers said, each in one transaction (large ones in several, of 2,000 reads each) with its
+/// Takes tables of what readers said and files of what they drew, each in one transaction (large ones in several, of 2,000 reads each) with its
 /// audit event. The same table again changes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReads {
-    /// CSV, Parquet or JSON tables (plain or gzipped), absolute.
+    /// CSV, Parquet or JSON tables (plain or gzipped), label files, and folders of them; absolute.
     pub paths: Vec<String>,
     /// The bytes of one more table, as hexadecimal digits: what came by the standard input.
     pub inline: Option<String>,
@@ -18,6 +18,18 @@ pub struct ImportReads {
     pub structure: Option<String>,
     /// The tables are matrices with a column per reader, and this is what they rated.
     pub matrix: Option<String>,
+    /// Names of structures in label files, by their numbers.
+    #[serde(default)]
+    pub names: Vec<(u32, String)>,
+    /// The series of label files that name none.
+    #[serde(default)]
+    pub series: Option<String>,
+    /// A template of their names, such as `{series}_{reader}_{structure}.nii.gz`.
+    #[serde(default)]
+    pub template: Option<String>,
+    /// Take the nearest voxel where a label lies on other voxels than its series.
+    #[serde(default)]
+    pub resample: bool,
     /// Only say what would happen.
     pub dry_run: bool,
 }
@@ -27,6 +39,28 @@ pub struct ImportReads {
 pub struct UndoImport {
     /// Its number.
     pub import: i64,
+}
+
+/// Writes what one read drew, on the voxels of its series.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportLabel {
+    /// The read.
+    pub read: i64,
+    /// The file, absolute; a folder where it ends in `/`.
+    pub to: String,
+    /// The format's name, where the ending does not say it.
+    pub format: Option<String>,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelExported {
+    /// The format.
+    pub format: String,
+    /// The files.
+    pub outputs: Vec<String>,
+    /// What is odd about them, in words.
+    pub warnings: Vec<String>,
 }
 
 /// What became of the reads of an import that was taken back.
@@ -70,6 +104,9 @@ pub struct ImportCounts {
     pub duplicates: u64,
     /// On a series that is not here yet; they wait for it and count from when it comes.
     pub unmatched: u64,
+    /// Label files of which nobody knows the series; nothing of them is taken.
+    #[serde(default)]
+    pub parked: u64,
 }
 
 /// What became of one table.
@@ -94,4 +131,35 @@ pub struct ImportedFile {
     pub ignored_columns: Vec<String>,
     /// Why nothing of it was taken; row and column, never what stands there.
     pub refused: Option<String>,
+    /// What it is, where it is a label file.
+    #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
+    pub label: Option<ImportedLabel>,
+}
+
+/// What became of a label file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedLabel {
+    /// The format.
+    pub format: String,
+    /// The de-identified UID of the series that it lies on.
+    pub series_uid: Option<String>,
+    /// Its structures.
+    pub structures: Vec<ImportedStructure>,
+    /// The code of why it was refused, such as `other_grid`.
+    pub code: Option<String>,
+    /// What differs between its grid and that of the series.
+    pub difference: Option<serde_json::Value>,
+    /// What is odd about it, in words.
+    pub warnings: Vec<String>,
+}
+
+/// One structure of a label file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedStructure {
+    /// Its name, as it is stored.
+    pub name: String,
+    /// `found`, or `none`: looked, and found nothing.
+    pub state: String,
+    /// Its voxels.
+    pub voxels: u64,
 }

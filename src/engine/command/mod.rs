@@ -93,6 +93,7 @@ commands! {
     ApplyRules => HarmoniseOutcome: Configure, Outside("harmonise.apply");
     ImportReads => ImportOutcome: ImportReads, Inside;
     UndoImport => ImportUndone: ImportReads, Inside;
+    ExportLabel => LabelExported: Export, Outside("label.export");
     SealVault => (): Configure, Outside("vault.seal");
     FillVault => VaultFilled: Configure, Outside("vault.fill");
     OpenVault => VaultOpened: SeePhi, Inside;

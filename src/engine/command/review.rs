@@ -17,7 +17,7 @@ pub struct ClaimTask {
 /// Takes the most urgent open task; `None` when there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimNext {
-    /// From which tab.
+    /// From which tab; what somebody holds is passed over.
     pub view: QueueTab,
     /// With this filter.
     pub filter: String,

@@ -11,6 +11,7 @@ use super::folders;
 use crate::config::{CONFIG_FILE, TRAIL_KEY, Workspace};
 use crate::engine::command::{Backup, BackupOutcome};
 use crate::engine::{EngineError, Session};
+use crate::model::words::io_words;
 use crate::pipeline::now_ms;
 
 pub fn backup(session: &Session, command: &Backup) -> Result<BackupOutcome, EngineError> {
@@ -109,5 +110,5 @@ fn private_folder(path: &Path) -> Result<(), EngineError> {
 }
 
 fn refused(error: io::Error) -> EngineError {
-    EngineError::Storage { why: format!("the backup cannot be written: {}", error.kind()) }
+    EngineError::Storage { why: format!("the backup cannot be written: {}", io_words(error.kind())) }
 }

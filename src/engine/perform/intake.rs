@@ -147,6 +147,7 @@ pub fn counted(
         quarantined: counts.quarantined,
         rejected: counts.rejected,
         duplicates: counts.duplicates,
+        already_here: counts.already_here,
         series: counts.series.len() as u64,
         qc_findings,
         unread: counts.unread.clone(),

@@ -7,15 +7,18 @@ use std::time::Instant;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::folders;
+use super::{folders, label_files};
 use crate::audit::merkle_root;
 use crate::catalog::{CatalogError, ItemKey, NewRead, Put, ReadRecord, Tx};
 use crate::config::Level;
 use crate::engine::command::{ImportCounts, ImportOutcome, ImportReads, ImportUndone, ImportedFile};
 use crate::engine::{EngineError, Session};
+use crate::format::label::holds_structures;
 use crate::format::ratings::{Defaults, Sheet, SheetRead, SourceItem, WORD_AMONG_NUMBERS, is_uid, sheet};
 use crate::format::table::{Table, TableError, bytes_of};
 use crate::model::ChangeKind;
+use crate::model::words::io_words;
+use crate::pipeline::compare::STAGE as COMPARE;
 use crate::pipeline::{Shared, now_ms};
 
 /// Reads in one transaction, so that nobody waits for long.
@@ -41,9 +44,16 @@ pub fn import(session: &Session, command: &ImportReads) -> Result<ImportOutcome,
     for path in &command.paths {
         folders::may_read(session, Path::new(path))?;
     }
-    let paths = command.paths.iter().flat_map(|path| tables(Path::new(path))).map(Source::File);
+    let paths: Vec<PathBuf> = command.paths.iter().flat_map(|path| files(Path::new(path))).collect();
+    for path in &paths {
+        folders::may_read(session, path)?;
+    }
+    let paths = paths.into_iter().map(Source::File);
     for source in paths.chain(command.inline.as_deref().map(Source::Inline)) {
-        let (mut done, reads) = prepared(&session.engine.shared, &source, &defaults)?;
+        let (mut done, reads) = match &source {
+            Source::File(path) if holds_structures(path) => label_files::prepared(session, path, command)?,
+            source => prepared(&session.engine.shared, source, &defaults)?,
+        };
         if command.dry_run {
             held.push(reads);
         } else {
@@ -61,6 +71,9 @@ pub fn import(session: &Session, command: &ImportReads) -> Result<ImportOutcome,
     }
     if outcome.import.is_some() {
         session.engine.shared.bus.tell(ChangeKind::Reads);
+        if outcome.files.iter().any(|f| f.label.is_some()) {
+            session.engine.drain()?;
+        }
     }
     outcome.elapsed_ms = started.elapsed().as_millis() as u64;
     Ok(outcome)
@@ -72,6 +85,9 @@ pub fn undo(session: &Session, import: i64) -> Result<ImportUndone, EngineError>
     let shared = &session.engine.shared;
     let undone = shared.catalog.write_first(|tx| {
         let undone = tx.undo_import(import, now)?;
+        let stands = undone.touched.iter().map(|id| tx.read(*id)).collect::<Result<Vec<_>, _>>()?;
+        let stands = stands.into_iter().flatten().filter(|r| r.superseded_by.is_none());
+        compare(tx, &stands.collect::<Vec<_>>(), now)?;
         let leaves = tx.cover_reads(&undone.touched, tx.next_event()?)?;
         let detail = json!({
             "import": import, "withdrawn": undone.withdrawn, "restored": undone.restored, "leaves": leaves.len(),
@@ -92,13 +108,33 @@ enum Source<'c> {
     Inline(&'c str),
 }
 
-/// The file itself, or the tables in a folder by name.
-fn tables(path: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(path) else { return vec![path.into()] };
-    let mut all: Vec<PathBuf> =
-        entries.flatten().map(|e| e.path()).filter(|p| p.is_file() && is_table(p)).collect();
+/// Folders within folders that are looked into.
+const MOST_DEPTH: usize = 16;
+
+/// The file itself, or the tables in a folder and the label files anywhere below it, by name.
+fn files(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.into()];
+    }
+    let mut all = Vec::new();
+    below(path, 0, &mut all);
     all.sort();
     all
+}
+
+fn below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let (path, kind) = (entry.path(), entry.file_type());
+        // Links are not followed.
+        if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) && depth < MOST_DEPTH {
+            below(&path, depth + 1, found);
+        } else if kind.is_ok_and(|k| k.is_file())
+            && ((depth == 0 && is_table(&path)) || holds_structures(&path))
+        {
+            found.push(path);
+        }
+    }
 }
 
 /// Whether a file's name is that of a table.
@@ -143,7 +179,7 @@ fn prepared(
 fn read(source: &Source<'_>, defaults: &Defaults, sha256: &mut String) -> Result<Sheet, String> {
     let bytes = match source {
         Source::File(path) => bytes_of(path).map_err(|error| match error {
-            TableError::Io(e) => format!("cannot be read: {}", e.kind()),
+            TableError::Io(e) => format!("cannot be read: {}", io_words(e.kind())),
             other => other.to_string(),
         })?,
         Source::Inline(digits) => hex::decode(digits).map_err(|_| "not hexadecimal digits".to_owned())?,
@@ -203,6 +239,7 @@ fn new_read(read: SheetRead, item: ItemKey) -> NewRead {
         started_ms: read.started_ms,
         finished_ms: read.finished_ms,
         values: read.values,
+        label: None,
     }
 }
 
@@ -236,7 +273,7 @@ fn item(shared: &Shared, source: &SourceItem) -> Result<(ItemKey, bool), Catalog
 }
 
 /// The series here that a UID names: the remapped UID itself, or the one that it was remapped from.
-fn series_of(shared: &Shared, uid: &str) -> Result<Option<String>, CatalogError> {
+pub(super) fn series_of(shared: &Shared, uid: &str) -> Result<Option<String>, CatalogError> {
     let reader = shared.catalog.read();
     for uid in [uid.to_owned(), shared.deid.uid(uid)] {
         if reader.series_facts(&uid)?.is_some() {
@@ -307,11 +344,25 @@ fn store(
             "merkle_root": hex::encode(merkle_root(&leaves)),
         });
         tx.audit(now, &session.user, "label.import", "reads", &detail)?;
+        compare(tx, &changed, now)?;
         Ok((counts, changed, Some(id)))
     })?;
     *import = import.or(begun);
     done.counts.add(&ImportCounts { reads: 0, ..counts });
     Ok(session.engine.reads.put(shared, &changed)?)
+}
+
+/// Asks for what was drawn to be compared with what others drew there.
+fn compare(tx: &Tx<'_>, changed: &[ReadRecord], now_ms: i64) -> Result<(), CatalogError> {
+    let mut series = BTreeSet::new();
+    for record in changed {
+        let uid = &record.read.item.series_uid;
+        let drawn = record.read.label.is_some() || (record.read.nothing && tx.has_labels(uid)?);
+        if drawn && series.insert(uid.clone()) {
+            tx.enqueue(COMPARE, uid, now_ms, now_ms)?;
+        }
+    }
+    Ok(())
 }
 
 impl ImportCounts {
@@ -322,6 +373,7 @@ impl ImportCounts {
         self.corrected += other.corrected;
         self.duplicates += other.duplicates;
         self.unmatched += other.unmatched;
+        self.parked += other.parked;
     }
 
     /// Counts what became of a read; the read that stands, where it is another than before. A read on a series that is not

@@ -7,6 +7,7 @@ mod dataset;
 mod deid;
 mod folders;
 mod intake;
+mod label_files;
 mod labels;
 mod masks;
 mod review;
@@ -47,6 +48,7 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::ApplyRules(_) => wire(catalog::apply_rules(session)?),
         Command::ImportReads(c) => wire(labels::import(session, &c)?),
         Command::UndoImport(c) => wire(labels::undo(session, c.import)?),
+        Command::ExportLabel(c) => wire(label_files::export(session, &c)?),
         Command::SealVault(c) => wire(vault::seal(session, &c)?),
         Command::FillVault(c) => wire(vault::fill(session, &c)?),
         Command::SetConfig(c) => wire(config::set(session, &c)?),

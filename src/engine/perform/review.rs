@@ -7,6 +7,7 @@ use crate::catalog::{CatalogError, Filter, TaskRecord, Tx};
 use crate::engine::answer::tab_tasks;
 use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision};
 use crate::engine::holder::Holder;
+use crate::engine::query::QueueTab;
 use crate::engine::{EngineError, Session};
 use crate::model::ChangeKind;
 use crate::pipeline::now_ms;
@@ -48,8 +49,9 @@ fn not_elsewhere(session: &Session, tx: &Tx<'_>, task: i64, now: i64) -> Result<
 pub fn claim_next(session: &Session, command: &ClaimNext) -> Result<Option<i64>, EngineError> {
     let filter = Filter::parse(&command.filter).map_err(|e| EngineError::Invalid { why: e.to_string() })?;
     let page = (now_ms(), 0, TRIES + command.except.len() as u32);
-    let tasks =
-        tab_tasks(&session.engine.shared.catalog.read(), command.view, &session.user, &filter, page)?.0;
+    // Of the open ones those that nobody holds: they could fill the page and hide the free ones.
+    let view = if command.view == QueueTab::Open { QueueTab::Free } else { command.view };
+    let tasks = tab_tasks(&session.engine.shared.catalog.read(), view, &session.user, &filter, page)?.0;
     for task in tasks.iter().filter(|t| t.state == "open" && !command.except.contains(&t.id)) {
         // Somebody was quicker, this user in another process perhaps: the next one.
         if claim_free(session, task.id)? {

@@ -2,6 +2,20 @@
 
 use crate::engine::{EngineError, Session};
 
+/// The name of a structure without what identifies; `None` where nothing of it can stay.
+///
+/// # Errors
+/// What the study names cannot be read.
+pub fn name(session: &Session, study_uid: Option<&str>, name: &str) -> Result<Option<String>, EngineError> {
+    let shared = &session.engine.shared;
+    let known = match study_uid {
+        Some(uid) => shared.known.of(uid)?.identifiers,
+        None => [].into(),
+    };
+    let cleaned = shared.deid.clean_name(name, &known);
+    Ok(Some(cleaned).filter(|c| !c.is_empty()))
+}
+
 /// A typed text without what could identify somebody; `study_uid` is the study it is about.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use crate::dicom::Contents;
 use crate::engine::command::{FillVault, OpenVault, SealVault, VaultFilled, VaultOpened};
 use crate::engine::{EngineError, Session};
 use crate::model::Links;
+use crate::model::words::io_words;
 use crate::pipeline::{Refusal, Shared, now_ms};
 use crate::source::{Entry, Item, items, walk};
 
@@ -104,7 +105,7 @@ pub fn open(session: &Session, command: &OpenVault) -> Result<VaultOpened, Engin
     let (mut entries, shut) = shared
         .vault
         .open(&key, command.study_uid.as_deref())
-        .map_err(|e| EngineError::Storage { why: e.kind().to_string() })?;
+        .map_err(|e| EngineError::Storage { why: io_words(e.kind()).to_string() })?;
     let is =
         |asked: &Option<String>, said: &str| asked.as_ref().is_none_or(|asked| asked.trim() == said.trim());
     entries.retain(|e| {

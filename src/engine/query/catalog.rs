@@ -155,7 +155,10 @@ pub struct FindingView {
     pub message: String,
     /// What the check measured.
     pub evidence: serde_json::Value,
-    /// The slices (index in the first stack) that it points at.
+    /// The stack of these slices, from 0.
+    #[serde(default)]
+    pub stack: u32,
+    /// The slices that it points at: places in the frames of the stack; empty where it is about the whole series.
     pub slices: Vec<u32>,
 }
 

@@ -55,6 +55,9 @@ pub struct ReadView {
     pub waiting: bool,
     /// What was said, by name.
     pub values: Vec<(String, RatedValue)>,
+    /// The blob of what was drawn, by its SHA-256.
+    #[serde(default)]
+    pub label: Option<String>,
 }
 
 /// A read with those before and after it.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Permission;
+
 /// Who and what: the header line of the console.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {}
@@ -15,10 +17,16 @@ pub struct StatusView {
     pub user: String,
     /// The user's role in the workspace.
     pub role: String,
+    /// What these roles may do.
+    #[serde(default)]
+    pub may: Vec<Permission>,
     /// The pipeline has work in hand.
     pub busy: bool,
     /// Somebody else's process serves the workspace.
     pub attached: bool,
+    /// Series that wait to be assembled and checked, or are being so.
+    #[serde(default)]
+    pub series_waiting: u64,
     /// Lines under Attention, by severity.
     pub errors: u32,
     /// Lines under Attention of severity warning.

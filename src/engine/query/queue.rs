@@ -23,15 +23,25 @@ pub struct Queue {
 pub enum QueueTab {
     /// Claimed by me.
     Mine,
-    /// Nobody holds them.
+    /// Not decided, whoever holds them.
     #[default]
     Open,
+    /// Open, and nobody holds them.
+    Free,
+    /// Open, and somebody holds them.
+    Claimed,
     /// Past their due time.
     Overdue,
     /// Decided.
     Done,
     /// Everything.
     All,
+}
+
+impl QueueTab {
+    /// Every tab.
+    pub const EVERY: [Self; 7] =
+        [Self::Mine, Self::Open, Self::Free, Self::Claimed, Self::Overdue, Self::Done, Self::All];
 }
 
 /// The queue as a tab shows it.
@@ -64,7 +74,7 @@ pub struct TaskRow {
     pub description: Option<String>,
     /// Frames to look at.
     pub frames: u64,
-    /// `open`, `claimed`, `accepted`, `returned`.
+    /// `open` where nobody holds it, else `claimed`; `accepted`, `returned`.
     pub state: String,
     /// Who holds or decided it.
     pub assignee: Option<String>,

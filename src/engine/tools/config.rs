@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Config, ConfigError, group_id, is_user, overlaps, quoted, suggestion};
 use crate::deid::{Profile, ProfileError, ProfileOption, Recipient};
 use crate::engine::tools::rules;
+use crate::model::words::io_words;
 use crate::qc::about_checks;
 
 /// A key and what is wrong with its value.
@@ -83,7 +84,11 @@ fn inboxes(beside: &Path, config: &Config, wrong: &mut Vec<Wrong>) {
         if let Err(error) = std::fs::read_dir(&place) {
             let relative =
                 if inbox.path.is_relative() { " (the path is relative to the workspace)" } else { "" };
-            let why = format!("the folder {} cannot be read: {}{relative}", place.display(), error.kind());
+            let why = format!(
+                "the folder {} cannot be read: {}{relative}",
+                place.display(),
+                io_words(error.kind())
+            );
             wrong.push((format!("inbox[{i}].path"), why));
         }
         if let Some(to) = inbox.move_to.as_ref().map(|to| beside.join(to)).filter(|to| to.is_file()) {
@@ -100,7 +105,10 @@ fn profile(beside: &Path, config: &Config, wrong: &mut Vec<Wrong>) {
         file => match std::fs::read_to_string(beside.join(file)) {
             Ok(document) => document,
             Err(error) => {
-                wrong.push(("deid.profiles".into(), format!("{file} cannot be read: {}", error.kind())));
+                wrong.push((
+                    "deid.profiles".into(),
+                    format!("{file} cannot be read: {}", io_words(error.kind())),
+                ));
                 return;
             }
         },

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::bytes::{MemoryBudget, NoRoom, SpillConfig};
 use crate::deid::{Context, Deidentifier, HELD_AT_ONCE, Outcome, Reason, Record};
 use crate::dicom::Contents;
+use crate::model::words::io_words;
 use crate::model::{Vetting, text};
 use crate::source::archive::MemberError;
 use crate::source::{Item, Unreadable};
@@ -52,7 +53,7 @@ pub struct Options<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum DeidError {
     /// The input is missing or cannot be read.
-    #[error("the input cannot be read: {0}")]
+    #[error("the input cannot be read: {}", io_words(*.0))]
     Input(io::ErrorKind),
     /// Input, output or map lie in each other, or the output holds something else.
     #[error("{0}")]
@@ -61,7 +62,7 @@ pub enum DeidError {
     #[error("there is no room to remember whom the studies name (temporary files need space)")]
     Known,
     /// The output cannot be written.
-    #[error("the output cannot be written: {0}")]
+    #[error("the output cannot be written: {}", io_words(*.0))]
     Output(io::ErrorKind),
 }
 

@@ -1,48 +1,33 @@
-//! Label files: what they hold, and their voxels on a grid. NIfTI labelmaps and DICOM segmentations.
+//! Label files and their voxels on a grid: what comparing, drawing and checking take.
 
-use std::io::Read;
 use std::path::Path;
 
-use thiserror::Error;
+pub use crate::convert::contents::{Contents, show};
+pub use crate::format::label::{FormatId, LabelError};
 
+use crate::format::label;
 use crate::format::nifti::{LabelVolume, Nifti, NiftiError};
-use crate::format::seg::{Seg, SegError};
+use crate::label::place::{Options, own_grid, place_on};
+use crate::label::{LabelSet, Placed, Refused};
 use crate::measure::grid::{Grid, GridError, Label, Labels};
 use crate::model::{VoxelMapping, geometry};
-
-/// Why a label file cannot be read. Holds no value of the file.
-#[derive(Debug, Error)]
-pub enum LabelError {
-    /// A NIfTI file.
-    #[error(transparent)]
-    Nifti(#[from] NiftiError),
-    /// A DICOM segmentation.
-    #[error(transparent)]
-    Seg(#[from] SegError),
-    /// A label file of a kind that is not read.
-    #[error("{0} is not read; labels are NIfTI labelmaps or DICOM segmentations")]
-    Kind(&'static str),
-    /// Neither.
-    #[error("neither a NIfTI labelmap nor a DICOM segmentation")]
-    Unknown,
-}
-
-/// First bytes of other files that hold labels.
-const OTHER_KINDS: [(&[u8], &str); 5] = [
-    (b"NRRD", "an NRRD file"),
-    (b"ObjectType", "a MetaImage header"),
-    (b"NDims", "a MetaImage header"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x89HDF", "an HDF5 file"),
-];
 
 /// Labels of one file.
 #[derive(Debug)]
 pub enum LabelFile {
-    /// One label a voxel.
+    /// A NIfTI labelmap: one label a voxel.
     Map(Box<LabelVolume>),
-    /// Segments that may overlap.
-    Seg(Box<Seg>),
+    /// Structures of any other format, which may overlap.
+    Set(Box<LabelSet>),
+}
+
+/// Structures of a file on a grid.
+#[derive(Debug)]
+pub enum OnGrid<'f> {
+    /// One label a voxel.
+    Map(&'f Labels),
+    /// Structures that may overlap.
+    Placed(Placed),
 }
 
 fn numbers<L: Label>(labels: &[L]) -> Vec<u32> {
@@ -54,87 +39,107 @@ fn numbers<L: Label>(labels: &[L]) -> Vec<u32> {
 }
 
 impl LabelFile {
-    /// Reads a file; its kind is told by its first bytes.
+    /// Reads a file; its kind is told by its content.
     ///
     /// # Errors
-    /// It cannot be read, or is neither.
+    /// It cannot be read, or no format knows it.
     pub fn read(path: &Path) -> Result<Self, LabelError> {
         match Nifti::read(path).and_then(Nifti::into_labels) {
-            Ok(map) => return Ok(Self::Map(Box::new(map))),
-            Err(NiftiError::NotNifti) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let head = head(path).map_err(NiftiError::from)?;
-        if let Some((_, kind)) = OTHER_KINDS.iter().find(|(magic, _)| head.starts_with(magic)) {
-            return Err(LabelError::Kind(kind));
-        }
-        let is_dicom = head.get(128..132) == Some(b"DICM");
-        match Seg::read(path) {
-            Ok(seg) => Ok(Self::Seg(Box::new(seg))),
-            Err(SegError::Read(_)) if !is_dicom => Err(LabelError::Unknown),
+            Ok(map) => Ok(Self::Map(Box::new(map))),
+            Err(NiftiError::NotNifti) => Ok(Self::Set(Box::new(label::read(path)?.1))),
             Err(error) => Err(error.into()),
         }
     }
 
     /// What is odd about the file, in words.
-    pub fn warnings(&self) -> &[String] {
+    pub fn warnings(&self) -> Vec<String> {
         match self {
-            Self::Map(map) => &map.warnings,
-            Self::Seg(seg) => &seg.warnings,
+            Self::Map(map) => map.warnings.clone(),
+            Self::Set(set) => set.warnings.iter().map(|w| w.message.clone()).collect(),
         }
     }
 
-    /// The voxels that both files stand on: those of a map, or of the first segmentation, as far as either reaches.
+    /// The voxels that both files stand on: those of a map, or of the first file, as far as either reaches.
     ///
     /// # Errors
     /// There is no such grid.
-    pub fn common_grid(&self, other: &Self) -> Result<geometry::Grid, SegError> {
+    pub fn common_grid(&self, other: &Self) -> Result<geometry::Grid, Refused> {
         match (self, other) {
-            (Self::Seg(a), Self::Seg(b)) => a.common_grid(b),
+            (Self::Set(a), Self::Set(b)) => {
+                let (ours, theirs) = (own_grid(a), own_grid(b));
+                let (ours, theirs) = (ours.map_err(Refused::NoImage)?, theirs.map_err(Refused::NoImage)?);
+                let mapping = VoxelMapping::between(&theirs, &ours);
+                mapping.map(|m| m.cover(&theirs, &ours)).map_err(|_| differs(&theirs, &ours))
+            }
             (Self::Map(map), _) | (_, Self::Map(map)) => {
-                map.grid.in_space().ok_or(SegError::OtherGrid("the labelmap does not say where it lies"))
+                map.grid.in_space().ok_or(Refused::NoImage("the labelmap does not say where it lies"))
             }
         }
     }
 
-    /// The labels on a grid of [`LabelFile::common_grid`]; `None` where two structures share a voxel.
+    /// The structures on a grid of [`LabelFile::common_grid`].
     ///
     /// # Errors
-    /// A segment reaches beyond the grid, or the voxels are others.
-    pub fn labels(&self, grid: &geometry::Grid) -> Result<Option<Labels>, SegError> {
+    /// They lie on other voxels, or reach beyond the grid.
+    pub fn on(&self, grid: &geometry::Grid) -> Result<OnGrid<'_>, Refused> {
+        Ok(match self {
+            Self::Map(map) => OnGrid::Map(&map.labels),
+            Self::Set(set) => OnGrid::Placed(place_on((**set).clone(), grid, Options::default())?),
+        })
+    }
+}
+
+fn differs(from: &geometry::Grid, to: &geometry::Grid) -> Refused {
+    Refused::OtherGrid(crate::label::place::fit(from, to).err().unwrap_or_default())
+}
+
+impl OnGrid<'_> {
+    /// All structures as one labelmap; `None` where two share a voxel.
+    pub fn labels(&self) -> Option<Labels> {
         match self {
-            Self::Map(map) => Ok(Some(map.labels.clone())),
-            Self::Seg(seg) => seg.labels(grid),
+            Self::Map(labels) => Some((*labels).clone()),
+            Self::Placed(placed) => placed.labelmap().ok().map(Labels::U16),
         }
     }
 
     /// The numbers of the structures that have a voxel.
     pub fn present(&self) -> Vec<u32> {
         match self {
-            Self::Map(map) => match &map.labels {
-                Labels::U8(v) => numbers(v),
-                Labels::U16(v) => numbers(v),
-                Labels::U32(v) => numbers(v),
-            },
-            Self::Seg(seg) => seg.present().collect(),
+            Self::Map(Labels::U8(v)) => numbers(v),
+            Self::Map(Labels::U16(v)) => numbers(v),
+            Self::Map(Labels::U32(v)) => numbers(v),
+            Self::Placed(placed) => {
+                placed.structures.iter().filter(|s| !s.mask.is_empty()).map(|s| s.number).collect()
+            }
         }
     }
 
     /// One structure as a mask of 0 and 1, column fastest.
-    ///
-    /// # Errors
-    /// As [`LabelFile::labels`].
-    pub fn mask(&self, number: u32, grid: &geometry::Grid) -> Result<Vec<u8>, SegError> {
+    pub fn mask(&self, number: u32) -> Vec<u8> {
         fn is<L: Label>(labels: &[L], number: u32) -> Vec<u8> {
             labels.iter().map(|l| u8::from(l.number() == number)).collect()
         }
         match self {
-            Self::Map(map) => Ok(match &map.labels {
-                Labels::U8(v) => is(v, number),
-                Labels::U16(v) => is(v, number),
-                Labels::U32(v) => is(v, number),
-            }),
-            Self::Seg(seg) => seg.mask(number, grid),
+            Self::Map(Labels::U8(v)) => is(v, number),
+            Self::Map(Labels::U16(v)) => is(v, number),
+            Self::Map(Labels::U32(v)) => is(v, number),
+            Self::Placed(placed) => {
+                let mut volume = vec![0; placed.grid.shape.iter().map(|n| *n as usize).product()];
+                let of = placed.structures.iter().filter(|s| s.number == number);
+                of.for_each(|s| s.mask.paint(1, &mut volume));
+                volume
+            }
+        }
+    }
+
+    /// The name of a structure, where its file has one.
+    pub fn name(&self, number: u32) -> Option<&str> {
+        match self {
+            Self::Map(_) => None,
+            Self::Placed(placed) => {
+                let of = placed.structures.iter().find(|s| s.number == number);
+                of.map(|s| &*s.name).filter(|name| *name != number.to_string())
+            }
         }
     }
 }
@@ -155,11 +160,4 @@ pub fn on_grid(map: LabelVolume, grid: &Grid) -> Result<Labels, GridError> {
         Labels::U16(v) => Labels::U16(mapping.reordered(v, &from, &to)),
         Labels::U32(v) => Labels::U32(mapping.reordered(v, &from, &to)),
     })
-}
-
-/// The first bytes of a file.
-fn head(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    std::fs::File::open(path)?.take(256).read_to_end(&mut head)?;
-    Ok(head)
 }

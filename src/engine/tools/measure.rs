@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 use super::label::{LabelError, LabelFile, on_grid};
-use crate::format::seg::SegError;
 use crate::format::table::{Row, TableError, write_rows};
+use crate::label::Refused;
 use crate::measure::estimate::Estimate;
 use crate::measure::grid::{Grid, GridError, Label, Labels};
 use crate::measure::overlap::{self, Pair};
@@ -143,9 +143,9 @@ pub enum MeasureError {
         /// Why.
         error: LabelError,
     },
-    /// A segmentation that does not lie on the voxels of the other.
+    /// Structures that do not lie on the voxels of the other.
     #[error("the labels cannot be compared voxel by voxel: {0}")]
-    Place(SegError),
+    Place(Refused),
     /// Labelmaps that do not lie on the same grid.
     #[error("the labelmaps cannot be compared voxel by voxel: {0}")]
     Grid(#[from] GridError),
@@ -159,7 +159,7 @@ pub enum MeasureError {
 pub fn run(a: &Path, b: &Path, options: &Options) -> Result<Report, MeasureError> {
     let (a, b) = rayon::join(|| read(a), || read(b));
     let (a, b) = (a?, b?);
-    let warnings: Vec<String> = a.warnings().iter().chain(b.warnings()).cloned().collect();
+    let warnings: Vec<String> = a.warnings().into_iter().chain(b.warnings()).collect();
     let report = match (a, b) {
         (LabelFile::Map(a), LabelFile::Map(b)) => {
             let b = on_grid(*b, &a.grid)?;
@@ -174,23 +174,23 @@ fn read(path: &Path) -> Result<LabelFile, MeasureError> {
     LabelFile::read(path).map_err(|error| MeasureError::File { path: path.to_owned(), error })
 }
 
-/// Compares where at least one side is a segmentation: both are put on the voxels of the map, or on the smallest grid
-/// that holds both segmentations.
+/// Compares where at least one side is no NIfTI map: both are put on the voxels of the map, or on the smallest grid that
+/// holds both.
 fn placed(a: &LabelFile, b: &LabelFile, options: &Options) -> Result<Report, MeasureError> {
     let grid = a.common_grid(b).map_err(MeasureError::Place)?;
     let [nx, ny, nz] = grid.shape.map(|n| n as usize);
     let measured = Grid::new([nx, ny, nz], grid.step_mm())?.with_affine(grid.affine_ras());
-    let whole = |file: &LabelFile| file.labels(&grid).map_err(MeasureError::Place);
-    if let (Some(a), Some(b)) = (whole(a)?, whole(b)?) {
+    let on = |file| LabelFile::on(file, &grid).map_err(MeasureError::Place);
+    let (a, b) = (on(a)?, on(b)?);
+    if let (Some(a), Some(b)) = (a.labels(), b.labels()) {
         return Ok(compare(&measured, &a, &b, options));
     }
-    // Segments overlap: one at a time.
+    // Structures overlap: one at a time.
     let numbers: BTreeSet<u32> = a.present().into_iter().chain(b.present()).collect();
     let mut report =
         Report { structures: Vec::new(), convention: options.convention.name(), warnings: Vec::new() };
     for number in numbers {
-        let mask = |file: &LabelFile| file.mask(number, &grid).map_err(MeasureError::Place);
-        let (a, b) = (mask(a)?, mask(b)?);
+        let (a, b) = (a.mask(number), b.mask(number));
         for pair in overlap::pairs(&measured, &a, &b) {
             let mut named = structure(&measured, &a, &b, &pair, options);
             named.label = number;

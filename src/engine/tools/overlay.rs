@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::label::LabelFile;
+use super::label::{LabelFile, OnGrid};
 use super::view::ViewError;
-use crate::format::seg::SegError;
+use crate::convert::images;
+use crate::label::Refused;
+use crate::label::place::{Options, own_grid, place};
 use crate::measure::grid::Labels;
 use crate::model::geometry::{Grid, Vec3, add, scale, sub};
 use crate::render::LabelMask;
@@ -62,25 +64,32 @@ impl Plane {
 }
 
 impl Overlay {
-    /// Reads a label file.
+    /// Reads a label file: on the grid of its own where it has one, else on that of the stack.
     ///
     /// # Errors
     /// It cannot be read, or does not say where it lies.
-    pub fn read(path: &Path) -> Result<Self, ViewError> {
+    pub fn read(path: &Path, series: &Series, stack: &Stack) -> Result<Self, ViewError> {
         let file = LabelFile::read(path).map_err(ViewError::Labels)?;
-        let grid = file.common_grid(&file)?;
-        let names = match &file {
-            LabelFile::Map(_) => BTreeMap::new(),
-            LabelFile::Seg(seg) => {
-                let named = seg.segments.iter().filter(|segment| !segment.name.is_empty());
-                named.map(|segment| (segment.number, segment.name.clone())).collect()
+        let grid = match file.common_grid(&file) {
+            Err(Refused::NoImage(_)) => stack.grid.ok_or(ViewError::NoPlace)?,
+            own => own?,
+        };
+        let warnings = file.warnings();
+        let on = match file {
+            LabelFile::Set(set) if own_grid(&set).is_err() => {
+                let image = images(series, stack, &|_| None).into_iter().next().ok_or(ViewError::NoPlace)?.0;
+                OnGrid::Placed(place(*set, &image, Options::default())?)
             }
+            ref file => return Ok(Self::of(&file.on(&grid)?, grid, warnings)),
         };
-        let labels = match file.labels(&grid)? {
-            Some(labels) => labels,
-            None => stacked(&file, &grid)?,
-        };
-        Ok(Self { grid, labels, names, warnings: file.warnings().to_vec() })
+        Ok(Self::of(&on, grid, warnings))
+    }
+
+    fn of(on: &OnGrid<'_>, grid: Grid, warnings: Vec<String>) -> Self {
+        let named = on.present().into_iter().filter_map(|n| Some((n, on.name(n)?.to_owned())));
+        let names = named.collect();
+        let labels = on.labels().unwrap_or_else(|| stacked(on));
+        Self { grid, labels, names, warnings }
     }
 
     /// The number of the slice, from 1, on which most labelled pixels lie; `None` where no slice has any.
@@ -147,10 +156,10 @@ impl Overlay {
 }
 
 /// Structures that share voxels as one labelmap: the one with the smaller number lies on top.
-fn stacked(file: &LabelFile, grid: &Grid) -> Result<Labels, SegError> {
+fn stacked(on: &OnGrid<'_>) -> Labels {
     let mut labels: Vec<u32> = Vec::new();
-    for number in file.present() {
-        let mask = file.mask(number, grid)?;
+    for number in on.present() {
+        let mask = on.mask(number);
         labels.resize(mask.len(), 0);
         for (label, inside) in labels.iter_mut().zip(mask) {
             if inside > 0 && *label == 0 {
@@ -158,5 +167,5 @@ fn stacked(file: &LabelFile, grid: &Grid) -> Result<Labels, SegError> {
             }
         }
     }
-    Ok(Labels::U32(labels))
+    Labels::U32(labels)
 }

@@ -1,4 +1,4 @@
-//! `qc --labels`: label files (NIfTI labelmaps, DICOM segmentations) against the series whose grid they have.
+//! `qc --labels`: label files of any format against the series whose grid they have.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use super::gather::Gathered;
 use super::label::LabelFile;
 use super::qc::{Line, Summary, line};
-use crate::format::seg::Seg;
+use crate::convert;
+use crate::format::label::holds_structures;
+use crate::label::LabelSet;
+use crate::label::place::{Options, fit, own_grid, place, place_own};
 use crate::measure::grid::Labels;
 use crate::model::VoxelMapping;
 use crate::model::geometry::{Grid, norm, sub};
@@ -22,7 +25,7 @@ const AIR_HU: f64 = -300.0;
 /// Air in other images: this share of what nearly all pixels stay below.
 const AIR_SHARE: f64 = 0.1;
 
-/// Label files among some paths; folders are looked through for `.nii`, `.nii.gz` and DICOM segmentations.
+/// Label files among some paths; folders are looked through for files of voxels and contours.
 ///
 /// # Errors
 /// A path that cannot be read.
@@ -43,12 +46,9 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let (path, kind) = (entry.path(), entry.file_type()?);
-        let bare = path.with_extension("");
-        let is = |p: &Path, what: &str| p.extension().is_some_and(|e| e.eq_ignore_ascii_case(what));
-        let nifti = is(&path, "nii") || (is(&path, "gz") && is(&bare, "nii"));
         if kind.is_dir() {
             walk(&path, found)?;
-        } else if kind.is_file() && (nifti || Seg::is_one(&path)) {
+        } else if kind.is_file() && holds_structures(&path) {
             found.push(path);
         }
     }
@@ -155,29 +155,40 @@ impl Label {
                 let (names, series_uid) = (BTreeMap::new(), None);
                 Ok(Self { grid, structures, names, series_uid, warnings: map.warnings })
             }
-            LabelFile::Seg(seg) => Self::of_segments(gathered, *seg),
+            LabelFile::Set(set) => Self::of_set(gathered, *set),
         }
     }
 
-    fn of_segments(gathered: &Gathered, seg: Seg) -> Result<Self, String> {
-        let own = *seg.grid().map_err(|e| e.to_string())?;
-        let image = images(gathered, seg.series_uid.as_deref()).find_map(|(_, _, grid)| {
-            let fits = VoxelMapping::between(&own, &grid).is_ok_and(|m| m.cover(&own, &grid) == grid);
-            fits.then_some(grid)
+    /// Structures on the image that they fit, else on their own grid.
+    fn of_set(gathered: &Gathered, set: LabelSet) -> Result<Self, String> {
+        let series_uid = set.series_uid.clone();
+        let own = own_grid(&set);
+        let candidates = images(gathered, series_uid.as_deref()).filter_map(|(series, stack, grid)| {
+            let fits = |own: &Grid| fit(own, &grid).is_ok_and(|m| m.cover(own, &grid) == grid);
+            let named = || series.series_uid.as_deref() == series_uid.as_deref() && series_uid.is_some();
+            let may = own.as_ref().map_or_else(|_| named(), fits);
+            may.then(|| convert::images(series, stack, &|_| None).into_iter().next()).flatten()
         });
-        let grid = image.unwrap_or(own);
+        let image = candidates.map(|(image, _)| image).next();
+        let placed = match &image {
+            Some(image) => place(set, image, Options::default()),
+            None => place_own(set, Options::default()),
+        };
+        let placed = placed.map_err(|e| e.to_string())?;
         let mut structures = Vec::new();
-        for number in seg.present() {
-            let mask = Labels::U8(seg.mask(number, &grid).map_err(|e| e.to_string())?);
-            let found = qc::structures(grid.shape.map(|n| n as usize), &mask);
-            structures.extend(found.into_iter().map(|mut set| {
-                set.number = number;
+        for structure in placed.structures.iter().filter(|s| !s.mask.is_empty()) {
+            let shape = placed.grid.shape.map(|n| n as usize);
+            let mut mask = vec![0_u8; shape.iter().product()];
+            structure.mask.paint(1, &mut mask);
+            structures.extend(qc::structures(shape, &Labels::U8(mask)).into_iter().map(|mut set| {
+                set.number = structure.number;
                 set
             }));
         }
-        let named = seg.segments.iter().filter(|s| !s.name.is_empty());
+        let named = placed.structures.iter().filter(|s| s.name != s.number.to_string());
         let names = named.map(|s| (s.number, s.name.clone())).collect();
-        Ok(Self { grid, structures, names, series_uid: seg.series_uid, warnings: seg.warnings })
+        let warnings = placed.warnings.into_iter().map(|w| w.message).collect();
+        Ok(Self { grid: placed.grid, structures, names, series_uid, warnings })
     }
 }
 

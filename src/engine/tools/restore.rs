@@ -16,6 +16,7 @@ use crate::catalog::{Catalog, CatalogError};
 use crate::config::{CONFIG_FILE, Workspace, WorkspaceError, is_inside, read_secret};
 use crate::deid::Secret;
 use crate::landing::{IntakeMap, KnownIdentifiers};
+use crate::model::words::io_error;
 use crate::pipeline::{CLEAN, now_ms};
 
 /// Rows of the intake map looked at in one go.
@@ -43,7 +44,7 @@ pub enum RestoreError {
     #[error(transparent)]
     Store(#[from] BlobError),
     /// The disk.
-    #[error("the workspace cannot be written: {}", .0.kind())]
+    #[error("the workspace cannot be written: {}", io_error(.0))]
     Disk(#[from] io::Error),
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::harmonise::{RuleError, Rules, TARGETS};
+use crate::model::words::io_words;
 use crate::qc::protocol::Protocol;
 
 /// Rules that were read and found sound.
@@ -21,7 +22,7 @@ pub struct Checked {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// A file.
-    #[error("a file cannot be read: {0}")]
+    #[error("a file cannot be read: {}", io_words(*.0))]
     Unreadable(io::ErrorKind),
     /// Its content.
     #[error("{0}")]

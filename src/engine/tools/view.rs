@@ -8,7 +8,8 @@ use super::overlay::{Laid, Overlay, Plane};
 use super::{PictureError, picture};
 use crate::bytes::ByteSource;
 use crate::dicom::{Tree, read_tree};
-use crate::format::seg::SegError;
+use crate::label::Refused;
+use crate::model::words::io_error;
 use crate::render::Slice;
 use crate::series::{Series, assemble};
 
@@ -16,7 +17,7 @@ use crate::series::{Series, assemble};
 #[derive(Debug, thiserror::Error)]
 pub enum ViewError {
     /// The path cannot be read.
-    #[error("{path}: {error}")]
+    #[error("{path}: {}", io_error(error))]
     Io {
         /// The path.
         path: String,
@@ -42,7 +43,7 @@ pub enum ViewError {
     Labels(#[source] LabelError),
     /// The label file's voxels cannot be placed.
     #[error("the labels: {0}")]
-    Segments(#[from] SegError),
+    Segments(#[from] Refused),
     /// Without position, orientation and spacing nothing can be put on a slice.
     #[error("the slice does not say where it lies in the patient, so no label can be put on it")]
     NoPlace,
@@ -81,7 +82,7 @@ pub fn view(path: &Path, number: Option<u32>, labels: Option<&Path>) -> Result<V
     let (series, stack) =
         largest.filter(|(_, stack)| !stack.slices.is_empty()).ok_or(ViewError::Nothing(shown))?;
     let slices = stack.slices.len() as u32;
-    let overlay = labels.map(Overlay::read).transpose()?;
+    let overlay = labels.map(|path| Overlay::read(path, series, stack)).transpose()?;
     let fullest = || overlay.as_ref().and_then(|overlay| overlay.fullest(series, stack));
     let number = number.or_else(fullest).unwrap_or(slices / 2 + 1);
     let missing = ViewError::NoSlice { asked: number, slices };

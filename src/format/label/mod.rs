@@ -34,6 +34,7 @@ use crate::dicom::{ReadError, with_header};
 use crate::label::place::MOST_VOXELS;
 use crate::label::{LabelSet, Placed, Refused};
 use crate::model::tags as standard;
+use crate::model::words::io_error;
 
 /// A file beyond this is not read.
 const MOST_BYTES: u64 = 4 << 30;
@@ -49,7 +50,7 @@ pub enum LabelError {
     )]
     Unknown,
     /// The disk.
-    #[error("{0}")]
+    #[error("{}", io_error(.0))]
     Io(#[from] io::Error),
     /// Larger than what is read.
     #[error("larger than {} GiB", MOST_BYTES >> 30)]
@@ -201,7 +202,24 @@ pub fn format(id: FormatId) -> &'static dyn LabelFormat {
 pub fn read(path: &Path) -> Result<(FormatId, LabelSet), LabelError> {
     let probe = Probe::of(path)?;
     let format = FORMATS.into_iter().find(|f| f.probe(&probe)).ok_or(LabelError::Unknown)?;
-    Ok((format.id(), format.read(path)?))
+    match format.read(path) {
+        // A table may be compressed, too.
+        Err(LabelError::Nifti(NiftiError::NotNifti)) => Err(LabelError::Unknown),
+        read => Ok((format.id(), read?)),
+    }
+}
+
+/// Whether a file holds voxels, contours or drawings; `false` also where it cannot be read. What is compressed is told by
+/// its name: a table may be, too.
+pub fn holds_structures(path: &Path) -> bool {
+    let Ok(probe) = Probe::of(path) else { return false };
+    let compressed = probe.head.starts_with(&[0x1f, 0x8b]);
+    if compressed {
+        return path
+            .file_name()
+            .is_some_and(|n| n.to_string_lossy().to_ascii_lowercase().ends_with(".nii.gz"));
+    }
+    FORMATS.into_iter().find(|f| f.probe(&probe)).is_some_and(|f| f.id() != FormatId::Sr)
 }
 
 /// The bytes of a file that is not too large, whatever its size is said to be.

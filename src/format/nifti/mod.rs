@@ -24,6 +24,7 @@ use thiserror::Error;
 
 use crate::bytes::gzip::{GzipError, Unpacker, is_gzip};
 use crate::measure::grid::{Grid, GridError, Labels};
+use crate::model::words::io_error;
 
 pub use crate::label::Rounded;
 use affine::{check_affine, column_length};
@@ -46,7 +47,7 @@ const ROUNDED_IN_SILENCE: f64 = 1e-4;
 #[derive(Debug, Error)]
 pub enum NiftiError {
     /// Reading or writing failed.
-    #[error("{0}")]
+    #[error("{}", io_error(.0))]
     Io(io::Error),
     /// The compressed data are damaged or cut.
     #[error(transparent)]

@@ -22,6 +22,7 @@ pub use moment::{MomentError, Moments, instant};
 pub use write::{Row, write_rows};
 
 use crate::bytes::gzip::{self, GzipError};
+use crate::model::words::io_error;
 
 /// What says that a cell holds nothing, in lower case.
 pub const MISSING: [&str; 6] = ["na", "n/a", "#n/a", "null", "nan", "-"];
@@ -32,7 +33,7 @@ const MOST_BYTES: u64 = 2 << 30;
 #[derive(Debug, Error)]
 pub enum TableError {
     /// Reading failed.
-    #[error("{0}")]
+    #[error("{}", io_error(.0))]
     Io(#[from] io::Error),
     /// Compressed, and damaged.
     #[error(transparent)]

@@ -10,6 +10,7 @@ use crate::blob::BlobError;
 use crate::bytes::SpillConfig;
 use crate::catalog::{LedgerLine, Reader, StoredInstance};
 use crate::dicom::{Contents, DataSet, ReadOptions};
+use crate::label::stored;
 use crate::model::{Tag, tags};
 
 /// Rows looked at in one go.
@@ -42,10 +43,56 @@ pub fn verify(
             found.into_iter().for_each(|damage| verified.add(damage));
         }
     }
+    labels(shared, reader, (&names, depth), verified, &mut named)?;
     let leaving: HashSet<String> = reader.leaving()?.into_iter().collect();
     verified.unnamed = names.iter().filter(|n| !named.contains(*n) && !leaving.contains(*n)).count() as u64;
     for sop_uid in reader.rows_without_ledger()? {
         verified.found(DamageKind::ChangedLedger, sop_uid, "the ledger line of this instance is gone");
+    }
+    Ok(())
+}
+
+/// What readers drew: each blob against its name and its form.
+fn labels(
+    shared: &Shared,
+    reader: &Reader<'_>,
+    (names, depth): (&HashSet<String>, Depth),
+    verified: &mut Verified,
+    named: &mut HashSet<String>,
+) -> Result<(), StageError> {
+    for blob in reader.label_blobs()? {
+        if depth == Depth::Quick {
+            if !names.contains(&blob) {
+                verified.found(
+                    DamageKind::MissingBlob,
+                    blob.clone(),
+                    "what a reader drew is not in the store",
+                );
+            }
+        } else {
+            match shared.store.read(&blob) {
+                Ok(bytes) if stored::decode(&bytes).is_none() => {
+                    verified.found(
+                        DamageKind::DamagedBlob,
+                        blob.clone(),
+                        "what a reader drew has no form that is known",
+                    );
+                }
+                Ok(bytes) => {
+                    verified.blobs += 1;
+                    verified.bytes += bytes.len() as u64;
+                }
+                Err(error) => {
+                    let kind = match &error {
+                        BlobError::NotFound(_) => DamageKind::MissingBlob,
+                        BlobError::Damaged(_) => DamageKind::DamagedBlob,
+                        BlobError::Io(_) => DamageKind::UnreadableBlob,
+                    };
+                    verified.found(kind, blob.clone(), "what a reader drew");
+                }
+            }
+        }
+        named.insert(blob);
     }
     Ok(())
 }

@@ -56,9 +56,9 @@ impl DamageKind {
     pub fn words(self) -> &'static str {
         match self {
             Self::Database => "the catalog is damaged",
-            Self::MissingBlob => "a stored instance is missing",
-            Self::DamagedBlob => "a stored instance is damaged",
-            Self::UnreadableBlob => "a stored instance cannot be read",
+            Self::MissingBlob => "a stored instance or label is missing",
+            Self::DamagedBlob => "a stored instance or label is damaged",
+            Self::UnreadableBlob => "a stored instance or label cannot be read",
             Self::ChangedInstance => "a row and its stored instance differ",
             Self::ChangedLedger => "a ledger line was changed",
             Self::BrokenRoot => "stored instances or reads differ from the trail",

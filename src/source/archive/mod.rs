@@ -17,6 +17,7 @@ use std::sync::Arc;
 use flate2::{CrcReader, read::DeflateDecoder};
 
 use crate::bytes::{ByteSource, FileRange, LARGE, NoRoom, ReadAt, SpillConfig, Spool};
+use crate::model::words::io_words;
 
 /// Members of one archive, at most.
 const MAX_MEMBERS: usize = 1_000_000;
@@ -48,7 +49,7 @@ pub enum MemberError {
     #[error("the archive holds no file")]
     Empty,
     /// The operating system refused.
-    #[error("the archive cannot be read: {0}")]
+    #[error("the archive cannot be read: {}", io_words(*.0))]
     Io(io::ErrorKind),
     /// What it unpacks to cannot be put aside.
     #[error(transparent)]

@@ -9,6 +9,7 @@ use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 
 use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask, input, review};
+use crate::access::Permission;
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, words};
@@ -19,6 +20,7 @@ use crate::engine::query::{
 };
 use crate::format::csv::csv_line;
 use crate::model::ChangeKind;
+use crate::model::words::io_error;
 use crate::render::heat::HeatMap;
 
 const ACTIONS: &[Action] = &[
@@ -262,7 +264,8 @@ impl Agreement {
         vec![Effect::Act(Box::new(move |_| {
             let path = std::path::absolute(&to).map_err(|error| error.to_string());
             let written = path.and_then(|path| {
-                std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+                std::fs::write(&path, text)
+                    .map_err(|error| format!("{}: {}", path.display(), io_error(&error)))?;
                 Ok(path.display().to_string())
             });
             Box::new(AgreementAnswer::Written(written))
@@ -340,6 +343,10 @@ fn table(detail: &AgreementDetail) -> String {
 impl Screen for Agreement {
     fn name(&self) -> &'static str {
         "agreement"
+    }
+
+    fn needs(&self) -> Permission {
+        Permission::SeeReads
     }
 
     fn digit(&self) -> usize {

@@ -20,6 +20,7 @@ pub(super) fn coefficient(name: &str) -> &str {
         "gwet_ac1" => "AC1",
         "gwet_ac2" => "AC2",
         "concordance" => "ρc",
+        "mean_dice" => "Dice",
         other => other,
     }
 }

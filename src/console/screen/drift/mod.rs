@@ -9,6 +9,7 @@ use crossterm::event::MouseEventKind;
 use ratatui::layout::Rect;
 
 use super::{Context, Dialog, Effect, Effects, Loadable, Message, Screen, ask, input, review};
+use crate::access::Permission;
 use crate::console::canvas::Canvas;
 use crate::console::keymap::{Action, action};
 use crate::console::widget::{ListState, Plot, words};
@@ -18,6 +19,7 @@ use crate::engine::query::{
 };
 use crate::format::csv::csv_line;
 use crate::model::ChangeKind;
+use crate::model::words::io_error;
 
 const ACTIONS: &[Action] = &[
     action(
@@ -195,7 +197,8 @@ impl Drift {
         vec![Effect::Act(Box::new(move |_| {
             let path = std::path::absolute(&to).map_err(|error| error.to_string());
             let written = path.and_then(|path| {
-                std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+                std::fs::write(&path, text)
+                    .map_err(|error| format!("{}: {}", path.display(), io_error(&error)))?;
                 Ok(path.display().to_string())
             });
             Box::new(DriftAnswer::Written(written))
@@ -226,6 +229,10 @@ fn table(chart: &DriftChart) -> String {
 impl Screen for Drift {
     fn name(&self) -> &'static str {
         "drift"
+    }
+
+    fn needs(&self) -> Permission {
+        Permission::SeeReads
     }
 
     fn digit(&self) -> usize {

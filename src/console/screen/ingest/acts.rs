@@ -14,6 +14,7 @@ use crate::engine::query::Severity;
 use crate::engine::refusals::refusals;
 use crate::engine::tools;
 use crate::format::whole::write_whole;
+use crate::model::words::io_words;
 
 impl Ingest {
     pub(super) fn start(&mut self, name: &'static str) -> Effects {
@@ -184,7 +185,7 @@ fn write_csv(filter: String, to: String, names: bool) -> Effect {
         let written = report.and_then(|report| {
             let path = std::path::absolute(&to).map_err(|error| error.to_string())?;
             write_whole(&path, &report.to_csv(names), names)
-                .map_err(|error| format!("{}: {}", path.display(), error.kind()))?;
+                .map_err(|error| format!("{}: {}", path.display(), io_words(error.kind())))?;
             Ok((path.display().to_string(), report.files.len() as u64))
         });
         Box::new(IngestAnswer::Written(written))

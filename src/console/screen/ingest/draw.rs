@@ -33,7 +33,9 @@ const FILES: &[Column] = &[
 impl Ingest {
     pub(super) fn draw_all(&self, canvas: &mut Canvas<'_>, area: Rect, context: &Context<'_>) {
         let wide = area.width >= 120;
-        let (sources, main) = if wide {
+        let (sources, main) = if self.sources.is_forbidden() {
+            (Rect::default(), area)
+        } else if wide {
             let width = (area.width / 4).clamp(34, 50);
             (Rect { width, ..area }, Rect { x: area.x + width, width: area.width - width, ..area })
         } else {
@@ -41,7 +43,9 @@ impl Ingest {
             let height = (rows + 2).min(area.height / 3);
             (Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area })
         };
-        self.draw_sources(canvas, sources, wide, context);
+        if sources.height > 0 {
+            self.draw_sources(canvas, sources, wide, context);
+        }
         if self.opened.is_none() {
             self.draw_groups(canvas, main, context);
             return;

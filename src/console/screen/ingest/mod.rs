@@ -253,6 +253,7 @@ impl Ingest {
                 self.pane = match self.pane {
                     Pane::Sources if self.opened.is_some() => Pane::Files,
                     Pane::Sources => Pane::Groups,
+                    stays if self.sources.is_forbidden() => stays,
                     Pane::Groups | Pane::Files => Pane::Sources,
                 };
                 Vec::new()

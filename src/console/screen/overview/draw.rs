@@ -9,10 +9,12 @@ use crate::console::canvas::Canvas;
 use crate::console::screen::{Context, draw_absent};
 use crate::console::widget::{Axes, draw_chart, sparkline, words};
 use crate::engine::query::{Better, Figure, FlowStage, OverviewView};
+use crate::model::words::days;
 
 impl Overview {
     pub(super) fn draw_all(&self, canvas: &mut Canvas<'_>, area: Rect, context: &Context<'_>) {
-        let flow = Rect { height: 5.min(area.height), ..area };
+        let lines = self.view.value.as_ref().map_or(1, |view| flow_lines(area.width, &view.flow));
+        let flow = Rect { height: (4 + lines).min(area.height), ..area };
         let inner = canvas.pane(flow, "Flow, last hour", false);
         let Some(view) = &self.view.value else {
             draw_absent(canvas, inner, &self.view, context, "");
@@ -25,8 +27,12 @@ impl Overview {
             Rect { height: (lines + 2).clamp(6, 14).max(rest.height * 2 / 5).min(rest.height), ..rest };
         let right = (area.width * 2 / 5).clamp(34, 60).min(area.width / 2);
         let left = Rect { width: area.width - right, ..middle };
-        self.draw_attention(canvas, left, context);
-        self.draw_figures(canvas, Rect { x: left.right(), width: right, ..middle }, context);
+        if self.process.is_forbidden() {
+            self.draw_attention(canvas, middle, context);
+        } else {
+            self.draw_attention(canvas, left, context);
+            self.draw_figures(canvas, Rect { x: left.right(), width: right, ..middle }, context);
+        }
         let foot = Rect { y: middle.bottom(), height: rest.height - middle.height, ..rest };
         if foot.height >= 5 {
             self.draw_backlog(canvas, foot, view, context);
@@ -107,13 +113,77 @@ impl Overview {
     }
 }
 
+/// Words of the flow that do not fit beside narrow numbers, and what they are shortened to.
+const SHORT: &[(&str, &[&str])] = &[
+    ("de-identified", &["de-ident."]),
+    ("duplicates", &["dupl."]),
+    ("quarantined", &["quarant.", "quar."]),
+    ("rejected", &["rej."]),
+    ("returned", &["ret."]),
+    ("settling or waiting", &["settling"]),
+];
+
+/// The words themselves, and what they are shortened to.
+fn forms(words: &str) -> impl Iterator<Item = &str> {
+    let shorts = SHORT.iter().find(|(long, _)| *long == words).map_or(&[][..], |(_, shorts)| shorts);
+    std::iter::once(words).chain(shorts.iter().copied())
+}
+
+/// The first of these texts that fits, else the last.
+fn first_that_fits(texts: impl Iterator<Item = String>, room: usize) -> String {
+    let mut last = String::new();
+    for text in texts {
+        last = text;
+        if last.width() <= room {
+            break;
+        }
+    }
+    last
+}
+
+/// A count with its words, in full or shortened: `1 204 duplicates`, `1 204 dupl.`, `1.2k dupl.`.
+fn counted(n: u64, what: &str, room: usize) -> String {
+    let rounded = format!("{:.1}k", n as f64 / 1000.0);
+    let numbers = std::iter::once(words::count(n)).chain((n >= 1000).then_some(rounded));
+    first_that_fits(numbers.flat_map(|n| forms(what).map(move |what| format!("{n} {what}"))), room)
+}
+
+/// What stands beside a stage, in lines of this width.
+fn aside_lines(stage: &FlowStage, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (n, what) in &stage.aside {
+        let full = format!("{} {what}", words::count(*n));
+        match lines.last_mut() {
+            Some(line) if line.width() + 2 + full.width() <= room => {
+                line.push_str(", ");
+                line.push_str(&full);
+            }
+            _ => lines.push(counted(*n, what, room)),
+        }
+    }
+    lines
+}
+
+/// Cells of each stage, in a pane or a screen of this width.
+fn stage_width(width: u16, stages: usize) -> Option<u16> {
+    width.checked_div(stages as u16).filter(|width| *width >= 6)
+}
+
+/// How many lines the fullest stage needs, at most three.
+fn flow_lines(width: u16, flow: &[FlowStage]) -> u16 {
+    let Some(stage) = stage_width(width.saturating_sub(2), flow.len()) else { return 1 };
+    let lines = flow.iter().map(|of| aside_lines(of, usize::from(stage) - 2).len() as u16);
+    lines.max().unwrap_or(1).clamp(1, 3)
+}
+
 fn draw_flow(canvas: &mut Canvas<'_>, area: Rect, flow: &[FlowStage]) {
-    let Some(width) = area.width.checked_div(flow.len() as u16).filter(|width| *width >= 6) else { return };
+    let Some(width) = stage_width(area.width, flow.len()) else { return };
     for (index, stage) in flow.iter().enumerate() {
         let x = area.x + width * index as u16;
         let room = width - 1;
         let arrow = index + 1 < flow.len();
-        canvas.text(x + 1, area.y, room, &stage.name, canvas.theme.dim());
+        let name = first_that_fits(forms(&stage.name).map(String::from), usize::from(room - 1));
+        canvas.text(x + 1, area.y, room, &name, canvas.theme.dim());
         let number = words::count(stage.total);
         let bold = canvas.theme.bold();
         let used = canvas.text(x + 1, area.y + 1, room - 1, &number, bold);
@@ -125,12 +195,15 @@ fn draw_flow(canvas: &mut Canvas<'_>, area: Rect, flow: &[FlowStage]) {
         if arrow {
             canvas.text(x + width - 2, area.y + 1, 2, "─▶", canvas.theme.style("border"));
         }
-        let aside: Vec<String> =
-            stage.aside.iter().map(|(n, what)| format!("{} {what}", words::count(*n))).collect();
         let waiting = stage.aside.iter().any(|(number, _)| *number > 0);
         let style = if waiting { canvas.theme.text() } else { canvas.theme.dim() };
-        let text = if aside.is_empty() { "–".to_string() } else { aside.join(", ") };
-        canvas.text(x + 1, area.y + 2, room - 1, &text, style);
+        let mut lines = aside_lines(stage, usize::from(room - 1));
+        if lines.is_empty() {
+            lines.push("–".to_string());
+        }
+        for (y, line) in (area.y + 2..area.bottom()).zip(&lines) {
+            canvas.text(x + 1, y, room - 1, line, style);
+        }
     }
 }
 
@@ -140,6 +213,7 @@ fn printed(value: f64, unit: &str) -> String {
         "%" => format!("{value:.0} %"),
         "" if value.fract() == 0.0 && value >= 0.0 => words::count(value as u64),
         "" => format!("{value:.2}").replace('-', "−"),
+        "d" => days(value),
         unit => format!("{value:.1} {unit}"),
     }
 }

@@ -1,6 +1,7 @@
 //! The case under review, and what is asked of the engine about it.
 
 use super::Outcome;
+use super::drawn::{self, Drawn};
 use crate::console::screen::Effect;
 use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision, ExportOutcome, Moved};
 use crate::engine::query::{self, Page, QueueTab, ReadView, SeriesDetail, SeriesView, TaskRow, TaskView};
@@ -20,6 +21,8 @@ pub(super) struct Case {
     pub notice: Option<String>,
     /// What readers said of it, by item and structure.
     pub reads: Vec<ReadView>,
+    /// What they drew.
+    pub drawn: Vec<Drawn>,
 }
 
 impl Case {
@@ -47,6 +50,7 @@ impl Case {
             notice: refusal.clone(),
             refusal,
             reads: Vec::new(),
+            drawn: Vec::new(),
         }
     }
 
@@ -65,6 +69,7 @@ impl Case {
             (read.item != item, read.item.clone(), read.structure.clone(), read.reader.clone())
         };
         self.reads.sort_by_cached_key(order);
+        self.drawn = drawn::load(client, &self.reads);
         self
     }
 }
@@ -109,6 +114,7 @@ fn open_now(client: &dyn Client, select: &str) -> Outcome<Case> {
             refusal: None,
             notice: None,
             reads: Vec::new(),
+            drawn: Vec::new(),
         },
     };
     Ok(case.read(client, item))
@@ -120,7 +126,7 @@ pub(super) fn claim_next(filter: String, except: Vec<i64>) -> Effect {
 }
 
 fn claim_now(client: &dyn Client, filter: String, except: Vec<i64>) -> Outcome<Option<Box<Case>>> {
-    match client.act(ClaimNext { view: QueueTab::Open, filter, except })? {
+    match client.act(ClaimNext { view: QueueTab::Free, filter, except })? {
         Some(id) => {
             let view = client.ask(query::Task { id })?;
             Ok(Some(Box::new(Case::of_task(view, &Ok(())).read(client, ""))))
@@ -146,7 +152,7 @@ pub(super) fn ask_next(current: Option<i64>, filter: String, except: Vec<i64>, n
         Box::new(move |client| {
             let limit = except.len().min(100) as u32 + 2;
             let page = Page { offset: 0, limit };
-            let queue = client.ask(query::Queue { view: QueueTab::Open, filter, now_ms, page });
+            let queue = client.ask(query::Queue { view: QueueTab::Free, filter, now_ms, page });
             let Ok(queue) = queue else { return Box::new(ReviewAnswer::Ahead(None, None)) };
             let is_next = |row: &&TaskRow| Some(row.id) != current && !except.contains(&row.id);
             let next = queue.rows.iter().find(is_next).map(|row| row.id);

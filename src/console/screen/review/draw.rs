@@ -49,14 +49,17 @@ impl Review {
         match seen {
             Seen::Slice(slice, identity) => {
                 let size = Size { width: inner.width, height: inner.height };
-                let want = self.looking.want(&slice, identity, size, canvas.coarse);
+                let want = self.looking.want(case, &slice, identity, size, canvas.coarse);
                 if !canvas.picture(inner, want) {
                     canvas.empty(inner, spinner(context.now_ms));
                 }
                 if letters {
                     draw_letters(canvas, area, &slice);
                 }
-                let line = self.reading(&slice, size, inner, context);
+                let mut line = self.reading(&slice, size, inner, context);
+                if !case.drawn.is_empty() {
+                    line = format!("{line} · o {}", self.looking.shown.words(&case.drawn));
+                }
                 Self::foot(canvas, area, &line);
             }
             Seen::Waiting => {

@@ -2,6 +2,7 @@
 
 mod case;
 mod draw;
+mod drawn;
 mod picture;
 
 use std::cell::Cell;
@@ -43,6 +44,8 @@ const ACTIONS: &[Action] = &[
     action("review.brighter", &["}"], "", "lower the window's level: brighter"),
     action("review.invert", &["i"], "", "swap black and white"),
     action("review.stack", &["t"], "", "next stack or volume of the series"),
+    action("review.drawn", &["o"], "", "what readers drew: everybody, each reader, nobody"),
+    action("review.differ", &["d"], "", "to the slice on which readers differ most, and to the next"),
     action("review.ten_on", &["pagedown", "ctrl+d"], "", "ten slices on"),
     action("review.ten_back", &["pageup", "ctrl+u"], "", "ten slices back"),
     action("review.first", &["g", "home"], "", "first slice"),
@@ -193,8 +196,15 @@ impl Review {
             "screen.refresh" => return self.reopen(context),
             "app.back" => return vec![Effect::Back],
             "review.cine" => self.playing = if self.playing.is_some() { None } else { Some(context.now_ms) },
-            "review.next_finding" => self.show_finding(1),
-            "review.previous_finding" => self.show_finding(-1),
+            "review.differ" => {
+                let Some(case) = &self.case.value else { return Vec::new() };
+                let said = self.looking.differ(case);
+                let mut effects = self.load();
+                effects.push(Effect::Say(Severity::Info, said));
+                return effects;
+            }
+            "review.next_finding" => return self.show_finding(1),
+            "review.previous_finding" => return self.show_finding(-1),
             name => self.look(name, context),
         }
         self.moved()
@@ -233,11 +243,11 @@ impl Review {
         select.map(case::open).into_iter().collect()
     }
 
-    fn show_finding(&mut self, step: isize) {
-        let Some(case) = &self.case.value else { return };
+    fn show_finding(&mut self, step: isize) -> Effects {
+        let Some(case) = &self.case.value else { return Vec::new() };
         let count = case.series.findings.len() as isize;
         if count == 0 {
-            return;
+            return Vec::new();
         }
         let at = match self.finding {
             Some(at) => (at as isize + step).rem_euclid(count),
@@ -245,9 +255,18 @@ impl Review {
             None => count - 1,
         };
         self.finding = Some(at as usize);
-        if let Some(slice) = case.series.findings[at as usize].slices.first() {
-            self.looking.show_native(*slice, case);
+        let finding = &case.series.findings[at as usize];
+        let (number, check) = (at + 1, finding.check.replace('_', " "));
+        let said = |what: &str| {
+            vec![Effect::Say(Severity::Info, format!("finding {number} of {count} {what} ({check})"))]
+        };
+        let Some(frame) = finding.slices.first() else {
+            return said("is about the whole series");
+        };
+        if !self.looking.show_native(finding.stack, *frame, case) {
+            return said("is on this slice");
         }
+        self.load()
     }
 
     fn answer(&mut self, answer: ReviewAnswer, context: &Context<'_>) -> Effects {
@@ -410,6 +429,13 @@ impl Screen for Review {
                 Some("the checks found nothing".into())
             }
             _ => None,
+        }
+    }
+
+    fn brief(&self, action: &Action) -> &'static str {
+        match action.name {
+            "review.skip" if self.case.value.is_none() => "take a case",
+            _ => action.brief,
         }
     }
 

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use ratatui::layout::Size;
 
 use super::case::Case;
+use super::drawn::{Cut, Shown, labels, worst_slices};
 use crate::console::image::{Decoded, Want};
 use crate::console::screen::Context;
 use crate::engine::query::{FrameRef, StackView};
-use crate::render::{Look, Plane, Slice, View, Window, compose, reslice};
+use crate::render::{LabelMask, Labels, Look, Plane, Slice, View, Window, compose, is_reversed, reslice};
+
+/// Opacity of what readers drew; outlines are opaque.
+const FILL: f32 = 0.25;
 
 /// Frames that are decoded ahead on either side.
 const AHEAD: usize = 400;
@@ -27,6 +31,8 @@ pub(super) struct Looking {
     pub own: Option<Window>,
     pub invert: bool,
     pub view: View,
+    /// Whose drawings lie over the picture.
+    pub shown: Shown,
     backwards: bool,
 }
 
@@ -90,10 +96,14 @@ impl Looking {
         self.at[self.plane_index()] = index.min(last);
     }
 
-    /// Shows a slice as it was acquired.
-    pub fn show_native(&mut self, slice: u32, case: &Case) {
-        (self.plane, self.stack, self.volume) = (Plane::Native, 0, 0);
-        self.set_index(slice, case);
+    /// Shows a frame of a stack as it was acquired; whether another one was shown before.
+    pub fn show_native(&mut self, stack: u32, frame: u32, case: &Case) -> bool {
+        let before = (self.plane, self.stack, self.volume, self.at);
+        (self.plane, self.stack) = (Plane::Native, stack as usize);
+        let slices = self.stack(case).map_or(1, Self::slices);
+        self.volume = (frame / slices) as usize;
+        self.set_index(frame % slices, case);
+        before != (self.plane, self.stack, self.volume, self.at)
     }
 
     fn frame<'a>(&self, case: &'a Case, slice: u32) -> Option<&'a FrameRef> {
@@ -158,14 +168,39 @@ impl Looking {
     }
 
     /// The picture of what is seen.
-    pub fn want(&self, slice: &Arc<Slice>, identity: u64, size: Size, coarse: bool) -> Want {
+    pub fn want(&self, case: &Case, slice: &Arc<Slice>, identity: u64, size: Size, coarse: bool) -> Want {
         let (window, _) = self.window(slice);
-        let look = Look { window, invert: self.invert, view: self.view, marks: true, labels: None };
-        let (slice, view) = (Arc::clone(slice), self.view);
+        let (invert, view) = (self.invert, self.view);
+        let (slice, over) = (Arc::clone(slice), self.labels(case));
         let bits = [window.center, window.width, view.zoom, view.center.0, view.center.1].map(f64::to_bits);
-        let content = hashed(&(identity, bits, self.invert));
-        let painter = Arc::new(move |target: &crate::render::Target| Some(compose(&slice, &look, target)));
+        let content = hashed(&(identity, bits, self.invert, self.shown, over.is_some()));
+        let painter = Arc::new(move |target: &crate::render::Target| {
+            let labels = over.as_ref().map(|mask| Labels { mask, fill: FILL });
+            Some(compose(&slice, &Look { window, invert, view, marks: true, labels }, target))
+        });
         Want { pane: "review", size, content, coarse, painter }
+    }
+
+    /// What readers drew on the cut that is seen.
+    fn labels(&self, case: &Case) -> Option<LabelMask> {
+        let stack = self.stack(case)?;
+        let reversed = is_reversed(stack.orientation.as_ref());
+        labels(&case.drawn, self.shown, stack, Cut { plane: self.plane, at: self.index(), reversed })
+    }
+
+    /// To the slice on which readers differ most, or from one of those to the next; in words which.
+    pub fn differ(&mut self, case: &Case) -> String {
+        let Some(stack) = self.stack(case) else { return "nothing was drawn".into() };
+        let worst = worst_slices(&case.drawn, stack);
+        if worst.is_empty() {
+            return "no two readers differ in what they drew".into();
+        }
+        let here = worst.iter().position(|(slice, _)| self.plane == Plane::Native && *slice == self.at[0]);
+        let next = here.map_or(0, |at| (at + 1) % worst.len());
+        let (slice, voxels) = worst[next];
+        self.plane = Plane::Native;
+        self.set_index(slice, case);
+        format!("slice {}: readers differ on {voxels} voxels ({} of {})", slice + 1, next + 1, worst.len())
     }
 
     /// Does what an action says about looking.
@@ -185,6 +220,7 @@ impl Looking {
             "review.darker" => self.adjust(case, context, 1.0, 0.05),
             "review.brighter" => self.adjust(case, context, 1.0, -0.05),
             "review.invert" => self.invert = !self.invert,
+            "review.drawn" => self.shown = self.shown.next(&case.drawn),
             "review.zoom_in" => self.view.zoom_by(1.25),
             "review.zoom_out" => self.view.zoom_by(0.8),
             "review.fit" => {
