@@ -69,7 +69,10 @@ impl Place {
         let mut values = vec![0_u8; x * y * z];
         inside.iter().for_each(|[i, j, k]| values[(*k as usize * y + *j as usize) * x + *i as usize] = 1);
         let path = self.at(name);
-        Nifti::new([x, y, z, 1], self.ct.grid.affine_ras(), Values::U8(values)).unwrap().write(&path).unwrap();
+        Nifti::new([x, y, z, 1], self.ct.grid.affine_ras(), Values::U8(values))
+            .unwrap()
+            .write(&path)
+            .unwrap();
         path
     }
 
@@ -152,7 +155,11 @@ fn overlap_of_readers_is_a_live_measure() {
     let shape = place.ct.grid.shape;
     let (a, b) = (box_of(shape, 2, 6), box_of(shape, 4, 8));
     for (reader, inside) in [("r-1", &a), ("r-2", &b)] {
-        write_json(&place.at("x.json"), &place.ct.grid, &[stated("nodule", LIVER, [9, 9, 9], inside.clone())]);
+        write_json(
+            &place.at("x.json"),
+            &place.ct.grid,
+            &[stated("nodule", LIVER, [9, 9, 9], inside.clone())],
+        );
         place.import(&place.at("x.json"), reader, 0);
     }
     let row = |view: &Value| {
@@ -218,7 +225,8 @@ fn what_does_not_fit_is_refused_and_what_nobody_knows_waits() {
     // Its name says which series, who and what.
     let named = place.at(&format!("{SERIES}_r-2_left lung.nii.gz"));
     std::fs::copy(&map, &named).unwrap();
-    let template = ["label", "import", named.to_str().unwrap(), "--match", "{series}_{reader}_{structure}.nii.gz"];
+    let template =
+        ["label", "import", named.to_str().unwrap(), "--match", "{series}_{reader}_{structure}.nii.gz"];
     let said = place.run(&template, 0);
     assert_eq!(said["files"][0]["structures"][0]["name"], "left lung", "{said}");
     let reads = place.lines(&["label", "list", "--reader", "r-2"]);
@@ -230,7 +238,8 @@ fn names_that_identify_are_not_kept_and_labels_outlive_backups() {
     let place = Place::new();
     let inside = box_of(place.ct.grid.shape, 3, 7);
     // The patient of the made images.
-    let read = std::fs::read(std::fs::read_dir(place.at("ct")).unwrap().flatten().next().unwrap().path()).unwrap();
+    let read =
+        std::fs::read(std::fs::read_dir(place.at("ct")).unwrap().flatten().next().unwrap().path()).unwrap();
     let file = gantry::dicom::read(&read, gantry::dicom::ReadOptions::default()).unwrap();
     let patient = file.dataset.ascii(gantry::model::tags::PATIENT_NAME).unwrap().to_owned();
     let family = patient.split('^').next().unwrap();
