@@ -15,6 +15,8 @@ pub struct Compared {
     pub item: String,
     /// The readers, of `a` and of `b`.
     pub readers: [String; 2],
+    /// Who of them found nothing.
+    pub nothing: [bool; 2],
     /// When the later of the two ended, or came in, in milliseconds since 1970.
     pub at_ms: i64,
     /// How much they overlap.
@@ -110,7 +112,7 @@ impl Reader<'_> {
     pub fn comparisons(&self) -> Result<Vec<Compared>, CatalogError> {
         let sql = "SELECT a.structure, i.series_uid, i.name, da.name, db.name, \
                    max(coalesce(a.finished_ms, a.imported_ms), coalesce(b.finished_ms, b.imported_ms)), \
-                   c.dice, c.hd95_mm, c.assd_mm FROM comparison c JOIN read a ON a.id = c.a JOIN read b ON b.id = c.b \
+                   c.dice, c.hd95_mm, c.assd_mm, a.absent, b.absent FROM comparison c JOIN read a ON a.id = c.a JOIN read b ON b.id = c.b \
                    JOIN item i ON i.id = a.item JOIN reader da ON da.id = a.reader JOIN reader db ON db.id = b.reader \
                    WHERE a.superseded_by IS NULL AND b.superseded_by IS NULL ORDER BY a.structure, c.a, c.b";
         let mut statement = self.connection().prepare_cached(sql)?;
@@ -120,6 +122,7 @@ impl Reader<'_> {
                 series_uid: row.get(1)?,
                 item: row.get(2)?,
                 readers: [row.get(3)?, row.get(4)?],
+                nothing: [row.get(9)?, row.get(10)?],
                 at_ms: row.get(5)?,
                 figures: PairFigures { dice: row.get(6)?, hd95_mm: row.get(7)?, assd_mm: row.get(8)? },
             })

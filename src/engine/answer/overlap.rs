@@ -137,23 +137,23 @@ impl Overlaps {
         let position = |name: &String| readers.binary_search(name).unwrap_or_default();
         let mut between: BTreeMap<[usize; 2], Vec<f64>> = BTreeMap::new();
         let mut distribution = vec![vec![0_u64; BINS]; readers.len()];
-        let mut looks: Vec<HashSet<Item>> = vec![HashSet::new(); readers.len()];
+        let mut looks: Vec<[HashSet<Item>; 2]> = vec![Default::default(); readers.len()];
         for pair in &self.pairs {
             let (a, b) = (position(&pair.readers[0]), position(&pair.readers[1]));
             between.entry([a.min(b), a.max(b)]).or_default().push(pair.figures.dice);
             let bin = ((pair.figures.dice * BINS as f64) as usize).min(BINS - 1);
-            for reader in [a, b] {
+            for (reader, nothing) in [a, b].into_iter().zip(pair.nothing) {
                 distribution[reader][bin] += 1;
-                looks[reader].insert((pair.series_uid.clone(), pair.item.clone()));
+                looks[reader][usize::from(nothing)].insert((pair.series_uid.clone(), pair.item.clone()));
             }
         }
         let items = self.items();
         let all = items.len() as u64;
-        let look = |(name, seen): (&String, &HashSet<Item>)| ReaderLooks {
+        let look = |(name, [found, nothing]): (&String, &[HashSet<Item>; 2])| ReaderLooks {
             name: name.clone(),
-            found: seen.len() as u64,
-            nothing: 0,
-            not_looked: all - seen.len() as u64,
+            found: found.len() as u64,
+            nothing: nothing.len() as u64,
+            not_looked: all.saturating_sub((found.len() + nothing.len()) as u64),
         };
         let pair = |([a, b], dices): (&[usize; 2], &Vec<f64>)| PairAgreement {
             a: *a as u32,
