@@ -116,6 +116,8 @@ def rt_utils_folder(ct, path, out):
         nibabel.save(nibabel.Nifti1Image(mask, np.diag([-.8, -.8, 1.5, 1])), f"{out}/{name}.nii.gz")
 
 def dcmrtstruct2nii_folder(ct, path, out):
+    import pydicom
+    pydicom.read_file = pydicom.dcmread   # version 5 calls it by the name that pydicom 2 had
     from dcmrtstruct2nii import dcmrtstruct2nii
     os.makedirs(out)
     dcmrtstruct2nii(path, ct, out + "/", convert_original_dicom=False)
@@ -153,6 +155,7 @@ def measure(args, name, ct, path):
 
 def main():
     if sys.argv[1] == "--peer": return PEERS[sys.argv[2]](*sys.argv[3:6])
+    if sys.argv[1] == "--make": return print(json.dumps(structure_set(sys.argv[4]) if sys.argv[2] == "structures" else segmentation(sys.argv[3], sys.argv[4], sys.argv[2])))
     parser = argparse.ArgumentParser()
     parser.add_argument("gantry"); parser.add_argument("names", nargs="*"); parser.add_argument("--runs", type=int, default=3); parser.add_argument("--work"); parser.add_argument("--python", default=sys.executable)
     args = parser.parse_args()
@@ -160,7 +163,8 @@ def main():
         args.work = args.work or temporary
         os.makedirs(args.work, exist_ok=True)
         for name in args.names or ["sparse", "full", "structures"]:
-            made = structure_set(args.work) if name == "structures" else segmentation(args.gantry, args.work, name)
-            measure(args, name, *made)
+            # In a process of its own: what is measured starts with the memory of the one that made it.
+            made = subprocess.run([sys.executable, os.path.abspath(__file__), "--make", name, args.gantry, args.work], check=True, stdout=subprocess.PIPE, text=True)
+            measure(args, name, *json.loads(made.stdout))
 
 if __name__ == "__main__": main()

@@ -174,7 +174,7 @@ fn contours_of(structure: &Structure, work: &mut usize) -> Option<ShownContours>
         slices: by_plane.len(),
         contours: closed.len(),
         points: closed.iter().map(|c| c.points_mm.len()).sum(),
-        area_mm2: by_plane.iter().map(|plane| area::even_odd(plane, work)).sum(),
+        area_mm2: by_plane.iter().map(|plane| area::even_odd(plane, work)).sum::<Option<f64>>().map(f64::abs),
         color: structure.color.map(hex),
     })
 }

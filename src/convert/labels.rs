@@ -153,7 +153,7 @@ pub enum ConvertError {
     #[error("no structure '{0}' in the file")]
     NoStructure(String),
     /// Nothing to place.
-    #[error("the file holds measurements and no structures")]
+    #[error("the file holds measurements, or regions that are not read, and no structures")]
     NoStructures,
 }
 
@@ -194,8 +194,9 @@ impl From<Refused> for ConvertError {
 /// # Errors
 /// [`ConvertError`]; nothing is written then.
 pub fn convert(request: &Request) -> Result<Converted, ConvertError> {
-    let (_, mut set) = read(&request.input)?;
-    if set.structures.is_empty() && !set.measurements.is_empty() {
+    let (format, mut set) = read(&request.input)?;
+    // A labelmap of zeros says that nothing is there; a report says nothing of it.
+    if set.structures.is_empty() && (format == FormatId::Sr || !set.measurements.is_empty()) {
         return Err(ConvertError::NoStructures);
     }
     named(&mut set, &request.names);

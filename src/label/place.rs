@@ -9,6 +9,7 @@ mod frames;
 mod own;
 mod resample;
 
+use rayon::prelude::*;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -189,10 +190,9 @@ pub fn place(set: LabelSet, image: &Image, options: Options) -> Result<Placed, R
         let words = "the frame of reference is not the image's; the references to its instances count";
         warnings.push(Warning::new("frame_of_reference", words));
     }
-    let mut placing = Placing { image, index, options, warnings };
-    let structures = placing.all(structures)?;
+    let structures = Placing { image, index, options }.all(structures, &mut warnings)?;
     let structures = numbered(structures);
-    Ok(Placed { grid: image.grid, in_space: image.placed, structures, warnings: placing.warnings })
+    Ok(Placed { grid: image.grid, in_space: image.placed, structures, warnings })
 }
 
 /// Lays labels on the grid that their own file has.
@@ -233,16 +233,15 @@ struct Placing<'i> {
     image: &'i Image,
     index: SliceIndex<'i>,
     options: Options,
-    warnings: Vec<Warning>,
 }
 
 impl Placing<'_> {
-    fn all(&mut self, structures: Vec<Structure>) -> Result<Vec<Laid>, Refused> {
+    fn all(&self, structures: Vec<Structure>, warnings: &mut Vec<Warning>) -> Result<Vec<Laid>, Refused> {
         if self.options.resample
             && let Some(laid) = resample::all(&structures, self.image, self.options)
         {
             let words = "the label lies on other voxels than the image: each voxel took the nearest one";
-            self.warnings.push(Warning::new("resampled", words));
+            warnings.push(Warning::new("resampled", words));
             return Ok(laid);
         }
         let drawn = structures.iter().filter_map(|s| match &s.shape {
@@ -253,21 +252,29 @@ impl Placing<'_> {
         if drawings.peek().is_some() && !drawings.any(|d| self.index.slice(&d.image).is_some()) {
             return Err(Refused::OtherImage);
         }
-        let mut laid = Vec::with_capacity(structures.len());
         let planes = own::planes(&structures);
-        for mut structure in structures {
-            let shape = std::mem::take(&mut structure.shape);
-            let (mask, values) = self.one(&structure, shape, &planes)?;
-            laid.push((structure, mask, values));
+        let one = |mut structure: Structure| {
+            let (shape, mut warnings) = (std::mem::take(&mut structure.shape), Vec::new());
+            let (mask, values) = self.one(&structure, shape, &planes, &mut warnings)?;
+            Ok(((structure, mask, values), warnings))
+        };
+        // In their order, so that of several reasons it is always the first that is told.
+        let all: Vec<Result<(Laid, Vec<Warning>), Refused>> = structures.into_par_iter().map(one).collect();
+        let mut laid = Vec::with_capacity(all.len());
+        for one in all {
+            let (structure, said) = one?;
+            laid.push(structure);
+            warnings.extend(said);
         }
         Ok(laid)
     }
 
     fn one(
-        &mut self,
+        &self,
         structure: &Structure,
         shape: Shape,
         planes: &own::Planes,
+        warnings: &mut Vec<Warning>,
     ) -> Result<(Mask, Option<(Fraction, Vec<(u32, Vec<u8>)>)>), Refused> {
         let name = || shown(structure);
         let nothing = Mask::empty(self.image.grid.shape);
@@ -281,12 +288,17 @@ impl Placing<'_> {
                 (mask.moved(&mapping, &self.image.grid).ok_or_else(|| Refused::OutsideImage(name()))?, None)
             }
             Shape::Frames(frames) => frames::place(self, &name, &frames, planes)?,
-            Shape::Contours(contours) => (contours::place(self, &name(), &contours)?, None),
-            Shape::Drawn(drawings) => (self.drawings(&name(), &drawings)?, None),
+            Shape::Contours(contours) => (contours::place(self.image, &name(), &contours, warnings)?, None),
+            Shape::Drawn(drawings) => (self.drawings(&name(), &drawings, warnings)?, None),
         })
     }
 
-    fn drawings(&mut self, name: &str, drawings: &[Drawing]) -> Result<Mask, Refused> {
+    fn drawings(
+        &self,
+        name: &str,
+        drawings: &[Drawing],
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Mask, Refused> {
         let [columns, rows, _] = self.image.grid.shape;
         let mut runs = Vec::new();
         let (mut elsewhere, mut cut) = (0_usize, false);
@@ -313,10 +325,10 @@ impl Placing<'_> {
         }
         if elsewhere > 0 {
             let words = format!("'{name}': {elsewhere} of {} drawings are on other images", drawings.len());
-            self.warnings.push(Warning::new("other_images", words));
+            warnings.push(Warning::new("other_images", words));
         }
         if cut {
-            self.warnings.push(contours::cut_warning(name));
+            warnings.push(contours::cut_warning(name));
         }
         Ok(Mask::of_runs(self.image.grid.shape, runs))
     }
@@ -338,7 +350,7 @@ fn numbered(laid: Vec<Laid>) -> Vec<PlacedStructure> {
     numbers.dedup();
     let usable = numbers.len() == laid.len()
         && numbers.first().is_none_or(|n| *n > 0)
-        && numbers.last().is_none_or(|n| *n <= u32::from(u16::MAX));
+        && numbers.last().is_none_or(|n| u16::try_from(*n).is_ok());
     let number = |(place, (structure, mask, values)): (u32, Laid)| PlacedStructure {
         number: structure.number.filter(|_| usable).unwrap_or(place),
         name: shown(&structure),

@@ -294,3 +294,23 @@ fn an_image_without_a_position_takes_segmentations_and_no_contours() {
     let said = convert(&coco, &rt, &folder, &["--format", "rtstruct"]);
     assert_eq!((said.status, said.code(), rt.exists()), (4, "no_position", false));
 }
+
+#[test]
+fn segmentations_of_older_slicers_have_a_layer_for_each_segment() {
+    let ct = Ct::straight([8, 6, 4], [1.0, 1.0, 2.0]);
+    let dir = tempfile::tempdir().unwrap();
+    let image = ct.write(&dir.path().join("ct"));
+    let [x, y, z] = ct.grid.origin_mm;
+    let header = format!(
+        "NRRD0004\ntype: unsigned char\ndimension: 4\nspace: left-posterior-superior\nsizes: 2 8 6 4\n\
+         space directions: none (1,0,0) (0,1,0) (0,0,2)\nencoding: raw\nspace origin: ({x},{y},{z})\n\
+         Segment0_ID:=Segment_1\nSegment0_Name:=left\nSegment1_ID:=Segment_2\nSegment1_Name:=upper\n\n"
+    );
+    let pixels = (0..192_u32).flat_map(|k| [u8::from(k % 8 < 4), u8::from(k / 8 % 6 < 3)]);
+    let path = dir.path().join("old.seg.nrrd");
+    std::fs::write(&path, [header.into_bytes(), pixels.collect()].concat()).unwrap();
+    let found = placed(&path, &image, &[]);
+    assert_eq!(found.iter().map(|s| &*s.name).collect::<Vec<_>>(), ["left", "upper"]);
+    assert_eq!(found[0].voxels, voxels(ct.grid.shape, |x, _, _| x < 4));
+    assert_eq!(found[1].voxels, voxels(ct.grid.shape, |_, y, _| y < 3));
+}

@@ -178,7 +178,7 @@ fn base(name: &str) -> &str {
 /// A polygon in coordinates of pixel centres.
 fn outline(numbers: &[f64]) -> Result<Vec<[f64; 2]>, LabelError> {
     let (points, rest) = numbers.as_chunks::<2>();
-    if !rest.is_empty() || numbers.iter().any(|v| !(v.abs() <= FAR)) {
+    if !rest.is_empty() || !numbers.iter().all(|v| v.abs() <= FAR) {
         return Err(LabelError::malformed("a polygon that is no list of x and y"));
     }
     Ok(points.iter().map(|p| p.map(|v| v - 0.5)).collect())

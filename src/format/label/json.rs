@@ -81,7 +81,7 @@ impl LabelFormat for GantryJson {
         }
         let g = file.grid;
         let grid = Grid::new(g.shape, g.column_mm, g.row_mm, g.slice_mm, g.origin_mm)
-            .filter(|g| g.shape.iter().all(|n| *n > 0) && g.shape[0] <= u32::from(u16::MAX));
+            .filter(|g| g.shape.iter().all(|n| *n > 0) && u16::try_from(g.shape[0]).is_ok());
         let grid = grid.ok_or_else(|| LabelError::malformed("a grid that spans no space"))?;
         if is_too_large(grid.shape) {
             return Err(LabelError::TooLarge);

@@ -133,7 +133,8 @@ impl Reading {
             ("ResponseHeader", "SeriesInstanceUid") => self.set.series_uid = Some(text.to_owned()),
             ("unblindedReadNodule", "noduleID") => text.clone_into(&mut self.nodule.id),
             ("characteristics", rating) => {
-                let value = text.parse().map_err(|_| LabelError::malformed("a rating that is no number"))?;
+                let value = text.parse().ok().filter(|v: &f64| v.is_finite());
+                let value = value.ok_or_else(|| LabelError::malformed("a rating that is no number"))?;
                 let rating = rating.to_owned();
                 self.nodule.ratings.push((rating, value));
             }

@@ -11,7 +11,9 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
 use super::voxels::{self, Stored};
-use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of, is_too_large, write_whole};
+use super::{
+    FormatId, LabelError, LabelFormat, MOST_BYTES, Probe, SourceImage, bytes_of, is_too_large, write_whole,
+};
 use crate::label::{LabelSet, Placed};
 use crate::model::geometry::{Grid, Vec3, dot, norm, scale};
 
@@ -203,6 +205,9 @@ impl Header {
             return Err(LabelError::TooLarge);
         }
         let wanted = stored.bytes() * shape.iter().map(|n| u64::from(*n)).product::<u64>();
+        if wanted > MOST_BYTES {
+            return Err(LabelError::TooLarge);
+        }
         let mut voxels = Vec::new();
         if self.is("CompressedData") {
             ZlibDecoder::new(body).take(wanted + 1).read_to_end(&mut voxels)?;

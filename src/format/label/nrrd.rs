@@ -10,7 +10,9 @@ use std::path::Path;
 use flate2::{Compression, GzBuilder};
 
 use super::voxels::{self, Stored};
-use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of, is_too_large, write_whole};
+use super::{
+    FormatId, LabelError, LabelFormat, MOST_BYTES, Probe, SourceImage, bytes_of, is_too_large, write_whole,
+};
 use crate::bytes::gzip::Unpacker;
 use crate::label::{Code, LabelSet, Mask, Placed, PlacedStructure, Shape, Structure};
 use crate::measure::grid::Labels;
@@ -148,6 +150,9 @@ impl Header {
             return Err(LabelError::TooLarge);
         }
         let wanted = stored.bytes() * axes.sizes.iter().map(|n| u64::from(*n)).product::<u64>();
+        if wanted > MOST_BYTES {
+            return Err(LabelError::TooLarge);
+        }
         let body = &bytes[self.length..];
         let mut voxels = Vec::new();
         match self.field("encoding")? {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use super::dicom::{Build, code_of, content, instances, reference, type_of};
 use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of, color, tags};
 use crate::dicom::{self, Charset, DataSet, ReadOptions};
@@ -56,29 +58,20 @@ fn read(set: &DataSet<'_>) -> Result<LabelSet, LabelError> {
     };
     let (drawn, observed) =
         (by_number(tags::ROI_CONTOUR_SEQUENCE), by_number(tags::RT_ROI_OBSERVATIONS_SEQUENCE));
-    let mut structures = Vec::new();
-    for roi in set.items(tags::STRUCTURE_SET_ROI_SEQUENCE).iter().take(MOST_STRUCTURES) {
-        let Some(number) = roi.integer(tags::ROI_NUMBER) else { continue };
-        let name = roi.text(tags::ROI_NAME, &charset).unwrap_or_default();
-        let item = drawn.get(&number);
-        let contours = item.map_or(Ok(Vec::new()), |item| contours(item, &name, &mut warnings))?;
-        let rgb: Option<[u8; 3]> = item.and_then(|item| {
-            item.numbers(tags::ROI_DISPLAY_COLOR)
-                .iter()
-                .map(|v| v.clamp(0.0, 255.0) as u8)
-                .collect::<Vec<_>>()
-                .try_into()
-                .ok()
-        });
-        let code = observed.get(&number).and_then(|o| o.item(tags::RT_ROI_IDENTIFICATION_CODE_SEQUENCE));
-        structures.push(Structure {
-            number: u32::try_from(number).ok(),
-            name,
-            code: code.and_then(|code| code_of(code, &charset)),
-            color: rgb,
-            shape: if contours.is_empty() { Shape::Nothing } else { Shape::Contours(contours) },
-            ..Structure::default()
-        });
+    let rois = &set.items(tags::STRUCTURE_SET_ROI_SEQUENCE);
+    let rois = &rois[..rois.len().min(MOST_STRUCTURES)];
+    let one = |roi: &DataSet<'_>| {
+        let number = roi.integer(tags::ROI_NUMBER)?;
+        Some(structure(roi, number, drawn.get(&number).copied(), observed.get(&number).copied(), &charset))
+    };
+    // In their order, so that of several faults it is always the first that is told.
+    let found: Vec<Result<(Structure, Option<Warning>), LabelError>> =
+        rois.par_iter().filter_map(one).collect();
+    let mut structures = Vec::with_capacity(found.len());
+    for one in found {
+        let (structure, warning) = one?;
+        structures.push(structure);
+        warnings.extend(warning);
     }
     let (frame, series_uid, references) = referenced(set);
     let of_structure = set.items(tags::STRUCTURE_SET_ROI_SEQUENCE).iter();
@@ -117,7 +110,32 @@ fn referenced(set: &DataSet<'_>) -> (Option<String>, Option<String>, Vec<String>
     (frame, uid, references)
 }
 
-fn contours(item: &DataSet<'_>, name: &str, warnings: &mut Vec<Warning>) -> Result<Vec<Contour>, LabelError> {
+/// A structure, and what is odd about it, from its items in the three sequences.
+fn structure(
+    roi: &DataSet<'_>,
+    number: i32,
+    drawn: Option<&DataSet<'_>>,
+    observed: Option<&DataSet<'_>>,
+    charset: &Charset,
+) -> Result<(Structure, Option<Warning>), LabelError> {
+    let name = roi.text(tags::ROI_NAME, charset).unwrap_or_default();
+    let (contours, warning) = drawn.map_or(Ok((Vec::new(), None)), |item| contours(item, &name))?;
+    let rgb = drawn.map(|item| item.numbers(tags::ROI_DISPLAY_COLOR)).unwrap_or_default();
+    let rgb: Option<[u8; 3]> =
+        rgb.iter().map(|v| v.clamp(0.0, 255.0) as u8).collect::<Vec<_>>().try_into().ok();
+    let code = observed.and_then(|o| o.item(tags::RT_ROI_IDENTIFICATION_CODE_SEQUENCE));
+    let structure = Structure {
+        number: u32::try_from(number).ok(),
+        name,
+        code: code.and_then(|code| code_of(code, charset)),
+        color: rgb,
+        shape: if contours.is_empty() { Shape::Nothing } else { Shape::Contours(contours) },
+        ..Structure::default()
+    };
+    Ok((structure, warning))
+}
+
+fn contours(item: &DataSet<'_>, name: &str) -> Result<(Vec<Contour>, Option<Warning>), LabelError> {
     let mut found = Vec::new();
     let mut miscounted = 0_usize;
     for contour in item.items(tags::CONTOUR_SEQUENCE) {
@@ -131,11 +149,11 @@ fn contours(item: &DataSet<'_>, name: &str, warnings: &mut Vec<Warning>) -> Resu
         miscounted += usize::from(told.is_some_and(|n| n != points_mm.len() as f64));
         found.push(Contour { kind, points_mm });
     }
-    if miscounted > 0 {
+    let warning = (miscounted > 0).then(|| {
         let words = format!("'{name}': {miscounted} contours have another number of points than they say");
-        warnings.push(Warning::new("point_count", words));
-    }
-    Ok(found)
+        Warning::new("point_count", words)
+    });
+    Ok((found, warning))
 }
 
 /// Points from decimal strings: each must be a number.

@@ -8,7 +8,7 @@ mod write;
 
 use std::path::Path;
 
-use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of};
+use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage};
 use crate::label::{LabelSet, Placed};
 
 /// SOP class of binary and fractional segmentations.
@@ -29,7 +29,7 @@ impl LabelFormat for DicomSeg {
     }
 
     fn read(&self, path: &Path) -> Result<LabelSet, LabelError> {
-        read::read(&bytes_of(path)?)
+        read::read(path)
     }
 
     fn write(&self, placed: &Placed, image: Option<&SourceImage>, path: &Path) -> Result<(), LabelError> {

@@ -212,11 +212,16 @@ fn region(item: &DataSet<'_>, found: &mut Found) -> Shape {
         Default::default();
     for child in item.items(tags::CONTENT_SEQUENCE) {
         let numbers = child.numbers(tags::GRAPHIC_DATA);
-        if !numbers.iter().all(|v| v.abs() <= FAR) {
+        let kind = child.ascii(tags::VALUE_TYPE);
+        let dimensions = if kind == Some("SCOORD") { 2 } else { 3 };
+        let are_points = !numbers.is_empty() && numbers.len().is_multiple_of(dimensions);
+        if matches!(kind, Some("SCOORD" | "SCOORD3D"))
+            && !(are_points && numbers.iter().all(|v| v.abs() <= FAR))
+        {
             found.unread += 1;
             continue;
         }
-        match (child.ascii(tags::VALUE_TYPE), child.ascii(tags::GRAPHIC_TYPE)) {
+        match (kind, child.ascii(tags::GRAPHIC_TYPE)) {
             (Some("SCOORD3D"), Some(kind @ ("POLYGON" | "POLYLINE" | "POINT" | "MULTIPOINT"))) => {
                 let points_mm = numbers.as_chunks::<3>().0.to_vec();
                 let kind = match kind {

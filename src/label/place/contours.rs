@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Placing, Refused};
+use super::Refused;
 use crate::label::image::Image;
 use crate::label::mask::{Mask, Run};
 use crate::label::raster::fill;
@@ -20,8 +20,12 @@ const FLAT: f64 = 0.02;
 type PlaneOf = BTreeMap<i64, Vec<Vec<[f64; 2]>>>;
 
 /// The voxels of a structure.
-pub(super) fn place(placing: &mut Placing<'_>, name: &str, contours: &[Contour]) -> Result<Mask, Refused> {
-    let image = placing.image;
+pub(super) fn place(
+    image: &Image,
+    name: &str,
+    contours: &[Contour],
+    warnings: &mut Vec<Warning>,
+) -> Result<Mask, Refused> {
     if !image.placed {
         return Err(Refused::OutsideImage(name.into()));
     }
@@ -48,7 +52,7 @@ pub(super) fn place(placing: &mut Placing<'_>, name: &str, contours: &[Contour])
         planes.entry(slice as u32).or_default().entry(away).or_default().push(outline);
     }
     let filled = filled(image, planes);
-    tell(placing, name, ignored, &filled);
+    tell(warnings, name, ignored, &filled);
     Ok(Mask::of_runs(image.grid.shape, filled.runs))
 }
 
@@ -93,11 +97,11 @@ pub(super) fn cut_warning(name: &str) -> Warning {
     Warning::new("cut_at_border", format!("'{name}' reaches beyond the slices and is cut at their border"))
 }
 
-fn tell(placing: &mut Placing<'_>, name: &str, ignored: usize, filled: &Filled) {
+fn tell(warnings: &mut Vec<Warning>, name: &str, ignored: usize, filled: &Filled) {
     if filled.cut {
-        placing.warnings.push(cut_warning(name));
+        warnings.push(cut_warning(name));
     }
-    let mut say = |code, words: String| placing.warnings.push(Warning::new(code, words));
+    let mut say = |code, words: String| warnings.push(Warning::new(code, words));
     if ignored > 0 {
         say("open_contours", format!("'{name}': {ignored} points and open lines enclose nothing"));
     }

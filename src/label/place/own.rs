@@ -11,7 +11,7 @@ const MAX_SLICES: f64 = 65_536.0;
 /// Where all frames of a file lie.
 #[derive(Debug, Default)]
 pub struct Planes {
-    planes: Vec<Plane>,
+    frames: Vec<Plane>,
     columns: u32,
     rows: u32,
     /// Spacing Between Slices, and Slice Thickness.
@@ -25,7 +25,7 @@ pub(super) fn planes(structures: &[Structure]) -> Planes {
         if let Shape::Frames(frames) = &structure.shape {
             (found.columns, found.rows) = (frames.columns, frames.rows);
             found.steps_mm = frames.steps_mm;
-            found.planes.extend(frames.frames.iter().filter_map(|f| f.plane));
+            found.frames.extend(frames.frames.iter().filter_map(|f| f.plane));
         }
     }
     found
@@ -58,23 +58,23 @@ pub fn own_grid(set: &LabelSet) -> Result<Grid, &'static str> {
 /// # Errors
 /// There is none: why.
 pub fn lattice(planes: &Planes) -> Result<(Grid, Vec<u32>), &'static str> {
-    let first = planes.planes.first().ok_or("no frame says where it lies")?;
+    let first = planes.frames.first().ok_or("no frame says where it lies")?;
     let normal = cross(first.column_mm, first.row_mm);
     let normal = scale(normal, 1.0 / norm(normal));
     let same = |p: &Plane| {
         norm(sub(p.column_mm, first.column_mm)) < 1e-6 && norm(sub(p.row_mm, first.row_mm)) < 1e-6
     };
-    if !planes.planes.iter().all(same) {
+    if !planes.frames.iter().all(same) {
         return Err("orientations or spacings of its frames differ");
     }
-    let along: Vec<f64> = planes.planes.iter().map(|p| dot(p.origin_mm, normal)).collect();
+    let along: Vec<f64> = planes.frames.iter().map(|p| dot(p.origin_mm, normal)).collect();
     let [declared, thickness] = planes.steps_mm;
     let step = step(&along, declared, thickness)?;
-    let lowest = planes.planes.iter().zip(&along).min_by(|a, b| a.1.total_cmp(b.1));
+    let lowest = planes.frames.iter().zip(&along).min_by(|a, b| a.1.total_cmp(b.1));
     let origin = lowest.map_or(first.origin_mm, |(p, _)| p.origin_mm);
     let least = norm(first.column_mm).min(norm(first.row_mm));
     let mut slices = Vec::with_capacity(along.len());
-    for plane in &planes.planes {
+    for plane in &planes.frames {
         let away = sub(plane.origin_mm, origin);
         let slice = dot(away, normal) / step;
         let aside = norm(sub(away, scale(normal, dot(away, normal))));

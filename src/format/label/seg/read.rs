@@ -1,13 +1,17 @@
 //! Reading of segmentations.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::super::dicom::code_of;
-use super::super::{LabelError, color, tags};
+use super::super::{LabelError, MOST_BYTES, color, tags};
 use super::LABELMAP;
+use crate::bytes::{ByteSource, FileRange, SpillConfig};
 use crate::dicom::codec::{self, FrameReader};
-use crate::dicom::{self, Charset, DataSet, ReadOptions};
+use crate::dicom::{self, Charset, Contents, DataSet, ReadOptions};
 use crate::label::mask::{MOST_COLUMNS, runs_by_value, runs_of_bits};
 use crate::label::{
     Fraction, Frames, ImageRef, LabelSet, Pixels, PlanarFrame, Plane, Run, Shape, Structure, Tracking,
@@ -23,21 +27,32 @@ const MOST_SEGMENTS: usize = 65_535;
 /// What each frame of each segment holds.
 type BySegment = BTreeMap<u32, Vec<PlanarFrame>>;
 
-/// Reads a file's bytes.
-pub(super) fn read(bytes: &[u8]) -> Result<LabelSet, LabelError> {
-    let file = dicom::read(bytes, ReadOptions::default())?;
+/// Reads a file; its pixels stay where they are until a frame is looked at.
+pub(super) fn read(path: &Path) -> Result<LabelSet, LabelError> {
+    let file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > MOST_BYTES {
+        return Err(LabelError::TooLarge);
+    }
+    let whole = ByteSource::Stored(FileRange::new(Arc::new(file), 0, length));
+    let contents = Contents::of(whole, SpillConfig::default());
+    let labels = labels(&contents.read(ReadOptions::default())?, length)?;
+    contents.check_unchanged()?;
+    Ok(labels)
+}
+
+/// What a file of a length holds.
+fn labels(file: &dicom::File<'_>, length: u64) -> Result<LabelSet, LabelError> {
     let set = &file.dataset;
     let kind = set.ascii(tags::SEGMENTATION_TYPE);
     let is_labelmap = set.ascii(standard::SOP_CLASS_UID) == Some(LABELMAP) || kind == Some("LABELMAP");
-    let header = dicom::header(&file, bytes.len() as u64, &Interner::default(), 0);
+    let header = dicom::header(file, length, &Interner::default(), 0);
     let mut warnings = Vec::new();
     let described = set.items(standard::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).len();
-    if described != header.frame_count as usize {
+    // What is not described lies nowhere, and what has no pixels would be taken for empty.
+    if described != header.frame_count as usize && (described, header.frame_count) != (0, 1) {
         let words = format!("{} frames are declared and {described} described", header.frame_count);
-        warnings.push(Warning::new("frame_count", words));
-    }
-    if described < header.frame_count as usize && (described, header.frame_count) != (0, 1) {
-        return Err(LabelError::malformed("frames that no functional group describes"));
+        return Err(LabelError::malformed(words));
     }
     let (columns, rows) = (header.common.columns.unwrap_or(0), header.common.rows.unwrap_or(0));
     if columns > MOST_COLUMNS {
@@ -47,7 +62,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<LabelSet, LabelError> {
         maximum: set.number(tags::MAXIMUM_FRACTIONAL_VALUE).filter(|v| *v >= 1.0).unwrap_or(255.0) as u16,
         occupancy: set.ascii(tags::SEGMENTATION_FRACTIONAL_TYPE) == Some("OCCUPANCY"),
     });
-    let reader = codec::open(&file)?;
+    let reader = codec::open(file)?;
     let source = FileFrames { set, header: &header, reader: &reader, is_labelmap, fraction };
     let mut found = source.by_segment()?;
     let mut structures = structures(set, is_labelmap, &mut warnings);
@@ -155,31 +170,38 @@ struct FileFrames<'f, 'a> {
 
 impl FileFrames<'_, '_> {
     fn by_segment(&self) -> Result<BySegment, LabelError> {
+        let frames = (0..self.header.frame_count).into_par_iter().map(|frame| self.frame(frame));
+        // In their order, so that of several faults it is always the first that is told.
+        let frames: Vec<Result<Vec<(u32, PlanarFrame)>, LabelError>> = frames.collect();
         let mut found = BySegment::new();
-        for frame in 0..self.header.frame_count {
-            let (plane, sources) = (self.plane(frame), self.sources(frame));
-            let mut put = |number: u32, pixels: Pixels| {
-                let frame = PlanarFrame { plane, sources: Arc::clone(&sources), pixels };
+        for frame in frames {
+            for (number, frame) in frame? {
                 found.entry(number).or_default().push(frame);
-            };
-            if self.is_labelmap {
-                self.values(frame)?.into_iter().for_each(|(number, runs)| put(number, Pixels::Inside(runs)));
-                continue;
             }
-            let told = self.header.frame(frame).and_then(|f| f.segment);
-            let number = told.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0).ok_or_else(|| {
-                LabelError::malformed(format!("frame {} does not say which segment it shows", frame + 1))
-            })?;
-            put(number, self.pixels(frame)?);
         }
         Ok(found)
+    }
+
+    /// What one frame shows of each segment.
+    fn frame(&self, frame: u32) -> Result<Vec<(u32, PlanarFrame)>, LabelError> {
+        let (plane, sources) = (self.plane(frame), self.sources(frame));
+        let shown = |pixels: Pixels| PlanarFrame { plane, sources: Arc::clone(&sources), pixels };
+        if self.is_labelmap {
+            let values = self.values(frame)?.into_iter();
+            return Ok(values.map(|(number, runs)| (number, shown(Pixels::Inside(runs)))).collect());
+        }
+        let told = self.header.frame(frame).and_then(|f| f.segment);
+        let number = told.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0).ok_or_else(|| {
+            LabelError::malformed(format!("frame {} does not say which segment it shows", frame + 1))
+        })?;
+        Ok(vec![(number, shown(self.pixels(frame)?))])
     }
 
     fn plane(&self, frame: u32) -> Option<Plane> {
         let frame = self.header.frame(frame)?;
         let (orientation, [rows_mm, columns_mm]) = (frame.orientation?, frame.spacing_mm?);
         Some(Plane {
-            origin_mm: frame.position_mm?,
+            origin_mm: frame.position_mm.filter(|p| p.iter().all(|v| v.is_finite()))?,
             column_mm: scale(orientation.row, columns_mm),
             row_mm: scale(orientation.column, rows_mm),
         })
