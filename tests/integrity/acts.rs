@@ -234,6 +234,38 @@ fn sample_of_workspace(name: &str, used: &Used) -> Option<Command> {
     })
 }
 
+/// The export of a label that was taken in.
+fn drawn(used: &Used, client: &dyn Client, series: &str) -> Command {
+    let stacks: String = used
+        .catalog()
+        .query_row(
+            "SELECT b.stacks FROM series s JOIN series_body b ON b.id = s.id WHERE s.uid = ?1",
+            [series],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let stack: serde_json::Value = serde_json::from_str(&stacks).unwrap();
+    let size = |name: &str| stack[0][name].as_u64().unwrap() as usize;
+    let shape = [size("columns"), size("rows"), size("slices"), 1];
+    let affine = serde_json::from_value(stack[0]["affine_ras"].clone()).unwrap();
+    let mut voxels = vec![0_u8; shape.iter().product()];
+    voxels[5..9].fill(1);
+    let path = used.path("nodule.nii.gz");
+    Nifti::new(shape, affine, Voxels::U8(voxels)).unwrap().write(Path::new(&path)).unwrap();
+    let taken = client.act(ImportReads {
+        paths: vec![path],
+        reader: Some("r".into()),
+        names: vec![(1, "nodule".into())],
+        series: Some(series.into()),
+        ..ImportReads::default()
+    });
+    let label = taken.unwrap().files[0].label.clone().unwrap();
+    assert_eq!(label.structures[0].voxels, 4, "{label:?}");
+    let drawn = "SELECT id FROM read WHERE label IS NOT NULL";
+    let read = used.catalog().query_row(drawn, [], |row| row.get(0)).unwrap();
+    ExportLabel { read, to: used.path("out.nii.gz"), format: None }.into()
+}
+
 /// A command of each kind that has an effect here, after what it needs was done.
 fn sample(name: &str, used: &Used, client: &dyn Client) -> Command {
     if let Some(command) = sample_of_intake(name, used, client).or_else(|| sample_of_workspace(name, used)) {
@@ -300,37 +332,7 @@ fn sample(name: &str, used: &Used, client: &dyn Client) -> Command {
         }
         "ImportReads" => import(used, "reads-2.csv").into(),
         "UndoImport" => UndoImport { import: 1 }.into(),
-        "ExportLabel" => {
-            let series = &rows[0].series_uid;
-            let stacks: String = used
-                .catalog()
-                .query_row(
-                    "SELECT b.stacks FROM series s JOIN series_body b ON b.id = s.id WHERE s.uid = ?1",
-                    [series],
-                    |row| row.get(0),
-                )
-                .unwrap();
-            let stack: serde_json::Value = serde_json::from_str(&stacks).unwrap();
-            let size = |name: &str| stack[0][name].as_u64().unwrap() as usize;
-            let shape = [size("columns"), size("rows"), size("slices"), 1];
-            let affine = serde_json::from_value(stack[0]["affine_ras"].clone()).unwrap();
-            let mut voxels = vec![0_u8; shape.iter().product()];
-            voxels[5..9].fill(1);
-            let path = used.path("nodule.nii.gz");
-            Nifti::new(shape, affine, Voxels::U8(voxels)).unwrap().write(Path::new(&path)).unwrap();
-            let taken = client.act(ImportReads {
-                paths: vec![path],
-                reader: Some("r".into()),
-                names: vec![(1, "nodule".into())],
-                series: Some(series.clone()),
-                ..ImportReads::default()
-            });
-            let label = taken.unwrap().files[0].label.clone().unwrap();
-            assert_eq!(label.structures[0].voxels, 4, "{label:?}");
-            let drawn = "SELECT id FROM read WHERE label IS NOT NULL";
-            let read = used.catalog().query_row(drawn, [], |row| row.get(0)).unwrap();
-            ExportLabel { read, to: used.path("out.nii.gz"), format: None }.into()
-        }
+        "ExportLabel" => drawn(used, client, &rows[0].series_uid),
         "JoinSubjects" => {
             JoinSubjects { subject: subject(0), others: vec![subject(1)], reason: reason() }.into()
         }
