@@ -116,6 +116,8 @@ pub struct Structure {
     pub color: Option<[u8; 3]>,
     /// Which object it is.
     pub tracking: Option<Tracking>,
+    /// Whose it is, where a file holds several readers: their place in it, from 1.
+    pub reader: Option<u32>,
     /// Where it lies.
     pub shape: Shape,
 }

@@ -124,6 +124,8 @@ pub struct PlacedStructure {
     pub color: Option<[u8; 3]>,
     /// Which object it is.
     pub tracking: Option<Tracking>,
+    /// Whose it is, where a file holds several readers: their place in it, from 1.
+    pub reader: Option<u32>,
     /// Its voxels.
     pub mask: Mask,
     /// How much of each voxel belongs to it, where that is not yes or no: a plane of values for each slice.
@@ -358,6 +360,7 @@ fn numbered(laid: Vec<Laid>) -> Vec<PlacedStructure> {
         category: structure.category,
         color: structure.color,
         tracking: structure.tracking,
+        reader: structure.reader,
         mask,
         values,
     };

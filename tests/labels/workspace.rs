@@ -266,3 +266,52 @@ fn names_that_identify_are_not_kept_and_labels_outlive_backups() {
     std::fs::remove_file(&path).unwrap();
     assert!(place.run(&["verify"], 1)["damage"].to_string().contains(&blob));
 }
+
+#[test]
+fn readers_of_a_lidc_file_are_readers_of_their_own() {
+    let place = Place::new();
+    // The edge map runs over the first pixels outside: 3 × 2 pixels, and 2 × 2 of another reader.
+    let edge = |to: u32| {
+        let ring = [[2, 2], [to, 2], [to, 5], [2, 5], [2, 2]];
+        ring.map(|[x, y]| format!("<edgeMap><xCoord>{x}</xCoord><yCoord>{y}</yCoord></edgeMap>")).concat()
+    };
+    let session = |to: u32| {
+        format!(
+            "<readingSession><unblindedReadNodule><noduleID>Nodule 7</noduleID><roi><imageSOP_UID>{SERIES}.2</imageSOP_UID>\
+             <inclusion>TRUE</inclusion>{}</roi></unblindedReadNodule></readingSession>",
+            edge(to)
+        )
+    };
+    let text = format!(
+        "<?xml version=\"1.0\"?><LidcReadMessage><ResponseHeader><SeriesInstanceUid>{SERIES}</SeriesInstanceUid>\
+         </ResponseHeader>{}{}</LidcReadMessage>",
+        session(6),
+        session(5)
+    );
+    std::fs::write(place.at("read.xml"), text).unwrap();
+    let said = place.import(&place.at("read.xml"), "lidc", 0);
+    assert_eq!(said["total"]["new"], 2, "{said}");
+    for (reader, voxels) in [("lidc-1", 6), ("lidc-2", 4)] {
+        let reads = place.lines(&["label", "list", "--reader", reader]);
+        assert_eq!(reads[0]["structure"], "nodule");
+        assert_eq!(place.drawn(reads[0]["id"].as_i64().unwrap()).len(), voxels, "{reader}");
+    }
+    let view = place.lines(&["agreement", "--measure", "nodule/dice"]).remove(0);
+    assert_eq!(view["selected"]["pairs"][0]["value"]["value"].as_f64(), Some(0.8));
+}
+
+#[test]
+fn measurements_of_a_report_are_values_of_reads() {
+    let place = Place::new();
+    let inside = box_of(place.ct.grid.shape, 3, 7);
+    write_json(&place.at("x.json"), &place.ct.grid, &[stated("Liver", LIVER, [1, 1, 1], inside.clone())]);
+    let (from, to) = (place.at("x.json"), place.at("report.dcm"));
+    let made = super::made::convert(&from, &to, &place.at("ct"), &["--format", "sr"]);
+    assert_eq!(made.status, 0, "{}", made.stderr);
+    let said = place.import(&to, "r-1", 0);
+    assert_eq!(said["files"][0]["format"], "sr", "{said}");
+    let reads = place.lines(&["label", "list"]);
+    let value = reads[0]["values"].as_array().unwrap().iter().find(|v| v[0] == "volume_mm3").unwrap();
+    let expected = inside.len() as f64 * place.ct.grid.voxel_mm3();
+    assert!((value[1]["value"].as_f64().unwrap() - expected).abs() < 1e-4, "{reads:?}");
+}

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::labels::series_of;
 use super::{folders, typed};
+use crate::blob::name_of_bulk;
 use crate::bytes::ByteSource;
 use crate::catalog::{ItemKey, NewRead, Rated};
 use crate::convert::{Target, Template, images, write};
@@ -19,13 +20,16 @@ use crate::engine::{EngineError, Session};
 use crate::format::label::{FormatId, LabelError, SourceImage, read};
 use crate::label::figures::{Figures, figures};
 use crate::label::place::{Options, fit, own_grid, place};
-use crate::label::{Image, LabelSet, Mask, Placed, Refused, Shape, Structure, stored};
+use crate::label::{Image, LabelSet, Mask, Measurement, Placed, Refused, Shape, Structure, stored};
 use crate::model::Finding;
 use crate::model::geometry::Grid;
 use crate::model::words::io_error;
 use crate::pipeline::{Loaded, Shared, now_ms};
 use crate::qc::{self, LabelInput, Place, SliceSet};
+use crate::source;
 
+/// What readers of LIDC mark.
+const NODULE: &str = "nodule";
 /// References that are looked up to find a label's series.
 const ASKED_REFERENCES: usize = 64;
 
@@ -103,19 +107,17 @@ fn taken(
     label: &mut ImportedLabel,
 ) -> Result<Result<Vec<NewRead>, NotTaken>, EngineError> {
     let shared = &session.engine.shared;
-    let (format, mut set) = match std::fs::read(path).map_err(LabelError::from).and_then(|bytes| {
-        done.sha256 = hex::encode(Sha256::digest(&bytes));
-        read(path)
-    }) {
+    let (format, mut set) = match read(path) {
         Ok(found) => found,
         Err(error) => return Ok(Err(error.into())),
     };
+    let whole = source::open_file(path).ok().and_then(|bytes| name_of_bulk(&bytes).ok());
+    done.sha256 = whole.unwrap_or_default();
     label.format = name_of(format);
-    if format == FormatId::Lidc {
-        let words = "LIDC readings hold several readers; `gantry label convert` writes them as one file each";
-        return Ok(Err(NotTaken::new("several_readers", words)));
-    }
     for structure in &mut set.structures {
+        if format == FormatId::Lidc {
+            NODULE.clone_into(&mut structure.name);
+        }
         let given = structure.number.and_then(|n| command.names.iter().find(|(number, _)| *number == n));
         if let Some((_, name)) = given {
             structure.name.clone_from(name);
@@ -135,13 +137,84 @@ fn taken(
         return Ok(Err(NotTaken { parked: true, ..NotTaken::new("no_series", words) }));
     };
     label.series_uid = Some(series_uid.clone());
+    if format == FormatId::Sr {
+        let study = image.study_uid.as_deref();
+        return measurements(session, &set.measurements, (&series_uid, study), &whose, (command, label))
+            .map(Ok);
+    }
     let options = Options { threshold: None, resample: command.resample };
     let placed = match place(set, &image, options) {
         Ok(placed) => placed,
         Err(refused) => return Ok(Err(refused.into())),
     };
     label.warnings = placed.warnings.iter().map(|w| w.message.clone()).collect();
-    reads(session, &placed, (&series_uid, &image), &whose, (command, label))
+    let mut all = Vec::new();
+    // Where a file holds several readers, each has reads of their own.
+    for (reader, placed) in by_reader(placed) {
+        let name = reader.map_or_else(|| whose.reader.clone(), |n| format!("{}-{n}", whose.reader));
+        let whose = Whose { reader: name, structure: whose.structure.clone() };
+        match reads(session, &placed, (&series_uid, &image), &whose, (command, label))? {
+            Ok(reads) => all.extend(reads),
+            Err(why) => return Ok(Err(why)),
+        }
+    }
+    Ok(Ok(all))
+}
+
+/// Numbers that were measured, as a read for each object that they were measured on.
+fn measurements(
+    session: &Session,
+    measured: &[Measurement],
+    (series_uid, study_uid): (&str, Option<&str>),
+    whose: &Whose,
+    (command, label): (&ImportReads, &mut ImportedLabel),
+) -> Result<Vec<NewRead>, EngineError> {
+    let mut objects: BTreeMap<String, Vec<(String, Rated)>> = BTreeMap::new();
+    for one in measured {
+        let of = one.of.as_deref().unwrap_or_default();
+        let object = typed::name(session, study_uid, of)?.unwrap_or_else(|| "measurement".into());
+        let values = objects.entry(object).or_default();
+        let name = key(&one.name, one.unit.as_deref());
+        if let Some(value) = one.value.filter(|_| !values.iter().any(|(known, _)| *known == name)) {
+            values.push((name, Rated::Number(value)));
+        }
+    }
+    objects.retain(|_, values| !values.is_empty());
+    let found = |name: &String| ImportedStructure { name: name.clone(), state: "found".into(), voxels: 0 };
+    label.structures.extend(objects.keys().map(found));
+    let read = |(structure, values)| NewRead {
+        reader: whose.reader.clone(),
+        guideline: command.guideline.clone().unwrap_or_default(),
+        item: ItemKey { series_uid: series_uid.into(), name: String::new() },
+        structure,
+        nothing: false,
+        started_ms: None,
+        finished_ms: None,
+        values,
+        label: None,
+    };
+    Ok(objects.into_iter().map(read).collect())
+}
+
+/// The name of a measure with its unit: `length_mm`.
+fn key(name: &str, unit: Option<&str>) -> String {
+    let plain = |text: &str| -> String {
+        let word = |c: char| if c.is_alphanumeric() { c.to_lowercase().next().unwrap_or(c) } else { '_' };
+        text.chars().take(64).map(word).collect::<String>().trim_matches('_').to_owned()
+    };
+    let unit = unit.map(plain).filter(|u| !u.is_empty() && u != "1");
+    [Some(plain(name)), unit].into_iter().flatten().collect::<Vec<_>>().join("_")
+}
+
+/// The structures of each reader of a file.
+fn by_reader(placed: Placed) -> BTreeMap<Option<u32>, Placed> {
+    let mut found: BTreeMap<Option<u32>, Placed> = BTreeMap::new();
+    let Placed { grid, in_space, structures, .. } = placed;
+    let none = || Placed { grid, in_space, structures: Vec::new(), warnings: Vec::new() };
+    for structure in structures {
+        found.entry(structure.reader).or_insert_with(none).structures.push(structure);
+    }
+    found
 }
 
 fn whose(
@@ -275,7 +348,7 @@ fn reads(
         Ok(named) => named,
         Err(why) => return Ok(Err(why)),
     };
-    label.findings = checked(session, placed, series_uid, &named);
+    label.findings.extend(checked(session, placed, series_uid, &named));
     let (mut reads, mut staged) = (Vec::new(), Vec::new());
     for (name, mask) in named {
         let found = figures(&placed.grid, &mask);

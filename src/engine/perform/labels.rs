@@ -13,7 +13,7 @@ use crate::catalog::{CatalogError, ItemKey, NewRead, Put, ReadRecord, Tx};
 use crate::config::Level;
 use crate::engine::command::{ImportCounts, ImportOutcome, ImportReads, ImportUndone, ImportedFile};
 use crate::engine::{EngineError, Session};
-use crate::format::label::holds_structures;
+use crate::format::label::is_label;
 use crate::format::ratings::{Defaults, Sheet, SheetRead, SourceItem, WORD_AMONG_NUMBERS, is_uid, sheet};
 use crate::format::table::{Table, TableError, bytes_of};
 use crate::model::ChangeKind;
@@ -51,7 +51,7 @@ pub fn import(session: &Session, command: &ImportReads) -> Result<ImportOutcome,
     let paths = paths.into_iter().map(Source::File);
     for source in paths.chain(command.inline.as_deref().map(Source::Inline)) {
         let (mut done, reads) = match &source {
-            Source::File(path) if holds_structures(path) => label_files::prepared(session, path, command)?,
+            Source::File(path) if is_label(path) => label_files::prepared(session, path, command)?,
             source => prepared(&session.engine.shared, source, &defaults)?,
         };
         if command.dry_run {
@@ -129,9 +129,7 @@ fn below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         // Links are not followed.
         if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) && depth < MOST_DEPTH {
             below(&path, depth + 1, found);
-        } else if kind.is_ok_and(|k| k.is_file())
-            && ((depth == 0 && is_table(&path)) || holds_structures(&path))
-        {
+        } else if kind.is_ok_and(|k| k.is_file()) && ((depth == 0 && is_table(&path)) || is_label(&path)) {
             found.push(path);
         }
     }

@@ -142,6 +142,7 @@ fn structure(s: StructureOf, grid: Grid) -> Result<Structure, LabelError> {
         category: s.category,
         color: s.color,
         tracking: s.tracking.map(|[id, uid]| Tracking { id, uid }),
+        reader: None,
         shape: Shape::Voxels(grid, Mask::of_runs(grid.shape, runs)),
     })
 }

@@ -204,6 +204,7 @@ impl Reading {
         self.set.measurements.extend(nodule.ratings.into_iter().map(measured));
         self.set.structures.push(Structure {
             name: name.clone(),
+            reader: Some(self.session),
             shape: Shape::Drawn(by_image.into_iter().map(drawing).collect()),
             ..Structure::default()
         });

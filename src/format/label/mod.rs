@@ -209,6 +209,13 @@ pub fn read(path: &Path) -> Result<(FormatId, LabelSet), LabelError> {
     }
 }
 
+/// Whether a file is of a label format, measurements included; `false` also where it cannot be read.
+pub fn is_label(path: &Path) -> bool {
+    holds_structures(path)
+        || Probe::of(path)
+            .is_ok_and(|probe| FORMATS.into_iter().any(|f| f.id() == FormatId::Sr && f.probe(&probe)))
+}
+
 /// Whether a file holds voxels, contours or drawings; `false` also where it cannot be read. What is compressed is told by
 /// its name: a table may be, too.
 pub fn holds_structures(path: &Path) -> bool {

@@ -297,6 +297,7 @@ fn segments(header: &Header, axes: &Axes, layers: &[Labels]) -> Result<Vec<Struc
             category,
             color: get("Color").and_then(color),
             tracking: None,
+            reader: None,
             shape: Shape::Voxels(axes.grid, mask),
         });
     }

@@ -153,6 +153,7 @@ fn structures(set: &DataSet<'_>, is_labelmap: bool, warnings: &mut Vec<Warning>)
             category: code(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE),
             color: lab.map(color::from_lab),
             tracking: tracking.map(|(id, uid)| Tracking { id, uid: uid.to_owned() }),
+            reader: None,
             shape: Shape::Nothing,
         });
     }
