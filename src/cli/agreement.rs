@@ -82,8 +82,8 @@ fn text(view: &AgreementView) -> String {
         let what = if m.coefficient == "mean_dice" { "Dice" } else { "alpha" };
         let _ =
             writeln!(text, "{:width$}  {what:<5} {:<24} {threshold:<12} {verdict}", m.id, number(&m.value));
-        if let Some(warning) = &m.warning {
-            let _ = writeln!(text, "{:width$}  {warning}", "");
+        for words in [&m.warning, &m.note].into_iter().flatten() {
+            let _ = writeln!(text, "{:width$}  {words}", "");
         }
     }
     if let Some(detail) = &view.selected {

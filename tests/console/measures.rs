@@ -28,6 +28,7 @@ fn row(name: &str, level: MeasureLevel, value: Measured, verdict: Verdict) -> Ag
         readers: 5,
         warning: (name == "presence")
             .then(|| "readers agree on 92 % of items, yet α is low: nearly all of them hold nothing".into()),
+        note: None,
     }
 }
 

@@ -113,6 +113,7 @@ fn row(c: &Coefficient, wanted: &config::Agreement) -> AgreementRow {
         ratings: c.ratings as u64,
         readers: c.readers as u32,
         warning: c.warning.map(String::from),
+        note: None,
     }
 }
 

@@ -118,7 +118,8 @@ impl Overlaps {
             },
             ratings: self.pairs.len() as u64,
             readers: readers.len() as u32,
-            warning: self.far_apart(),
+            warning: None,
+            note: self.far_apart(),
         }
     }
 

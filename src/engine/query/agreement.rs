@@ -95,6 +95,9 @@ pub struct AgreementRow {
     pub readers: u32,
     /// Where the coefficient misleads (high agreement with low kappa, unbalanced margins), in a person's words.
     pub warning: Option<String>,
+    /// More about the value, in a person's words.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 /// One measure in detail.

@@ -84,8 +84,10 @@ impl Agreement {
 
     fn draw_measures(&self, canvas: &mut Canvas<'_>, area: Rect) {
         let inner = canvas.pane(area, "Measures", self.pane == Pane::Measures);
-        let warning = self.detail().and_then(|detail| detail.row.warning.as_deref());
-        let foot = if inner.height > 6 && warning.is_some() { 2 } else { 0 };
+        let row = self.detail().map(|detail| &detail.row);
+        let warning = row.and_then(|row| row.warning.as_deref());
+        let note = row.and_then(|row| row.note.as_deref()).filter(|_| warning.is_none());
+        let foot = if inner.height > 6 && (warning.is_some() || note.is_some()) { 2 } else { 0 };
         let list = Rect { height: inner.height - foot, ..inner };
         let theme = canvas.theme;
         let rows = self.rows();
@@ -107,10 +109,15 @@ impl Agreement {
                 row.percent_agreement.value.map_or(String::new(), |v| format!("{:.0} %", v * 100.0)).into(),
             ])
         });
-        if let Some(warning) = warning.filter(|_| foot > 0) {
-            let place =
-                Rect { x: inner.x + 1, y: inner.bottom() - foot, width: inner.width - 1, height: foot };
-            canvas.paragraph(place, &format!("◆ {warning}"), canvas.theme.style("warning"));
+        let place = Rect { x: inner.x + 1, y: inner.bottom() - foot, width: inner.width - 1, height: foot };
+        match (warning, note) {
+            (Some(warning), _) if foot > 0 => {
+                canvas.paragraph(place, &format!("◆ {warning}"), canvas.theme.style("warning"));
+            }
+            (None, Some(note)) if foot > 0 => {
+                canvas.paragraph(place, note, canvas.theme.dim());
+            }
+            _ => {}
         }
     }
 

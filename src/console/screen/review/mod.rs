@@ -94,6 +94,10 @@ impl Review {
             return vec![Effect::Load(Vec::new())];
         };
         self.looking = Looking::at(&case);
+        // Who only looks comes to see where readers differ.
+        if !case.held && !case.drawn.is_empty() {
+            self.looking.differ(&case);
+        }
         let notice = case.notice.clone();
         self.case.set(Ok(case));
         let mut effects = self.load();

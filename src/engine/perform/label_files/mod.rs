@@ -1,38 +1,32 @@
 //! Files of what readers drew, as reads: laid on their series, measured, and kept by the hash of their content.
 
+mod export;
+mod home;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::json;
-use sha2::{Digest, Sha256};
-
-use super::labels::series_of;
-use super::{folders, typed};
+use super::typed;
 use crate::blob::name_of_bulk;
 use crate::bytes::ByteSource;
 use crate::catalog::{ItemKey, NewRead, Rated};
-use crate::convert::{Target, Template, images, write};
-use crate::dicom;
-use crate::engine::command::{
-    ExportLabel, ImportReads, ImportedFile, ImportedLabel, ImportedStructure, LabelExported, LabelFinding,
-};
+use crate::convert::Template;
+use crate::engine::command::{ImportReads, ImportedFile, ImportedLabel, ImportedStructure, LabelFinding};
 use crate::engine::{EngineError, Session};
-use crate::format::label::{FormatId, LabelError, SourceImage, read};
+use crate::format::label::{FormatId, LabelError, read};
 use crate::label::figures::{Figures, figures};
-use crate::label::place::{Options, fit, own_grid, place};
-use crate::label::{Image, LabelSet, Mask, Measurement, Placed, Refused, Shape, Structure, stored};
+use crate::label::place::{Options, place};
+use crate::label::{Image, Mask, Measurement, Placed, Refused, stored};
 use crate::model::Finding;
-use crate::model::geometry::Grid;
 use crate::model::words::io_error;
-use crate::pipeline::{Loaded, Shared, now_ms};
 use crate::qc::{self, LabelInput, Place, SliceSet};
 use crate::source;
 
+pub(super) use export::export;
+use home::home;
+
 /// What readers of LIDC mark.
 const NODULE: &str = "nodule";
-/// References that are looked up to find a label's series.
-const ASKED_REFERENCES: usize = 64;
-
 /// Why a file is not taken: a stable identifier, words, what differs, and whether it waits for a person.
 struct NotTaken {
     code: String,
@@ -235,106 +229,6 @@ fn whose(
     Ok(reader.map(|reader| Whose { reader, structure: structure.or_else(|| command.structure.clone()) }))
 }
 
-/// The series that a label lies on: by its references, by the series that it names, by what was said, by the name of the
-/// file, else the only one with its voxels. UIDs in the label become those of the series.
-fn home(
-    shared: &Shared,
-    set: &mut LabelSet,
-    command: &ImportReads,
-    parts: &BTreeMap<String, String>,
-) -> Result<Option<(String, Image)>, EngineError> {
-    let mut found = by_reference(shared, set)?;
-    for uid in [&set.series_uid, &command.series, &parts.get("series").cloned()].into_iter().flatten() {
-        if found.is_none() {
-            found = series_of(shared, uid)?;
-        }
-    }
-    let candidates = match found {
-        Some(uid) => vec![uid],
-        None => {
-            let Ok(own) = own_grid(set) else { return Ok(None) };
-            shared.catalog.read().series_of_matrix(own.shape)?
-        }
-    };
-    let by_grid = candidates.len() != 1 || !is_named(shared, set, &candidates, command, parts)?;
-    let mut fitting = Vec::new();
-    for uid in candidates {
-        let Some(image) = image_of(shared, &uid, set)? else { continue };
-        let fits = |own| fit(&own, &image.grid).is_ok();
-        if !by_grid || own_grid(set).is_ok_and(fits) {
-            fitting.push((uid, image));
-        }
-    }
-    let frame = set.frame_of_reference.as_deref().map(|uid| shared.deid.uid(uid));
-    if by_grid && let Some(frame) = &frame {
-        let same = |image: &Image| {
-            image.frame_of_reference.as_ref() == Some(frame)
-                || image.frame_of_reference == set.frame_of_reference
-        };
-        fitting.retain(|(_, image)| same(image));
-    }
-    let (Some(only), None) = (fitting.pop(), fitting.pop()) else { return Ok(None) };
-    // The label names originals, or what they became.
-    if set.frame_of_reference.is_some() && set.frame_of_reference != only.1.frame_of_reference
-        || set.images().iter().all(|uid| !only.1.index().has(uid))
-    {
-        set.map_uids(|uid| shared.deid.uid(uid));
-    }
-    Ok(Some(only))
-}
-
-/// Whether the only candidate was named, and not found by its voxels.
-fn is_named(
-    shared: &Shared,
-    set: &LabelSet,
-    candidates: &[String],
-    command: &ImportReads,
-    parts: &BTreeMap<String, String>,
-) -> Result<bool, EngineError> {
-    for uid in [&set.series_uid, &command.series, &parts.get("series").cloned()].into_iter().flatten() {
-        if series_of(shared, uid)?.as_ref() == candidates.first() {
-            return Ok(true);
-        }
-    }
-    Ok(by_reference(shared, set)?.as_ref() == candidates.first())
-}
-
-/// The series of most of the instances that a label refers to.
-fn by_reference(shared: &Shared, set: &LabelSet) -> Result<Option<String>, EngineError> {
-    let mut votes: BTreeMap<String, usize> = BTreeMap::new();
-    let named = set.images();
-    let step = (named.len() / ASKED_REFERENCES).max(1);
-    let reader = shared.catalog.read();
-    for uid in named.into_iter().step_by(step) {
-        let mut series = reader.series_of_instance(uid)?;
-        if series.is_none() {
-            series = reader.series_of_instance(&shared.deid.uid(uid))?;
-        }
-        if let Some(series) = series {
-            *votes.entry(series).or_default() += 1;
-        }
-    }
-    Ok(votes.into_iter().max_by_key(|(_, votes)| *votes).map(|(series, _)| series))
-}
-
-/// The image of a series that a label lies on: of several stacks the one that it refers to, else that it fits, else the
-/// largest.
-fn image_of(shared: &Shared, series_uid: &str, set: &LabelSet) -> Result<Option<Image>, EngineError> {
-    let instances = shared.catalog.read().instances(series_uid)?;
-    let loaded = Loaded::read(shared, &instances).map_err(|e| EngineError::Storage { why: e.to_string() })?;
-    let stacks = loaded.series.stacks.iter();
-    let all: Vec<Image> =
-        stacks.flat_map(|stack| images(&loaded.series, stack, &|_| None)).map(|(image, _)| image).collect();
-    let names = set.images();
-    let referred = |image: &Image| {
-        let index = image.index();
-        names.iter().filter(|uid| index.has(uid) || index.has(&shared.deid.uid(uid))).count()
-    };
-    let own = own_grid(set).ok();
-    let fits = |image: &Image| own.is_some_and(|own| fit(&own, &image.grid).is_ok());
-    Ok(all.into_iter().max_by_key(|image| (referred(image), fits(image), image.slices.len())))
-}
-
 /// Each structure as a read, its geometry in the store.
 fn reads(
     session: &Session,
@@ -453,73 +347,7 @@ fn measured(f: Figures) -> Vec<(String, Rated)> {
     all.map(|(name, value)| (name.to_owned(), rounded(value))).into()
 }
 
-/// Writes what a read drew.
-pub(super) fn export(session: &Session, command: &ExportLabel) -> Result<LabelExported, EngineError> {
-    let shared = &session.engine.shared;
-    let to = Path::new(&command.to);
-    let target = Target::of(to, command.format.as_deref()).map_err(|why| EngineError::Invalid { why })?;
-    folders::is_target(session, to, Some(&session.engine.workspace.exports()))?;
-    let missing = || EngineError::NotFound { what: "read".into(), id: command.read.to_string() };
-    let record = shared.catalog.read().read_record(command.read)?.ok_or_else(missing)?;
-    let invalid = |why: &str| EngineError::Invalid { why: why.into() };
-    let blob = record.read.label.as_deref().ok_or_else(|| invalid("nothing was drawn in this read"))?;
-    let bytes = shared.store.read(blob)?;
-    let (grid, mask) = stored::decode(&bytes).ok_or_else(|| invalid("what was drawn is damaged"))?;
-    let structure = Structure {
-        number: Some(1),
-        name: record.read.structure.clone(),
-        shape: Shape::Voxels(grid, mask),
-        ..Structure::default()
-    };
-    let set = LabelSet { structures: vec![structure], ..LabelSet::default() };
-    let series_uid = record.read.item.series_uid.as_str();
-    let source = source(shared, series_uid, &grid)?;
-    let placed = place(set, &source.image, Options::default());
-    let placed = placed.map_err(|e| EngineError::Invalid { why: e.to_string() })?;
-    let written = write(&placed, Some(&source), target, to);
-    let outputs = written.map_err(|e| EngineError::Storage { why: e.to_string() })?;
-    let name = match target {
-        Target::File(id) => name_of(id),
-        Target::Folder => name_of(FormatId::Nifti),
-    };
-    let sha256: Vec<String> = outputs
-        .iter()
-        .filter_map(|p| std::fs::read(p).ok())
-        .map(|b| hex::encode(Sha256::digest(&b)))
-        .collect();
-    let detail = json!({ "series": series_uid, "format": name, "files": outputs.len(), "sha256": sha256 });
-    let object = format!("read {}", command.read);
-    shared.catalog.write_first(|tx| tx.audit(now_ms(), &session.user, "label.export", &object, &detail))?;
-    Ok(LabelExported {
-        format: name,
-        outputs: outputs.iter().map(|p| p.to_string_lossy().into_owned()).collect(),
-        warnings: placed.warnings.into_iter().map(|w| w.message).collect(),
-    })
-}
-
-/// The image of a series whose voxels a grid has, with whose it is.
-fn source(shared: &Shared, series_uid: &str, grid: &Grid) -> Result<SourceImage, EngineError> {
-    let record = shared.catalog.read().series(series_uid)?;
-    let is_clean =
-        record.is_some_and(|r| shared.known.is_clean(&r.study_uid, &shared.catalog).unwrap_or(false));
-    if !is_clean {
-        let why = "its series is not here, or is to be cleaned of what another instance of its study names";
-        return Err(EngineError::Conflict { why: why.into() });
-    }
-    let instances = shared.catalog.read().instances(series_uid)?;
-    let loaded = Loaded::read(shared, &instances).map_err(|e| EngineError::Storage { why: e.to_string() })?;
-    let stacks = loaded.series.stacks.iter();
-    let mut all = stacks.flat_map(|stack| images(&loaded.series, stack, &|_| None));
-    let found = all.find(|(image, _)| fit(grid, &image.grid).is_ok());
-    let gone =
-        || EngineError::Invalid { why: "its series has no longer the voxels that were drawn on".into() };
-    let (image, first) = found.ok_or_else(gone)?;
-    let blob = loaded.blobs.get(first as usize).ok_or_else(gone)?;
-    let path = shared.store.locate(blob)?;
-    let made = dicom::with_header(&path, |file, _| SourceImage::new(image, &file.dataset));
-    made.map_err(|e| EngineError::Storage { why: e.to_string() })
-}
-
+/// The name of a format, as answers have it.
 fn name_of(id: FormatId) -> String {
     serde_json::to_value(id).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
