@@ -16,7 +16,8 @@ use crate::model::{Tag, Vr, tags};
 
 /// Identifiers shorter than this are looked for in text only as whole words, and never in bytes.
 pub const MIN_NEEDLE: usize = 3;
-/// Inside pixel data and other bulk only values of this many bytes count: shorter ones occur by chance.
+/// Inside pixel data and other bulk only values of this many characters count: shorter ones occur by chance. Five digits in
+/// UTF-16 are five neighbouring pixels of soft tissue.
 pub const MIN_IN_BULK: usize = 8;
 
 /// Dummies and marks that stand in every output.
@@ -63,6 +64,14 @@ pub struct Needle {
     pub kind: Kind,
     /// Found only where no letter or digit stands beside it.
     pub whole_word: bool,
+}
+
+impl Needle {
+    /// How many characters it has: half of its bytes in UTF-16.
+    pub fn characters(&self) -> usize {
+        let wide = self.bytes.len() % 2 == 1 && self.bytes.iter().skip(1).step_by(2).all(|b| *b == 0);
+        if wide && self.bytes.len() > 1 { self.bytes.len().div_ceil(2) } else { self.bytes.len() }
+    }
 }
 
 /// Everything that identifies.
@@ -166,7 +175,10 @@ impl Identity {
     pub fn matchers(&self) -> (Matcher, Matcher) {
         let (any, long) = self.own.matchers.get_or_init(|| {
             let needles = || self.own.needles.iter().map(|n| &*n.bytes);
-            (Matcher::new(needles(), MIN_NEEDLE), Matcher::new(needles(), MIN_IN_BULK))
+            // What is too short for bulk keeps its number and is not looked for.
+            let long = |n: &'_ Needle| n.characters() >= MIN_IN_BULK;
+            let in_bulk = self.own.needles.iter().map(|n| if long(n) { &*n.bytes } else { &[][..] });
+            (Matcher::new(needles(), MIN_NEEDLE), Matcher::new(in_bulk, MIN_IN_BULK))
         });
         let (uids, first) = (|| self.uids.iter().map(|n| &*n.bytes), self.own.needles.len());
         (any.with(uids(), first), long.with(uids(), first))
@@ -254,6 +266,11 @@ impl Identifiers {
                         self.word(word, Kind::Name, 2);
                     }
                 });
+            }
+            // Its words alone are too short to be looked for among pixels.
+            let whole = group.trim().to_ascii_lowercase();
+            if whole.is_ascii() && whole.len() >= MIN_IN_BULK && components.len() > 1 {
+                self.needle(wide(&whole), Kind::Name, false);
             }
             if let [family, given, ..] = *components {
                 self.phrase(&format!("{family}{given}"), Kind::Name);

@@ -158,7 +158,7 @@ fn counts(needle: &Needle, tag: Tag, vr: Vr, length: usize) -> bool {
         Vr::DS | Vr::IS | Vr::TM | Vr::DA | Vr::DT | Vr::AS => false,
         Vr::UI => needle.kind == Kind::Uid || needle.bytes.len() >= 8,
         Vr::OB | Vr::OW | Vr::OF | Vr::OD | Vr::OL | Vr::OV | Vr::UN if length > 64 => {
-            needle.bytes.len() >= MIN_IN_BULK
+            needle.characters() >= MIN_IN_BULK
         }
         _ if vr.unit() > 1 => needle.bytes.len() >= 5,
         _ if written_here => !digits && needle.bytes.len() >= 4 && tag != tags::DEIDENTIFICATION_METHOD,
@@ -309,6 +309,17 @@ mod tests {
         for run in [&b"....U21pdGheQWRhbQ==...."[..], b"eFNtaXRoXkFkYW0=", b"536d6974685e4164616d"] {
             assert!(all(run).iter().any(|d| d.windows(10).any(|w| w == b"Smith^Adam")), "{run:?}");
         }
+    }
+
+    #[test]
+    fn pixels_are_no_numbers_by_chance() {
+        let mut identity = Identity::default();
+        ["40213", "Wetherquill"].iter().for_each(|id| identity.add(id, Kind::Id));
+        let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let pixels = |text: &str| [&[9, 0, 70, 0], &*wide(text), &[71, 0, 9, 0]].concat();
+        let found = |bytes: &[u8]| check(&ByteSource::from(bytes), 0, &identity, &[]);
+        assert!(found(&pixels("40213")).is_ok(), "five neighbouring values of soft tissue");
+        assert!(found(&pixels("Wetherquill")).is_err());
     }
 
     #[test]
