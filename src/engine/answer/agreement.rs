@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 
 use super::labels::item_name;
+use super::measured;
 use super::overlap::{Overlaps, overlaps};
 use crate::catalog::SeriesFacts;
 use crate::config;
 use crate::engine::live::{Selection, split};
 use crate::engine::query::{
-    Agreement, AgreementDetail, AgreementRow, AgreementView, MeasureLevel, Measured, PairAgreement,
-    RatedValue, ReaderLooks, Verdict, WorstCase,
+    Agreement, AgreementDetail, AgreementRow, AgreementView, MeasureLevel, PairAgreement, RatedValue,
+    ReaderLooks, Verdict, WorstCase,
 };
 use crate::engine::{EngineError, Session};
 use crate::measure::agreement::Level;
-use crate::measure::estimate::Estimate;
 use crate::measure::reads::{Cell, Coefficient, Detail, MeasureKey, PRESENCE, PairKind, ReadIndex};
 
 /// What an empty workspace says.
@@ -138,16 +138,6 @@ pub fn verdict(c: &Coefficient, threshold: f64) -> Verdict {
         (Some(_), Some([low, _])) if low >= threshold => Verdict::Met,
         (Some(_), Some([_, high])) if high < threshold && c.warning.is_none() => Verdict::Below,
         _ => Verdict::Unsure,
-    }
-}
-
-/// An estimate as it goes over the wire.
-pub fn measured(e: &Estimate) -> Measured {
-    Measured {
-        value: e.value,
-        ci95: e.ci95.map(|c| (c[0], c[1])),
-        n: e.n as u64,
-        reason: e.reason.as_ref().map(|r| r.0.to_owned()),
     }
 }
 

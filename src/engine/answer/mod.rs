@@ -26,8 +26,9 @@ pub(super) use queue::tab_tasks;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::query::Query;
+use super::query::{Measured, Query};
 use super::{EngineError, Session};
+use crate::measure::estimate::Estimate;
 
 /// Answers a query in its wire form.
 pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineError> {
@@ -72,4 +73,14 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
 
 pub(super) fn wire(value: impl Serialize) -> Result<Value, EngineError> {
     serde_json::to_value(value).map_err(|e| EngineError::Storage { why: e.to_string() })
+}
+
+/// An estimate as it goes over the wire.
+fn measured(e: &Estimate) -> Measured {
+    Measured {
+        value: e.value,
+        ci95: e.ci95.map(|c| (c[0], c[1])),
+        n: e.n as u64,
+        reason: e.reason.as_ref().map(|r| r.0.to_owned()),
+    }
 }

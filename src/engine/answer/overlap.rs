@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::agreement::measured;
 use super::labels::item_name;
+use super::measured;
 use crate::catalog::{Compared, Filter};
 use crate::engine::query::{
     Agreement, AgreementDetail, AgreementRow, MeasureLevel, Measured, PairAgreement, RatedValue, ReaderLooks,

@@ -1,7 +1,8 @@
 //! How work flows: the last seven days beside the time before.
 
-use super::agreement::{id, measured, verdict};
+use super::agreement::{id, verdict};
 use super::drift::{headline, row as drift_row};
+use super::measured;
 use super::overview::{Window, decided};
 use crate::catalog::Which;
 use crate::engine::live::Selection;
