@@ -265,6 +265,9 @@ fn names_that_identify_are_not_kept_and_labels_outlive_backups() {
     assert!(place.run(&["verify"], 1)["damage"].to_string().contains(&blob));
     std::fs::remove_file(&path).unwrap();
     assert!(place.run(&["verify"], 1)["damage"].to_string().contains(&blob));
+    // Its file stores it again.
+    assert_eq!(place.import(&place.at("x.json"), "r-1", 0)["total"]["duplicates"], 1);
+    assert_eq!(place.run(&["verify"], 0)["whole"], true);
 }
 
 #[test]

@@ -13,6 +13,8 @@ use crate::dicom::{Contents, DataSet, ReadOptions};
 use crate::label::stored;
 use crate::model::{Tag, tags};
 
+/// What is said of a label that is missing or damaged.
+const NOT_DRAWN: &str = "what a reader drew; `gantry label import` of its file stores it again";
 /// Rows looked at in one go.
 const AT_ONCE: u32 = 512;
 
@@ -63,11 +65,7 @@ fn labels(
     for blob in reader.label_blobs()? {
         if depth == Depth::Quick {
             if !names.contains(&blob) {
-                verified.found(
-                    DamageKind::MissingBlob,
-                    blob.clone(),
-                    "what a reader drew is not in the store",
-                );
+                verified.found(DamageKind::MissingBlob, blob.clone(), NOT_DRAWN);
             }
         } else {
             match shared.store.read(&blob) {
@@ -88,7 +86,7 @@ fn labels(
                         BlobError::Damaged(_) => DamageKind::DamagedBlob,
                         BlobError::Io(_) => DamageKind::UnreadableBlob,
                     };
-                    verified.found(kind, blob.clone(), "what a reader drew");
+                    verified.found(kind, blob.clone(), NOT_DRAWN);
                 }
             }
         }
