@@ -36,7 +36,7 @@ pub struct PairFigures {
 
 /// A read that may be compared with others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drawn {
+pub struct DrawnRead {
     /// Its row.
     pub id: i64,
     /// The reader's row.
@@ -77,7 +77,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn drawn_on(&self, series_uid: &str) -> Result<Vec<Drawn>, CatalogError> {
+    pub fn drawn_on(&self, series_uid: &str) -> Result<Vec<DrawnRead>, CatalogError> {
         let sql = "SELECT max(r.id), r.reader, r.item, r.structure, r.label FROM read r JOIN item i ON i.id = r.item \
                    WHERE i.series_uid = ?1 AND r.superseded_by IS NULL AND (r.label IS NOT NULL OR r.absent) \
                    AND EXISTS (SELECT 1 FROM read o WHERE o.item = r.item AND o.structure = r.structure \
@@ -85,7 +85,7 @@ impl Reader<'_> {
                    GROUP BY r.reader, r.item, r.structure ORDER BY r.item, r.structure, r.reader";
         let mut statement = self.connection().prepare_cached(sql)?;
         let row = |row: &Row<'_>| {
-            Ok(Drawn {
+            Ok(DrawnRead {
                 id: row.get(0)?,
                 reader: row.get(1)?,
                 item: row.get(2)?,

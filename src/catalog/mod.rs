@@ -35,7 +35,7 @@ mod trail;
 pub use about::About;
 pub use behind::{Behind, Described, Replacement};
 pub use checkpoints::CHECKPOINT_EVERY;
-pub use comparisons::{Compared, Drawn, PairFigures};
+pub use comparisons::{Compared, DrawnRead, PairFigures};
 pub use database::{Catalog, CatalogError, Reader, Tx};
 pub use fields::{FIELDS, Field, Order, SortField};
 pub use filter::{Filter, FilterError, tokens};

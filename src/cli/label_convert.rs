@@ -114,8 +114,7 @@ fn row(number: Option<u32>, name: Option<&str>, voxels: u64, volume_mm3: Option<
 
 /// What a file holds, for people.
 pub(super) fn told(contents: &Contents) -> String {
-    let format = serde_json::to_value(contents.format).ok();
-    let format = format.as_ref().and_then(|f| f.as_str()).unwrap_or_default().replace('_', " ");
+    let format = contents.format.name().replace('_', " ");
     let mut lines = vec![match &contents.series_uid {
         Some(uid) => format!("{format} of series {}", visible(uid)),
         None => format,

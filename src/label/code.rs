@@ -16,8 +16,8 @@ pub struct Code {
 /// A code in constants: scheme, value, meaning.
 pub type Term = [&'static str; 3];
 
-/// What a structure is that has no code of its own: a morphologically altered structure is not claimed, tissue is.
-pub const FINDING: Term = ["SCT", "85756007", "Tissue"];
+/// Category and type of a structure of which nothing is known but that somebody drew it.
+pub const TISSUE: Term = ["SCT", "85756007", "Tissue"];
 
 impl Code {
     /// A code.

@@ -125,6 +125,31 @@ impl Mask {
         Self::of_runs(self.shape, self.runs)
     }
 
+    /// The first voxel along each axis, and one past the last; `None` where there is none.
+    pub fn bounds(&self) -> Option<[[u32; 3]; 2]> {
+        let rows = self.shape[1].max(1);
+        let (mut low, mut high) = ([u32::MAX; 3], [0; 3]);
+        for run in &self.runs {
+            let (y, z) = (run.row % rows, run.row / rows);
+            low = [low[0].min(run.from.into()), low[1].min(y), low[2].min(z)];
+            high = [high[0].max(run.to.into()), high[1].max(y + 1), high[2].max(z + 1)];
+        }
+        (!self.is_empty()).then_some([low, high])
+    }
+
+    /// A box of the voxels, column fastest: 1 where they belong to it. All of them must lie in it.
+    pub fn cropped(&self, [low, high]: [[u32; 3]; 2]) -> Vec<u8> {
+        let size: [usize; 3] = std::array::from_fn(|k| (high[k] - low[k]) as usize);
+        let rows = self.shape[1].max(1);
+        let mut volume = vec![0; size.iter().product()];
+        for run in &self.runs {
+            let (y, z) = ((run.row % rows - low[1]) as usize, (run.row / rows - low[2]) as usize);
+            let start = (z * size[1] + y) * size[0] + (u32::from(run.from) - low[0]) as usize;
+            volume[start..start + run.len() as usize].fill(1);
+        }
+        volume
+    }
+
     /// Puts `value` into each voxel of a volume of the shape, column fastest.
     pub fn paint<T: Copy>(&self, value: T, volume: &mut [T]) {
         let columns = self.shape[0] as usize;

@@ -14,7 +14,7 @@ pub mod raster;
 pub mod stored;
 pub mod trace;
 
-pub use code::{Code, FINDING, Tracking};
+pub use code::{Code, TISSUE, Tracking};
 pub use image::{Image, SliceRef};
 pub use mask::{Mask, Run};
 pub use place::{Difference, Placed, PlacedStructure, Refused};

@@ -3,22 +3,9 @@
 //! Source: PS3.3 C.10.7.1.1 (encoding), IEC 61966-2-1 (sRGB), adapted to the white point D50 of the profile connection
 //! space after Bradford.
 
-/// Colours for structures that have none, told apart by eye; the order is that of the console.
-const PALETTE: [[u8; 3]; 12] = [
-    [230, 159, 0],
-    [86, 180, 233],
-    [0, 158, 115],
-    [240, 228, 66],
-    [0, 114, 178],
-    [213, 94, 0],
-    [204, 121, 167],
-    [148, 103, 189],
-    [140, 86, 75],
-    [127, 201, 127],
-    [190, 174, 212],
-    [253, 192, 134],
-];
+use crate::render::LABEL_COLOURS;
 
+/// The white point D50.
 const WHITE: [f64; 3] = [0.964_22, 1.0, 0.825_21];
 const TO_XYZ: [[f64; 3]; 3] = [
     [0.436_074_7, 0.385_064_9, 0.143_080_4],
@@ -31,9 +18,9 @@ const TO_RGB: [[f64; 3]; 3] = [
     [0.071_945_3, -0.228_991_4, 1.405_242_7],
 ];
 
-/// The colour of the k-th structure that has none of its own.
+/// The colour of the k-th structure that has none of its own: that of the console.
 pub(super) fn palette(k: usize) -> [u8; 3] {
-    PALETTE[k % PALETTE.len()]
+    LABEL_COLOURS[k % LABEL_COLOURS.len()]
 }
 
 fn times(m: &[[f64; 3]; 3], v: [f64; 3]) -> [f64; 3] {

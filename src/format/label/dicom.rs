@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{LabelError, tags, write_whole};
 use crate::dicom::{Charset, DataSet, Element, Syntax, write_to_as};
-use crate::label::{Code, Image, PlacedStructure, SliceRef};
+use crate::label::{Code, Image, PlacedStructure, SliceRef, TISSUE};
 use crate::model::tags as standard;
 use crate::model::{Tag, Vr};
 
@@ -314,12 +314,12 @@ pub(super) fn instances(image: &Image) -> Vec<Build> {
 
 /// The category of what a structure is, where its file does not say it.
 pub(super) fn category_of(structure: &PlacedStructure) -> Code {
-    structure.category.clone().unwrap_or_else(|| Code::new("SCT", "85756007", "Tissue"))
+    structure.category.clone().unwrap_or_else(|| TISSUE.into())
 }
 
 /// What a structure is; tissue where nothing is known.
 pub(super) fn type_of(structure: &PlacedStructure) -> Code {
-    structure.code.clone().unwrap_or_else(|| crate::label::FINDING.into())
+    structure.code.clone().unwrap_or_else(|| TISSUE.into())
 }
 
 /// Which object a structure is: as its file says, else its name on this image.

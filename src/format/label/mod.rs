@@ -125,6 +125,23 @@ pub enum FormatId {
     Json,
 }
 
+impl FormatId {
+    /// The name, as answers have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DicomSeg => "dicom_seg",
+            Self::Rtstruct => "rtstruct",
+            Self::Sr => "sr",
+            Self::Nifti => "nifti",
+            Self::Nrrd => "nrrd",
+            Self::Metaimage => "metaimage",
+            Self::Lidc => "lidc",
+            Self::Coco => "coco",
+            Self::Json => "json",
+        }
+    }
+}
+
 /// The beginning of a file, and what kind of DICOM object it is.
 #[derive(Debug)]
 pub struct Probe {

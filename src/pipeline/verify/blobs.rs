@@ -14,7 +14,7 @@ use crate::label::stored;
 use crate::model::{Tag, tags};
 
 /// What is said of a label that is missing or damaged.
-const NOT_DRAWN: &str = "what a reader drew; `gantry label import` of its file stores it again";
+const LABEL_LOST: &str = "what a reader drew; `gantry label import` of its file stores it again";
 /// Rows looked at in one go.
 const AT_ONCE: u32 = 512;
 
@@ -65,7 +65,7 @@ fn labels(
     for blob in reader.label_blobs()? {
         if depth == Depth::Quick {
             if !names.contains(&blob) {
-                verified.found(DamageKind::MissingBlob, blob.clone(), NOT_DRAWN);
+                verified.found(DamageKind::MissingBlob, blob.clone(), LABEL_LOST);
             }
         } else {
             match shared.store.read(&blob) {
@@ -86,7 +86,7 @@ fn labels(
                         BlobError::Damaged(_) => DamageKind::DamagedBlob,
                         BlobError::Io(_) => DamageKind::UnreadableBlob,
                     };
-                    verified.found(kind, blob.clone(), NOT_DRAWN);
+                    verified.found(kind, blob.clone(), LABEL_LOST);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::label::{Mask, Run};
+use crate::label::Mask;
 use crate::measure::grid::{Label, Labels};
 
 /// One structure of a labelmap.
@@ -43,30 +43,23 @@ impl SliceSet {
 impl SliceSet {
     /// A structure of its mask; `None` where it has no voxel.
     pub fn of_mask(number: u32, mask: &Mask) -> Option<Self> {
+        let [low, high] = mask.bounds()?;
         let rows = mask.shape()[1].max(1);
-        let at = |run: &Run| [usize::from(run.from), (run.row % rows) as usize, (run.row / rows) as usize];
-        let (mut low, mut high) = ([usize::MAX; 3], [0_usize; 3]);
+        let mut sums = [0; 3];
         for run in mask.runs() {
-            let [x, y, z] = at(run);
-            low = [low[0].min(x), low[1].min(y), low[2].min(z)];
-            high = [high[0].max(usize::from(run.to)), high[1].max(y + 1), high[2].max(z + 1)];
+            let n = run.len();
+            sums[0] += (2 * u64::from(run.from) + n - 1) * n / 2;
+            sums[1] += u64::from(run.row % rows) * n;
+            sums[2] += u64::from(run.row / rows) * n;
         }
-        if mask.is_empty() {
-            return None;
-        }
-        let size: [usize; 3] = std::array::from_fn(|k| high[k] - low[k]);
-        let mut it =
-            Self { number, low, size, mask: vec![0; size.iter().product()], voxels: 0, sums: [0; 3] };
-        for run in mask.runs() {
-            let ([x, y, z], n) = (at(run), run.len());
-            let start = ((z - low[2]) * size[1] + y - low[1]) * size[0] + x - low[0];
-            it.mask[start..start + n as usize].fill(1);
-            it.voxels += n;
-            it.sums[0] += (2 * x as u64 + n - 1) * n / 2;
-            it.sums[1] += y as u64 * n;
-            it.sums[2] += z as u64 * n;
-        }
-        Some(it)
+        Some(Self {
+            number,
+            low: low.map(|v| v as usize),
+            size: std::array::from_fn(|k| (high[k] - low[k]) as usize),
+            mask: mask.cropped([low, high]),
+            voxels: mask.voxels(),
+            sums,
+        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! The case under review, and what is asked of the engine about it.
 
+use std::sync::Arc;
+
 use super::Outcome;
-use super::drawn::{self, Drawn};
+use super::drawn::{self, ReaderMask};
 use crate::console::screen::Effect;
 use crate::engine::command::{ClaimNext, ClaimTask, DecideTask, Decision, ExportOutcome, Moved};
 use crate::engine::query::{self, Page, QueueTab, ReadView, SeriesDetail, SeriesView, TaskRow, TaskView};
@@ -22,7 +24,7 @@ pub(super) struct Case {
     /// What readers said of it, by item and structure.
     pub reads: Vec<ReadView>,
     /// What they drew.
-    pub drawn: Vec<Drawn>,
+    pub drawn: Arc<[ReaderMask]>,
 }
 
 impl Case {
@@ -50,7 +52,7 @@ impl Case {
             notice: refusal.clone(),
             refusal,
             reads: Vec::new(),
-            drawn: Vec::new(),
+            drawn: Arc::default(),
         }
     }
 
@@ -114,7 +116,7 @@ fn open_now(client: &dyn Client, select: &str) -> Outcome<Case> {
             refusal: None,
             notice: None,
             reads: Vec::new(),
-            drawn: Vec::new(),
+            drawn: Arc::default(),
         },
     };
     Ok(case.read(client, item))

@@ -14,7 +14,7 @@ const DIFFERS: u16 = 6;
 
 /// One mask.
 #[derive(Debug, Clone)]
-pub(super) struct Drawn {
+pub(super) struct ReaderMask {
     /// The structure's place among the items of the Reads pane, which has its colour.
     pub item: usize,
     pub reader: String,
@@ -33,7 +33,7 @@ pub(super) enum Shown {
 }
 
 /// Loads what the reads of a series drew; what cannot be had is not shown.
-pub(super) fn load(client: &dyn Client, reads: &[ReadView]) -> Vec<Drawn> {
+pub(super) fn load(client: &dyn Client, reads: &[ReadView]) -> Arc<[ReaderMask]> {
     let mut drawn = Vec::new();
     let items = reads.chunk_by(|a, b| a.item == b.item && a.structure == b.structure);
     for (item, reads) in items.enumerate() {
@@ -41,15 +41,15 @@ pub(super) fn load(client: &dyn Client, reads: &[ReadView]) -> Vec<Drawn> {
             let Some(blob) = read.label.as_deref().filter(|_| drawn.len() < MOST_MASKS) else { continue };
             let bytes = client.blob(blob).ok().and_then(|bytes| bytes.into_bytes().ok());
             if let Some((_, mask)) = bytes.and_then(|bytes| stored::decode(&bytes)) {
-                drawn.push(Drawn { item, reader: read.reader.clone(), mask: Arc::new(mask) });
+                drawn.push(ReaderMask { item, reader: read.reader.clone(), mask: Arc::new(mask) });
             }
         }
     }
-    drawn
+    drawn.into()
 }
 
 /// Everybody who drew, by name.
-pub(super) fn readers(drawn: &[Drawn]) -> Vec<String> {
+pub(super) fn readers(drawn: &[ReaderMask]) -> Vec<String> {
     let mut readers: Vec<String> = drawn.iter().map(|d| d.reader.clone()).collect();
     readers.sort();
     readers.dedup();
@@ -58,7 +58,7 @@ pub(super) fn readers(drawn: &[Drawn]) -> Vec<String> {
 
 impl Shown {
     /// The next: everybody, each reader, nobody.
-    pub fn next(self, drawn: &[Drawn]) -> Self {
+    pub fn next(self, drawn: &[ReaderMask]) -> Self {
         let count = readers(drawn).len();
         match self {
             Self::All if count > 1 => Self::One(0),
@@ -70,7 +70,7 @@ impl Shown {
     }
 
     /// In words.
-    pub fn words(self, drawn: &[Drawn]) -> String {
+    pub fn words(self, drawn: &[ReaderMask]) -> String {
         let readers = readers(drawn);
         match self {
             Self::All if readers.len() > 1 => {
@@ -125,12 +125,28 @@ impl Cut {
     }
 }
 
+/// What is laid over a picture, for whoever paints it.
+#[derive(Debug, Clone)]
+pub(super) struct Over {
+    pub masks: Arc<[ReaderMask]>,
+    pub shown: Shown,
+    /// Columns, rows, slices of the stack.
+    pub shape: [u32; 3],
+    pub cut: Cut,
+}
+
+impl Over {
+    /// The labels of the picture.
+    pub fn labels(&self) -> Option<LabelMask> {
+        labels(&self.masks, self.shown, self.shape, self.cut)
+    }
+}
+
 /// The labels of a cut: each structure in its colour, and where its readers differ in another. `None` where nothing was
 /// drawn there, or on other voxels.
-pub(super) fn labels(drawn: &[Drawn], shown: Shown, stack: &StackView, cut: Cut) -> Option<LabelMask> {
-    let shape = [stack.columns, stack.rows, stack.slices];
+fn labels(drawn: &[ReaderMask], shown: Shown, shape: [u32; 3], cut: Cut) -> Option<LabelMask> {
     let readers = readers(drawn);
-    let wanted = |d: &&Drawn| {
+    let wanted = |d: &&ReaderMask| {
         let by = match shown {
             Shown::All => true,
             Shown::One(at) => readers.get(at) == Some(&d.reader),
@@ -138,7 +154,7 @@ pub(super) fn labels(drawn: &[Drawn], shown: Shown, stack: &StackView, cut: Cut)
         };
         by && d.mask.shape() == shape
     };
-    let drawn: Vec<&Drawn> = drawn.iter().filter(wanted).collect();
+    let drawn: Vec<&ReaderMask> = drawn.iter().filter(wanted).collect();
     let [width, height] = cut.size(shape);
     let mut labels = vec![0_u16; width * height];
     for structure in drawn.chunk_by(|a, b| a.item == b.item) {
@@ -161,10 +177,10 @@ pub(super) fn labels(drawn: &[Drawn], shown: Shown, stack: &StackView, cut: Cut)
 
 /// Slices in the order of how many voxels their readers differ on, the worst first; those without a difference are left
 /// out.
-pub(super) fn worst_slices(drawn: &[Drawn], stack: &StackView) -> Vec<(u32, u64)> {
+pub(super) fn worst_slices(drawn: &[ReaderMask], stack: &StackView) -> Vec<(u32, u64)> {
     let shape = [stack.columns, stack.rows, stack.slices];
     let mut differ = vec![0_u64; stack.slices as usize];
-    let fitting: Vec<&Drawn> = drawn.iter().filter(|d| d.mask.shape() == shape).collect();
+    let fitting: Vec<&ReaderMask> = drawn.iter().filter(|d| d.mask.shape() == shape).collect();
     for structure in fitting.chunk_by(|a, b| a.item == b.item).filter(|s| s.len() > 1) {
         for (slice, differ) in (0_u32..).zip(&mut differ) {
             *differ += differing(structure, slice);
@@ -176,7 +192,7 @@ pub(super) fn worst_slices(drawn: &[Drawn], stack: &StackView) -> Vec<(u32, u64)
 }
 
 /// Voxels of a slice that some of these readers drew, and not all.
-fn differing(structure: &[&Drawn], slice: u32) -> u64 {
+fn differing(structure: &[&ReaderMask], slice: u32) -> u64 {
     let ends = |run: &Run| [(run.row, run.from, 1_i64), (run.row, run.to, -1)];
     let mut events: Vec<(u32, u16, i64)> =
         structure.iter().flat_map(|d| d.mask.slice(slice)).flat_map(ends).collect();
@@ -202,7 +218,7 @@ mod tests {
 
     #[test]
     fn agreement_and_difference_have_colours_of_their_own_in_every_plane() {
-        let one = |reader: &str, runs: &[(u32, u16, u16)]| Drawn {
+        let one = |reader: &str, runs: &[(u32, u16, u16)]| ReaderMask {
             item: 0,
             reader: reader.into(),
             mask: mask(runs),
@@ -211,7 +227,7 @@ mod tests {
         let drawn = vec![one("a", &[(1, 1, 4), (3, 0, 1)]), one("b", &[(1, 1, 3)])];
         let stack = StackView { columns: 4, rows: 3, slices: 2, ..StackView::default() };
         let of = |plane, at, shown| {
-            labels(&drawn, shown, &stack, Cut { plane, at, reversed: true }).map(|m| m.labels)
+            labels(&drawn, shown, [4, 3, 2], Cut { plane, at, reversed: true }).map(|m| m.labels)
         };
         assert_eq!(of(Plane::Native, 0, Shown::All).unwrap_or_default()[4..8], [0, 1, 1, DIFFERS]);
         assert_eq!(of(Plane::Native, 0, Shown::One(1)).unwrap_or_default()[4..8], [0, 1, 1, 0]);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use ratatui::layout::Size;
 
 use super::case::Case;
-use super::drawn::{Cut, Shown, labels, worst_slices};
+use super::drawn::{Cut, Over, Shown, worst_slices};
 use crate::console::image::{Decoded, Want};
 use crate::console::screen::Context;
 use crate::engine::query::{FrameRef, StackView};
-use crate::render::{LabelMask, Labels, Look, Plane, Slice, View, Window, compose, is_reversed, reslice};
+use crate::render::{Labels, Look, Plane, Slice, View, Window, compose, is_reversed, reslice};
 
 /// Opacity of what readers drew; outlines are opaque.
 const FILL: f32 = 0.25;
@@ -171,21 +171,26 @@ impl Looking {
     pub fn want(&self, case: &Case, slice: &Arc<Slice>, identity: u64, size: Size, coarse: bool) -> Want {
         let (window, _) = self.window(slice);
         let (invert, view) = (self.invert, self.view);
-        let (slice, over) = (Arc::clone(slice), self.labels(case));
+        // Laid over the slice by whoever paints, not by who draws the screen.
+        let over = self.over(case);
+        let slice = Arc::clone(slice);
         let bits = [window.center, window.width, view.zoom, view.center.0, view.center.1].map(f64::to_bits);
-        let content = hashed(&(identity, bits, self.invert, self.shown, over.is_some()));
+        let content = hashed(&(identity, bits, self.invert, self.shown, case.drawn.len()));
         let painter = Arc::new(move |target: &crate::render::Target| {
-            let labels = over.as_ref().map(|mask| Labels { mask, fill: FILL });
+            let mask = over.as_ref().and_then(Over::labels);
+            let labels = mask.as_ref().map(|mask| Labels { mask, fill: FILL });
             Some(compose(&slice, &Look { window, invert, view, marks: true, labels }, target))
         });
         Want { pane: "review", size, content, coarse, painter }
     }
 
-    /// What readers drew on the cut that is seen.
-    fn labels(&self, case: &Case) -> Option<LabelMask> {
-        let stack = self.stack(case)?;
+    /// What readers drew on the cut that is seen; nothing where it is hidden.
+    fn over(&self, case: &Case) -> Option<Over> {
+        let stack = self.stack(case).filter(|_| self.shown != Shown::Nobody && !case.drawn.is_empty())?;
         let reversed = is_reversed(stack.orientation.as_ref());
-        labels(&case.drawn, self.shown, stack, Cut { plane: self.plane, at: self.index(), reversed })
+        let shape = [stack.columns, stack.rows, stack.slices];
+        let cut = Cut { plane: self.plane, at: self.index(), reversed };
+        Some(Over { masks: Arc::clone(&case.drawn), shown: self.shown, shape, cut })
     }
 
     /// To the slice on which readers differ most, or from one of those to the next; in words which.

@@ -6,7 +6,6 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::super::folders;
-use super::name_of;
 use crate::convert::{Target, images, write};
 use crate::dicom;
 use crate::engine::command::{ExportLabel, LabelExported};
@@ -46,8 +45,8 @@ pub(in crate::engine::perform) fn export(
     let written = write(&placed, Some(&source), target, to);
     let outputs = written.map_err(|e| EngineError::Storage { why: e.to_string() })?;
     let name = match target {
-        Target::File(id) => name_of(id),
-        Target::Folder => name_of(FormatId::Nifti),
+        Target::File(id) => id.name(),
+        Target::Folder => FormatId::Nifti.name(),
     };
     let sha256: Vec<String> = outputs
         .iter()
@@ -58,7 +57,7 @@ pub(in crate::engine::perform) fn export(
     let object = format!("read {}", command.read);
     shared.catalog.write_first(|tx| tx.audit(now_ms(), &session.user, "label.export", &object, &detail))?;
     Ok(LabelExported {
-        format: name,
+        format: name.into(),
         outputs: outputs.iter().map(|p| p.to_string_lossy().into_owned()).collect(),
         warnings: placed.warnings.into_iter().map(|w| w.message).collect(),
     })

@@ -107,7 +107,7 @@ fn taken(
     };
     let whole = source::open_file(path).ok().and_then(|bytes| name_of_bulk(&bytes).ok());
     done.sha256 = whole.unwrap_or_default();
-    label.format = name_of(format);
+    label.format = format.name().into();
     for structure in &mut set.structures {
         if format == FormatId::Lidc {
             NODULE.clone_into(&mut structure.name);
@@ -168,7 +168,7 @@ fn measurements(
         let of = one.of.as_deref().unwrap_or_default();
         let object = typed::name(session, study_uid, of)?.unwrap_or_else(|| "measurement".into());
         let values = objects.entry(object).or_default();
-        let name = key(&one.name, one.unit.as_deref());
+        let name = measure_name(&one.name, one.unit.as_deref());
         if let Some(value) = one.value.filter(|_| !values.iter().any(|(known, _)| *known == name)) {
             values.push((name, Rated::Number(value)));
         }
@@ -191,7 +191,7 @@ fn measurements(
 }
 
 /// The name of a measure with its unit: `length_mm`.
-fn key(name: &str, unit: Option<&str>) -> String {
+fn measure_name(name: &str, unit: Option<&str>) -> String {
     let plain = |text: &str| -> String {
         let word = |c: char| if c.is_alphanumeric() { c.to_lowercase().next().unwrap_or(c) } else { '_' };
         text.chars().take(64).map(word).collect::<String>().trim_matches('_').to_owned()
@@ -345,9 +345,4 @@ fn measured(f: Figures) -> Vec<(String, Rated)> {
     let all =
         [("volume_mm3", f.volume_mm3), ("long_axis_mm", f.long_axis_mm), ("short_axis_mm", f.short_axis_mm)];
     all.map(|(name, value)| (name.to_owned(), rounded(value))).into()
-}
-
-/// The name of a format, as answers have it.
-fn name_of(id: FormatId) -> String {
-    serde_json::to_value(id).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
