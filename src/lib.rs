@@ -19,6 +19,7 @@ pub mod convert;
 pub mod dataset;
 pub mod deid;
 pub mod qc;
+pub mod report;
 pub mod volume;
 
 // Adapters: the only places with IO.
@@ -42,3 +43,5 @@ pub mod model;
 pub mod render;
 pub mod seal;
 pub mod series;
+pub mod snapshot;
+pub mod workflow;

@@ -3,7 +3,7 @@
 
 use gantry::catalog::{
     Catalog, CatalogError, Filter, LedgerLine, MAX_ATTEMPTS, NewFinding, NewInstance, NewTask, Order,
-    SeriesRecord, SortField, StatsRecord, Which,
+    SeriesRecord, SortField, StatsRecord, Which, WhichReads,
 };
 use gantry::harmonise::Harmonised;
 use proptest::prelude::*;
@@ -530,4 +530,37 @@ fn a_catalog_of_every_earlier_version_is_brought_up_to_date_with_what_it_holds()
         drop(catalog);
         assert!(Catalog::open(&path).is_ok(), "version {version} a second time");
     }
+}
+
+/// A catalog of version 15: three imports of two readers, one of which corrects another, and one that was taken back.
+#[test]
+fn reads_of_earlier_versions_become_sittings() {
+    let packed = include_bytes!("data/catalog_v15.sqlite.gz");
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut bytes).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    std::fs::write(&path, bytes).unwrap();
+    let catalog = Catalog::open(&path).unwrap();
+    let reader = catalog.read();
+    let all = WhichReads { history: true, ..WhichReads::default() };
+    let (rows, total) = reader.sittings(&all, 0, 100).unwrap();
+    let told: Vec<(&str, &str, usize, bool)> = rows
+        .iter()
+        .map(|s| {
+            let labels = reader.labels_of(s.id).unwrap().len();
+            (s.reader.as_str(), s.guideline.as_str(), labels, s.superseded_by == Some(s.id))
+        })
+        .collect();
+    // Two items of one reader are two sittings, for they belong to no series here.
+    assert_eq!(total, 5);
+    assert_eq!(told.iter().filter(|t| t.0 == "ann").count(), 3);
+    assert_eq!(told[0], ("abe", "2.0", 1, true), "taken back: it replaces itself");
+    let corrected = rows.iter().find(|s| s.superseded_by.is_some_and(|by| by != s.id)).unwrap();
+    let by = rows.iter().find(|s| Some(s.id) == corrected.superseded_by).unwrap();
+    assert_eq!((&*corrected.reader, &*by.reader), ("ann", "ann"));
+    let standing = reader.sittings(&WhichReads::default(), 0, 100).unwrap().1;
+    assert_eq!(standing, 3);
+    // All of them are under the roots of their imports as before.
+    assert_eq!(reader.covered_reads().unwrap(), (5, 0));
 }

@@ -4,6 +4,8 @@
 #[path = "console/bench.rs"]
 mod bench;
 mod common;
+#[path = "console/datasets.rs"]
+mod datasets;
 #[path = "console/frames.rs"]
 mod frames;
 #[path = "console/labels.rs"]

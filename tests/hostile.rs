@@ -20,9 +20,9 @@ fn hostile_files_are_accounted_for_and_hide_nothing() {
     let cases = dir.path().join("cases");
     let made = Command::new(&python).arg(&script).arg("make").arg(&cases).status().unwrap();
     assert!(made.success());
-    // Without optimisation the same work takes many times as long.
+    // What explodes takes minutes and more, whatever the machine; without optimisation the same work takes many times as long.
     let optimised = env!("CARGO_BIN_EXE_gantry").contains("/release/");
-    let seconds = if optimised { "2" } else { "40" };
+    let seconds = if optimised { "10" } else { "240" };
     let run = Command::new(&python)
         .arg(&script)
         .arg("run")

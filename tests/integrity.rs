@@ -18,6 +18,8 @@ mod people;
 mod reprocess;
 #[path = "integrity/restore.rs"]
 mod restore;
+#[path = "integrity/retention.rs"]
+mod retention;
 #[path = "integrity/signing.rs"]
 mod signing;
 #[path = "integrity/verify.rs"]

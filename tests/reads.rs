@@ -14,7 +14,7 @@ use gantry::demo::{Alarmed, LEAST_NODULES, Nodule, NoduleKind, ReaderFault, Read
 use gantry::engine::command::{ImportOutcome, ImportReads, UndoImport};
 use gantry::engine::query::{
     Agreement, AgreementView, Drift, DriftCause, DriftState, DriftView, History, Imports, Page, Process,
-    RatedValue, ReadDetail, Reads, Stats, Verdict,
+    RatedValue, Reads, SittingDetail, Sittings, Stats, Verdict,
 };
 use gantry::engine::{Client, Engine, now_ms};
 use gantry::measure::agreement::bootstrap::SplitMix;
@@ -116,9 +116,14 @@ fn a_table_is_taken_once_and_a_correction_keeps_the_history() {
     ];
     assert_eq!(read.values, values);
     assert_eq!(client.ask(list(true)).unwrap().total, 2);
-    let history = client.ask(ReadDetail { id: read.id }).unwrap().history;
+    // The correction is a sitting of its own, and the one that it replaced stays as history.
+    let sittings =
+        client.ask(Sittings { series_uid: Some(uid.clone()), page, ..Sittings::default() }).unwrap();
+    assert_eq!(sittings.total, 1);
+    let history = client.ask(SittingDetail { read: sittings.rows[0].read }).unwrap().history;
     assert_eq!(history.len(), 2);
-    assert_eq!(history[1].superseded_by, Some(read.id));
+    assert_eq!(history[1].superseded_by, Some(history[0].read));
+    assert_eq!(history[0].labels[0].item.as_deref(), Some("#1"));
     let trail = client.ask(History { object: Some("reads".into()), text: String::new(), page }).unwrap();
     assert_eq!(trail.total, 3, "a duplicate changes nothing and is no event");
     assert!(trail.rows.iter().all(|e| e.action == "label.import" && e.actor == "tester"));
@@ -234,7 +239,7 @@ fn the_binary_imports_lists_and_measures() {
     let (code, told) = gantry(&["label", "list", "--reader", "ben", "--limit", "7"]);
     assert_eq!((code, told.len()), (Some(0), 7));
     assert!(told.iter().all(|r| r["reader"] == "ben"));
-    let (code, told) = gantry(&["label", "show", &told[0]["id"].to_string()]);
+    let (code, told) = gantry(&["label", "show", &told[0]["read"].to_string()]);
     assert_eq!((code, &told[0]["history"].as_array().map(Vec::len)), (Some(0), &Some(1)));
     let (code, told) = gantry(&["label", "show", table.to_str().unwrap()]);
     assert_eq!((code, &told[0]["measurements"][0]["n"]), (Some(0), &90.into()));

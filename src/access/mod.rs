@@ -50,6 +50,10 @@ pub enum Permission {
     SeePhi,
     /// Claims and decisions.
     Review,
+    /// Tasks of the plan: taken, read, given back, submitted.
+    Read,
+    /// The plan, readers, who gets which task; acting for a reader.
+    Coordinate,
     /// Searches kept under a name.
     KeepSearches,
     /// Files in, retried, released, masked, discarded; parked jobs; other profiles; who is whom.
@@ -122,10 +126,11 @@ impl Role {
         use Permission as P;
         match self {
             Self::Viewer => matches!(permission, P::Attend | P::SeeImages | P::SeeReads),
-            Self::Reader => matches!(permission, P::Attend | P::SeeImages),
-            Self::Reviewer => {
-                matches!(permission, P::Attend | P::SeeImages | P::SeeReads | P::Review | P::KeepSearches)
-            }
+            Self::Reader => matches!(permission, P::Attend | P::SeeImages | P::Read),
+            Self::Reviewer => matches!(
+                permission,
+                P::Attend | P::SeeImages | P::SeeReads | P::Review | P::Read | P::KeepSearches
+            ),
             Self::Coordinator => matches!(
                 permission,
                 P::Attend
@@ -134,6 +139,8 @@ impl Role {
                     | P::SeeTrail
                     | P::SeePhi
                     | P::KeepSearches
+                    | P::Read
+                    | P::Coordinate
                     | P::Triage
                     | P::ImportReads
                     | P::Export
@@ -152,13 +159,15 @@ impl fmt::Display for Role {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Attend,
         Self::SeeImages,
         Self::SeeReads,
         Self::SeeTrail,
         Self::SeePhi,
         Self::Review,
+        Self::Read,
+        Self::Coordinate,
         Self::KeepSearches,
         Self::Triage,
         Self::ImportReads,
@@ -240,7 +249,7 @@ mod tests {
         assert_eq!(who(Permission::Configure), [Role::Admin]);
         let changes = |role: Role| {
             use Permission as P;
-            [P::Review, P::KeepSearches, P::Triage, P::ImportReads, P::Configure]
+            [P::Review, P::KeepSearches, P::Triage, P::ImportReads, P::Coordinate, P::Configure]
                 .iter()
                 .any(|p| role.holds(*p))
         };

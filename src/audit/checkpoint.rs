@@ -69,6 +69,11 @@ impl TrailKey {
         hex::encode(self.0.verifying_key().as_bytes())
     }
 
+    /// Signs a text; the signature, as hexadecimal digits.
+    pub fn sign_text(&self, text: &str) -> String {
+        hex::encode(self.0.sign(text.as_bytes()).to_bytes())
+    }
+
     /// Signs the end of a trail.
     pub fn sign(&self, entries: u64, hash: &Hash, at_ms: i64) -> Checkpoint {
         let mut checkpoint = Checkpoint { entries, hash: hex::encode(hash), at_ms, ..Checkpoint::default() };
@@ -76,6 +81,17 @@ impl TrailKey {
         checkpoint.key = self.public();
         checkpoint
     }
+}
+
+/// Whether a signature is that of a public key over a text; key and signature as hexadecimal digits.
+pub fn is_signed_by(key: &str, text: &str, signature: &str) -> bool {
+    let (mut key_bytes, mut signature_bytes) = ([0; 32], [0; 64]);
+    let read = hex::decode_to_slice(key, &mut key_bytes).is_ok()
+        && hex::decode_to_slice(signature, &mut signature_bytes).is_ok();
+    let key = VerifyingKey::from_bytes(&key_bytes).ok().filter(|_| read);
+    key.is_some_and(|key| {
+        key.verify_strict(text.as_bytes(), &Signature::from_bytes(&signature_bytes)).is_ok()
+    })
 }
 
 impl std::fmt::Debug for TrailKey {
@@ -97,13 +113,7 @@ impl Checkpoint {
 
     /// Whether the signature is that of its key over what it says.
     pub fn holds(&self) -> bool {
-        let (mut key, mut signature) = ([0; 32], [0; 64]);
-        let read = hex::decode_to_slice(&self.key, &mut key).is_ok()
-            && hex::decode_to_slice(&self.signature, &mut signature).is_ok();
-        let key = VerifyingKey::from_bytes(&key).ok().filter(|_| read);
-        key.is_some_and(|key| {
-            key.verify_strict(self.message().as_bytes(), &Signature::from_bytes(&signature)).is_ok()
-        })
+        is_signed_by(&self.key, &self.message(), &self.signature)
     }
 
     /// Why a trail of so many entries is not the one that was seen; `hash` is that of the entry that was the last then.

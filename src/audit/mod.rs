@@ -5,9 +5,11 @@
 
 mod atna;
 mod checkpoint;
+mod proof;
 
 pub use atna::atna_message;
-pub use checkpoint::{Checkpoint, NoKey, TrailKey};
+pub use checkpoint::{Checkpoint, NoKey, TrailKey, is_signed_by};
+pub use proof::{merkle_path, root_by_path};
 
 use sha2::{Digest, Sha256};
 

@@ -76,7 +76,7 @@ impl SpillBuffer<'_> {
     }
 
     /// Makes room for so many bytes, where they stay in memory.
-    pub fn expect(&mut self, bytes: u64) {
+    pub fn reserve(&mut self, bytes: u64) {
         if bytes <= IN_MEMORY as u64 {
             self.memory.reserve_exact(bytes as usize);
         }

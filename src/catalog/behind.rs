@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::snapshots::Gone;
 use super::{CatalogError, LedgerLine, NewInstance, Reader, Tx};
 
 /// A stored instance that is behind its study.
@@ -119,7 +120,7 @@ impl Tx<'_> {
         self.tx
             .prepare_cached(
                 "UPDATE series SET study_description = NULL, description = NULL, body_part = NULL, \
-                 manufacturer = NULL, model = NULL WHERE id = ?1",
+                 manufacturer = NULL, model = NULL, revision = revision + 1 WHERE id = ?1",
             )?
             .execute([id])?;
         self.tx
@@ -128,6 +129,8 @@ impl Tx<'_> {
                  WHERE id = ?1",
             )?
             .execute([id])?;
+        // Snapshots of it hold blobs that go, and attributes that were derived from those words.
+        self.empty_contents(series_uid, Gone::Replaced)?;
         self.swap_phrases(&before, &self.phrases_of(series_uid)?)
     }
 
@@ -212,7 +215,8 @@ impl Reader<'_> {
     pub fn names_blob(&self, blob: &str) -> Result<bool, CatalogError> {
         Ok(self
             .connection()
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM instance WHERE blob = ?1)")?
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM instance WHERE blob = ?1 UNION ALL SELECT 1 FROM read WHERE label = ?1 \
+                 UNION ALL SELECT 1 FROM guideline_document WHERE blob = ?1)")?
             .query_row([blob], |row| row.get(0))?)
     }
 

@@ -105,7 +105,7 @@ impl Reader<'_> {
         Ok(self.connection().prepare_cached(sql)?.query_row([a.min(b), a.max(b)], |row| row.get(0))?)
     }
 
-    /// Every comparison of two reads that stand.
+    /// Every comparison of two reads that stand, neither of which is an adjudicator's: they have seen the others'.
     ///
     /// # Errors
     /// SQLite refuses.
@@ -114,7 +114,9 @@ impl Reader<'_> {
                    max(coalesce(a.finished_ms, a.imported_ms), coalesce(b.finished_ms, b.imported_ms)), \
                    c.dice, c.hd95_mm, c.assd_mm, a.absent, b.absent FROM comparison c JOIN read a ON a.id = c.a JOIN read b ON b.id = c.b \
                    JOIN item i ON i.id = a.item JOIN reader da ON da.id = a.reader JOIN reader db ON db.id = b.reader \
-                   WHERE a.superseded_by IS NULL AND b.superseded_by IS NULL ORDER BY a.structure, c.a, c.b";
+                   WHERE a.superseded_by IS NULL AND b.superseded_by IS NULL AND NOT EXISTS (SELECT 1 FROM sitting z JOIN \
+                   case_task t ON t.id = z.task WHERE z.id IN (a.sitting, b.sitting) AND t.step = 'adjudicate') \
+                   ORDER BY a.structure, c.a, c.b";
         let mut statement = self.connection().prepare_cached(sql)?;
         let row = |row: &Row<'_>| {
             Ok(Compared {

@@ -55,6 +55,9 @@ pub enum CatalogError {
     /// What a transaction refuses, in a person's words: somebody else holds the task …
     #[error("{0}")]
     Refused(String),
+    /// What the rules of cases and tasks refuse.
+    #[error(transparent)]
+    Workflow(#[from] crate::workflow::Refused),
 }
 
 impl From<rusqlite::Error> for CatalogError {
@@ -223,6 +226,11 @@ impl Catalog {
     pub fn sign_with(&self, key: TrailKey) {
         // Whoever signs already goes on.
         let _ = self.key.set(key);
+    }
+
+    /// The public key and the signature over a text, where the trail is signed.
+    pub fn sign_text(&self, text: &str) -> Option<(String, String)> {
+        self.key.get().map(|key| (key.public(), key.sign_text(text)))
     }
 
     /// The public key with which the trail is signed, where it is.

@@ -186,6 +186,9 @@ impl Tx<'_> {
             self.tx
                 .prepare_cached("UPDATE read SET superseded_by = id WHERE id = ?1")?
                 .execute([change.read])?;
+            if let Some(record) = self.read(change.read)? {
+                self.settle_sitting(record.sitting)?;
+            }
             undone.withdrawn += 1;
             undone.touched.insert(change.read);
             return Ok(());
@@ -193,7 +196,11 @@ impl Tx<'_> {
         let Some(record) = self.read(change.read)? else { return Ok(()) };
         let before: Before = serde_json::from_str(&before)?;
         let key = self.key_of(change.read)?;
-        let restored = self.replace(change.read, key, &before.into_read(record.read), now_ms)?;
+        let sitting = self.read(before_read)?.map_or(record.sitting, |r| r.sitting);
+        let of = record.sitting;
+        let restored = self.replace(change.read, key, &before.into_read(record.read), sitting, now_ms)?;
+        self.settle_sitting(of)?;
+        self.settle_sitting(sitting)?;
         // Earlier imports made what stands again, and can be taken back as well.
         self.tx
             .prepare_cached("UPDATE import_change SET read = ?1 WHERE read = ?2 AND import <> ?3")?

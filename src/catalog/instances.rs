@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::{CatalogError, Reader, Tx};
@@ -223,7 +223,8 @@ impl Reader<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn blobs(&self) -> Result<HashSet<String>, CatalogError> {
-        let sql = "SELECT blob FROM instance UNION SELECT label FROM read WHERE label IS NOT NULL";
+        let sql = "SELECT blob FROM instance UNION SELECT label FROM read WHERE label IS NOT NULL \
+                   UNION SELECT blob FROM guideline_document";
         let mut statement = self.connection().prepare(sql)?;
         Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
@@ -234,6 +235,16 @@ impl Reader<'_> {
     /// SQLite refuses.
     pub fn label_blobs(&self) -> Result<Vec<String>, CatalogError> {
         let sql = "SELECT DISTINCT label FROM read WHERE label IS NOT NULL ORDER BY label";
+        let mut statement = self.connection().prepare(sql)?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Blobs of the documents of guidelines.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn document_blobs(&self) -> Result<Vec<String>, CatalogError> {
+        let sql = "SELECT DISTINCT blob FROM guideline_document ORDER BY blob";
         let mut statement = self.connection().prepare(sql)?;
         Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
@@ -280,6 +291,15 @@ impl Reader<'_> {
             "SELECT DISTINCT r.json FROM instance i JOIN record r ON r.id = i.record WHERE i.series_uid = ?1 ORDER BY 1",
         )?;
         Ok(statement.query_map([series_uid], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// The ledger line of this hash.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn ledger_line(&self, hash: &crate::audit::Hash) -> Result<Option<String>, CatalogError> {
+        let mut statement = self.connection().prepare_cached("SELECT json FROM record WHERE hash = ?1")?;
+        Ok(statement.query_row([hash], |row| row.get(0)).optional()?)
     }
 
     /// Ledger lines of those instances of a series in which something was masked, each with how many instances have it.

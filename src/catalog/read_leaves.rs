@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::reads::one;
 use super::{CatalogError, Rated, ReadRecord, Reader, Tx};
 use crate::audit::{self, Hash};
 
-/// The leaf of a read: all that it says, and what has replaced it.
-fn leaf(record: &ReadRecord) -> Hash {
+/// The leaf of a read: all that it says, of which sitting it is where a task brought it, and what has replaced it.
+fn leaf(connection: &Connection, record: &ReadRecord) -> Result<Hash, CatalogError> {
     let read = &record.read;
     let time = |ms: Option<i64>| ms.map(i64::to_be_bytes).map(Vec::from).unwrap_or_default();
     let mut fields: Vec<Vec<u8>> = vec![
@@ -37,7 +37,17 @@ fn leaf(record: &ReadRecord) -> Hash {
     if let Some(label) = &read.label {
         fields.push([b"l", label.as_bytes()].concat());
     }
-    audit::merkle_leaf(fields.iter().map(Vec::as_slice))
+    if let Some(task) = of_task(connection, record.sitting)? {
+        fields.push([b"t", task.as_bytes()].concat());
+    }
+    Ok(audit::merkle_leaf(fields.iter().map(Vec::as_slice)))
+}
+
+/// What is known of a sitting that a task brought.
+fn of_task(connection: &Connection, sitting: i64) -> Result<Option<String>, CatalogError> {
+    let sql = "SELECT json_array(id, reader, series_uid, guideline, case_uid, task, round, purpose, plan_version, at_ms, \
+               seconds, findings) FROM sitting WHERE id = ?1 AND task IS NOT NULL";
+    Ok(connection.prepare_cached(sql)?.query_row([sitting], |row| row.get(0)).optional()?)
 }
 
 impl Tx<'_> {
@@ -51,7 +61,7 @@ impl Tx<'_> {
         for id in reads {
             let Some(record) = one(&self.tx, *id)? else { continue };
             self.keep_former(*id)?;
-            let leaf = leaf(&record);
+            let leaf = leaf(&self.tx, &record)?;
             self.tx
                 .prepare_cached("UPDATE read SET event = ?2, place = ?3, leaf = ?4 WHERE id = ?1")?
                 .execute(params![id, event as i64, leaves.len() as i64, leaf])?;
@@ -90,7 +100,7 @@ impl Reader<'_> {
         let mut leaves = Vec::with_capacity(rows.len());
         for (id, place) in rows {
             if let Some(record) = one(self.connection(), id)? {
-                leaves.push((place as u64, leaf(&record)));
+                leaves.push((place as u64, leaf(self.connection(), &record)?));
             }
         }
         Ok(leaves)

@@ -6,6 +6,9 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::{CatalogError, Reader, Tx};
 pub use crate::measure::reads::Rated;
 
+/// The name under which the one value of a rating, a class or a measurement stands.
+pub const VALUE: &str = "value";
+
 /// What is read: a series, or a part of one (a nodule), or something that belongs to no series here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ItemKey {
@@ -51,6 +54,10 @@ pub struct ReadRecord {
     pub superseded_by: Option<i64>,
     /// It is on a series that is not here yet.
     pub waiting: bool,
+    /// The sitting that it is a label of.
+    pub sitting: i64,
+    /// Who read had not seen the others' reads: it is no adjudicator's.
+    pub is_independent: bool,
 }
 
 /// The rows of a read's reader and item.
@@ -103,10 +110,11 @@ pub struct WhichReads {
     pub history: bool,
 }
 
-const COLUMNS: &str = "r.id, d.name, r.guideline, i.series_uid, i.name, r.structure, r.absent, r.started_ms, \
+pub(super) const COLUMNS: &str = "r.id, d.name, r.guideline, i.series_uid, i.name, r.structure, r.absent, r.started_ms, \
     r.finished_ms, r.imported_ms, r.superseded_by, r.label, \
-    i.series_uid <> '' AND NOT EXISTS (SELECT 1 FROM series s WHERE s.uid = i.series_uid)";
-const FROM: &str = "FROM read r JOIN reader d ON d.id = r.reader JOIN item i ON i.id = r.item";
+    i.series_uid <> '' AND NOT EXISTS (SELECT 1 FROM series s WHERE s.uid = i.series_uid), r.sitting, \
+    NOT EXISTS (SELECT 1 FROM sitting z JOIN case_task t ON t.id = z.task WHERE z.id = r.sitting AND t.step = 'adjudicate')";
+pub(super) const FROM: &str = "FROM read r JOIN reader d ON d.id = r.reader JOIN item i ON i.id = r.item";
 
 impl Tx<'_> {
     /// Stores a read of an import. What the current one of the same key says and this one does not mention stays said.
@@ -116,7 +124,8 @@ impl Tx<'_> {
     pub fn put_read(&self, new: &NewRead, import: i64, now_ms: i64) -> Result<Put, CatalogError> {
         let key = ReadKey { reader: self.name_id("reader", &new.reader)?, item: self.item_id(&new.item)? };
         let Some(old) = self.current_read(key, new)? else {
-            let id = self.insert_read(key, new, now_ms)?;
+            let sitting = self.sitting_of_import(import, new, now_ms)?;
+            let id = self.insert_read(key, new, sitting, now_ms)?;
             self.put_ratings(id, &new.values)?;
             self.note_change(import, id, None)?;
             return Ok(Put::New(id));
@@ -136,7 +145,9 @@ impl Tx<'_> {
             }
             whole.started_ms = whole.started_ms.or(old.read.started_ms);
             whole.finished_ms = whole.finished_ms.or(old.read.finished_ms);
-            let by = self.replace(old.id, key, &whole, now_ms)?;
+            let sitting = self.sitting_of_import(import, new, now_ms)?;
+            let by = self.replace(old.id, key, &whole, sitting, now_ms)?;
+            self.settle_sitting(old.sitting)?;
             self.note_change(import, by, Some(&old))?;
             return Ok(Put::Corrected { old: old.id, new: by });
         }
@@ -159,6 +170,29 @@ impl Tx<'_> {
         Ok(Put::Completed(old.id))
     }
 
+    /// The label that one would replace.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn replaced_by(&self, new: &NewRead) -> Result<Option<i64>, CatalogError> {
+        let key = ReadKey { reader: self.name_id("reader", &new.reader)?, item: self.item_id(&new.item)? };
+        Ok(self.current_read(key, new)?.map(|old| old.id))
+    }
+
+    /// Stores a label of a sitting that a task brought: what the reader said there before no longer stands.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn put_label(&self, new: &NewRead, sitting: i64, now_ms: i64) -> Result<i64, CatalogError> {
+        let key = ReadKey { reader: self.name_id("reader", &new.reader)?, item: self.item_id(&new.item)? };
+        if let Some(old) = self.current_read(key, new)? {
+            return self.replace(old.id, key, new, sitting, now_ms);
+        }
+        let id = self.insert_read(key, new, sitting, now_ms)?;
+        self.put_ratings(id, &new.values)?;
+        Ok(id)
+    }
+
     /// One read, as this transaction sees it.
     ///
     /// # Errors
@@ -173,23 +207,30 @@ impl Tx<'_> {
         old: i64,
         key: ReadKey,
         whole: &NewRead,
+        sitting: i64,
         now_ms: i64,
     ) -> Result<i64, CatalogError> {
         // Out of the way of the index of current reads first, then its successor's number.
         let mut mark = self.tx.prepare_cached("UPDATE read SET superseded_by = ?2 WHERE id = ?1")?;
         mark.execute(params![old, old])?;
-        let new = self.insert_read(key, whole, now_ms)?;
+        let new = self.insert_read(key, whole, sitting, now_ms)?;
         mark.execute(params![old, new])?;
         self.put_ratings(new, &whole.values)?;
         Ok(new)
     }
 
-    fn insert_read(&self, key: ReadKey, new: &NewRead, now_ms: i64) -> Result<i64, CatalogError> {
+    fn insert_read(
+        &self,
+        key: ReadKey,
+        new: &NewRead,
+        sitting: i64,
+        now_ms: i64,
+    ) -> Result<i64, CatalogError> {
         Ok(self
             .tx
             .prepare_cached(
-                "INSERT INTO read (reader, guideline, item, structure, absent, started_ms, finished_ms, imported_ms, label) \
-                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9) RETURNING id",
+                "INSERT INTO read (reader, guideline, item, structure, absent, started_ms, finished_ms, imported_ms, label, \
+                 sitting) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) RETURNING id",
             )?
             .query_row(
                 params![
@@ -201,7 +242,8 @@ impl Tx<'_> {
                     new.started_ms,
                     new.finished_ms,
                     now_ms,
-                    new.label
+                    new.label,
+                    sitting
                 ],
                 |row| row.get(0),
             )?)
@@ -232,7 +274,7 @@ impl Tx<'_> {
         id.map_or(Ok(None), |id| self.read(id))
     }
 
-    fn name_id(&self, table: &'static str, name: &str) -> Result<i64, CatalogError> {
+    pub(super) fn name_id(&self, table: &'static str, name: &str) -> Result<i64, CatalogError> {
         let find = format!("SELECT id FROM {table} WHERE name = ?1");
         let found = self.tx.prepare_cached(&find)?.query_row([name], |row| row.get(0)).optional()?;
         if let Some(id) = found {
@@ -422,7 +464,10 @@ pub(super) fn one(connection: &rusqlite::Connection, id: i64) -> Result<Option<R
     Ok(Some(found))
 }
 
-fn values(connection: &rusqlite::Connection, read: i64) -> Result<Vec<(String, Rated)>, CatalogError> {
+pub(super) fn values(
+    connection: &rusqlite::Connection,
+    read: i64,
+) -> Result<Vec<(String, Rated)>, CatalogError> {
     let mut statement = connection
         .prepare_cached("SELECT read, name, number, category FROM rating WHERE read = ?1 ORDER BY name")?;
     let mut rows = statement.query([read])?;
@@ -444,7 +489,7 @@ fn rating(row: Option<&Row<'_>>) -> rusqlite::Result<Option<Rating>> {
     Ok(Some((row.get(0)?, row.get(1)?, value)))
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<ReadRecord> {
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<ReadRecord> {
     Ok(ReadRecord {
         id: row.get(0)?,
         read: NewRead {
@@ -461,5 +506,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<ReadRecord> {
         imported_ms: row.get(9)?,
         superseded_by: row.get(10)?,
         waiting: row.get(12)?,
+        sitting: row.get(13)?,
+        is_independent: row.get(14)?,
     })
 }

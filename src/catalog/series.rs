@@ -152,7 +152,7 @@ impl Tx<'_> {
             .prepare_cached(
                 "UPDATE series SET sex=?2, age_years=?3, age_band=?4, region=?5, family=?6, phase=?7, kernel=?8, \
                  sequence=?9, weighting=?10, field_t=?11, kvp=?12, exposure_mas=?13, thickness_mm=?14, vendor=?15, \
-                 device=?16, scanner=?17 WHERE id = ?1",
+                 device=?16, scanner=?17, revision=revision+1 WHERE id = ?1",
             )?
             .execute(params![
                 id,

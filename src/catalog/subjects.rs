@@ -120,7 +120,7 @@ impl Tx<'_> {
         for uid in series {
             let before = self.phrases_of(&uid)?;
             self.tx
-                .prepare_cached("UPDATE series SET subject = ?2 WHERE uid = ?1")?
+                .prepare_cached("UPDATE series SET subject = ?2, revision = revision + 1 WHERE uid = ?1")?
                 .execute([&*uid, subject])?;
             self.swap_phrases(&before, &self.phrases_of(&uid)?)?;
         }

@@ -126,15 +126,40 @@ impl Tx<'_> {
     /// # Errors
     /// SQLite refuses.
     pub fn put_task(&self, new: &NewTask, now_ms: i64) -> Result<i64, CatalogError> {
+        let known = "SELECT id FROM task WHERE series_uid = ?1";
+        let known: Option<i64> =
+            self.tx.prepare_cached(known)?.query_row([&new.series_uid], |row| row.get(0)).optional()?;
+        let id = known.map_or_else(|| self.task_numbers(1), Ok)?;
         Ok(self
             .tx
             .prepare_cached(
-                "INSERT INTO task (series_uid, state, why, severity, due_ms, created_ms) VALUES (?1,'open',?2,?3,?4,?5) \
+                "INSERT INTO task (id, series_uid, state, why, severity, due_ms, created_ms) \
+                 VALUES (?6,?1,'open',?2,?3,?4,?5) \
                  ON CONFLICT (series_uid) DO UPDATE SET why = ?2, severity = ?3, \
                  state = 'open', decided_ms = NULL, reason = NULL, comment = NULL, command_key = NULL, \
                  decided_on = NULL RETURNING id",
             )?
-            .query_row(params![new.series_uid, new.why, new.severity, new.due_ms, now_ms], |row| row.get(0))?)
+            .query_row(params![new.series_uid, new.why, new.severity, new.due_ms, now_ms, id], |row| {
+                row.get(0)
+            })?)
+    }
+
+    /// Takes numbers for so many tasks, and gives the first. A number is given once.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn task_numbers(&self, count: usize) -> Result<i64, CatalogError> {
+        let sql = "UPDATE task_number SET next = next + ?1 RETURNING next - ?1";
+        Ok(self.tx.prepare_cached(sql)?.query_row([count as i64], |row| row.get(0))?)
+    }
+
+    /// Whether a series has a review task.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn has_task(&self, series_uid: &str) -> Result<bool, CatalogError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM task WHERE series_uid = ?1)";
+        Ok(self.tx.prepare_cached(sql)?.query_row([series_uid], |row| row.get(0))?)
     }
 
     /// The task of a series is not wanted any more, where nobody has decided it.

@@ -9,8 +9,8 @@ use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::command::{ForgetSearch, SaveSearch};
 use crate::engine::query::{
-    Complete, Facet, Facets, Page, SavedSearchView, SavedSearches, SeriesDetail, SeriesPage, SeriesRow,
-    SeriesSort, SortField, Task,
+    CaseDetail, Complete, Facet, Facets, Page, SavedSearchView, SavedSearches, SeriesDetail, SeriesPage,
+    SeriesRow, SeriesSort, SortField, Task, TaskHistory,
 };
 use crate::engine::tools::series_table;
 use crate::engine::{Client, EngineError};
@@ -239,10 +239,22 @@ pub fn show(args: &Show, global: &Global, out: &Output) -> Result<Exit, Failure>
 
 fn find(client: &dyn Client, id: &str) -> Result<Value, Failure> {
     if let Ok(task) = id.parse::<i64>() {
-        return Ok(json!({ "task": client.ask(Task { id: task })? }));
+        return match client.ask(TaskHistory { task }) {
+            Ok(found) if found.line.step != "series_review" => Ok(json!({ "task": found })),
+            _ => Ok(json!({ "task": client.ask(Task { id: task })? })),
+        };
     }
     match client.ask(SeriesDetail { series_uid: id.into() }) {
-        Ok(series) => return Ok(json!({ "series": series })),
+        Ok(series) => {
+            let mut about = json!({ "series": series });
+            if let Some(case) = client.ask(CaseDetail { uid: id.into() })?
+                && let (Some(fields), Ok(Value::Object(case))) =
+                    (about.as_object_mut(), serde_json::to_value(case))
+            {
+                fields.extend(case);
+            }
+            return Ok(about);
+        }
         Err(EngineError::NotFound { .. }) => {}
         Err(error) => return Err(error.into()),
     }
@@ -254,7 +266,14 @@ fn find(client: &dyn Client, id: &str) -> Result<Value, Failure> {
             let harmonised = series_table::together(&rows.rows);
             let about =
                 json!({ "id": id, "harmonised": harmonised, "series": rows.rows, "total": rows.total });
-            return Ok(json!({ kind: about }));
+            let mut found = json!({ kind: about });
+            let case = if kind == "study" { client.ask(CaseDetail { uid: id.into() })? } else { None };
+            if let (Some(fields), Some(Ok(Value::Object(case)))) =
+                (found.as_object_mut(), case.map(serde_json::to_value))
+            {
+                fields.extend(case);
+            }
+            return Ok(found);
         }
     }
     Err(Failure::new(Exit::Input, "not_found", format!("there is no subject, study, series or task {id}")))

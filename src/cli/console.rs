@@ -2,7 +2,7 @@
 
 use clap::Args as ClapArgs;
 
-use super::connect::{Connection, connect_to, workspace};
+use super::connect::{Connection, connect_console, workspace};
 use super::{Exit, Failure, Global};
 use crate::config::Workspace;
 use crate::console::image::Protocol;
@@ -37,7 +37,7 @@ pub struct ConsoleArgs {
 pub fn run(args: &ConsoleArgs, global: &Global) -> Result<Exit, Failure> {
     let workspace = workspace(global)?;
     let options = options(args, &workspace)?;
-    let connection = connect_to(workspace)?;
+    let connection = connect_console(workspace, global.acts_for.as_deref())?;
     if let Some(engine) = &connection.engine {
         engine.watch();
     }

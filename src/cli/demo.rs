@@ -10,7 +10,7 @@ use std::time::Instant;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::connect::{Connection, connect_to};
+use super::connect::{Connection, connect_console};
 use super::{Exit, Failure, Output, console, progress, reading};
 use crate::config::{After, Edit, Inbox, Pixels, Workspace};
 use crate::demo::{self, Arrivals, Pace, Readings, Senders, Sent, Verdict};
@@ -79,7 +79,7 @@ pub fn run(args: &DemoArgs, out: &Output) -> Result<Exit, Failure> {
         "demo workspace {} (studies, people and decisions are invented; remove it when done)",
         root.display()
     ));
-    let connection = connect_to(workspace.clone())?;
+    let connection = connect_console(workspace.clone(), None)?;
     let Some(engine) = connection.engine.clone() else {
         return Err(Failure::new(Exit::Workspace, "locked", "another process runs this workspace already"));
     };

@@ -8,7 +8,9 @@ use super::connect::connect;
 use super::label_convert::{self, ConvertArgs};
 use super::{Exit, Failure, Global, Output};
 use crate::engine::command::{ImportOutcome, ImportReads, ImportedFile, ImportedLabel, UndoImport};
-use crate::engine::query::{Imports, Page, RatedValue, ReadDetail, ReadHistory, ReadView, Reads};
+use crate::engine::query::{
+    Imports, LabelView, Page, RatedValue, SittingDetail, SittingHistory, SittingView, Sittings,
+};
 use crate::engine::tools::labels::{LabelError, show as contents};
 use crate::engine::tools::{bytes_of, ratings};
 use crate::model::words::io_words;
@@ -232,7 +234,7 @@ pub fn run(args: &LabelArgs, global: &Global, out: &Output) -> Result<Exit, Fail
         LabelCommand::Imports { limit } => imports(*limit, global, out),
         LabelCommand::List { reader, structure, series, history, limit } => {
             let page = Page { offset: 0, limit: *limit };
-            let query = Reads {
+            let query = Sittings {
                 reader: reader.clone(),
                 structure: structure.clone(),
                 series_uid: series.clone(),
@@ -383,7 +385,7 @@ fn label_file(f: &ImportedFile, label: &ImportedLabel) -> String {
 
 fn show(what: &str, global: &Global, out: &Output) -> Result<Exit, Failure> {
     if let Ok(id) = what.parse::<i64>() {
-        let found = connect(global)?.client.ask(ReadDetail { id })?;
+        let found = connect(global)?.client.ask(SittingDetail { read: id })?;
         out.result(&found, history);
         return Ok(Exit::Done);
     }
@@ -399,33 +401,55 @@ fn show(what: &str, global: &Global, out: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn history(found: &ReadHistory) -> String {
+fn history(found: &SittingHistory) -> String {
     let mut text = line(&found.read) + "\n";
-    for read in found.history.iter().filter(|r| r.id != found.read.id) {
+    found.read.labels.iter().for_each(|l| text += &format!("          {}\n", label_line(l)));
+    found.read.findings.iter().for_each(|f| text += &format!("          {}: {}\n", f.severity, f.message));
+    for read in found.history.iter().filter(|r| r.read != found.read.read) {
         text += &format!("  {}\n", line(read));
     }
     text
 }
 
-fn line(r: &ReadView) -> String {
-    let at = r.finished_ms.map_or_else(|| "-".into(), super::stats::moment);
-    let values: Vec<String> =
-        r.values.iter().map(|(name, said)| format!("{name} {}", said_text(said))).collect();
-    let said = if r.state == "nothing" { "nothing there".into() } else { values.join(", ") };
+fn line(r: &SittingView) -> String {
+    let labels: Vec<String> = r.labels.iter().map(short).collect();
     let replaced = match r.superseded_by {
-        Some(by) if by == r.id => "  (taken back)".to_owned(),
+        Some(by) if by == r.read => "  (taken back)".to_owned(),
         Some(by) => format!("  (replaced by {by})"),
         None if r.waiting => "  (waits for its series)".to_owned(),
         None => String::new(),
     };
     format!(
-        "{:>7}  {at:<17} {:<12} {:<10} {:<8} {}  {said}{replaced}",
-        r.id,
+        "{:>7}  {:<17} {:<12} {:<6} {}  {}{replaced}",
+        r.read,
+        super::stats::moment(r.at_ms),
         r.reader,
-        r.structure,
-        r.item,
-        r.series_uid.as_deref().unwrap_or("-")
+        r.guideline,
+        r.series_uid.as_deref().unwrap_or("-"),
+        labels.join(", ")
     )
+}
+
+/// A label in a word or two.
+fn short(l: &LabelView) -> String {
+    let of = l.item.as_ref().map_or_else(String::new, |item| format!(" {item}"));
+    let name = if l.structure.is_empty() { "" } else { l.structure.as_str() };
+    let said = match (&l.value, &*l.state) {
+        (_, "none") => "none".to_owned(),
+        (Some(value), _) => value.to_string(),
+        (None, _) => l.voxels.map_or_else(|| values(l), |n| format!("{n} voxels")),
+    };
+    format!("{name}{of} {said}").trim().to_owned()
+}
+
+fn values(l: &LabelView) -> String {
+    l.values.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(" ")
+}
+
+/// A label with everything that was measured.
+fn label_line(l: &LabelView) -> String {
+    let measured = if l.value.is_none() && l.voxels.is_some() { values(l) } else { String::new() };
+    format!("{:<40} {measured}", short(l)).trim_end().to_owned()
 }
 
 /// What was said, for people.

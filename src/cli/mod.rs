@@ -25,17 +25,23 @@ mod log;
 pub mod measure;
 mod narrate;
 mod output;
+pub mod plan;
 mod progress;
 mod protocol;
 mod qc;
 pub mod queue;
+pub mod reader;
 mod reading;
+mod report;
 mod reprocess;
 mod restore;
+mod retention;
 mod scan;
 pub mod shell;
+pub mod snapshot;
 pub mod stats;
 mod subjects;
+pub mod task;
 mod usage;
 pub mod vault;
 pub mod verify;
@@ -87,6 +93,9 @@ pub struct Global {
     /// Configuration file instead of the workspace's gantry.toml
     #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
+    /// Act for a reader: what is done is done for them, and only what they may see is shown
+    #[arg(long = "as", global = true, value_name = "READER", help_heading = GLOBAL)]
+    pub acts_for: Option<String>,
     /// Print results as strict JSON
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
@@ -130,12 +139,30 @@ pub enum Command {
     Show(catalog::Show),
     /// Work on the review queue
     Queue(queue::QueueArgs),
-    /// What readers said: take tables in, list, show
+    /// What is read, by whom, and what must agree
+    Plan(plan::PlanArgs),
+    /// The people who read
+    Reader(reader::ReaderArgs),
+    /// The worklist: take, read, hand in, decide
+    Task(task::TaskArgs),
+    /// Cases of known truth, by which readers are measured
+    Gold(task::GoldArgs),
+    /// What readers said: take tables and label files in, list, show, export
     Label(label::LabelArgs),
     /// How well the readers agree
     Agreement(agreement::AgreementArgs),
     /// Backlog, first-pass accuracy, rejection rate, reader consistency, cycle times
     Stats(stats::StatsArgs),
+    /// Versions of the dataset: make, list, compare, verify
+    Snapshot(snapshot::SnapshotArgs),
+    /// Where a snapshot, series or read came from, down to the source files
+    Provenance(snapshot::ProvenanceArgs),
+    /// Write a document for people: QA, de-identification, a site, the dossier
+    Report(report::ReportArgs),
+    /// Data that have been kept as long as they may be
+    Retention(retention::RetentionArgs),
+    /// A subject leaves the dataset
+    Withdraw(snapshot::WithdrawArgs),
     /// Write a model-ready dataset
     Export(export::ExportArgs),
     /// Verify, show or export the tamper-evident trail
@@ -222,9 +249,18 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Protocol(args)) => protocol::run(args, global, out),
         Some(Command::Show(args)) => catalog::show(args, global, out),
         Some(Command::Queue(args)) => queue::queue(args, global, out),
+        Some(Command::Plan(args)) => plan::run(args, global, out),
+        Some(Command::Reader(args)) => reader::run(args, global, out),
+        Some(Command::Task(args)) => task::run(args, global, out),
+        Some(Command::Gold(args)) => task::gold(args, global, out),
         Some(Command::Label(args)) => label::run(args, global, out),
         Some(Command::Agreement(args)) => agreement::run(args, global, out),
         Some(Command::Stats(args)) => stats::run(args, global, out),
+        Some(Command::Snapshot(args)) => snapshot::run(args, global, out),
+        Some(Command::Report(args)) => report::run(args, global, out),
+        Some(Command::Provenance(args)) => snapshot::provenance(args, global, out),
+        Some(Command::Retention(args)) => retention::run(args, global, out),
+        Some(Command::Withdraw(args)) => snapshot::withdraw(args, global, out),
         Some(Command::Export(args)) => export::run(args, global, out),
         Some(Command::Audit(args)) => audit::audit(args, global, out),
         Some(Command::Vault(args)) => vault::vault(args, global, out),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::connect::connect;
 use super::{Exit, Failure, Global, Output};
 use crate::engine::now_ms;
-use crate::engine::query::{Measured, Stats, StatsView};
+use crate::engine::query::{Measured, Stats, StatsView, WorkStats};
 
 const HELP: &str = "\
 First-pass accuracy and returns have Wilson's intervals. Cycle times count tasks that are still open (Kaplan and Meier):
@@ -57,6 +57,9 @@ fn text(s: &StatsView) -> String {
             stage.open
         );
     }
+    if let Some(work) = &s.work {
+        out += &reading(work);
+    }
     if let Some(cost) = &s.cost {
         let each = cost
             .per_accepted_series
@@ -89,6 +92,31 @@ fn text(s: &StatsView) -> String {
             let ci = c.bias.ci95.map_or_else(String::new, |(low, high)| format!(" [{low:+.2}, {high:+.2}]"));
             let bias = c.bias.value.map_or_else(|| "–".into(), |v| format!("{v:+.2}{unit}{ci}"));
             let _ = writeln!(out, "       {:<24} bias {bias}{spread}, {} reads", c.measure, c.bias.n);
+        }
+    }
+    out
+}
+
+/// How the reads of the plan go.
+fn reading(work: &WorkStats) -> String {
+    let cases: Vec<String> =
+        work.cases.iter().map(|(state, n)| format!("{n} {}", state.replace('_', " "))).collect();
+    let mut out =
+        format!("cases                {}\n", if cases.is_empty() { "none".into() } else { cases.join(", ") });
+    let _ = writeln!(out, "adjudicated          {}", percent(&work.adjudicated));
+    let groups =
+        [("", std::slice::from_ref(&work.all)), ("reader", &work.readers), ("guideline", &work.guidelines)];
+    for (title, groups) in groups {
+        for g in groups {
+            let took = g.seconds_median.map_or_else(String::new, |s| format!(", {s:.0} s a read"));
+            let name = if title.is_empty() { "all reads".into() } else { format!("{title} {}", g.name) };
+            let _ = writeln!(
+                out,
+                "{name:<20} {:>6} reads, first-pass {}, {} reworked{took}",
+                g.reads,
+                percent(&g.first_pass_acceptance),
+                g.reworked
+            );
         }
     }
     out

@@ -10,10 +10,10 @@ use serde_json::json;
 use super::connect::workspace;
 use super::{Exit, Failure, Global, Output};
 use crate::config::Workspace;
-use crate::engine::Client;
 use crate::engine::query::{
     CheckClock, Depth, IntakeGroups, ParkedJobs, ProfileState, Sources, Status, Verify,
 };
+use crate::engine::{Client, Unwritable};
 use crate::model::words::plural;
 
 /// The clock may be behind the trail by so much, as clocks are that a network corrects.
@@ -181,6 +181,11 @@ fn database(workspace: &Workspace) -> Vec<Examined> {
     };
     let owner = match &connection.engine {
         Some(engine) if engine.is_full() => "there is no room on the disk, so it is open for reading only",
+        Some(engine) if engine.unwritable() == Some(Unwritable::Unsigned) => {
+            let found = "trail.key is none or others can read it: open for reading only";
+            let hint = "chmod 600 it, or restore it from a backup";
+            return vec![examined("database", false, found, Some(hint.to_owned()))];
+        }
         Some(engine) if engine.is_read_only() => "open for reading only",
         Some(_) => "nobody runs it",
         None => "another process runs it",

@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
+
 use super::{Config, ConfigError, place, words};
+use crate::workflow::Plan;
 
 /// Mistakes that are looked for at most.
 const MOST: usize = 100;
@@ -40,12 +43,30 @@ impl Patched {
     }
 }
 
-/// Reads a configuration as far as it can be read, and says everything that is wrong with it, in the order of the file.
-pub(super) fn read(text: &str, path: &Path) -> (Option<Config>, Vec<ConfigError>) {
+/// What is read from a file of ours, and knows which of its values are wrong though they are of the right type.
+pub(super) trait FromFile: DeserializeOwned {
+    /// Keys, and why.
+    fn wrong_values(&self) -> Vec<(String, String)>;
+}
+
+impl FromFile for Config {
+    fn wrong_values(&self) -> Vec<(String, String)> {
+        self.invalid_values()
+    }
+}
+
+impl FromFile for Plan {
+    fn wrong_values(&self) -> Vec<(String, String)> {
+        self.mistakes().into_iter().map(|mistake| (mistake.key, mistake.why)).collect()
+    }
+}
+
+/// Reads a file as far as it can be read, and says everything that is wrong with it, in the order of the file.
+pub(super) fn read<T: FromFile>(text: &str, path: &Path) -> (Option<T>, Vec<ConfigError>) {
     let mut patched = Patched { text: text.into(), inserted: Vec::new() };
     let mut mistakes = Vec::new();
     let config = loop {
-        match toml::from_str::<Config>(&patched.text) {
+        match toml::from_str::<T>(&patched.text) {
             Ok(config) => break Some(config),
             Err(error) => {
                 let (mistake, mended) = one(&error, &mut patched, text, path);
@@ -58,7 +79,7 @@ pub(super) fn read(text: &str, path: &Path) -> (Option<Config>, Vec<ConfigError>
     };
     // A table in which a key is missing was given an empty one: that is said already.
     let missing: Vec<String> = mistakes.iter().filter_map(|m| m.key.clone()).collect();
-    for (key, why) in config.iter().flat_map(Config::invalid_values) {
+    for (key, why) in config.iter().flat_map(T::wrong_values) {
         if !missing.contains(&key) {
             mistakes.push(ConfigError::value(&key, why, text, path));
         }

@@ -3,10 +3,12 @@
 mod access;
 mod edit;
 mod error;
+mod export;
 mod layout;
 mod mistakes;
 mod place;
 mod reading;
+mod retention;
 mod show;
 mod system;
 mod words;
@@ -15,9 +17,11 @@ mod workspace;
 pub use access::Access;
 pub use edit::Edit;
 pub use error::ConfigError;
+pub use export::{Export, ExportCommand};
 pub use layout::{Overlap, is_inside, overlaps, resolved};
 pub use place::quoted;
 pub use reading::{Agreement, Cost, Level, MeasureConfig};
+pub use retention::{Retention, due_ms};
 pub use show::{Effective, effective};
 pub use system::{group_id, groups_of, is_user, user_name};
 pub use words::suggestion;
@@ -29,6 +33,18 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Links, Severity};
+use crate::workflow::Plan;
+
+/// Reads a plan, or says everything that is wrong with it, in the order of the file.
+///
+/// # Errors
+/// Every mistake, with line and key.
+pub fn read_plan(text: &str, path: &Path) -> Result<Plan, Vec<ConfigError>> {
+    match mistakes::read::<Plan>(text, path) {
+        (Some(plan), mistakes) if mistakes.is_empty() => Ok(plan),
+        (_, mistakes) => Err(mistakes),
+    }
+}
 
 /// Everything that can be configured. Absent keys have the defaults of each type.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -57,6 +73,10 @@ pub struct Config {
     pub agreement: Agreement,
     /// What work costs.
     pub cost: Cost,
+    /// Programs of the site that write datasets.
+    pub export: Export,
+    /// How long data may be kept.
+    pub retention: Vec<Retention>,
     /// The console.
     pub console: Console,
 }
@@ -397,6 +417,8 @@ impl Config {
         self.invalid_inboxes(&mut wrong);
         wrong.extend(self.agreement.invalid_values());
         wrong.extend(self.cost.invalid_values());
+        wrong.extend(self.export.invalid_values());
+        wrong.extend(retention::invalid_values(&self.retention));
         wrong
     }
 

@@ -62,13 +62,21 @@ impl Attached {
     /// # Errors
     /// [`AttachError`]
     pub fn connect(workspace: Workspace) -> Result<Self, AttachError> {
+        Self::connect_as(workspace, None)
+    }
+
+    /// Attaches to a workspace, acting for a reader where one is named.
+    ///
+    /// # Errors
+    /// [`AttachError`]
+    pub fn connect_as(workspace: Workspace, acts_for: Option<&str>) -> Result<Self, AttachError> {
         let mut stream = UnixStream::connect(workspace.socket()).map_err(|error| match error.kind() {
             ErrorKind::PermissionDenied => AttachError::Closed,
             _ => AttachError::Gone,
         })?;
         let gone = |_| AttachError::Gone;
         let mut reader = BufReader::new(stream.try_clone().map_err(gone)?);
-        let hello = Request { id: 0, ask: Ask::Hello(Hello::new(false)) };
+        let hello = Request { id: 0, ask: Ask::Hello(Hello::new(false, acts_for)) };
         let line = serde_json::to_string(&hello).map_err(|_| AttachError::Gone)? + "\n";
         stream.write_all(line.as_bytes()).map_err(gone)?;
         stream.set_read_timeout(Some(GREETING)).map_err(gone)?;
@@ -78,17 +86,20 @@ impl Attached {
         let events = broadcast::channel(1024).0;
         let (answers, told) = (waiting.clone(), events.clone());
         std::thread::spawn(move || listen(reader, &answers, &told));
-        let (stream, next, is_owner) = (Mutex::new(stream), AtomicU64::new(1), owner.is_owner);
+        // Who acts for a reader sees through the gate what the reader may see.
+        let is_owner = owner.is_owner && acts_for.is_none();
+        let (stream, next) = (Mutex::new(stream), AtomicU64::new(1));
         Ok(Self { workspace, stream, next, waiting, events, is_owner })
     }
 
     fn ask(&self, ask: Ask) -> Answer {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = sync_channel(1);
-        lock(&self.waiting).as_mut().ok_or(EngineError::Gone)?.insert(id, sender);
+        lock(&self.waiting).as_mut().ok_or(EngineError::NotBegun)?.insert(id, sender);
         let line = serde_json::to_string(&Request { id, ask }).map_err(|_| EngineError::Gone)? + "\n";
+        // A line that is not whole is not understood: nothing is begun by it.
         if lock(&self.stream).write_all(line.as_bytes()).is_err() {
-            return Err(EngineError::Gone);
+            return Err(EngineError::NotBegun);
         }
         answer.recv().unwrap_or(Err(EngineError::Gone))
     }
@@ -149,7 +160,10 @@ fn greeting(reader: &mut BufReader<UnixStream>) -> Result<Hello, AttachError> {
         Ok(0) => return Err(AttachError::Gone),
         Ok(_) => {}
         // An earlier version waits for a request and says nothing by itself.
-        Err(_) => return Err(AttachError::Refused(earlier())),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            return Err(AttachError::Refused(earlier()));
+        }
+        Err(_) => return Err(AttachError::Gone),
     }
     match serde_json::from_str(&line) {
         Ok(Message::Hello(hello)) if hello.protocol == PROTOCOL => Ok(hello),
@@ -159,6 +173,7 @@ fn greeting(reader: &mut BufReader<UnixStream>) -> Result<Hello, AttachError> {
             env!("CARGO_PKG_VERSION")
         ))),
         Ok(Message::Refused(why)) => Err(AttachError::Refused(why)),
+        Ok(Message::Closing) => Err(AttachError::Gone),
         _ => Err(AttachError::Refused(earlier())),
     }
 }
@@ -184,6 +199,12 @@ fn listen(reader: BufReader<UnixStream>, waiting: &Waiting, events: &broadcast::
                 let _ = events.send(event);
             }
             Ok(Message::Hello(_)) => {}
+            Ok(Message::Closing) => {
+                for (_, sender) in lock(waiting).take().unwrap_or_default() {
+                    let _ = sender.send(Err(EngineError::NotBegun));
+                }
+                break;
+            }
             Ok(Message::Refused(_)) | Err(_) => break,
         }
     }

@@ -22,7 +22,7 @@ use crate::engine::query::Query;
 use crate::model::Event;
 
 /// The version of what is spoken; another one is not understood.
-const PROTOCOL: u32 = 2;
+const PROTOCOL: u32 = 3;
 /// A line longer than this is not read on.
 const MAX_LINE_BYTES: u64 = 64 << 20;
 /// Bytes of one piece of a blob, at most.
@@ -38,11 +38,15 @@ struct Hello {
     /// The client is the user who owns the workspace; the owner's side says it.
     #[serde(default)]
     is_owner: bool,
+    /// The reader for whom the client acts; the client's side says it.
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    acts_for: Option<String>,
 }
 
 impl Hello {
-    fn new(is_owner: bool) -> Self {
-        Self { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into(), is_owner }
+    fn new(is_owner: bool, acts_for: Option<&str>) -> Self {
+        let acts_for = acts_for.map(str::to_owned);
+        Self { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into(), is_owner, acts_for }
     }
 }
 
@@ -93,4 +97,6 @@ enum Message {
         result: Result<Value, EngineError>,
     },
     Event(Event),
+    /// The owner ends: everything that was begun is answered, and nothing else was begun.
+    Closing,
 }

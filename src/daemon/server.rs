@@ -13,7 +13,7 @@ use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{Ask, Hello, MAX_LINE_BYTES, Message, PROTOCOL, Request, pieces};
 use crate::access::{Permission, Way};
@@ -29,10 +29,16 @@ const AT_ONCE: usize = 16;
 /// How long a client may take to say what it speaks.
 const GREETING: Duration = Duration::from_secs(10);
 
+/// How long what was begun may take to be answered when the owner ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(30);
+
 /// Serves until it is dropped.
 pub struct Server {
     runtime: Option<Runtime>,
     socket: PathBuf,
+    closing: watch::Sender<bool>,
+    /// Closed once every connection has ended.
+    connections: mpsc::Receiver<()>,
 }
 
 /// Why a workspace cannot be served.
@@ -67,8 +73,10 @@ impl Server {
             listener?
         };
         open_to(&socket, &engine.shared().config().access.group)?;
-        runtime.spawn(accept(listener, engine.clone()));
-        Ok(Self { runtime: Some(runtime), socket })
+        let (closing, closes) = watch::channel(false);
+        let (alive, connections) = mpsc::channel(1);
+        runtime.spawn(accept(listener, engine.clone(), closes, alive));
+        Ok(Self { runtime: Some(runtime), socket, closing, connections })
     }
 }
 
@@ -86,21 +94,37 @@ fn open_to(socket: &Path, group: &str) -> Result<(), ServeError> {
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.socket);
+        let _ = self.closing.send(true);
         if let Some(runtime) = self.runtime.take() {
+            // What was begun is answered; who waits for more learns that it was not begun.
+            let connections = &mut self.connections;
+            runtime.block_on(async {
+                let _ = tokio::time::timeout(LAST_ANSWERS, connections.recv()).await;
+            });
             runtime.shutdown_timeout(Duration::from_secs(2));
         }
     }
 }
 
-async fn accept(listener: UnixListener, engine: Arc<Engine>) {
+async fn accept(
+    listener: UnixListener,
+    engine: Arc<Engine>,
+    mut closes: watch::Receiver<bool>,
+    alive: mpsc::Sender<()>,
+) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = closing(&mut closes) => return,
+        };
+        let Ok((stream, _)) = accepted else { continue };
         let own = rustix::process::getuid().as_raw();
         // The mode of the socket keeps others out; the credentials say who it is.
         let Ok(peer) = stream.peer_cred() else { continue };
         let process = peer.pid().and_then(|pid| u32::try_from(pid).ok());
-        let engine = engine.clone();
+        let (engine, closes, alive) = (engine.clone(), closes.clone(), alive.clone());
         tokio::spawn(async move {
+            let _alive = alive;
             // The system's databases may be on another machine.
             let who = tokio::task::spawn_blocking(move || identity(peer.uid(), own)).await;
             if let Ok(who) = who {
@@ -109,6 +133,7 @@ async fn accept(listener: UnixListener, engine: Arc<Engine>) {
                     stream,
                     Peer { session: engine.session_of(who, process), open: Mutex::default() },
                     is_owner,
+                    closes,
                 )
                 .await;
             }
@@ -167,21 +192,22 @@ impl Peer {
     }
 }
 
-/// Both sides say what they speak; whoever speaks something else is told so. Whether it is the same.
+/// Both sides say what they speak; whoever speaks something else is told so. What the other side says, where it is the
+/// same.
 async fn greet(
     reader: &mut BufReader<OwnedReadHalf>,
     out: &mpsc::Sender<Message>,
     is_owner: bool,
-) -> Option<()> {
-    out.send(Message::Hello(Hello::new(is_owner))).await.ok()?;
+) -> Option<Hello> {
+    out.send(Message::Hello(Hello::new(is_owner, None))).await.ok()?;
     let line = tokio::time::timeout(GREETING, line(reader)).await.ok()??;
     let first = serde_json::from_slice::<Request>(&line).ok();
     let id = first.as_ref().map_or(0, |first| first.id);
     let theirs = first.and_then(|first| if let Ask::Hello(hello) = first.ask { Some(hello) } else { None });
-    if theirs.as_ref().is_some_and(|theirs| theirs.protocol == PROTOCOL) {
-        return Some(());
-    }
-    let version = theirs.map_or("an earlier one".into(), |theirs| theirs.version);
+    let version = match theirs {
+        Some(theirs) if theirs.protocol == PROTOCOL => return Some(theirs),
+        theirs => theirs.map_or("an earlier one".into(), |theirs| theirs.version),
+    };
     let why = format!(
         "this workspace is served by gantry {}, which gantry {version} cannot speak to; use the same version",
         env!("CARGO_PKG_VERSION")
@@ -199,7 +225,12 @@ async fn line(reader: &mut BufReader<OwnedReadHalf>) -> Option<Vec<u8>> {
     (read > 0 && line.ends_with(b"\n")).then_some(line)
 }
 
-async fn serve(stream: UnixStream, peer: Peer, is_owner: bool) {
+/// Waits until the owner ends.
+async fn closing(closes: &mut watch::Receiver<bool>) {
+    let _ = closes.wait_for(|closing| *closing).await;
+}
+
+async fn serve(stream: UnixStream, peer: Peer, is_owner: bool, mut closes: watch::Receiver<bool>) {
     let (read, mut write) = stream.into_split();
     let (out, mut lines) = mpsc::channel::<Message>(WAITING);
     let writer = tokio::spawn(async move {
@@ -212,11 +243,23 @@ async fn serve(stream: UnixStream, peer: Peer, is_owner: bool) {
         }
     });
     let mut reader = BufReader::new(read);
-    if greet(&mut reader, &out, is_owner).await.is_some() {
+    if let Some(hello) = greet(&mut reader, &out, is_owner).await {
+        let peer = match &hello.acts_for {
+            Some(reader) => Peer { session: peer.session.for_reader(reader), ..peer },
+            None => peer,
+        };
         // Who has no role here does not hear that anything changes either.
         let hears = peer.session.principal().may(Permission::Attend).is_ok();
         let events = hears.then(|| tokio::spawn(forward(peer.session.subscribe(), out.clone())));
-        requests(&mut reader, &Arc::new(peer), &out).await;
+        let (slots, peer) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(peer));
+        tokio::select! {
+            () = requests(&mut reader, &peer, &slots, &out) => {}
+            () = closing(&mut closes) => {
+                // Every slot is free once everything that was begun is answered.
+                let _all = slots.acquire_many(AT_ONCE as u32).await;
+                let _ = out.send(Message::Closing).await;
+            }
+        }
         if let Some(events) = events {
             events.abort();
         }
@@ -226,16 +269,20 @@ async fn serve(stream: UnixStream, peer: Peer, is_owner: bool) {
 }
 
 /// Answers requests, some of them at a time, until the client goes or says what nobody understands.
-async fn requests(reader: &mut BufReader<OwnedReadHalf>, peer: &Arc<Peer>, out: &mpsc::Sender<Message>) {
-    let slots = Arc::new(Semaphore::new(AT_ONCE));
+async fn requests(
+    reader: &mut BufReader<OwnedReadHalf>,
+    peer: &Arc<Peer>,
+    slots: &Arc<Semaphore>,
+    out: &mpsc::Sender<Message>,
+) {
     while let Some(line) = line(reader).await {
         let Ok(Request { id, ask }) = serde_json::from_slice::<Request>(&line) else { return };
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
         let (peer, out) = (peer.clone(), out.clone());
         tokio::task::spawn_blocking(move || {
             let result = peer.answer(ask);
-            drop(slot);
             let _ = out.blocking_send(Message::Answer { id, result });
+            drop(slot);
         });
     }
 }

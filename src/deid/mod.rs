@@ -478,7 +478,7 @@ fn written(
     scratch: SpillConfig<'_>,
 ) -> std::io::Result<ByteSource<'static>> {
     let mut draft = scratch.draft();
-    draft.expect(1024 + dicom::size_hint(set));
+    draft.reserve(1024 + dicom::size_hint(set));
     dicom::write_to(&mut draft, set, syntax)?;
     draft.finish()
 }

@@ -26,6 +26,14 @@ pub enum EngineError {
         /// What is wrong with it, in a person's words.
         why: String,
     },
+    /// It is refused whole, for every one of these reasons.
+    #[error("{why}: {}", messages(.reasons))]
+    Refused {
+        /// What is refused, in a person's words.
+        why: String,
+        /// Each with `code`, `structure` and `message`.
+        reasons: Vec<serde_json::Value>,
+    },
     /// The user may not do this.
     #[error("{why}")]
     Forbidden {
@@ -53,9 +61,17 @@ pub enum EngineError {
         /// What SQLite says.
         why: String,
     },
+    /// The owner of the workspace has ended before it began with this; ask again.
+    #[error("the workspace is not served any more; nothing was begun")]
+    NotBegun,
     /// The owner of the workspace has gone; attach again.
     #[error("the workspace is not served any more")]
     Gone,
+}
+
+/// What all reasons say.
+fn messages(reasons: &[serde_json::Value]) -> String {
+    reasons.iter().filter_map(|r| r["message"].as_str()).collect::<Vec<_>>().join("; ")
 }
 
 impl EngineError {
@@ -65,11 +81,13 @@ impl EngineError {
             Self::NotFound { .. } => "not_found",
             Self::Conflict { .. } => "conflict",
             Self::Invalid { .. } => "invalid",
+            Self::Refused { .. } => "refused",
             Self::Forbidden { .. } => "forbidden",
             Self::ReadOnly { .. } => "read_only",
             Self::Storage { .. } => "storage",
             Self::Full => "disk_full",
             Self::Damaged { .. } => "catalog_damaged",
+            Self::NotBegun => "not_begun",
             Self::Gone => "gone",
         }
     }

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::command::{Command, Effect};
 use super::query::Query;
-use super::{EngineError, OpenError, Session, answer, perform};
-use crate::access::{Denied, Permission, Principal, Way};
+use super::{EngineError, OpenError, Session, Unwritable, answer, perform, scope};
+use crate::access::{Denied, Permission, Principal, Role, Way};
 use crate::catalog::{Catalog, Intent};
-use crate::pipeline::now_ms;
+use crate::pipeline::{casework, now_ms};
 
 /// Who somebody is, as the operating system says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,8 @@ impl Identity {
     }
 }
 
+/// The level from which on readers also review.
+const REVIEWS: u8 = 2;
 /// A refusal that comes again within this time is not written again: a screen that asks each second fills no trail.
 const SAME_REFUSAL: Duration = Duration::from_secs(60);
 /// Refusals that are remembered, at most.
@@ -53,7 +55,7 @@ pub struct Refusals(Mutex<HashMap<(String, &'static str), Instant>>);
 
 impl Refusals {
     /// Whether this one is to be written.
-    fn is_new(&self, user: &str, what: &'static str) -> bool {
+    pub(super) fn is_new(&self, user: &str, what: &'static str) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_REFUSALS {
             known.retain(|_, at| at.elapsed() < SAME_REFUSAL);
@@ -67,16 +69,33 @@ impl Session {
     /// Who asks, with the roles that the configuration gives them now.
     pub fn principal(&self) -> Principal {
         if self.is_owner {
-            return Principal::owner(&self.user, self.way);
+            return Principal::owner(&self.account, self.way);
         }
         let groups: Vec<String> = self.groups.iter().map(|(_, name)| name.clone()).collect();
-        let roles = self.engine.shared.config().access.roles.of(&self.user, &groups);
-        Principal { user: self.user.clone(), roles, way: self.way }
+        let roles = self.engine.shared.config().access.roles.of(&self.account, &groups);
+        Principal { user: self.account.clone(), roles, way: self.way }
+    }
+
+    /// As whom something is asked for: the user, or the reader for whom they act, with a reader's roles.
+    pub(super) fn acting(&self) -> Result<Principal, EngineError> {
+        let user = self.principal();
+        let Some(id) = &self.acts_for else { return Ok(user) };
+        let reader = self.engine.shared.catalog.read().person(id)?;
+        let reader = reader.ok_or_else(|| EngineError::NotFound { what: "reader".into(), id: id.clone() })?;
+        if reader.user.as_ref() != Some(&self.account) {
+            user.may(Permission::Coordinate)
+                .map_err(|denied| EngineError::Forbidden { why: format!("acting for {id}: {denied}") })?;
+        }
+        let mut roles = std::collections::BTreeSet::from([Role::Reader]);
+        if reader.level >= REVIEWS {
+            roles.insert(Role::Reviewer);
+        }
+        Ok(Principal { user: self.user.clone(), roles, way: self.way })
     }
 
     /// Whether the user may; a refusal leaves its mark.
     pub(super) fn may(&self, permission: Permission, what: &'static str) -> Result<(), EngineError> {
-        let Err(denied) = self.principal().may(permission) else { return Ok(()) };
+        let Err(denied) = self.acting()?.may(permission) else { return Ok(()) };
         if !self.engine.is_read_only() && self.engine.refusals.is_new(&self.user, what) {
             let Denied { needs, has, .. } = &denied;
             let detail = json!({ "what": what, "needs": needs, "has": has });
@@ -91,6 +110,8 @@ impl Session {
 /// Answers a query of somebody who may ask it.
 pub(super) fn query(session: &Session, query: Query) -> Result<Value, EngineError> {
     session.may(query.permission(), query.registered().0)?;
+    scope::may_ask(session, &query)?;
+    keep_time(session)?;
     if session.engine.read_only.is_some_and(|readable| !readable.landing) && query.needs_landing() {
         let why = "this workspace is open for reading only, and its landing side cannot be read by this user";
         return Err(EngineError::ReadOnly { why: why.into() });
@@ -102,8 +123,13 @@ pub(super) fn query(session: &Session, query: Query) -> Result<Value, EngineErro
 pub(super) fn command(session: &Session, command: Command) -> Result<Value, EngineError> {
     let (name, permission, effect) = command.registered();
     session.may(permission, name)?;
+    keep_time(session)?;
     if let Some(readable) = session.engine.read_only {
         let why = match command {
+            _ if readable.why == Unwritable::Unsigned => {
+                "trail.key is none or others can read it, and what cannot be signed is not done; chmod 600 it, or restore it \
+                 from a backup"
+            }
             Command::Export(_) if readable.landing => return perform::perform(session, command),
             // Whether a study must be cleaned of what another instance names stands on the landing side.
             Command::Export(_) => {
@@ -124,6 +150,14 @@ pub(super) fn command(session: &Session, command: Command) -> Result<Value, Engi
         Err(error) => tracing::info!(user = session.user, task, "{name} was refused: {}", error.code()),
     }
     outcome
+}
+
+/// What time brings to tasks is there before anybody looks at them.
+fn keep_time(session: &Session) -> Result<(), EngineError> {
+    if session.engine.is_read_only() {
+        return Ok(());
+    }
+    Ok(casework::keep_time(&session.engine.shared)?)
 }
 
 /// The intent first, then the act, which writes its outcome; a failure is written here.

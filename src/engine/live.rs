@@ -67,7 +67,7 @@ impl LiveReads {
         let Some(state) = state.as_mut() else { return Ok(()) };
         let reader = shared.catalog.read();
         let mut facts = Facts::default();
-        for record in records {
+        for record in records.iter().filter(|r| r.is_independent) {
             if record.waiting {
                 state.awaited.insert(record.read.item.series_uid.clone());
                 continue;
@@ -154,6 +154,9 @@ fn loaded<'a>(state: &'a mut Option<LiveState>, shared: &Shared) -> Result<&'a m
     let mut failed = None;
     let mut awaited = HashSet::new();
     reader.each_current_read(|record| {
+        if !record.is_independent {
+            return;
+        }
         if record.waiting {
             awaited.insert(record.read.item.series_uid);
             return;

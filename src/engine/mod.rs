@@ -3,10 +3,12 @@
 //! A query or command is a plain struct. `client.ask(query::Overview)` answers with that query's own type whether the
 //! workspace is open in this process or served by another one on its Unix socket.
 
+mod activity;
 mod answer;
 mod client;
 pub mod command;
 mod error;
+mod freezing;
 mod gate;
 mod holder;
 mod live;
@@ -16,6 +18,7 @@ mod perform;
 
 pub mod query;
 pub mod refusals;
+mod scope;
 mod session;
 mod signing;
 pub mod tools;

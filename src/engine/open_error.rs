@@ -7,6 +7,7 @@ use crate::blob::BlobError;
 use crate::catalog::CatalogError;
 use crate::config::WorkspaceError;
 use crate::pipeline::Refusal;
+use crate::workflow;
 
 /// Why a workspace cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +52,23 @@ impl From<CatalogError> for EngineError {
                     .into(),
             },
             CatalogError::Refused(why) => Self::Conflict { why },
+            CatalogError::Workflow(refused) => refused.into(),
             CatalogError::Full => Self::Full,
             CatalogError::Damaged(_) => Self::Damaged { why: error.to_string() },
             other => Self::Storage { why: other.to_string() },
+        }
+    }
+}
+
+impl From<workflow::Refused> for EngineError {
+    fn from(refused: workflow::Refused) -> Self {
+        use workflow::Refused;
+        let why = refused.to_string();
+        match refused {
+            Refused::NoTask(id) => Self::NotFound { what: "task".into(), id: id.to_string() },
+            Refused::Barred(_) | Refused::NotCoordinator => Self::Forbidden { why },
+            Refused::State(_) => Self::Conflict { why },
+            Refused::NoReason => Self::Invalid { why },
         }
     }
 }

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+use super::activity::Activities;
 use super::command::{Command, IngestOutcome, LookIntake, LookedAt};
 use super::gate::{Identity, Refusals};
 use super::holder::Holder;
 use super::live::LiveReads;
 use super::news::{Line, News};
 use super::query::Query;
-use super::{Client, EngineError, OpenError, answer, gate, perform, signing};
+use super::{Client, EngineError, OpenError, answer, gate, perform, scope, signing};
 use crate::access::{Permission, Way};
 use crate::blob::{BlobError, FsStore};
 use crate::bytes::ByteSource;
@@ -25,7 +26,7 @@ use crate::landing::{IntakeMap, KnownIdentifiers};
 use crate::model::Event;
 use crate::model::words::plural;
 use crate::pipeline::{
-    Counts, Deidentify, Intake, Shared, Supervisor, Tally, Watchers, landing, resume_pending, watch,
+    Counts, Deidentify, Intake, Shared, Supervisor, Tally, Watchers, casework, landing, resume_pending, watch,
 };
 use crate::source::{Mode, WatchState, open_file};
 
@@ -43,6 +44,7 @@ pub struct Engine {
     lock: Option<Lock>,
     pub(super) read_only: Option<ReadOnly>,
     pub(super) refusals: Refusals,
+    pub(super) activities: Activities,
     pub(super) news: News,
     opened: Instant,
 }
@@ -63,6 +65,8 @@ pub enum Unwritable {
     Denied,
     /// There is no room on the disk.
     Full,
+    /// The trail's key is none, or others can read it: what cannot be signed is not done.
+    Unsigned,
 }
 
 struct Pipeline {
@@ -74,7 +78,12 @@ struct Pipeline {
 #[derive(Clone)]
 pub struct Session {
     pub(super) engine: Arc<Engine>,
+    /// Who does it, as the trail names them: the user, or `U for R`.
     pub(super) user: String,
+    /// The operating system's name of the user.
+    pub(super) account: String,
+    /// The reader for whom the user acts, where they do.
+    pub(super) acts_for: Option<String>,
     pub(super) uid: u32,
     pub(super) groups: Vec<(u32, String)>,
     pub(super) is_owner: bool,
@@ -126,6 +135,7 @@ impl Engine {
         let shared = Arc::new(Shared::new((catalog, map, known, store), deid, places, config));
         shared.set_rules(rules);
         shared.set_qc(qc);
+        casework::load_plan(&shared)?;
         landing::sweep(&shared)?;
         resume_pending(&shared)?;
         let pipeline =
@@ -140,6 +150,7 @@ impl Engine {
             read_only: None,
             news: News::default(),
             refusals: Refusals::default(),
+            activities: Activities::default(),
             opened: Instant::now(),
         }))
     }
@@ -174,6 +185,7 @@ impl Engine {
         let shared = Arc::new(Shared::new((catalog, map, known, store), deid, places, config));
         shared.set_rules(rules);
         shared.set_qc(qc);
+        casework::load_plan(&shared)?;
         Ok(Arc::new(Self {
             workspace,
             shared,
@@ -184,6 +196,7 @@ impl Engine {
             read_only,
             news: News::default(),
             refusals: Refusals::default(),
+            activities: Activities::default(),
             opened: Instant::now(),
         }))
     }
@@ -196,6 +209,11 @@ impl Engine {
     /// Whether nothing can be changed for want of room on the disk.
     pub fn is_full(&self) -> bool {
         self.read_only.is_some_and(|readable| readable.why == Unwritable::Full)
+    }
+
+    /// Why nothing in the workspace can be changed, where that is so.
+    pub fn unwritable(&self) -> Option<Unwritable> {
+        self.read_only.map(|readable| readable.why)
     }
 
     /// Starts watching every inbox. Whoever watches stays: searches are answered from memory as soon as that is read.
@@ -233,7 +251,9 @@ impl Engine {
         let Identity { user, uid, groups, is_owner, way } = who;
         Session {
             engine: self.clone(),
+            account: user.clone(),
             user,
+            acts_for: None,
             uid,
             groups,
             is_owner,
@@ -389,6 +409,14 @@ impl Drop for Engine {
     }
 }
 
+impl Session {
+    /// The same for a reader: what is done is done for them, and only what they may see is seen.
+    pub fn for_reader(&self, reader: &str) -> Self {
+        let user = format!("{} for {reader}", self.account);
+        Self { user, acts_for: Some(reader.into()), ..self.clone() }
+    }
+}
+
 impl Client for Session {
     fn query(&self, query: Query) -> Result<Value, EngineError> {
         gate::query(self, query)
@@ -404,6 +432,7 @@ impl Client for Session {
 
     fn blob(&self, hash: &str) -> Result<ByteSource<'static>, EngineError> {
         self.may(Permission::SeeImages, "blob")?;
+        scope::may_see_blob(self, hash)?;
         Ok(self.engine.shared.store.open_verified(hash)?)
     }
 

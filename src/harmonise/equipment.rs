@@ -21,7 +21,7 @@ pub(super) const FAMILIES: &[&str] = &[
 ];
 
 /// The family of a modality (PS3.3 C.7.3.1.1.1).
-pub(super) fn family(modality: &str) -> Option<&'static str> {
+pub fn family(modality: &str) -> Option<&'static str> {
     Some(match modality {
         "CT" => "ct",
         "MR" => "mr",

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use attributes::{Attributes, NAMES};
 pub use coverage::{Coverage, Coverages, Unmapped, coverage};
+pub use equipment::family as family_of;
 pub use region::{Region, agree as regions_agree, of_text as region_of_text};
 pub use rules::{Rule, RuleError, Rules};
 

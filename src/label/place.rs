@@ -132,6 +132,23 @@ pub struct PlacedStructure {
     pub values: Option<(Fraction, Vec<(u32, Vec<u8>)>)>,
 }
 
+impl PlacedStructure {
+    /// A structure of which nothing more is known.
+    pub fn of_mask(number: u32, name: &str, mask: Mask) -> Self {
+        Self {
+            number,
+            name: name.into(),
+            code: None,
+            category: None,
+            color: None,
+            tracking: None,
+            reader: None,
+            mask,
+            values: None,
+        }
+    }
+}
+
 impl Placed {
     /// Volume of a structure; `None` where the image has no depth.
     pub fn volume_mm3(&self, structure: &PlacedStructure) -> Option<f64> {

@@ -208,6 +208,21 @@ impl KnownIdentifiers {
         Ok(())
     }
 
+    /// Forgets a study and its people.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn forget_study(&self, study: &str) -> Result<(), CatalogError> {
+        let name = self.seal.name(study);
+        let mut connection = lock(&self.connection);
+        let tx = connection.transaction()?;
+        tx.execute("DELETE FROM known WHERE study = ?1", params![name])?;
+        tx.execute("DELETE FROM study WHERE study = ?1", params![name])?;
+        tx.execute("DELETE FROM person WHERE study_uid = ?1", [study])?;
+        tx.commit()?;
+        Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    }
+
     /// Studies of which something was learned and nobody has looked which instances it concerns, with their
     /// generations: a kill came between.
     ///

@@ -156,6 +156,11 @@ impl Loaded {
         Ok(Self { series, blobs, facts: first.facts(shared)?, every, references })
     }
 
+    /// Acquisition facts of the first instance as (name, value).
+    pub fn facts(&self) -> &[(String, String)] {
+        &self.facts.listed
+    }
+
     /// The series that hold what this one refers to.
     fn links(&self, shared: &Shared) -> Result<Vec<String>, CatalogError> {
         let reader = shared.catalog.read();

@@ -146,6 +146,16 @@ impl Deidentify {
         self.engine.clean_name(name, known)
     }
 
+    /// A pseudonym for a reader, for what leaves the workspace.
+    pub fn reader(&self, name: &str) -> String {
+        self.engine.pseudonym("reader", name)
+    }
+
+    /// The salt of what a snapshot holds of a series: known to who has the secret alone, until it is stored.
+    pub fn salt(&self, content: &str) -> Vec<u8> {
+        self.engine.pseudonym("snapshot", content).into_bytes()
+    }
+
     /// A pseudonym for the name that a source gives an item.
     pub fn item(&self, original: &str) -> String {
         self.engine.pseudonym("item", original)
@@ -373,6 +383,8 @@ fn name(action: Action) -> String {
         .unwrap_or_default()
 }
 
+/// Why a file is not taken in: its subject has withdrawn.
+pub const WITHDRAWN: &str = "withdrawn";
 /// The reason of a copy of what is stored: a person doubts its masks.
 pub const MASKS_QUESTIONED: &str = "masks_questioned";
 
@@ -404,6 +416,7 @@ pub fn explain_reason(code: &str) -> &str {
             "its copy was found on the landing side without a record of where it came from"
         }
         MASKS_QUESTIONED => "it is stored, and somebody doubts its masks: look, and draw or lift them",
+        WITHDRAWN => "its subject has withdrawn from the dataset",
         "cannot_be_made_safe" => "it could not be made safe",
         other => other,
     }

@@ -15,7 +15,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::archives::{Delivery, Ended, Member};
-use super::deidentify::{Deidentify, Made, ReadFile, Verdict};
+use super::deidentify::{Deidentify, Made, ReadFile, Verdict, WITHDRAWN};
 use super::queue::{Receiver, Sender, bounded};
 use super::study_identifiers::{Latest, Learned};
 use super::{Refusal, Shared, Tally, day_of, now_ms};
@@ -220,6 +220,7 @@ fn decide_outcome(
         Err(why) => return FileOutcome::Failed(why),
     };
     match shared.deid.judge(source, file, context, generation) {
+        Verdict::Stored(made) if is_withdrawn(shared, &made.instance.subject) => withdrawn(),
         Verdict::Stored(made) => match stage(shared, source, &made, context.site) {
             Ok(staged) => {
                 shared.fresh.note(&staged.name, &made.bytes);
@@ -242,6 +243,15 @@ fn decide_outcome(
         Verdict::Rejected { reason, detail } => FileOutcome::Rejected { reason, detail, unread: None },
         Verdict::Failed(_) => FileOutcome::Failed(Refusal::Full),
     }
+}
+
+/// Whether a subject has withdrawn; the transaction of the batch asks again.
+fn is_withdrawn(shared: &Shared, subject: &str) -> bool {
+    shared.catalog.read().withdrawal(subject).is_ok_and(|found| found.is_some())
+}
+
+fn withdrawn() -> FileOutcome {
+    FileOutcome::Rejected { reason: WITHDRAWN.into(), detail: String::new(), unread: None }
 }
 
 /// What is stored of a source already.
@@ -445,14 +455,21 @@ fn record(shared: &Shared, batch: &mut [ProcessedFile], latest: &Latest, now: i6
 /// The rows of a batch, the jobs that follow from it and its audit event.
 fn rows(shared: &Shared, batch: &mut [ProcessedFile], latest: &Latest, now: i64) -> Result<(), CatalogError> {
     let quiet = shared.config().ingest.series_quiet_ms as i64;
-    let (first, doubled) = shared.catalog.write(|tx| {
+    let (first, doubled, refused) = shared.catalog.write(|tx| {
         let (mut leaves, mut doubled, mut restored) = (Vec::new(), Vec::new(), 0u64);
+        let mut refused = Vec::new();
         let event = tx.next_event()?;
         let mut series = std::collections::BTreeSet::new();
         let (mut quarantined, mut rejected) = (0, 0);
         let mut received = std::collections::BTreeMap::<&str, u64>::new();
         for (i, dealt) in batch.iter().enumerate() {
             match &dealt.end {
+                FileOutcome::Stored { instance, .. } | FileOutcome::Restored { instance, .. }
+                    if tx.is_withdrawn(&instance.subject)? =>
+                {
+                    rejected += 1;
+                    refused.push(i);
+                }
                 FileOutcome::Stored { instance, .. } if tx.put_instance(instance, (event, leaves.len()), now)? => {
                     leaves.push(audit::instance_leaf(&instance.blob, instance.record.hash()));
                     series.insert((&*instance.series_uid, &*dealt.found.inbox));
@@ -484,9 +501,19 @@ fn rows(shared: &Shared, batch: &mut [ProcessedFile], latest: &Latest, now: i64)
             "leaves": leaves.len(), "merkle_root": hex::encode(audit::merkle_root(&leaves)),
         });
         tx.audit(now, "gantry", "intake.batch", "intake", &detail)?;
-        Ok((stored, doubled))
+        Ok((stored, doubled, refused))
     })?;
     tracing::debug!(stored = first, doubled = doubled.len(), "committed a batch");
+    // Their subjects have withdrawn since they were read.
+    for i in refused {
+        if let FileOutcome::Stored { instance, .. } | FileOutcome::Restored { instance, .. } = &batch[i].end
+            && !shared.catalog.read().names_blob(&instance.blob)?
+            && let Err(error) = shared.store.remove(&instance.blob)
+        {
+            tracing::error!("a file of a subject who has withdrawn still stands in the store: {error}");
+        }
+        batch[i].end = withdrawn();
+    }
     // Two byte-identical files in one batch: the second is a duplicate of the first.
     for i in doubled {
         if let FileOutcome::Stored { instance, .. } | FileOutcome::Restored { instance, .. } = &batch[i].end {

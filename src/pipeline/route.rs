@@ -1,12 +1,14 @@
 //! Route: which checked series a person is to look at.
 
-use sha2::{Digest, Sha256};
-
 use super::stage::{Stage, StageError};
-use super::{Shared, now_ms};
+use super::{Shared, casework, now_ms};
 use crate::catalog::{Job, NewTask, SeriesRecord};
 use crate::config::{Review, Sampling};
 use crate::model::ChangeKind;
+use crate::workflow::is_drawn;
+
+/// Why a series is looked at that nothing else brings before a person.
+pub(super) const PLANNED: &str = "the plan wants a look at it before it is read";
 
 /// Makes a review task for a series, by the sampling rule.
 pub struct Route;
@@ -25,16 +27,31 @@ impl Stage for Route {
         let worst = reader.findings(&job.object)?.first().map(|f| (f.severity, f.check.clone()));
         drop(reader);
         let review = &shared.config().review;
-        let task = why(review, &series, worst.as_ref()).map(|why| NewTask {
-            series_uid: series.uid.clone(),
-            why,
-            severity: worst.map(|w| w.0),
-            due_ms: now + review.due_hours as i64 * 3_600_000,
-        });
+        let plan = shared.plan();
+        let why = why(review, &series, worst.as_ref());
         let made = shared.catalog.write_derived(|tx| {
+            let planned = match &plan {
+                Some(plan) => casework::wants_review(tx, plan, &series.uid)?,
+                None => false,
+            };
+            let why = why.clone().or_else(|| planned.then(|| PLANNED.into()));
+            let task = why.map(|why| NewTask {
+                series_uid: series.uid.clone(),
+                why,
+                severity: worst.as_ref().map(|w| w.0),
+                due_ms: now + review.due_hours as i64 * 3_600_000,
+            });
+            if tx.is_withdrawn(&series.subject)? {
+                tx.drop_open_task(&series.uid)?;
+                tx.finish(job)?;
+                return Ok(None);
+            }
             // Cleaned or made anew, and the same to look at: what a person decided stays decided.
             if let Some(kept) = tx.keep_decision(&series.uid)? {
                 tx.audit(now, "gantry", "task.keep", &series.uid, &serde_json::json!({ "task": kept }))?;
+                if let Some(plan) = &plan {
+                    casework::admit(tx, plan, &series.uid, now)?;
+                }
                 tx.finish(job)?;
                 return Ok(Some(kept));
             }
@@ -52,6 +69,9 @@ impl Stage for Route {
                 let detail = serde_json::json!({ "task": id, "why": task.as_ref().map(|t| &t.why) });
                 tx.audit(now, "gantry", "task.make", &series.uid, &detail)?;
                 tx.count("in review", "", 1, now)?;
+            }
+            if let Some(plan) = &plan {
+                casework::admit(tx, plan, &series.uid, now)?;
             }
             tx.finish(job)?;
             Ok(made)
@@ -71,34 +91,14 @@ fn why(review: &Review, series: &SeriesRecord, worst: Option<&(u8, String)>) -> 
         Sampling::All => Some(found.unwrap_or_else(|| "every series".into())),
         Sampling::Findings => found,
         Sampling::Share => {
-            found.or_else(|| (draw(review.seed, &series.uid) < review.share).then(|| "sampled".into()))
+            found.or_else(|| (is_drawn(review.share, review.seed, &[&series.uid])).then(|| "sampled".into()))
         }
     }
-}
-
-/// A number in [0, 1) that depends on nothing but seed and series: the same series is drawn again on every machine
-/// and in every order of arrival.
-fn draw(seed: u64, series_uid: &str) -> f64 {
-    let mut hash = Sha256::new();
-    hash.update(seed.to_be_bytes());
-    hash.update(series_uid.as_bytes());
-    let digest = hash.finalize();
-    let head = digest.first_chunk::<8>().map_or(0, |b| u64::from_be_bytes(*b));
-    (head >> 11) as f64 / (1u64 << 53) as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_share_is_drawn_evenly_and_again_the_same() {
-        let drawn = |seed| (0..10_000).filter(|i| draw(seed, &format!("2.25.{i}")) < 0.1).collect::<Vec<_>>();
-        // Binomial with n 10,000 and p 0.1: six standard deviations are 180.
-        assert!((820..1180).contains(&drawn(1).len()), "{}", drawn(1).len());
-        assert_eq!(drawn(1), drawn(1));
-        assert_ne!(drawn(1), drawn(2));
-    }
 
     #[test]
     fn findings_always_bring_a_series_before_a_person() {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::Bus;
 use super::assemble::Recent;
+use super::casework::PlanInForce;
 use super::deidentify::Deidentify;
 use super::fresh::Fresh;
 use super::study_identifiers::IdentifierStore;
@@ -52,6 +53,7 @@ pub struct Shared {
     config: RwLock<Arc<Config>>,
     rules: RwLock<Arc<Rules>>,
     qc: RwLock<Arc<Settings>>,
+    plan: RwLock<Option<Arc<PlanInForce>>>,
 }
 
 impl Shared {
@@ -81,6 +83,7 @@ impl Shared {
             config: RwLock::new(Arc::new(config)),
             rules: RwLock::default(),
             qc: RwLock::default(),
+            plan: RwLock::default(),
         }
     }
 
@@ -92,6 +95,16 @@ impl Shared {
     /// Puts another configuration in force.
     pub fn set_config(&self, config: Config) {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// The plan in force, where there is one.
+    pub fn plan(&self) -> Option<Arc<PlanInForce>> {
+        self.plan.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts another plan in force.
+    pub fn set_plan(&self, plan: Option<Arc<PlanInForce>>) {
+        *self.plan.write().unwrap_or_else(PoisonError::into_inner) = plan;
     }
 
     /// The harmonisation rules in force.

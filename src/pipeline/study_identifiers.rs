@@ -123,6 +123,17 @@ impl IdentifierStore {
         Ok(Learned { study_uid, names })
     }
 
+    /// Forgets a study and its people.
+    ///
+    /// # Errors
+    /// The landing side cannot be written.
+    pub fn forget_study(&self, study_uid: &str) -> Result<(), CatalogError> {
+        let mut at_hand = self.at_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        self.all.forget_study(study_uid)?;
+        *at_hand = AtHand::default();
+        Ok(())
+    }
+
     /// Notes who the subject of a stored instance is said to be; the usual instance says what the one before it said.
     ///
     /// # Errors

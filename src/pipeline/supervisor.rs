@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{Refusal, Shared, StageError, now_ms, stages};
+use super::{Refusal, Shared, StageError, casework, now_ms, stages};
 use crate::catalog::{CatalogError, Job};
 use crate::model::ChangeKind;
 
@@ -66,6 +66,9 @@ impl Supervisor {
                             return;
                         }
                         if !next(&shared, &state) {
+                            if let Err(error) = casework::keep_time(&shared) {
+                                tracing::warn!("what time brings to tasks is not recorded: {error}");
+                            }
                             shared.catalog.jobs().wait(rung, until_due(&shared));
                         }
                     }

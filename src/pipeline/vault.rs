@@ -54,6 +54,17 @@ impl Vault {
         self.place(study_uid).exists()
     }
 
+    /// Takes the entry of a study away, where it has one.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn remove(&self, study_uid: &str) -> io::Result<()> {
+        match fs::remove_file(self.place(study_uid)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Seals what a source says of its study, where that is not known yet.
     ///
     /// # Errors

@@ -7,16 +7,28 @@ use std::path::Path;
 
 /// Modules from the core upwards.
 const FLOORS: [&[&str]; 6] = [
-    &["model", "series", "harmonise", "measure", "render", "audit", "access", "seal", "label"],
+    &[
+        "model",
+        "series",
+        "harmonise",
+        "measure",
+        "render",
+        "audit",
+        "access",
+        "seal",
+        "label",
+        "workflow",
+        "snapshot",
+    ],
     &["source", "dicom", "format", "catalog", "landing", "blob", "bytes", "config", "ocr"],
-    &["deid", "qc", "dataset", "volume", "convert"],
+    &["deid", "qc", "dataset", "volume", "convert", "report"],
     &["pipeline", "demo"],
     &["engine"],
     &["cli", "console", "daemon"],
 ];
 
 /// Who uses whom on one floor: a leaf below the others, and faces that start each other.
-const ASIDE: [(&str, &str); 17] = [
+const ASIDE: [(&str, &str); 24] = [
     ("landing", "catalog"),
     ("series", "model"),
     ("measure", "model"),
@@ -24,6 +36,13 @@ const ASIDE: [(&str, &str); 17] = [
     ("render", "model"),
     ("label", "model"),
     ("label", "measure"),
+    ("workflow", "model"),
+    ("workflow", "harmonise"),
+    ("workflow", "label"),
+    ("workflow", "measure"),
+    ("snapshot", "audit"),
+    ("snapshot", "harmonise"),
+    ("snapshot", "workflow"),
     ("blob", "bytes"),
     ("dicom", "bytes"),
     ("dicom", "source"),

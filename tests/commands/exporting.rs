@@ -127,3 +127,56 @@ fn an_export_names_files_by_a_pattern_and_writes_gradients_beside_them() {
         assert!(volumes.contains(&PathBuf::from(volume)), "beside its volume");
     }
 }
+
+#[test]
+fn a_program_of_the_site_writes_in_a_folder_of_its_own_and_within_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, workspace) = (dir.path().join("in"), dir.path().join("w"));
+    philips(&source);
+    assert_eq!(gantry(&["init", text(&workspace)]).0, 0);
+    let config = workspace.join("gantry.toml");
+    let programs = r#"
+[export.command.mine]
+run = ["/bin/sh", "-c", "cp $0/image.nii.gz $1/copy.nii.gz; mkdir $1/more; cp $0/series.json $1/more/; env > $1/env.txt; pwd > $1/pwd.txt; ln -s /etc/passwd $1/link", "{input}", "{output}"]
+[export.command.slow]
+run = ["/bin/sh", "-c", "touch $0/half; sleep 60 & sleep 60", "{output}"]
+timeout_seconds = 1
+[export.command.broken]
+run = ["/bin/sh", "-c", "printf 'no \\033[31mlicence\\n' >&2; exit 3"]
+"#;
+    fs::write(&config, fs::read_to_string(&config).unwrap() + programs).unwrap();
+    let workspace = text(&workspace);
+    assert_eq!(gantry(&["--workspace", workspace, "ingest", text(&source), "--site", "A"]).0, 0);
+    let export = |name: &str, format: &str| {
+        let to = dir.path().join(name);
+        let arguments = ["--workspace", workspace, "export", "--query", "modality:MR", "--format", format];
+        let (exit, lines, errors) = gantry(&[&arguments[..], &["--to", text(&to), "--strict"]].concat());
+        (to, exit, lines, errors)
+    };
+    let (to, exit, ..) = export("a", "command:mine,nifti");
+    assert_eq!(exit, 0);
+    let copies = below(&to.join("mine"), "copy.nii.gz");
+    let volumes: Vec<PathBuf> =
+        below(&to, ".nii.gz").into_iter().filter(|p| !p.starts_with(to.join("mine"))).collect();
+    assert_eq!(fs::read(&copies[0]).unwrap(), fs::read(&volumes[0]).unwrap());
+    assert_eq!(below(&to.join("mine"), "series.json").len(), 1);
+    // What it sees of us is a search path, and a folder that is gone.
+    let seen = fs::read_to_string(&below(&to, "env.txt")[0]).unwrap();
+    let names: std::collections::BTreeSet<&str> =
+        seen.lines().filter_map(|l| l.split_once('=')).map(|(n, _)| n).collect();
+    let known = ["PATH", "LC_ALL", "HOME", "TMPDIR", "PWD", "_", "OLDPWD", "SHLVL"];
+    assert!(names.iter().all(|n| known.contains(n)), "{seen}");
+    let folder = fs::read_to_string(&below(&to, "pwd.txt")[0]).unwrap();
+    assert!(!Path::new(folder.trim()).exists() && below(&to, "link").is_empty());
+    let manifest = fs::read_to_string(to.join("manifest.json")).unwrap();
+    assert!(manifest.contains("mine/") && manifest.contains("/bin/sh"), "{manifest}");
+    // One that takes too long, or fails, writes nothing; both are named.
+    let (to, exit, lines, _) = export("b", "nifti,command:slow,command:broken");
+    assert_eq!(exit, 1, "{lines:?}");
+    let left_out = lines.last().unwrap()["left_out"].to_string();
+    assert!(left_out.contains("command:slow: its program took longer than 1 s"), "{left_out}");
+    assert!(left_out.contains("exit status: 3: no \\\\x1b[31mlicence"), "{left_out}");
+    assert!(!to.join("slow").exists() && !to.join(".parts").exists());
+    let (_, exit, _, errors) = export("c", "command:other");
+    assert!(exit == 2 && errors.contains("command:mine"), "{exit} {errors}");
+}

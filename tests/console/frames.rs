@@ -72,7 +72,7 @@ impl Driver {
             let client: &dyn Client = self.stub.as_ref();
             let (slot, answer) = match effect {
                 Effect::Ask(slot, task) => (slot, task(client)),
-                Effect::Act(task) => ("", task(client)),
+                Effect::Act(task) | Effect::Run(task) => ("", task(client)),
                 Effect::Load(frames) => {
                     self.loads.push(frames);
                     continue;
@@ -145,7 +145,7 @@ fn compare(name: &str, text: &str) {
     assert!(expected == text, "{name} differs\n--- expected\n{expected}\n--- drawn\n{text}");
 }
 
-const SCREENS: [(&str, &str); 20] = [
+const SCREENS: [(&str, &str); 31] = [
     ("overview", ""),
     ("ingest", "2"),
     ("ingest-file", "2 enter"),
@@ -163,7 +163,18 @@ const SCREENS: [(&str, &str); 20] = [
     ("drift", "7"),
     ("drift-stable", "7 j j"),
     ("overview-figures", "tab j"),
+    ("datasets", "8"),
+    ("datasets-exports", "8 tab j"),
+    ("datasets-withdrawn", "8 tab tab"),
+    ("datasets-series", "8 enter j"),
+    ("datasets-new", "8 n"),
+    ("datasets-export", "8 e"),
+    ("datasets-compare", "8 d j"),
+    ("datasets-provenance", "8 p"),
     ("audit", "9"),
+    ("work", "0 j j j"),
+    ("work-say", "0 j s"),
+    ("work-readers", "0 tab tab tab tab tab j"),
     ("help", "4 ?"),
     ("palette", "5 :"),
 ];
@@ -189,6 +200,8 @@ fn empty_panes_say_what_would_fill_them() {
         ("5", "No case is open. Press n"),
         ("6", "No reads yet."),
         ("7", "nothing can drift"),
+        ("8", "There is no snapshot yet."),
+        ("0", "There is no plan."),
     ] {
         let text = driver.press(keys).text();
         assert!(text.contains(words), "{keys}: {text}");

@@ -11,7 +11,7 @@ use gantry::engine::{Client, EngineError};
 use gantry::model::{Area, Drawing, DrawnMask, Event, Vr, tags};
 use serde_json::{Value, json};
 
-use super::measures;
+use super::{datasets, measures};
 
 /// 24 November 2026, 14:02 UTC.
 pub const NOW: i64 = 1_795_528_920_000;
@@ -406,7 +406,10 @@ impl Stub {
                 let end = (history.page.offset + u64::from(history.page.limit)).min(500);
                 value(&Rows { rows: (history.page.offset..end).map(entry).collect::<Vec<_>>(), total: 500 })
             }
-            _ => Err(EngineError::Invalid { why: "not part of this test".into() }),
+            Query::Tasks(asked) => value(&self.work(&asked)),
+            Query::Readers(_) => value(&if self.empty { Vec::new() } else { readers() }),
+            Query::PlanState(_) => value(&if self.empty { None } else { Some(plan()) }),
+            query => datasets::answer(self, &query),
         }
     }
 
@@ -433,8 +436,76 @@ impl Stub {
                 Ok(serde_json::to_value(Moved { moved: 12, refused: vec![(2, "no longer there".into())] })
                     .unwrap())
             }
-            _ => Ok(Value::Null),
+            command => Ok(datasets::perform(&command).unwrap_or_default()),
         }
+    }
+}
+
+impl Stub {
+    /// The worklist: a look at a series, reads that are late, held or claimed, an adjudication.
+    fn work(&self, asked: &Tasks) -> Rows<TaskLine> {
+        let line = |task: i64, step: &str, state: &str, why: &[&str]| TaskLine {
+            task,
+            case: series(task as u64).series_uid,
+            series_uid: series(task as u64).series_uid,
+            step: step.into(),
+            slot: 1 + task as u32 % 2,
+            state: state.into(),
+            reader: (state == "claimed").then(|| "amira".into()),
+            level: if step == "adjudicate" { 3 } else { 1 },
+            priority: if task < 20 { 10 } else { 0 },
+            due_ms: Some(NOW + (task - 13) * 6 * 60 * MINUTE),
+            why: why.iter().map(ToString::to_string).collect(),
+            guideline: (step != "series_review").then(|| "2.0".into()),
+            plan_version: Some(3),
+        };
+        let all = [
+            line(7, "series_review", "open", &["missing slices"]),
+            line(11, "read", "open", &["overdue", "read 1 of 2", "route site:B: priority +10"]),
+            line(12, "read", "claimed", &["overdue", "read 2 of 2"]),
+            line(
+                17,
+                "adjudicate",
+                "open",
+                &["malignancy: 2 and 4, within 1 is asked for", "nodule: dice 0.412"],
+            ),
+            line(23, "read", "held", &["held: wait for the prior", "read 1 of 2"]),
+            line(24, "review", "open", &["drawn for a second look"]),
+        ];
+        let wanted = |row: &TaskLine| asked.state.as_ref().is_none_or(|state| *state == row.state);
+        let rows: Vec<TaskLine> = all.into_iter().filter(|row| !self.empty && wanted(row)).collect();
+        Rows { total: rows.len() as u64, rows }
+    }
+}
+
+fn readers() -> Vec<ReaderView> {
+    let reader = |name: &str, level, open, away| ReaderView {
+        reader: name.into(),
+        level,
+        user: (level == 3).then(|| name.to_owned()),
+        skills: if level == 1 { vec!["chest".into(), "ct".into()] } else { Vec::new() },
+        sites: if away { vec!["site-A".into()] } else { Vec::new() },
+        per_day: (level == 1).then_some(40),
+        open,
+        done: open * 31,
+        active: true,
+        away,
+        credentials: [("specialty".to_owned(), "thoracic radiology".to_owned())].into(),
+    };
+    vec![reader("amira", 3, 2, false), reader("ben", 1, 11, false), reader("carla", 1, 0, true)]
+}
+
+fn plan() -> PlanView {
+    let text = "name = 'lung nodules'\nreads = 2\n[[structure]]\nname = 'nodule'\nkind = 'mask'\n[[structure]]\n\
+                name = 'malignancy'\nkind = 'rating'\nscale = [1, 2, 3, 4, 5]\n";
+    PlanView {
+        plan: toml::from_str(text).unwrap(),
+        version: 3,
+        guideline_in_force: Some("2.0".into()),
+        applied_ms: NOW - 60 * 24 * 60 * MINUTE,
+        applied_by: "amira".into(),
+        text: text.into(),
+        cases: [("reading".to_owned(), 12)].into(),
     }
 }
 

@@ -10,10 +10,13 @@ use gantry::config::Workspace;
 use gantry::deid::VaultKey;
 use gantry::dicom::{Syntax, write};
 use gantry::engine::command::*;
-use gantry::engine::query::{IntakeFiles, IntakeGroups, Page, Queue, QueueTab, SeriesPage, SeriesSort};
+use gantry::engine::query::{
+    IntakeFiles, IntakeGroups, Page, Queue, QueueTab, SeriesPage, SeriesSort, Tasks,
+};
 use gantry::engine::{Client, Engine, EngineError};
 use gantry::format::nifti::{Nifti, Voxels};
 use gantry::model::{Area, Drawing, DrawnMask, Tag, Vr};
+use gantry::workflow::Step;
 use rusqlite::Connection;
 
 use crate::common::files::{data_set, series};
@@ -137,9 +140,11 @@ impl Used {
     }
 }
 
+/// Tables with what was done. What a snapshot would hold of a series (`snapshot_series`) is derived: no snapshot names it yet.
 fn tables(database: &Connection) -> Vec<String> {
     let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' \
-               AND name NOT LIKE 'phrase_text%' AND name NOT IN ('trail', 'checkpoint', 'job', 'pulse')";
+               AND name NOT LIKE 'phrase_text%' AND name NOT IN ('trail', 'checkpoint', 'job', 'pulse', \
+               'snapshot_series')";
     let mut names = database.prepare(sql).unwrap();
     names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
@@ -261,14 +266,87 @@ fn drawn(used: &Used, client: &dyn Client, series: &str) -> Command {
     });
     let label = taken.unwrap().files[0].label.clone().unwrap();
     assert_eq!(label.structures[0].voxels, 4, "{label:?}");
-    let drawn = "SELECT id FROM read WHERE label IS NOT NULL";
+    let drawn = "SELECT sitting FROM read WHERE label IS NOT NULL";
     let read = used.catalog().query_row(drawn, [], |row| row.get(0)).unwrap();
     ExportLabel { read, to: used.path("out.nii.gz"), format: None }.into()
 }
 
+/// A plan under which every CT is read once, and a reader who is the user.
+fn planned(client: &dyn Client) -> i64 {
+    let reader = PutReader {
+        reader: USER.into(),
+        new: true,
+        level: Some(3),
+        user: Some(USER.into()),
+        ..PutReader::default()
+    };
+    client.act(reader).unwrap();
+    client.act(plan(1)).unwrap();
+    let page = Page { offset: 0, limit: 9 };
+    client.ask(Tasks { step: Some(Step::Read), page, ..Tasks::default() }).unwrap().rows[0].task
+}
+
+fn plan(reads: u32) -> ApplyPlan {
+    let text = format!(
+        "name = 'x'\nreads = {reads}\nseries_review = 'none'\n[[structure]]\nname = 'quality'\nkind = 'class'\n\
+         values = ['good', 'poor']\nrequired = true"
+    );
+    ApplyPlan { text, ..ApplyPlan::default() }
+}
+
+fn said(task: i64) -> SubmitTask {
+    SubmitTask { task, values: vec![("quality".into(), None, "good".into())], ..SubmitTask::default() }
+}
+
+/// Commands about cases.
+fn sample_of_work(name: &str, client: &dyn Client) -> Option<Command> {
+    let claim = |task| client.act(ActOnTask { task, act: TaskAct::Claim }).unwrap();
+    let done = || {
+        let task = planned(client);
+        let case = claim(task).line.case;
+        (case, client.act(said(task)).unwrap().read)
+    };
+    Some(match name {
+        "PutReader" => {
+            PutReader { reader: "ben".into(), new: true, level: Some(1), ..PutReader::default() }.into()
+        }
+        "ApplyPlan" => plan(2).into(),
+        "TakeNext" => {
+            planned(client);
+            TakeNext { step: None }.into()
+        }
+        "ActOnTask" => ActOnTask { task: planned(client), act: TaskAct::Claim }.into(),
+        "SteerTask" => {
+            let to = Steering::Nobody { reason: "not wanted".into() };
+            SteerTask { task: planned(client), to }.into()
+        }
+        "SubmitTask" => {
+            let task = planned(client);
+            claim(task);
+            said(task).into()
+        }
+        "ReopenCase" => ReopenCase { case: done().0, reason: "wrong side".into() }.into(),
+        "SetGold" => {
+            let (case, read) = done();
+            SetGold { case, read }.into()
+        }
+        "CreateSnapshot" => {
+            done();
+            CreateSnapshot { name: "v1".into(), query: None, split: None, note: String::new() }.into()
+        }
+        "CheckoutTask" => {
+            let task = planned(client);
+            claim(task);
+            CheckoutTask { task }.into()
+        }
+        _ => return None,
+    })
+}
+
 /// A command of each kind that has an effect here, after what it needs was done.
 fn sample(name: &str, used: &Used, client: &dyn Client) -> Command {
-    if let Some(command) = sample_of_intake(name, used, client).or_else(|| sample_of_workspace(name, used)) {
+    let special = sample_of_intake(name, used, client).or_else(|| sample_of_workspace(name, used));
+    if let Some(command) = special.or_else(|| sample_of_work(name, client)) {
         return command;
     }
     let task = *tasks(client).first().unwrap_or(&1);
@@ -347,6 +425,10 @@ fn sample(name: &str, used: &Used, client: &dyn Client) -> Command {
             let both = [subject(0), subject(1)].into_iter().max_by_key(of).unwrap();
             KeepSubject { subject: both, reason: reason() }.into()
         }
+        "WriteReport" => {
+            WriteReport { kind: ReportKind::Qa, to: used.path("qa.html"), ..WriteReport::default() }.into()
+        }
+        "Withdraw" => Withdraw { subject: subject(0), reason: reason(), erase: true }.into(),
         "Repair" => Repair { damage: Vec::new() }.into(),
         "Reprocess" => Reprocess { filter: None, all: true }.into(),
         "QuestionMasks" => {

@@ -81,9 +81,15 @@ fn the_trail_is_signed_at_its_end_and_anybody_can_verify_that() {
     assert!(run(&[&verify[..], &["-sigfile", text(&signature)]].concat()));
     fs::write(&message, signed.message().replace("checkpoint 1", "checkpoint 2")).unwrap();
     assert!(!run(&[&verify[..], &["-sigfile", text(&signature)]].concat()));
-    // A key that others can read signs nothing.
+    // A key that others can read, or that is damaged, signs nothing; the workspace can still be read.
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(place.refusal(&["search", ""], 3).contains("trail.key"));
+    assert!(place.refusal(&["snapshot", "create", "v1"], 3).contains("trail.key"));
+    place.run(&["stats"], 0);
+    assert!(place.refusal(&["run", "--once"], 3).contains("reading only"));
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&key, "no key").unwrap();
+    assert!(place.refusal(&["snapshot", "create", "v1"], 3).contains("trail.key"));
+    place.run(&["audit", "verify"], 0);
 }
 
 #[test]

@@ -130,10 +130,11 @@ fn what_is_drawn_in_any_tool_becomes_the_same_read() {
     let reads = place.lines(&["label", "list"]);
     assert_eq!(reads.len(), 4);
     for read in &reads {
-        assert_eq!(place.drawn(read["id"].as_i64().unwrap()), inside, "{read}");
-        let volume = &read["values"].as_array().unwrap().iter().find(|v| v[0] == "volume_mm3").unwrap()[1];
+        assert_eq!(place.drawn(read["read"].as_i64().unwrap()), inside, "{read}");
+        let volume = read["labels"][0]["values"]["volume_mm3"].as_f64().unwrap();
         let expected = inside.len() as f64 * ct.grid.voxel_mm3();
-        assert!((volume["value"].as_f64().unwrap() - expected).abs() < 1e-6, "{volume} {expected}");
+        assert!((volume - expected).abs() < 1e-6, "{volume} {expected}");
+        assert_eq!(read["labels"][0]["voxels"], inside.len(), "{read}");
     }
     // The same again is a duplicate; another drawing replaces it, and the history stays.
     assert_eq!(place.import(&place.at("seg.dcm"), "r-1", 0)["total"]["duplicates"], 1);
@@ -142,10 +143,10 @@ fn what_is_drawn_in_any_tool_becomes_the_same_read() {
     let said = place.import(&place.at("own.json"), "r-1", 0);
     assert_eq!(said["total"]["corrected"], 1);
     let now = place.lines(&["label", "list", "--reader", "r-1"]);
-    assert_eq!(place.drawn(now[0]["id"].as_i64().unwrap()), other);
+    assert_eq!(place.drawn(now[0]["read"].as_i64().unwrap()), other);
     place.run(&["label", "undo", &said["import"].to_string()], 0);
     let now = place.lines(&["label", "list", "--reader", "r-1"]);
-    assert_eq!(place.drawn(now[0]["id"].as_i64().unwrap()), inside, "what stood before stands again");
+    assert_eq!(place.drawn(now[0]["read"].as_i64().unwrap()), inside, "what stood before stands again");
     assert_eq!(place.run(&["verify"], 0)["whole"], true);
 }
 
@@ -256,7 +257,7 @@ fn names_that_identify_are_not_kept_and_labels_outlive_backups() {
         .unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
     // Whoever takes what was drawn out of the store is told.
-    let blob = place.lines(&["label", "list"])[0]["label"].as_str().unwrap().to_owned();
+    let blob = place.lines(&["label", "list"])[0]["labels"][0]["sha256"].as_str().unwrap().to_owned();
     let path = place.at(&format!("w/store/{}/{}.dcm", &blob[..2], &blob[2..]));
     let mut bytes = std::fs::read(&path).unwrap();
     let last = bytes.len() - 1;
@@ -296,8 +297,8 @@ fn readers_of_a_lidc_file_are_readers_of_their_own() {
     assert_eq!(said["total"]["new"], 2, "{said}");
     for (reader, voxels) in [("lidc-1", 6), ("lidc-2", 4)] {
         let reads = place.lines(&["label", "list", "--reader", reader]);
-        assert_eq!(reads[0]["structure"], "nodule");
-        assert_eq!(place.drawn(reads[0]["id"].as_i64().unwrap()).len(), voxels, "{reader}");
+        assert_eq!(reads[0]["labels"][0]["structure"], "nodule");
+        assert_eq!(place.drawn(reads[0]["read"].as_i64().unwrap()).len(), voxels, "{reader}");
     }
     let view = place.lines(&["agreement", "--measure", "nodule/dice"]).remove(0);
     assert_eq!(view["selected"]["pairs"][0]["value"]["value"].as_f64(), Some(0.8));
@@ -314,7 +315,7 @@ fn measurements_of_a_report_are_values_of_reads() {
     let said = place.import(&to, "r-1", 0);
     assert_eq!(said["files"][0]["format"], "sr", "{said}");
     let reads = place.lines(&["label", "list"]);
-    let value = reads[0]["values"].as_array().unwrap().iter().find(|v| v[0] == "volume_mm3").unwrap();
+    let value = reads[0]["labels"][0]["values"]["volume_mm3"].as_f64().unwrap();
     let expected = inside.len() as f64 * place.ct.grid.voxel_mm3();
-    assert!((value[1]["value"].as_f64().unwrap() - expected).abs() < 1e-4, "{reads:?}");
+    assert!((value - expected).abs() < 1e-4, "{reads:?}");
 }

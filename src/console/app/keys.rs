@@ -154,7 +154,7 @@ impl App {
     /// Asks only when it matters: the pipeline is this console's and has work in hand, or the screen has.
     fn quit(&mut self) {
         let runs_here = self.status.as_ref().is_some_and(|status| !status.attached && status.busy);
-        let holds = self.screens.get(self.current).is_some_and(|screen| screen.holds_work());
+        let holds = self.screens.iter().any(|screen| screen.holds_work());
         if !runs_here && !holds {
             self.ended = true;
             return;
@@ -162,7 +162,7 @@ impl App {
         let text = if runs_here {
             "The pipeline runs in this console and has work in hand; it goes on at the next start. Leave?"
         } else {
-            "What is begun here (a case, a drawing) is not finished, and would be undone. Leave?"
+            "What is begun here (a case, a drawing, an export) is not finished, and may be undone. Leave?"
         };
         let dialog = Dialog::Confirm { tag: "app.quit", text: text.into() };
         self.overlay = Overlay::Dialog(Box::new(OpenDialog::new(dialog)), None);

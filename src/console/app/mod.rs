@@ -32,6 +32,7 @@ const SCREENS: &[Action] = &[
     action("go.7", &["7"], "", "to screen 7"),
     action("go.8", &["8"], "", "to screen 8"),
     action("go.9", &["9"], "", "to screen 9"),
+    action("go.0", &["0"], "", "to screen 0"),
 ];
 
 /// The outcome of taking a decision back.

@@ -105,6 +105,7 @@ struct Runtime {
     painting: HashMap<&'static str, (u64, ratatui::layout::Size, bool)>,
     questions: Workers,
     acts: Workers,
+    long: Workers,
     painters: Workers,
     latest: HashMap<(Option<usize>, &'static str), u64>,
     number: u64,
@@ -162,6 +163,7 @@ impl Runtime {
             painting: HashMap::new(),
             questions: Workers::new("questions", 2)?,
             acts: Workers::new("acts", 1)?,
+            long: Workers::new("long work", 2)?,
             painters: Workers::new("painters", 1)?,
             latest: HashMap::new(),
             number: 0,
@@ -305,6 +307,12 @@ impl Runtime {
                     let name = self.number.to_string();
                     let job = self.job(screen, "", task);
                     self.acts.submit(&name, job);
+                }
+                Effect::Run(task) => {
+                    self.number += 1;
+                    let name = self.number.to_string();
+                    let job = self.job(screen, "", task);
+                    self.long.submit(&name, job);
                 }
                 Effect::Load(frames) => self.slices.want(frames),
                 Effect::Copy(text) => self.extra.extend(clipboard(&text)),

@@ -8,7 +8,8 @@ use ratatui::layout::{Rect, Size};
 use ratatui::style::Style;
 
 use super::{
-    Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask, audit, draw_absent, question,
+    Context, Dialog, Effect, Effects, Loadable, Message, Screen, act, ask, audit, datasets, draw_absent,
+    question,
 };
 use crate::console::canvas::{Canvas, middle};
 use crate::console::image::Want;
@@ -28,6 +29,12 @@ const ACTIONS: &[Action] = &[
     action("screen.sort", &["s"], "sort", "order: subject, newest, severity, size"),
     action("pane.next", &["tab"], "pane", "to the facets and back"),
     action("catalog.masks", &["m"], "", "draw the masks of the series anew, in Ingest"),
+    action(
+        "catalog.provenance",
+        &["p"],
+        "",
+        "where the series came from: sources, reader, guideline, decision",
+    ),
     action("catalog.audit", &["H"], "history", "the series' history in Audit"),
     action("screen.copy", &["y"], "", "copy the series UID"),
     action("catalog.clear", &["X"], "", "clear the filter"),
@@ -167,6 +174,13 @@ impl Catalog {
                 return question::confirm(masks, false);
             }
             "catalog.audit" => return self.open("audit"),
+            "catalog.provenance" => {
+                let row = self.rows.get(self.list.selected);
+                return row
+                    .map(|row| Effect::Go(datasets::lineage_of(&row.series_uid)))
+                    .into_iter()
+                    .collect();
+            }
             "screen.copy" => {
                 let Some(row) = self.rows.get(self.list.selected) else { return Vec::new() };
                 return vec![

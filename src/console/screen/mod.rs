@@ -3,12 +3,15 @@
 mod agreement;
 mod audit;
 mod catalog;
+mod datasets;
 mod drift;
+mod form;
 mod ingest;
 mod overview;
 mod question;
 mod queue;
 mod review;
+mod work;
 
 use std::any::Any;
 
@@ -33,7 +36,9 @@ pub fn all() -> Vec<Box<dyn Screen>> {
         Box::new(review::Review::default()),
         Box::new(agreement::Agreement::default()),
         Box::new(drift::Drift::default()),
+        Box::new(datasets::Datasets::default()),
         Box::new(audit::Audit::default()),
+        Box::new(work::Work::default()),
     ]
 }
 
@@ -139,6 +144,8 @@ pub enum Effect {
     Ask(&'static str, Task),
     /// Have the engine act.
     Act(Task),
+    /// Have the engine do something that takes long, beside its acts.
+    Run(Task),
     /// Go to another screen.
     Go(DeepLink),
     /// Go back.

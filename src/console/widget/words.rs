@@ -1,5 +1,6 @@
 //! Numbers and times as people read them.
 
+pub use crate::model::words::bytes;
 use std::sync::OnceLock;
 
 use jiff::tz::TimeZone;
@@ -94,22 +95,6 @@ pub fn short_names(names: &[String]) -> Vec<String> {
         return names.to_vec();
     }
     names.iter().map(|name| name[cut..].to_string()).collect()
-}
-
-/// `1.2 GB`.
-pub fn bytes(number: u64) -> String {
-    let mut value = number as f64;
-    for unit in ["B", "kB", "MB", "GB", "TB"] {
-        if value < 1000.0 {
-            return if unit == "B" || value >= 100.0 {
-                format!("{value:.0} {unit}")
-            } else {
-                format!("{value:.1} {unit}")
-            };
-        }
-        value /= 1000.0;
-    }
-    format!("{value:.1} PB")
 }
 
 /// `1 file`, `2 files`.

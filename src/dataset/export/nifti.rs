@@ -1,10 +1,11 @@
-//! NIfTI-1, compressed, with b-values and directions where the volumes are weighted.
+//! NIfTI-1, compressed, with b-values and directions where the volumes are weighted, and a labelmap for each structure that
+//! was looked for.
 
 use std::io;
-use std::path::{Path, PathBuf};
 
-use super::{Exporter, Item, ending};
-use crate::volume::{Format, write_sliced};
+use super::item::{ending, write_structures};
+use super::{Exporter, Out, StackItem, Volumes};
+use crate::volume::Format;
 
 /// `.nii.gz`.
 pub struct NiftiGz;
@@ -14,14 +15,21 @@ impl Exporter for NiftiGz {
         "nifti"
     }
 
-    fn write(&self, item: &Item<'_>, stem: &Path) -> io::Result<Vec<PathBuf>> {
-        let path = ending(stem, ".nii.gz");
-        write_sliced(item.volume, &path, Format::Nifti, item.sidecar.slicing)?;
-        let mut paths = vec![path];
-        if let Some(gradients) = &item.sidecar.diffusion {
-            let written = gradients.write(&paths[0])?;
-            paths.extend(written);
+    fn volumes(&self) -> Volumes {
+        Volumes::Needed
+    }
+
+    fn stack(&self, item: &StackItem<'_>, out: &mut Out<'_>) -> io::Result<()> {
+        let path = out.file(&ending(&item.stem, ".nii.gz"))?;
+        item.write_image(&path)?;
+        if let Some(gradients) = item.sidecar.and_then(|s| s.diffusion.as_ref()) {
+            for written in gradients.write(&path)? {
+                if let Ok(below) = written.strip_prefix(out.root()) {
+                    let below = below.to_path_buf();
+                    out.file(&below)?;
+                }
+            }
         }
-        Ok(paths)
+        write_structures(item, out, ".nii.gz", Format::Nifti)
     }
 }

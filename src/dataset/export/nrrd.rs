@@ -1,9 +1,9 @@
 //! NRRD, compressed.
 
 use std::io;
-use std::path::{Path, PathBuf};
 
-use super::{Exporter, Item, ending};
+use super::item::{ending, write_structures};
+use super::{Exporter, Out, StackItem, Volumes};
 use crate::volume::{Format, write};
 
 /// `.nrrd`.
@@ -14,9 +14,13 @@ impl Exporter for NrrdFile {
         "nrrd"
     }
 
-    fn write(&self, item: &Item<'_>, stem: &Path) -> io::Result<Vec<PathBuf>> {
-        let path = ending(stem, ".nrrd");
-        write(item.volume, &path, Format::Nrrd)?;
-        Ok(vec![path])
+    fn volumes(&self) -> Volumes {
+        Volumes::Needed
+    }
+
+    fn stack(&self, item: &StackItem<'_>, out: &mut Out<'_>) -> io::Result<()> {
+        let path = out.file(&ending(&item.stem, ".nrrd"))?;
+        write(item.volume.ok_or(io::ErrorKind::InvalidInput)?, &path, Format::Nrrd)?;
+        write_structures(item, out, ".nrrd", Format::Nrrd)
     }
 }

@@ -177,7 +177,7 @@ pub fn cleared(set: &DataSet<'_>, scratch: SpillConfig<'_>) -> io::Result<Option
         return Ok(None);
     }
     let mut draft = scratch.draft();
-    draft.expect(pixels.len());
+    draft.reserve(pixels.len());
     // Whole pixels: pieces are of even length.
     pixels.each(|piece| draft.write_all(&used.clean(piece)))?;
     draft.finish().map(Some)

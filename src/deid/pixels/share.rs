@@ -4,7 +4,7 @@ use crate::dicom::codec::{FrameReader, RLE_LOSSLESS};
 
 /// Memory that large things take together, whoever works on them: frames that are searched, long headers. With what
 /// every run takes, and what the allocator has not given back yet, it stays below 300 MB.
-pub const HELD_AT_ONCE: u64 = 220 << 20;
+pub const HELD_AT_ONCE: u64 = 200 << 20;
 /// What the detector takes for each pixel of the band that it searches.
 const DETECTOR: u64 = 6;
 /// Pixels of such a band, about.

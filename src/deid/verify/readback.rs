@@ -117,20 +117,20 @@ impl<R: Read + Seek> ReadBack<'_, R> {
     }
 
     /// Whether what comes next is as it should be.
-    fn expect(&mut self, tag: Tag, is: impl FnOnce(&Token<'_, R>) -> bool) -> Result<(), Problem> {
+    fn require(&mut self, tag: Tag, is: impl FnOnce(&Token<'_, R>) -> bool) -> Result<(), Problem> {
         if is(&self.next(tag)?) { Ok(()) } else { Err(Problem::Structure(tag)) }
     }
 
     fn sequence(&mut self, tag: Tag, items: &[DataSet<'_>]) -> Result<(), Problem> {
         let begins =
             |t: &Token<'_, R>| matches!(t, LazyDataToken::SequenceStart { tag: t, .. } if ours(*t) == tag);
-        self.expect(tag, begins)?;
+        self.require(tag, begins)?;
         for item in items {
-            self.expect(tag, |t| matches!(t, LazyDataToken::ItemStart { .. }))?;
+            self.require(tag, |t| matches!(t, LazyDataToken::ItemStart { .. }))?;
             self.level(item, false)?;
-            self.expect(tag, |t| matches!(t, LazyDataToken::ItemEnd))?;
+            self.require(tag, |t| matches!(t, LazyDataToken::ItemEnd))?;
         }
-        self.expect(tag, |t| matches!(t, LazyDataToken::SequenceEnd))
+        self.require(tag, |t| matches!(t, LazyDataToken::SequenceEnd))
     }
 
     /// Encapsulated pixel data: the offset table as it was meant, the fragments as they were before.
@@ -142,12 +142,12 @@ impl<R: Read + Seek> ReadBack<'_, R> {
         if before.len() != intended.fragments.len() {
             return Err(Problem::Changed(tag));
         }
-        self.expect(tag, |t| matches!(t, LazyDataToken::PixelSequenceStart))?;
+        self.require(tag, |t| matches!(t, LazyDataToken::PixelSequenceStart))?;
         let offsets = ByteSource::from(&*intended.offsets);
         for expected in std::iter::once(&offsets).chain(&before) {
             self.fragment(tag, expected)?;
         }
-        self.expect(tag, |t| matches!(t, LazyDataToken::SequenceEnd))
+        self.require(tag, |t| matches!(t, LazyDataToken::SequenceEnd))
     }
 
     fn fragment(&mut self, tag: Tag, expected: &ByteSource<'_>) -> Result<(), Problem> {
@@ -162,12 +162,12 @@ impl<R: Read + Seek> ReadBack<'_, R> {
             let token = self.next(tag)?;
             same(token, expected)?.then_some(()).ok_or(Problem::Changed(tag))?;
         }
-        self.expect(tag, |t| matches!(t, LazyDataToken::ItemEnd))
+        self.require(tag, |t| matches!(t, LazyDataToken::ItemEnd))
     }
 
     fn element(&mut self, intended: &Element<'_>, root: bool) -> Result<(), Problem> {
         let tag = intended.tag;
-        self.expect(tag, |t| matches!(t, LazyDataToken::ElementHeader(header) if ours(header.tag) == tag))?;
+        self.require(tag, |t| matches!(t, LazyDataToken::ElementHeader(header) if ours(header.tag) == tag))?;
         let (identity, before) = (self.identity, self.before);
         let token = next(&mut self.reader, tag)?;
         let LazyDataToken::LazyValue { header, decoder } = &token else {

@@ -7,6 +7,7 @@ use crate::engine::query::{
     Complete, Facet, Facets, MaskedView, Rows, SavedSearchView, SeriesPage, SeriesRow, SeriesSort,
     SeriesView, Severity, StackView,
 };
+use crate::engine::scope::Scope;
 use crate::engine::{EngineError, Session};
 use crate::harmonise::Harmonised;
 
@@ -29,10 +30,13 @@ pub fn page(session: &Session, query: &SeriesPage) -> Result<Rows<SeriesRow>, En
 }
 
 pub fn detail(session: &Session, series_uid: &str) -> Result<SeriesView, EngineError> {
+    // First, as it takes a connection of its own.
+    let scope = Scope::of(session)?;
     let reader = session.engine.shared.catalog.read();
     let missing = || EngineError::NotFound { what: "series".into(), id: series_uid.into() };
     let record = reader.series(series_uid)?.ok_or_else(missing)?;
-    let (history, _) = reader.trail(Some(series_uid), "", 0, HISTORY)?;
+    let (mut history, _) = reader.trail(Some(series_uid), "", 0, HISTORY)?;
+    history.retain(|entry| scope.sees_entry(&entry.actor, &entry.action));
     let unreadable = |e: serde_json::Error| EngineError::Storage { why: e.to_string() };
     let masks = masked(&reader.masked_of(series_uid)?);
     let mut facts: Vec<(String, String)> = serde_json::from_str(&record.facts).map_err(unreadable)?;

@@ -1,7 +1,11 @@
 //! Reads, one by one.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::catalog::{ImportRecord, Rated, ReadRecord, WhichReads};
-use crate::engine::query::{ImportView, Page, RatedValue, ReadHistory, ReadView, Reads, Rows};
+use crate::engine::query::{ImportView, Page, RatedValue, ReadView, Reads, Rows};
+use crate::engine::scope::{Scope, note_look, still_blinded};
 use crate::engine::{EngineError, Session};
 
 const MAX_PAGE: u32 = 10_000;
@@ -13,17 +17,35 @@ pub fn reads(session: &Session, query: &Reads) -> Result<Rows<ReadView>, EngineE
         series_uid: query.series_uid.clone(),
         history: query.history,
     };
+    let scope = Scope::of(session)?;
     let reader = session.engine.shared.catalog.read();
     let (rows, total) = reader.reads(&which, query.page.offset, query.page.limit.min(MAX_PAGE))?;
-    Ok(Rows { rows: rows.into_iter().map(view).collect(), total })
-}
-
-pub fn read(session: &Session, id: i64) -> Result<ReadHistory, EngineError> {
-    let missing = || EngineError::NotFound { what: "read".into(), id: id.to_string() };
-    let reader = session.engine.shared.catalog.read();
-    let read = reader.read_record(id)?.map(view).ok_or_else(missing)?;
-    let history = reader.read_history(id)?.into_iter().map(view).collect();
-    Ok(ReadHistory { read, history })
+    let (mut seen, mut looked, mut known) = (Vec::new(), Vec::new(), HashMap::new());
+    for row in rows {
+        if let Entry::Vacant(unknown) = known.entry(row.sitting) {
+            let sitting = reader.sitting(row.sitting)?;
+            let case = sitting.as_ref().and_then(|s| s.case_uid.as_deref());
+            let case = case.map(|uid| reader.case(uid)).transpose()?.flatten();
+            let is_seen = sitting.as_ref().is_some_and(|s| scope.sees(case.as_ref(), s));
+            let name = sitting.as_ref().map(|s| scope.reader_of(case.as_ref(), s));
+            let plan = session.engine.shared.plan();
+            looked.extend(still_blinded(plan.as_deref(), [(case.as_ref(), row.sitting)].into_iter()));
+            unknown.insert((is_seen, name));
+        }
+        if let Some((true, name)) = known.get(&row.sitting) {
+            let mut view = view(row);
+            if let Some(name) = name {
+                view.reader.clone_from(name);
+            }
+            seen.push(view);
+        }
+    }
+    drop(reader);
+    if scope.all {
+        note_look(session, "list", &looked)?;
+    }
+    let total = if scope.all { total } else { seen.len() as u64 };
+    Ok(Rows { rows: seen, total })
 }
 
 pub fn imports(session: &Session, page: Page) -> Result<Rows<ImportView>, EngineError> {

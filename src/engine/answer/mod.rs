@@ -10,18 +10,25 @@ mod intake;
 mod labels;
 mod overlap;
 mod overview;
+mod preview;
 mod process;
+mod provenance;
 mod queue;
 mod readers;
+mod retention;
+mod snapshots;
 mod stats;
 mod subjects;
 mod trail;
 mod verify;
+mod work;
 
 pub(super) use catalog::parse as parse_filter;
 pub(super) use harmonise::{Survey, load_qc, load_rules};
 pub(super) use intake::{choice_of, readable_key};
-pub(super) use queue::tab_tasks;
+pub(super) use queue::{row as review_row, tab_tasks};
+pub(super) use snapshots::{found as found_snapshot, view as snapshot_view};
+pub(super) use work::{VALUE, label as label_view, line_of, line_of_review};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -66,7 +73,26 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::WhoAmI(_) => wire(overview::who(session)),
         Query::ProfileState(q) => wire(deid::profile_state(session, &q)?),
         Query::TakeCheckpoint(_) => wire(verify::checkpoint(session)?),
-        Query::ReadDetail(q) => wire(labels::read(session, q.id)?),
+        Query::Sittings(q) => wire(work::sittings(session, &q)?),
+        Query::SittingDetail(q) => wire(work::sitting(session, q.read)?),
+        Query::Tasks(q) => wire(work::tasks(session, &q)?),
+        Query::TaskHistory(q) => wire(work::task_history(session, q.task)?),
+        Query::CaseDetail(q) => wire(work::case(session, &q)?),
+        Query::Readers(_) => wire(work::readers(session)?),
+        Query::PlanState(_) => wire(work::plan(session)?),
+        Query::GoldCases(_) => wire(work::gold(session)?),
+        Query::Activities(_) => wire(session.engine.activities.all()),
+        Query::PreviewSnapshot(q) => wire(preview::preview(session, &q)?),
+        Query::Exports(q) => wire(snapshots::exports(session, &q)?),
+        Query::Snapshots(_) => wire(snapshots::list(session)?),
+        Query::SnapshotDetail(q) => wire(snapshots::one(session, &q.name)?),
+        Query::SnapshotMembers(q) => wire(snapshots::members(session, &q)?),
+        Query::ProveMember(q) => wire(snapshots::prove(session, &q)?),
+        Query::DiffSnapshots(q) => wire(snapshots::diff(session, &q)?),
+        Query::VerifySnapshot(q) => wire(snapshots::verify(session, &q.name)?),
+        Query::ProvenanceOf(q) => wire(provenance::provenance(session, &q)?),
+        Query::RetentionDue(_) => wire(retention::due(session)?),
+        Query::Withdrawals(_) => wire(snapshots::withdrawals(session)?),
         Query::Imports(q) => wire(labels::imports(session, q.page)?),
     }
 }

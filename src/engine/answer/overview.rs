@@ -39,16 +39,16 @@ pub fn status(session: &Session) -> Result<StatusView, EngineError> {
 
 /// The roles of the user, for a header line.
 fn role_of(session: &Session) -> String {
-    if session.is_owner {
+    if session.is_owner && session.acts_for.is_none() {
         return "owner".into();
     }
-    let roles = session.principal().roles;
+    let roles = session.acting().map(|who| who.roles).unwrap_or_default();
     roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 /// What the user may do.
 fn permissions(session: &Session) -> Vec<Permission> {
-    let who = session.principal();
+    let Ok(who) = session.acting() else { return Vec::new() };
     Permission::ALL.into_iter().filter(|permission| who.may(*permission).is_ok()).collect()
 }
 
@@ -58,7 +58,7 @@ pub fn who(session: &Session) -> WhoView {
         user: session.user.clone(),
         groups: session.groups.iter().map(|(_, name)| name.clone()).collect(),
         is_owner: session.is_owner,
-        roles: session.principal().roles.into_iter().collect(),
+        roles: session.acting().map(|who| who.roles).unwrap_or_default().into_iter().collect(),
     }
 }
 

@@ -53,7 +53,7 @@ fn which(tab: QueueTab, user: &str) -> Which<'_> {
     }
 }
 
-fn row(t: &TaskRecord, now_ms: i64) -> TaskRow {
+pub fn row(t: &TaskRecord, now_ms: i64) -> TaskRow {
     let claimed = t.state == "open" && t.claim_until_ms.is_some_and(|until| until > now_ms);
     let decision = match (&t.reason, &t.comment) {
         (Some(reason), Some(comment)) => Some(format!("{reason}: {comment}")),

@@ -12,6 +12,7 @@ use crate::measure::process::KaplanMeier;
 use crate::measure::reads::{By, Chart, DisplayScale, DriftRow, Drifts, Metric, ReadIndex};
 use crate::measure::special::Z975;
 use crate::measure::stats::{deviation, mean, median};
+use crate::workflow::Step;
 
 pub fn readers(session: &Session) -> Result<(Vec<ReaderStats>, f64), EngineError> {
     session.engine.reads.with_drifts(&session.engine.shared, |board, drifts| {
@@ -78,8 +79,16 @@ fn consistency(measure: String, chart: &Chart, x: &[f64]) -> Consistency {
 
 /// How long review takes.
 pub fn stages(reader: &Reader<'_>, now_ms: i64) -> Result<Vec<StageStats>, CatalogError> {
-    let times = reader.task_times()?;
-    Ok(vec![stage("review", &times, now_ms)])
+    let mut stages = vec![stage("review", &reader.task_times()?, now_ms)];
+    for (step, name) in
+        [(Step::Read, "read"), (Step::Review, "second look"), (Step::Adjudicate, "adjudicate")]
+    {
+        let times = reader.step_times(step)?;
+        if !times.is_empty() {
+            stages.push(stage(name, &times, now_ms));
+        }
+    }
+    Ok(stages)
 }
 
 fn stage(name: &str, times: &[(i64, Option<i64>)], now_ms: i64) -> StageStats {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::readers;
-use crate::catalog::{DecisionRecord, Which};
-use crate::engine::query::{Measured, Stats, StatsGroup, StatsView};
+use crate::catalog::{DecisionRecord, DoneRead, Reader, Which};
+use crate::engine::query::{Measured, ReadingGroup, Stats, StatsGroup, StatsView, WorkStats};
 use crate::engine::{EngineError, Session};
 use crate::measure::agreement::proportion::wilson;
 
@@ -29,8 +29,62 @@ pub fn stats(session: &Session, query: &Stats) -> Result<StatsView, EngineError>
         reviewers: by(&decisions, |d| &d.actor),
         stages: readers::stages(&reader, query.now_ms)?,
         cost: readers::cost(&session.engine.shared.config().cost, reads, hours, whole.decided, accepted),
+        work: work(&reader, session.engine.shared.plan().is_some())?,
         readers,
     })
+}
+
+/// How the reads of the plan go.
+fn work(reader: &Reader<'_>, has_plan: bool) -> Result<Option<WorkStats>, EngineError> {
+    if !has_plan {
+        return Ok(None);
+    }
+    let done = reader.done_reads()?;
+    let (several, adjudicated) = reader.adjudicated_cases()?;
+    let all: Vec<&DoneRead> = done.iter().collect();
+    Ok(Some(WorkStats {
+        cases: reader.case_counts()?.into_iter().collect(),
+        all: reading("", &all),
+        adjudicated: share(adjudicated as usize, several as usize),
+        readers: reading_by(&done, |d| d.reader.clone()),
+        guidelines: reading_by(&done, |d| d.guideline.clone()),
+        plan_versions: reading_by(&done, |d| d.plan_version.to_string()),
+    }))
+}
+
+fn reading_by(done: &[DoneRead], key: impl Fn(&DoneRead) -> String) -> Vec<ReadingGroup> {
+    let mut groups: BTreeMap<String, Vec<&DoneRead>> = BTreeMap::new();
+    for read in done {
+        groups.entry(key(read)).or_default().push(read);
+    }
+    groups.into_iter().map(|(name, reads)| reading(&name, &reads)).collect()
+}
+
+fn reading(name: &str, reads: &[&DoneRead]) -> ReadingGroup {
+    let decided: Vec<&&DoneRead> = reads.iter().filter(|r| r.is_decided).collect();
+    let first = decided.iter().filter(|r| r.sittings == 1).count();
+    let stands = decided.iter().filter(|r| r.stands).count();
+    ReadingGroup {
+        name: name.into(),
+        reads: reads.len() as u64,
+        first_pass_acceptance: share(first, decided.len()),
+        reworked: reads.iter().filter(|r| r.sittings > 1).count() as u64,
+        stands: share(stands, decided.len()),
+        seconds_median: median(reads.iter().filter_map(|r| r.seconds).collect()),
+        held_median_ms: median(
+            reads.iter().filter_map(|r| r.held_ms.filter(|ms| *ms >= 0)).map(|ms| ms as f64).collect(),
+        ),
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(values[middle]),
+        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
+    }
 }
 
 fn by<'a>(decisions: &'a [DecisionRecord], key: impl Fn(&'a DecisionRecord) -> &'a str) -> Vec<StatsGroup> {

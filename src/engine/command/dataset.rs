@@ -2,6 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::dataset::export::LeftOut;
+
+/// The names of the formats in which a dataset can be written.
+pub fn format_names() -> Vec<&'static str> {
+    crate::dataset::export::FORMATS.iter().map(|f| f.name()).collect()
+}
+
 /// Writes series to a folder, model-ready.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Export {
@@ -11,6 +18,15 @@ pub struct Export {
     pub to: String,
     /// Which series, in the query language; without one, every accepted series.
     pub filter: Option<String>,
+    /// The snapshot that goes out, by its name or identifier; instead of a query.
+    #[serde(default)]
+    pub snapshot: Option<String>,
+    /// An export of just this that was interrupted is taken up again.
+    #[serde(default)]
+    pub resume: bool,
+    /// Readers by their pseudonyms.
+    #[serde(default)]
+    pub pseudonyms: bool,
     /// Another grid or range of values for every volume.
     #[serde(default)]
     pub standard: StandardWords,
@@ -66,17 +82,9 @@ pub struct ExportOutcome {
     pub matched: u64,
     /// Series, or stacks of them, that were left out.
     pub left_out: Vec<LeftOut>,
+    /// What whoever uses the dataset should know.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// SHA-256 of the manifest, which the trail holds too.
     pub manifest_sha256: String,
-}
-
-/// What an export does not hold, and why.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftOut {
-    /// The series.
-    pub series_uid: String,
-    /// `SEG`, `RTSTRUCT`, `2-D`, `missing` (a stored file is not there), `to_be_cleaned`, or `other`.
-    pub kind: String,
-    /// Why, in words.
-    pub reason: String,
 }

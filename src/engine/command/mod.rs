@@ -6,10 +6,13 @@ mod dataset;
 mod deid;
 mod intake;
 mod labels;
+mod report;
 mod review;
+mod snapshots;
 mod subjects;
 mod vault;
 mod verify;
+mod work;
 
 pub use catalog::*;
 pub use config::*;
@@ -17,15 +20,18 @@ pub use dataset::*;
 pub use deid::*;
 pub use intake::*;
 pub use labels::*;
+pub use report::*;
 pub use review::*;
+pub use snapshots::*;
 pub use subjects::*;
 pub use vault::*;
 pub use verify::*;
+pub use work::*;
 
 use serde::{Deserialize, Serialize};
 
 use super::Act;
-use super::query::HarmoniseOutcome;
+use super::query::{GoldView, HarmoniseOutcome, ReaderView, SnapshotView, TaskLine};
 use crate::access::Permission;
 
 /// Where the effect of a command lies.
@@ -104,6 +110,18 @@ commands! {
     Repair => Repaired: Configure, Outside("workspace.repair");
     Reprocess => ReprocessOutcome: Triage, Outside("deid.reprocess");
     QuestionMasks => Moved: Triage, Outside("masks.question");
+    PutReader => ReaderView: Coordinate, Inside;
+    ApplyPlan => PlanApplied: Coordinate, Inside;
+    TakeNext => Option<TaskLine>: Read, Inside;
+    ActOnTask => TaskActed: Read, Inside;
+    SteerTask => TaskActed: Coordinate, Inside;
+    SubmitTask => Submitted: Read, Inside;
+    ReopenCase => TaskActed: Coordinate, Inside;
+    SetGold => GoldView: Coordinate, Inside;
+    CheckoutTask => Checkout: Read, Inside;
+    CreateSnapshot => SnapshotView: Export, Inside;
+    Withdraw => Withdrawn: Coordinate, Outside("subject.withdraw");
+    WriteReport => ReportWritten: Export, Outside("report.write");
 }
 
 /// How many objects a command moved, and which it could not.
@@ -123,6 +141,10 @@ impl Command {
             Self::UnclaimTask(c) => Some(c.task),
             Self::DecideTask(c) => Some(c.task),
             Self::UndoDecision(c) => Some(c.task),
+            Self::ActOnTask(c) => Some(c.task),
+            Self::SteerTask(c) => Some(c.task),
+            Self::SubmitTask(c) => Some(c.task),
+            Self::CheckoutTask(c) => Some(c.task),
             _ => None,
         }
     }

@@ -3,18 +3,22 @@
 mod backup;
 mod catalog;
 mod config;
-mod dataset;
 mod deid;
+mod export;
 mod folders;
 mod intake;
 mod label_files;
 mod labels;
 mod masks;
+mod report;
 mod review;
+mod snapshots;
 mod subjects;
 mod typed;
 mod vault;
 mod verify;
+mod withdraw;
+mod work;
 
 pub(super) use config::follow_file;
 pub(super) use intake::{counted, outcome};
@@ -59,6 +63,18 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::Reprocess(c) => wire(deid::reprocess(session, &c)?),
         Command::QuestionMasks(c) => wire(deid::question_masks(session, &c)?),
         Command::Repair(c) => wire(verify::repair(session, &c)?),
-        Command::Export(c) => wire(dataset::export(session, &c)?),
+        Command::WriteReport(c) => wire(report::write(session, &c)?),
+        Command::Export(c) => wire(export::export(session, &c)?),
+        Command::PutReader(c) => wire(work::put(session, &c)?),
+        Command::ApplyPlan(c) => wire(work::apply(session, &c)?),
+        Command::TakeNext(c) => wire(work::next(session, &c)?),
+        Command::ActOnTask(c) => wire(work::act(session, &c)?),
+        Command::SteerTask(c) => wire(work::steer(session, &c)?),
+        Command::SubmitTask(c) => wire(work::submit(session, &c)?),
+        Command::ReopenCase(c) => wire(work::reopen(session, &c)?),
+        Command::SetGold(c) => wire(work::gold(session, &c)?),
+        Command::CheckoutTask(c) => wire(work::checkout(session, &c)?),
+        Command::CreateSnapshot(c) => wire(snapshots::create(session, &c)?),
+        Command::Withdraw(c) => wire(withdraw::withdraw(session, &c)?),
     }
 }

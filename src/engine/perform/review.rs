@@ -10,7 +10,7 @@ use crate::engine::holder::Holder;
 use crate::engine::query::QueueTab;
 use crate::engine::{EngineError, Session};
 use crate::model::ChangeKind;
-use crate::pipeline::now_ms;
+use crate::pipeline::{casework, now_ms};
 
 /// Open tasks tried for the next one, in order.
 const TRIES: u32 = 50;
@@ -116,6 +116,7 @@ pub fn decide(session: &Session, command: &DecideTask) -> Result<(), EngineError
         if accepted {
             tx.count("accepted", "", 1, now)?;
         }
+        follow(session, tx, &series, now)?;
         Ok(Some(series))
     })?;
     if let Some(series_uid) = series {
@@ -130,11 +131,20 @@ pub fn undo(session: &Session, task: i64) -> Result<(), EngineError> {
     let series_uid = session.engine.shared.catalog.write_first(|tx| {
         let series = tx.undo(task, (&session.user, place.as_deref()), until)?;
         tx.audit(now, &session.user, "review.undo", &series, &json!({ "task": task }))?;
+        follow(session, tx, &series, now)?;
         Ok(series)
     })?;
     tell(session, task);
     session.engine.shared.bus.tell(ChangeKind::Series { series_uid });
     Ok(())
+}
+
+/// A series that has passed may be read, one that has not may not.
+fn follow(session: &Session, tx: &Tx<'_>, series_uid: &str, now: i64) -> Result<(), CatalogError> {
+    match session.engine.shared.plan() {
+        Some(plan) => casework::admit(tx, &plan, series_uid, now),
+        None => Ok(()),
+    }
 }
 
 /// The configured reason that this is, whatever its case; any reason where none is configured.

@@ -16,6 +16,19 @@ pub fn name(session: &Session, study_uid: Option<&str>, name: &str) -> Result<Op
     Ok(Some(cleaned).filter(|c| !c.is_empty()))
 }
 
+/// A reason that people give each other about a case, without what identifies; words of every day stay.
+///
+/// # Errors
+/// Nothing of it can stay; what the study names cannot be read.
+pub fn reason(session: &Session, study_uid: Option<&str>, typed: &str) -> Result<String, EngineError> {
+    match name(session, study_uid, typed)? {
+        Some(reason) => Ok(reason),
+        None => Err(EngineError::Invalid {
+            why: "nothing of the reason can be kept, since all of it may identify somebody".into(),
+        }),
+    }
+}
+
 /// A typed text without what could identify somebody; `study_uid` is the study it is about.
 ///
 /// # Errors

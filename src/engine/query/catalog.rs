@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+pub use crate::catalog::tokens;
 use serde::{Deserialize, Serialize};
 
 use super::{Page, Severity};

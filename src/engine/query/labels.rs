@@ -19,13 +19,6 @@ pub struct Reads {
     pub page: Page,
 }
 
-/// One read with its history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReadDetail {
-    /// The read.
-    pub id: i64,
-}
-
 /// What one reader said of one structure on one item under one version of the guideline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadView {
@@ -58,15 +51,6 @@ pub struct ReadView {
     /// The blob of what was drawn, by its SHA-256.
     #[serde(default)]
     pub label: Option<String>,
-}
-
-/// A read with those before and after it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ReadHistory {
-    /// The read.
-    pub read: ReadView,
-    /// Every read of the same reader, guideline, item and structure, the latest first.
-    pub history: Vec<ReadView>,
 }
 
 /// Imports of reads in pages, the latest first.

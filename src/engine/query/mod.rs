@@ -1,6 +1,7 @@
 //! Queries, one file per family. Each struct is a question; `Question::Answer` says with what it is answered.
 
 mod access;
+mod activity;
 mod agreement;
 mod catalog;
 mod deid;
@@ -11,12 +12,16 @@ mod labels;
 mod overview;
 mod process;
 mod queue;
+mod retention;
+mod snapshots;
 mod subjects;
 mod trail;
 mod vault;
 mod verify;
+mod work;
 
 pub use access::*;
+pub use activity::*;
 pub use agreement::*;
 pub use catalog::*;
 pub use deid::*;
@@ -27,10 +32,13 @@ pub use labels::*;
 pub use overview::*;
 pub use process::*;
 pub use queue::*;
+pub use retention::*;
+pub use snapshots::*;
 pub use subjects::*;
 pub use trail::*;
 pub use vault::*;
 pub use verify::*;
+pub use work::*;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +46,7 @@ use super::Question;
 use crate::access::Permission;
 
 /// A part of a long list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// How many rows to skip.
     pub offset: u64,
@@ -108,8 +116,15 @@ queries! {
     Agreement => AgreementView: SeeReads;
     Drift => DriftView: SeeReads;
     Process => ProcessView: SeeReads;
-    Reads => Rows<ReadView>: SeeReads;
-    ReadDetail => ReadHistory: SeeReads;
+    Reads => Rows<ReadView>: SeeImages;
+    Sittings => Rows<SittingView>: SeeImages;
+    SittingDetail => SittingHistory: SeeImages;
+    Tasks => Rows<TaskLine>: SeeImages;
+    TaskHistory => TaskHistoryView: SeeImages;
+    CaseDetail => Option<CaseView>: SeeImages;
+    Readers => Vec<ReaderView>: SeeReads;
+    PlanState => Option<PlanView>: SeeImages;
+    GoldCases => Vec<GoldView>: SeeTrail;
     Imports => Rows<ImportView>: SeeReads;
     Vault => VaultView: SeeImages;
     Subjects => Vec<SubjectView>: SeeImages;
@@ -117,6 +132,18 @@ queries! {
     TakeCheckpoint => Checkpoint: SeeTrail;
     ProfileState => ProfileStateView: SeeImages;
     WhoAmI => WhoView: Attend;
+    Activities => Vec<ActivityView>: SeeReads;
+    Snapshots => Vec<SnapshotView>: SeeReads;
+    PreviewSnapshot => SnapshotPreview: SeeReads;
+    Exports => Vec<ExportView>: SeeReads;
+    SnapshotDetail => SnapshotView: SeeReads;
+    SnapshotMembers => Rows<MemberView>: SeeReads;
+    ProveMember => SnapshotProof: SeeReads;
+    DiffSnapshots => Diff: SeeReads;
+    VerifySnapshot => SnapshotVerified: SeeTrail;
+    Withdrawals => Vec<WithdrawalView>: SeeReads;
+    RetentionDue => Vec<DueView>: SeeImages;
+    ProvenanceOf => ProvenanceView: SeeReads;
 }
 
 impl Query {

@@ -142,12 +142,52 @@ pub struct StatsView {
     pub readers: Vec<ReaderStats>,
     /// What it costs, where rates are configured.
     pub cost: Option<CostStats>,
+    /// How reading goes, where there is a plan.
+    #[serde(default)]
+    pub work: Option<WorkStats>,
+}
+
+/// How the reads of a plan go.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkStats {
+    /// Cases by state.
+    pub cases: std::collections::BTreeMap<String, u64>,
+    /// Reads of all readers together.
+    pub all: ReadingGroup,
+    /// Share of cases with several reads that went to an adjudicator, with Wilson's interval.
+    pub adjudicated: Measured,
+    /// The same by reader.
+    pub readers: Vec<ReadingGroup>,
+    /// The same by version of the guideline.
+    pub guidelines: Vec<ReadingGroup>,
+    /// The same by version of the plan.
+    pub plan_versions: Vec<ReadingGroup>,
+}
+
+/// The reads of somebody, or under something.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReadingGroup {
+    /// The reader, or the version.
+    pub name: String,
+    /// Reads that are done.
+    pub reads: u64,
+    /// Share of those in accepted cases that were never returned, with Wilson's interval.
+    pub first_pass_acceptance: Measured,
+    /// Reads that were handed in again after they were returned.
+    pub reworked: u64,
+    /// Share of those in accepted cases that are the read that stands.
+    pub stands: Measured,
+    /// Median time that readers say a read took, in seconds.
+    pub seconds_median: Option<f64>,
+    /// Median time from taking a task to handing it in, in milliseconds.
+    pub held_median_ms: Option<f64>,
 }
 
 /// How long a stage takes (Kaplan and Meier 1958: work that is not done yet counts for as long as it has waited).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageStats {
-    /// `review`: from the task to its decision.
+    /// `review`: from a look at a series to its decision; `read`, `second look`, `adjudicate`: from a task of the plan to
+    /// its end.
     pub name: String,
     /// Done.
     pub done: u64,

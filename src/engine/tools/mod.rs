@@ -1,6 +1,7 @@
 //! Tools that need no workspace: no permission, no audit.
 
 pub mod agree;
+pub mod checkout;
 pub mod config;
 pub mod convert;
 pub mod deid;

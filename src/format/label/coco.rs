@@ -10,7 +10,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, bytes_of, write_whole};
-use crate::label::{Drawing, Drawn, ImageRef, LabelSet, Placed, Refused, Run, Shape, Structure, Warning};
+use crate::label::{
+    Drawing, Drawn, ImageRef, LabelSet, Mask, Placed, Refused, Run, Shape, Structure, Warning,
+};
 
 /// Pixels of one image at most.
 const MOST_PIXELS: u64 = 1 << 28;
@@ -396,6 +398,42 @@ fn annotation(runs: &[Run], first: u32, [columns, rows]: [u32; 2]) -> Annotation
     }
 }
 
+/// What a mask covers of a slice as an annotation that a trainer takes for one object: compressed run lengths, area and box
+/// in pixels; without the numbers of annotation, image and category.
+pub fn coco_annotation(mask: &Mask, slice: u32) -> serde_json::Value {
+    let [columns, rows, _] = mask.shape();
+    let made = annotation(mask.slice(slice), slice * rows, [columns, rows]);
+    let counts = match &made.segmentation {
+        Segmentation::Runs { counts: Counts::Plain(counts), .. } => packed(counts),
+        _ => String::new(),
+    };
+    serde_json::json!({
+        "area": made.area, "bbox": made.bbox, "iscrowd": 0,
+        "segmentation": { "size": [rows, columns], "counts": counts },
+    })
+}
+
+/// Counts as COCO compresses them, see [`unpacked`].
+fn packed(counts: &[u64]) -> String {
+    let mut text = String::new();
+    for (place, count) in counts.iter().enumerate() {
+        let mut value = *count as i64;
+        if place > 2 {
+            value -= counts[place - 2] as i64;
+        }
+        loop {
+            let five = (value & 0x1f) as u8;
+            value >>= 5;
+            let more = if five & 0x10 == 0 { value != 0 } else { value != -1 };
+            text.push(char::from(48 + five + if more { 0x20 } else { 0 }));
+            if !more {
+                break;
+            }
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -415,6 +453,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn compressed_counts_come_back(counts in prop::collection::vec(0_u64..100_000, 0..60)) {
+            prop_assert_eq!(unpacked(&packed(&counts)).unwrap(), counts);
+        }
+
         #[test]
         fn columns_are_turned_into_rows(bits in prop::collection::vec(prop::bool::weighted(0.6), 1..200), height in 1_u32..15) {
             let width = (bits.len() as u32).div_ceil(height);

@@ -24,9 +24,11 @@ use std::path::Path;
 
 use thiserror::Error;
 
+pub use coco::coco_annotation;
 pub use color::hex;
 pub use dicom::SourceImage;
 pub use nifti::write_structure;
+pub use sr::{Statement, write_report};
 
 use super::nifti::NiftiError;
 use crate::dicom::codec::PixelError;

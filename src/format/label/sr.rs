@@ -68,10 +68,46 @@ impl LabelFormat for StructuredReport {
         let segmentation = seg::written(placed, image);
         let beside = beside(path);
         segmentation.write(&beside)?;
-        build(placed, image, &segmentation).write(path).inspect_err(|_| {
+        build(placed, image, Some(&segmentation), &[]).write(path).inspect_err(|_| {
             let _ = std::fs::remove_file(&beside);
         })
     }
+}
+
+/// What was said of an image, or of an object in it, with nothing drawn: a rating, a class, a measurement.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Statement {
+    /// What it is said of, or what it is called.
+    pub structure: String,
+    /// The object that it is said of, from 1; none for the whole.
+    pub instance: Option<u32>,
+    /// Its coded meaning, such as `SCT:246205007`.
+    pub code: Option<String>,
+    /// The unit of a number, as UCUM writes it.
+    pub unit: Option<String>,
+    /// A number or a word.
+    pub value: serde_json::Value,
+}
+
+/// Writes a report of structures and of statements. It refers to the segmentation that the format of DICOM segmentations
+/// writes of the same structures, by its UIDs; that is not written here.
+///
+/// # Errors
+/// There are structures and the image has no position, or the file cannot be written.
+pub fn write_report(
+    placed: &Placed,
+    image: &SourceImage,
+    statements: &[Statement],
+    path: &Path,
+) -> Result<(), LabelError> {
+    if placed.structures.is_empty() {
+        return build(placed, image, None, statements).write(path);
+    }
+    if !image.image.placed {
+        let words = "the image has no position in a patient, and volumes have".to_owned();
+        return Err(LabelError::CannotHold("no_position", words));
+    }
+    build(placed, image, Some(&seg::written(placed, image)), statements).write(path)
 }
 
 /// Where the segmentation of a report lies: `OUT.seg.dcm` beside `OUT.dcm`.
@@ -296,10 +332,18 @@ fn code_item(relationship: &str, name: Term, code: &Code) -> Build {
     content_item(relationship, "CODE", name).code(tags::CONCEPT_CODE_SEQUENCE, code)
 }
 
-fn build(placed: &Placed, source: &SourceImage, segmentation: &Build) -> Build {
+fn build(
+    placed: &Placed,
+    source: &SourceImage,
+    segmentation: Option<&Build>,
+    statements: &[Statement],
+) -> Build {
     let image = &source.image;
-    let groups = placed.structures.iter().enumerate();
-    let groups: Vec<Build> = groups.map(|(i, s)| group_of(placed, source, segmentation, (i, s))).collect();
+    let structures = placed.structures.iter().enumerate();
+    let of_structures =
+        segmentation.into_iter().flat_map(|seg| structures.clone().map(|s| group_of(placed, source, seg, s)));
+    let groups: Vec<Build> =
+        of_structures.chain(statements.iter().map(|statement| statement_group(statement, source))).collect();
     let device = uid(&[b"gantry", env!("CARGO_PKG_VERSION").as_bytes(), b"device"]);
     let items = vec![
         code_item(
@@ -325,26 +369,24 @@ fn build(placed: &Placed, source: &SourceImage, segmentation: &Build) -> Build {
         ),
         container("CONTAINS", ["DCM", "126010", "Imaging Measurements"], None, groups),
     ];
-    let reference = Build::default().text(standard::REFERENCED_SOP_CLASS_UID, Vr::UI, seg::WRITTEN).text(
-        standard::REFERENCED_SOP_INSTANCE_UID,
-        Vr::UI,
-        &segmentation.instance_uid(),
-    );
     let series = |uid: &str, instances| {
         Build::default()
             .text(standard::SERIES_INSTANCE_UID, Vr::UI, uid)
             .seq(tags::REFERENCED_SOP_SEQUENCE, instances)
     };
+    let referred =
+        segmentation.map(|segmentation| {
+            let reference = Build::default()
+                .text(standard::REFERENCED_SOP_CLASS_UID, Vr::UI, seg::WRITTEN)
+                .text(standard::REFERENCED_SOP_INSTANCE_UID, Vr::UI, &segmentation.instance_uid());
+            series(&segmentation.series_uid(), vec![reference])
+        });
+    let of_image = series(image.series_uid.as_deref().unwrap_or_default(), super::dicom::instances(image));
     let evidence = Build::default()
         .text(standard::STUDY_INSTANCE_UID, Vr::UI, image.study_uid.as_deref().unwrap_or_default())
-        .seq(
-            standard::REFERENCED_SERIES_SEQUENCE,
-            vec![
-                series(&segmentation.series_uid(), vec![reference]),
-                series(image.series_uid.as_deref().unwrap_or_default(), super::dicom::instances(image)),
-            ],
-        );
-    let salt = [content(&placed.structures), b"report".to_vec()].concat();
+        .seq(standard::REFERENCED_SERIES_SEQUENCE, referred.into_iter().chain([of_image]).collect());
+    let said: Vec<u8> = statements.iter().flat_map(|s| format!("{s:?}").into_bytes()).collect();
+    let salt = [content(&placed.structures), said, b"report".to_vec()].concat();
     Build::object(source, COMPREHENSIVE_3D, "SR", &salt)
         .without_frame_of_reference()
         .text(tags::VALUE_TYPE, Vr::CS, "CONTAINER")
@@ -357,6 +399,60 @@ fn build(placed: &Placed, source: &SourceImage, segmentation: &Build) -> Build {
         .seq(tags::PERFORMED_PROCEDURE_CODE_SEQUENCE, Vec::new())
         .seq(tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE, vec![evidence])
         .seq(tags::CONTENT_SEQUENCE, items)
+}
+
+/// One statement, as a group of template TID 1501.
+fn statement_group(statement: &Statement, source: &SourceImage) -> Build {
+    let name = match statement.instance {
+        Some(instance) => format!("{} {instance}", statement.structure),
+        None => statement.structure.clone(),
+    };
+    let series = source.image.series_uid.as_deref().unwrap_or_default();
+    let tracked = uid(&[series.as_bytes(), name.as_bytes(), b"statement"]);
+    let concept = match statement.code.as_deref().and_then(|code| code.split_once(':')) {
+        Some((scheme, value)) => Code::new(scheme.trim(), value.trim(), &statement.structure),
+        None => Code::new("99GANTRY", &statement.structure, &statement.structure),
+    };
+    let value = match &statement.value {
+        serde_json::Value::Number(number) => {
+            let unit = statement
+                .unit
+                .as_deref()
+                .map_or_else(|| Code::new("UCUM", "1", "no units"), |unit| Code::new("UCUM", unit, unit));
+            let measured = Build::default()
+                .text(tags::NUMERIC_VALUE, Vr::DS, &decimal(number.as_f64().unwrap_or_default()))
+                .seq(tags::MEASUREMENT_UNITS_CODE_SEQUENCE, vec![coded(&unit)]);
+            said_item("NUM", &concept).seq(tags::MEASURED_VALUE_SEQUENCE, vec![measured])
+        }
+        serde_json::Value::String(word) => said_item("TEXT", &concept).text(tags::TEXT_VALUE, Vr::UT, word),
+        other => said_item("TEXT", &concept).text(tags::TEXT_VALUE, Vr::UT, &other.to_string()),
+    };
+    let [id, unique] = tracking_items(&name, &tracked);
+    container("CONTAINS", ["DCM", GROUP, "Measurement Group"], Some("1501"), vec![id, unique, value])
+}
+
+fn said_item(kind: &str, concept: &Code) -> Build {
+    Build::default()
+        .text(tags::RELATIONSHIP_TYPE, Vr::CS, "CONTAINS")
+        .text(tags::VALUE_TYPE, Vr::CS, kind)
+        .code(tags::CONCEPT_NAME_CODE_SEQUENCE, concept)
+}
+
+/// Which object a group is about: a name, and a UID.
+fn tracking_items(name: &str, tracked: &str) -> [Build; 2] {
+    [
+        content_item("HAS OBS CONTEXT", "TEXT", ["DCM", TRACKING_IDENTIFIER, "Tracking Identifier"]).text(
+            tags::TEXT_VALUE,
+            Vr::UT,
+            name,
+        ),
+        content_item(
+            "HAS OBS CONTEXT",
+            "UIDREF",
+            ["DCM", TRACKING_UNIQUE_IDENTIFIER, "Tracking Unique Identifier"],
+        )
+        .text(tags::UID_VALUE, Vr::UI, tracked),
+    ]
 }
 
 /// One structure: its volume, and the segment that it is.
@@ -377,26 +473,20 @@ fn group_of(
         .text(tags::NUMERIC_VALUE, Vr::DS, &decimal(volume))
         .seq(tags::MEASUREMENT_UNITS_CODE_SEQUENCE, vec![coded(&["UCUM", "mm3", "cubic millimeter"].into())]);
     let id = if id.contains(&structure.name) { id } else { structure.name.clone() };
-    let items =
-        vec![
-            content_item("HAS OBS CONTEXT", "TEXT", ["DCM", TRACKING_IDENTIFIER, "Tracking Identifier"])
-                .text(tags::TEXT_VALUE, Vr::UT, &id),
-            content_item(
-                "HAS OBS CONTEXT",
-                "UIDREF",
-                ["DCM", TRACKING_UNIQUE_IDENTIFIER, "Tracking Unique Identifier"],
-            )
-            .text(tags::UID_VALUE, Vr::UI, &tracked),
-            code_item("CONTAINS", ["DCM", FINDING, "Finding"], &type_of(structure)),
-            content_item("CONTAINS", "IMAGE", ["DCM", "121191", "Referenced Segment"])
-                .seq(tags::REFERENCED_SOP_SEQUENCE, vec![segment]),
-            content_item("CONTAINS", "UIDREF", ["DCM", "121232", "Source series for segmentation"]).text(
-                tags::UID_VALUE,
-                Vr::UI,
-                image.series_uid.as_deref().unwrap_or_default(),
-            ),
-            content_item("CONTAINS", "NUM", ["SCT", "118565006", "Volume"])
-                .seq(tags::MEASURED_VALUE_SEQUENCE, vec![measured]),
-        ];
+    let [named, unique] = tracking_items(&id, &tracked);
+    let items = vec![
+        named,
+        unique,
+        code_item("CONTAINS", ["DCM", FINDING, "Finding"], &type_of(structure)),
+        content_item("CONTAINS", "IMAGE", ["DCM", "121191", "Referenced Segment"])
+            .seq(tags::REFERENCED_SOP_SEQUENCE, vec![segment]),
+        content_item("CONTAINS", "UIDREF", ["DCM", "121232", "Source series for segmentation"]).text(
+            tags::UID_VALUE,
+            Vr::UI,
+            image.series_uid.as_deref().unwrap_or_default(),
+        ),
+        content_item("CONTAINS", "NUM", ["SCT", "118565006", "Volume"])
+            .seq(tags::MEASURED_VALUE_SEQUENCE, vec![measured]),
+    ];
     container("CONTAINS", ["DCM", GROUP, "Measurement Group"], Some("1411"), items)
 }

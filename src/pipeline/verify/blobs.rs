@@ -13,6 +13,8 @@ use crate::dicom::{Contents, DataSet, ReadOptions};
 use crate::label::stored;
 use crate::model::{Tag, tags};
 
+/// What is said of a document of a guideline that is missing or damaged.
+const DOCUMENT_LOST: &str = "a guideline's document; `gantry plan apply` of the plan stores it again";
 /// What is said of a label that is missing or damaged.
 const LABEL_LOST: &str = "what a reader drew; `gantry label import` of its file stores it again";
 /// Rows looked at in one go.
@@ -45,7 +47,13 @@ pub fn verify(
             found.into_iter().for_each(|damage| verified.add(damage));
         }
     }
-    labels(shared, reader, (&names, depth), verified, &mut named)?;
+    let checks: [(Vec<String>, &str, fn(&[u8]) -> bool); 2] = [
+        (reader.label_blobs()?, LABEL_LOST, |bytes| stored::decode(bytes).is_some()),
+        (reader.document_blobs()?, DOCUMENT_LOST, |_| true),
+    ];
+    for check in checks {
+        kept(shared, check, (&names, depth), verified, &mut named);
+    }
     let leaving: HashSet<String> = reader.leaving()?.into_iter().collect();
     verified.unnamed = names.iter().filter(|n| !named.contains(*n) && !leaving.contains(*n)).count() as u64;
     for sop_uid in reader.rows_without_ledger()? {
@@ -54,27 +62,23 @@ pub fn verify(
     Ok(())
 }
 
-/// What readers drew: each blob against its name and its form.
-fn labels(
+/// What readers drew, and documents: each blob against its name and its form.
+fn kept(
     shared: &Shared,
-    reader: &Reader<'_>,
+    (blobs, lost, has_form): (Vec<String>, &str, fn(&[u8]) -> bool),
     (names, depth): (&HashSet<String>, Depth),
     verified: &mut Verified,
     named: &mut HashSet<String>,
-) -> Result<(), StageError> {
-    for blob in reader.label_blobs()? {
+) {
+    for blob in blobs {
         if depth == Depth::Quick {
             if !names.contains(&blob) {
-                verified.found(DamageKind::MissingBlob, blob.clone(), LABEL_LOST);
+                verified.found(DamageKind::MissingBlob, blob.clone(), lost);
             }
         } else {
             match shared.store.read(&blob) {
-                Ok(bytes) if stored::decode(&bytes).is_none() => {
-                    verified.found(
-                        DamageKind::DamagedBlob,
-                        blob.clone(),
-                        "what a reader drew has no form that is known",
-                    );
+                Ok(bytes) if !has_form(&bytes) => {
+                    verified.found(DamageKind::DamagedBlob, blob.clone(), "it has no form that is known");
                 }
                 Ok(bytes) => {
                     verified.blobs += 1;
@@ -86,13 +90,12 @@ fn labels(
                         BlobError::Damaged(_) => DamageKind::DamagedBlob,
                         BlobError::Io(_) => DamageKind::UnreadableBlob,
                     };
-                    verified.found(kind, blob.clone(), LABEL_LOST);
+                    verified.found(kind, blob.clone(), lost);
                 }
             }
         }
         named.insert(blob);
     }
-    Ok(())
 }
 
 fn of_row(shared: &Shared, row: &StoredInstance, depth: Depth, is_there: bool) -> Vec<Damage> {

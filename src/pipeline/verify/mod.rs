@@ -6,6 +6,7 @@ mod blobs;
 mod checkpoints;
 mod landing;
 mod mend;
+pub mod snapshots;
 mod trail;
 
 pub use crate::audit::Checkpoint;
@@ -16,7 +17,7 @@ use std::sync::PoisonError;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, StageError};
+use super::{Progress, Shared, StageError};
 
 /// What kind of damage was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,6 +50,8 @@ pub enum DamageKind {
     LostFile,
     /// The copy of a quarantined file is missing or damaged.
     DamagedCopy,
+    /// A snapshot is not the one that was made.
+    ChangedSnapshot,
 }
 
 impl DamageKind {
@@ -68,6 +71,7 @@ impl DamageKind {
             Self::ChangedFinding => "findings differ from the trail",
             Self::LostFile => "a file is noted as stored and is not",
             Self::DamagedCopy => "the copy of a quarantined file is missing or damaged",
+            Self::ChangedSnapshot => "a snapshot is not the one that was made",
         }
     }
 }
@@ -175,6 +179,7 @@ pub fn verify(
     }
     blobs::verify(shared, &reader, names, depth, &mut verified)?;
     trail::verify(&reader, checkpoint, &mut verified)?;
+    snapshots::verify(&reader, &mut verified)?;
     let signed = signed(&reader, verified.trail_entries, read_kept(&shared.root).as_ref())?;
     (verified.checkpoints, verified.signed_entries) = (signed.checkpoints, signed.entries);
     if let Some((object, why)) = signed.wrong {

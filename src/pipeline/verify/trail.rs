@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Checkpoint, DamageKind, StageError, Verified};
 use crate::audit::{self, Hash, Verifier};
-use crate::catalog::{CatalogError, DecisionRow, OutcomeRow, Reader, TrailRecord};
+use crate::catalog::{AcceptedRow, CatalogError, DecisionRow, OutcomeRow, Reader, TrailRecord};
 use crate::pipeline::reprocess;
 
 /// What the entries say, gathered in one pass.
@@ -18,6 +18,8 @@ struct TrailClaims {
     findings: HashMap<String, [Option<String>; 2]>,
     /// Decisions on each task, in order.
     decisions: BTreeMap<i64, Vec<Decided>>,
+    /// What was accepted last of each case.
+    accepted: BTreeMap<String, AcceptedRow>,
     /// The hash of the entry that a checkpoint names.
     at_checkpoint: Option<Hash>,
 }
@@ -44,6 +46,7 @@ pub fn verify(
     roots(reader, &told, verified)?;
     findings(reader, &told, verified)?;
     decisions(reader, &told, verified)?;
+    accepted(reader, &told, verified)?;
     Ok(())
 }
 
@@ -91,7 +94,16 @@ impl TrailClaims {
         let detail: Value = serde_json::from_str(&record.detail).unwrap_or_default();
         let text = |key: &str| detail[key].as_str().map(String::from);
         match &*record.action {
-            "intake.batch" | "study.clean" | "label.import" | "label.undo" | reprocess::BATCH => {
+            "series.erase" => {
+                self.batches.extend(text("merkle_root").map(|root| (record.sequence, root)));
+                self.findings.insert(record.object.clone(), [text("root"), text("study_root")]);
+            }
+            "intake.batch"
+            | "study.clean"
+            | "label.import"
+            | "label.undo"
+            | "task.submit"
+            | reprocess::BATCH => {
                 // Only an entry that says how many it covers binds rows: those of earlier versions do not.
                 let is_bound = detail["leaves"].is_u64();
                 self.batches
@@ -117,6 +129,15 @@ impl TrailClaims {
                     reason: text("reason"),
                     comment: text("comment"),
                 });
+            }
+            "case.accept" => {
+                let row = AcceptedRow {
+                    case_uid: record.object.clone(),
+                    read: detail["read"].as_i64().unwrap_or_default(),
+                    by: text("by"),
+                    how: text("how"),
+                };
+                self.accepted.insert(record.object.clone(), row);
             }
             "review.undo" => {
                 let made = detail["task"].as_i64().and_then(|task| self.decisions.get_mut(&task));
@@ -208,6 +229,21 @@ fn decisions(reader: &Reader<'_>, told: &TrailClaims, verified: &mut Verified) -
     for uid in reader.undecided_outcomes()? {
         let detail = "the series is accepted or returned, and has no task";
         verified.found(DamageKind::ChangedDecision, uid, detail);
+    }
+    Ok(())
+}
+
+/// What stands of each case against the acts in the trail.
+fn accepted(reader: &Reader<'_>, told: &TrailClaims, verified: &mut Verified) -> Result<(), StageError> {
+    let rows = reader.accepted_cases()?;
+    let stand: BTreeMap<&String, &AcceptedRow> = rows.iter().map(|row| (&row.case_uid, row)).collect();
+    verified.decisions += rows.len() as u64;
+    let cases: BTreeSet<&String> = stand.keys().copied().chain(told.accepted.keys()).collect();
+    for case in cases {
+        if stand.get(case).copied() != told.accepted.get(case) {
+            let detail = "the read that stands is not the one that was accepted";
+            verified.found(DamageKind::ChangedDecision, format!("case {case}"), detail);
+        }
     }
     Ok(())
 }

@@ -6,9 +6,11 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::super::folders;
+use crate::catalog::SittingRecord;
 use crate::convert::{Target, images, write};
 use crate::dicom;
 use crate::engine::command::{ExportLabel, LabelExported};
+use crate::engine::scope::{Scope, note_look, still_blinded};
 use crate::engine::{EngineError, Session};
 use crate::format::label::{FormatId, SourceImage};
 use crate::label::place::{Options, fit, place};
@@ -25,20 +27,25 @@ pub(in crate::engine::perform) fn export(
     let to = Path::new(&command.to);
     let target = Target::of(to, command.format.as_deref()).map_err(|why| EngineError::Invalid { why })?;
     folders::is_target(session, to, Some(&session.engine.workspace.exports()))?;
-    let missing = || EngineError::NotFound { what: "read".into(), id: command.read.to_string() };
-    let record = shared.catalog.read().read_record(command.read)?.ok_or_else(missing)?;
+    let read = seen(session, command.read)?;
     let invalid = |why: &str| EngineError::Invalid { why: why.into() };
-    let blob = record.read.label.as_deref().ok_or_else(|| invalid("nothing was drawn in this read"))?;
-    let bytes = shared.store.read(blob)?;
-    let (grid, mask) = stored::decode(&bytes).ok_or_else(|| invalid("what was drawn is damaged"))?;
-    let structure = Structure {
-        number: Some(1),
-        name: record.read.structure.clone(),
-        shape: Shape::Voxels(grid, mask),
-        ..Structure::default()
-    };
-    let set = LabelSet { structures: vec![structure], ..LabelSet::default() };
-    let series_uid = record.read.item.series_uid.as_str();
+    let mut structures = Vec::new();
+    let mut on = None;
+    for label in shared.catalog.read().labels_of(command.read)? {
+        let Some(blob) = label.read.label.as_deref() else { continue };
+        let bytes = shared.store.read(blob)?;
+        let (grid, mask) = stored::decode(&bytes).ok_or_else(|| invalid("what was drawn is damaged"))?;
+        on = on.or(Some(grid));
+        structures.push(Structure {
+            number: Some(structures.len() as u32 + 1),
+            name: label.read.structure,
+            shape: Shape::Voxels(grid, mask),
+            ..Structure::default()
+        });
+    }
+    let grid = on.ok_or_else(|| invalid("nothing was drawn in this read"))?;
+    let set = LabelSet { structures, ..LabelSet::default() };
+    let series_uid = read.series_uid.as_str();
     let source = source(shared, series_uid, &grid)?;
     let placed = place(set, &source.image, Options::default());
     let placed = placed.map_err(|e| EngineError::Invalid { why: e.to_string() })?;
@@ -61,6 +68,27 @@ pub(in crate::engine::perform) fn export(
         outputs: outputs.iter().map(|p| p.to_string_lossy().into_owned()).collect(),
         warnings: placed.warnings.into_iter().map(|w| w.message).collect(),
     })
+}
+
+/// A read that may be seen; a look at one that is still blinded leaves its mark.
+fn seen(session: &Session, id: i64) -> Result<SittingRecord, EngineError> {
+    let missing = || EngineError::NotFound { what: "read".into(), id: id.to_string() };
+    let scope = Scope::of(session)?;
+    let shared = &session.engine.shared;
+    let reader = shared.catalog.read();
+    let read = reader.sitting(id)?.ok_or_else(missing)?;
+    let case = read.case_uid.as_deref().map(|uid| reader.case(uid)).transpose()?.flatten();
+    drop(reader);
+    if !scope.sees(case.as_ref(), &read) {
+        let why = format!("read {id} is another reader's, and you may not see it yet");
+        return Err(EngineError::Forbidden { why });
+    }
+    if scope.all {
+        let plan = shared.plan();
+        let looked = still_blinded(plan.as_deref(), [(case.as_ref(), id)].into_iter());
+        note_look(session, "export", &looked)?;
+    }
+    Ok(read)
 }
 
 /// The image of a series whose voxels a grid has, with whose it is.

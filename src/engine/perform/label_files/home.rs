@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::super::labels::series_of;
 use crate::convert::images;
-use crate::engine::EngineError;
 use crate::engine::command::ImportReads;
-use crate::label::place::{fit, own_grid};
-use crate::label::{Image, LabelSet};
+use crate::engine::{EngineError, Session};
+use crate::label::place::{Options, fit, own_grid, place};
+use crate::label::{Image, LabelSet, Placed, Refused};
 use crate::pipeline::{Loaded, Shared};
 
 /// References that are looked up to find a label's series.
@@ -26,14 +26,36 @@ pub(super) fn home(
         None => by_voxels(shared, set)?,
     };
     let Some((uid, image)) = found else { return Ok(None) };
-    // The label names the originals, or what they became.
+    in_its_terms(shared, set, &image);
+    Ok(Some((uid, image)))
+}
+
+/// A label laid on a series that is known; refused where it was drawn on another one.
+///
+/// # Errors
+/// The series cannot be read.
+pub(in crate::engine::perform) fn placed_on(
+    session: &Session,
+    series_uid: &str,
+    mut set: LabelSet,
+    options: Options,
+) -> Result<Result<Placed, Refused>, EngineError> {
+    let shared = &session.engine.shared;
+    if by_reference(shared, &set)?.is_some_and(|other| other != series_uid) {
+        return Ok(Err(Refused::OtherImage));
+    }
+    let Some(image) = image_of(shared, series_uid, &set)? else { return Ok(Err(Refused::OtherImage)) };
+    in_its_terms(shared, &mut set, &image);
+    Ok(place(set, &image, options))
+}
+
+/// UIDs of a label become those of the series: the label names the originals, or what they became.
+fn in_its_terms(shared: &Shared, set: &mut LabelSet, image: &Image) {
     let index = image.index();
     let knows = set.images().iter().any(|uid| index.has(uid));
     if !knows && set.frame_of_reference != image.frame_of_reference {
         set.map_uids(|uid| shared.deid.uid(uid));
     }
-    drop(index);
-    Ok(Some((uid, image)))
 }
 
 /// The series that a label or somebody names.

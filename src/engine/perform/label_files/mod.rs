@@ -24,6 +24,7 @@ use crate::source;
 
 pub(super) use export::export;
 use home::home;
+pub(super) use home::placed_on;
 
 /// What readers of LIDC mark.
 const NODULE: &str = "nodule";
@@ -308,7 +309,7 @@ fn named(
 }
 
 /// What the checks of labels say of structures under the names that are kept.
-fn checked(
+pub(in crate::engine::perform) fn checked(
     session: &Session,
     placed: &Placed,
     series_uid: &str,
@@ -340,7 +341,7 @@ fn checked(
 }
 
 /// The numbers that every mask has, to a millionth.
-fn measured(f: Figures) -> Vec<(String, Rated)> {
+pub(in crate::engine::perform) fn measured(f: Figures) -> Vec<(String, Rated)> {
     let rounded = |v: f64| Rated::Number((v * 1e6).round() / 1e6);
     let all =
         [("volume_mm3", f.volume_mm3), ("long_axis_mm", f.long_axis_mm), ("short_axis_mm", f.short_axis_mm)];
