@@ -1,8 +1,9 @@
 //! Where datasets went, and whose data were in them.
 
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::{CatalogError, Reader, Tx};
+use crate::audit::{self, Hash};
 
 /// A dataset that was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,15 +66,16 @@ fn record(row: &Row<'_>) -> rusqlite::Result<ExportRun> {
 const COLUMNS: &str = "snapshot, place, formats, manifest_sha256, at_ms, actor";
 
 impl Tx<'_> {
-    /// Registers a dataset that was written. One that stood there already, and is known, is not registered again.
+    /// Registers a dataset that was written: its number, and the digest of what the register says of it. One that stood
+    /// there already, and is known, is not registered again.
     ///
     /// # Errors
     /// SQLite refuses.
-    pub fn put_export_run(&self, run: &NewExportRun, at_ms: i64) -> Result<(), CatalogError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM export_run WHERE place = ?1 AND manifest_sha256 = ?2)";
+    pub fn put_export_run(&self, run: &NewExportRun, at_ms: i64) -> Result<(i64, Hash), CatalogError> {
+        let sql = "SELECT id FROM export_run WHERE place = ?1 AND manifest_sha256 = ?2";
         let known = params![run.place, run.manifest_sha256];
-        if self.tx.prepare_cached(sql)?.query_row(known, |row| row.get(0))? {
-            return Ok(());
+        if let Some(id) = self.tx.prepare_cached(sql)?.query_row(known, |row| row.get(0)).optional()? {
+            return Ok((id, digest(&self.tx, id)?));
         }
         let sql = format!("INSERT INTO export_run ({COLUMNS}) VALUES (?1,?2,?3,?4,?5,?6) RETURNING id");
         let values =
@@ -84,8 +86,24 @@ impl Tx<'_> {
         for (series_uid, subject) in &run.members {
             statement.execute(params![id, series_uid, subject])?;
         }
-        Ok(())
+        Ok((id, digest(&self.tx, id)?))
     }
+}
+
+/// The digest of all that the register says of a dataset: where it went, when and by whom, and whose data are in it.
+fn digest(connection: &rusqlite::Connection, id: i64) -> Result<Hash, CatalogError> {
+    let sql = format!("SELECT {COLUMNS} FROM export_run WHERE id = ?1");
+    let run = connection.prepare_cached(&sql)?.query_row([id], record)?;
+    let sql = "SELECT series_uid, subject FROM export_member WHERE run = ?1 ORDER BY series_uid";
+    let members: Vec<(String, String)> = connection
+        .prepare_cached(sql)?
+        .query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let at = run.at_ms.to_be_bytes();
+    let snapshot = run.snapshot.as_deref().unwrap_or_default();
+    let own = [snapshot, &run.place, &run.formats, &run.manifest_sha256, &run.actor].map(str::as_bytes);
+    let members = members.iter().flat_map(|(series, subject)| [series.as_bytes(), subject.as_bytes()]);
+    Ok(audit::merkle_leaf(own.into_iter().chain([&at[..]]).chain(members)))
 }
 
 impl Reader<'_> {
@@ -135,5 +153,26 @@ impl Reader<'_> {
     pub fn exports_of_snapshot(&self, name: &str) -> Result<Vec<ExportRun>, CatalogError> {
         let sql = format!("SELECT {COLUMNS} FROM export_run WHERE snapshot = ?1 ORDER BY id");
         Ok(self.connection().prepare_cached(&sql)?.query_map([name], record)?.collect::<Result<_, _>>()?)
+    }
+
+    /// What the register says of every dataset that was written, as digests: number, snapshot, digest.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn export_digests(&self) -> Result<Vec<(i64, Option<String>, Hash)>, CatalogError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached("SELECT id, snapshot FROM export_run ORDER BY id")?;
+        let runs: Vec<(i64, Option<String>)> =
+            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        runs.into_iter().map(|(id, snapshot)| Ok((id, snapshot, digest(connection, id)?))).collect()
+    }
+
+    /// Series in the register of a dataset that is not registered: how many.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn members_without_export(&self) -> Result<u64, CatalogError> {
+        let sql = "SELECT count(*) FROM export_member WHERE run NOT IN (SELECT id FROM export_run)";
+        Ok(self.connection().prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0))? as u64)
     }
 }

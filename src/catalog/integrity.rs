@@ -297,6 +297,20 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Gives every trail entry of an action to `each`, the oldest first.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn each_entry_of(&self, action: &str, each: impl FnMut(TrailRecord)) -> Result<(), CatalogError> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT sequence, at_ms, actor, action, object, detail, hash FROM trail WHERE action = ?1 ORDER BY sequence",
+        )?;
+        let rows: Vec<TrailRecord> =
+            statement.query_map([action], super::trail::record)?.collect::<Result<_, _>>()?;
+        rows.into_iter().for_each(each);
+        Ok(())
+    }
+
     /// Every decision, in the order in which they were made.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! Snapshots: their members, and what they hold of each series, once for all snapshots that hold the same.
 
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
 use super::{CatalogError, Filter, Reader, Tx};
-use crate::audit::Hash;
+use crate::audit::{self, Hash};
 use crate::snapshot::{ImageRef, Member};
 
 /// A snapshot as it is stored.
@@ -45,6 +46,28 @@ pub struct SnapshotRecord {
     pub signature: String,
 }
 
+impl SnapshotRecord {
+    /// The digest of what is said of it, but for its signature.
+    pub fn digest(&self) -> Hash {
+        let numbers = [self.series, self.subjects, self.instances, self.labels, self.bytes];
+        let numbers = [self.created_ms as u64].into_iter().chain(numbers).map(u64::to_be_bytes);
+        let numbers: Vec<[u8; 8]> = numbers.collect();
+        let query = self.query.as_deref().unwrap_or_default();
+        let texts = [
+            &*self.name,
+            &*self.id,
+            &*self.root,
+            query,
+            &*self.options,
+            &*self.note,
+            &*self.actor,
+            &*self.version,
+            &*self.left_out,
+        ];
+        audit::merkle_leaf(texts.into_iter().map(str::as_bytes).chain(numbers.iter().map(|n| &n[..])))
+    }
+}
+
 /// Why the content of a series is not there any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gone {
@@ -61,9 +84,13 @@ impl Gone {
             Self::Replaced => "replaced",
         }
     }
+}
 
-    fn named(name: &str) -> Option<Self> {
-        [Self::Erased, Self::Replaced].into_iter().find(|gone| gone.as_str() == name)
+impl FromSql for Gone {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let name = value.as_str()?;
+        let all = [Self::Erased, Self::Replaced];
+        all.into_iter().find(|gone| gone.as_str() == name).ok_or(FromSqlError::InvalidType)
     }
 }
 
@@ -386,13 +413,12 @@ impl Reader<'_> {
     pub fn content(&self, digest: &Hash) -> Result<Option<StoredContent>, CatalogError> {
         let sql = "SELECT series_uid, salt, content, images, gone FROM snapshot_series WHERE digest = ?1";
         let row = |row: &Row<'_>| {
-            let gone: Option<String> = row.get(4)?;
             Ok(StoredContent {
                 series_uid: row.get(0)?,
                 salt: row.get::<_, Option<_>>(1)?.unwrap_or_default(),
                 content: row.get::<_, Option<_>>(2)?.unwrap_or_default(),
                 images: row.get::<_, Option<_>>(3)?.unwrap_or_default(),
-                gone: gone.as_deref().and_then(Gone::named),
+                gone: row.get(4)?,
             })
         };
         Ok(self.connection().prepare_cached(sql)?.query_row([digest], row).optional()?)

@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use serde_json::json;
 
 use super::replace::forget;
+use super::verify::register::ERASED;
 use super::{Shared, StageError, now_ms};
 use crate::audit;
 use crate::bytes::SpillConfig;
@@ -89,6 +90,8 @@ fn rows(tx: &Tx<'_>, held: &Holdings, withdrawal: &Withdrawal) -> Result<u64, Ca
         let erased = Withdrawal { subject: subject.clone(), erased_ms: Some(now), ..withdrawal.clone() };
         tx.put_withdrawal(&erased)?;
     }
+    let detail = json!({ "subjects": held.subjects, "series": held.series.len() });
+    tx.audit(now, &withdrawal.actor, ERASED, &withdrawal.subject, &detail)?;
     Ok(gone)
 }
 

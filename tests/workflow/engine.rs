@@ -53,6 +53,10 @@ impl Place {
         place
     }
 
+    pub fn root(&self) -> &std::path::Path {
+        self.engine.workspace().root()
+    }
+
     pub fn client(&self) -> &dyn Client {
         &self.owner
     }

@@ -72,6 +72,7 @@ fn store(session: &Session, record: &SnapshotRecord, members: &[Member]) -> Resu
     let detail = json!({
         "id": record.id, "root": record.root, "query": record.query, "series": record.series,
         "subjects": record.subjects, "instances": record.instances, "labels": record.labels, "note": record.note,
+        "record_sha256": hex::encode(record.digest()),
     });
     session.engine.shared.catalog.write_first(|tx| {
         if tx.has_snapshot(name)? {

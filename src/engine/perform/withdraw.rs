@@ -10,6 +10,7 @@ use crate::model::ChangeKind;
 use crate::pipeline::casework::{self, PlanInForce};
 use crate::pipeline::erase::{self, Holdings};
 use crate::pipeline::now_ms;
+use crate::pipeline::verify::register::WITHDRAWN;
 use crate::workflow::{Act, Who};
 
 pub fn withdraw(session: &Session, command: &Withdraw) -> Result<Withdrawn, EngineError> {
@@ -43,11 +44,11 @@ pub fn withdraw(session: &Session, command: &Withdraw) -> Result<Withdrawn, Engi
     drop(reader);
     let detail = json!({
         "subject": subject, "reason": withdrawal.reason, "erase": command.erase, "series": outcome.series,
-        "snapshots": outcome.snapshots, "exports": outcome.exports.len(),
+        "snapshots": outcome.snapshots, "exports": outcome.exports.len(), "subjects": held.subjects,
     });
     outcome.cancelled = shared.catalog.write_first(|tx| {
         let cancelled = note(tx, plan.as_deref(), (&held, &withdrawal))?;
-        tx.audit(withdrawal.at_ms, &session.user, "subject.withdraw", subject, &detail)?;
+        tx.audit(withdrawal.at_ms, &session.user, WITHDRAWN, subject, &detail)?;
         Ok(cancelled)
     })?;
     if command.erase {

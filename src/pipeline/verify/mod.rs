@@ -6,6 +6,7 @@ mod blobs;
 mod checkpoints;
 mod landing;
 mod mend;
+pub mod register;
 pub mod snapshots;
 mod trail;
 
@@ -52,6 +53,8 @@ pub enum DamageKind {
     DamagedCopy,
     /// A snapshot is not the one that was made.
     ChangedSnapshot,
+    /// What is noted of an export or a withdrawal is not what the trail tells.
+    ChangedRegister,
 }
 
 impl DamageKind {
@@ -72,6 +75,7 @@ impl DamageKind {
             Self::LostFile => "a file is noted as stored and is not",
             Self::DamagedCopy => "the copy of a quarantined file is missing or damaged",
             Self::ChangedSnapshot => "a snapshot is not the one that was made",
+            Self::ChangedRegister => "what is noted of an export or a withdrawal differs from the trail",
         }
     }
 }
@@ -180,6 +184,9 @@ pub fn verify(
     blobs::verify(shared, &reader, names, depth, &mut verified)?;
     trail::verify(&reader, checkpoint, &mut verified)?;
     snapshots::verify(&reader, &mut verified)?;
+    for (object, what) in register::differences(&reader, None)? {
+        verified.found(DamageKind::ChangedRegister, object, what);
+    }
     let signed = signed(&reader, verified.trail_entries, read_kept(&shared.root).as_ref())?;
     (verified.checkpoints, verified.signed_entries) = (signed.checkpoints, signed.entries);
     if let Some((object, why)) = signed.wrong {

@@ -1,12 +1,12 @@
 //! Snapshots: their members against their root, the root against the trail, contents against their digests, and every byte
 //! that they name against its hash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{DamageKind, Progress, Shared, StageError, Verified};
+use super::{DamageKind, Progress, Shared, StageError, Verified, register};
 use crate::audit::is_signed_by;
 use crate::blob::BlobError;
 use crate::catalog::{CatalogError, Gone, Reader, SnapshotRecord};
@@ -89,6 +89,9 @@ pub fn verify_snapshot(
     for what in contradictions(&reader, record, &members)? {
         out.damage(None, None, what);
     }
+    for (object, what) in register::differences(&reader, Some(&record.name))? {
+        out.damage(None, None, format!("{object}: {what}"));
+    }
     let mut blobs: BTreeMap<String, String> = BTreeMap::new();
     for member in &members {
         let Some((content, images)) = held(&reader, member, &mut out)? else { continue };
@@ -140,6 +143,10 @@ fn held(
         out.missing.push(found(series, None, "what the snapshot holds of it"));
         return Ok(None);
     };
+    if stored.gone.is_some() && !stored.content.is_empty() {
+        out.damage(series, None, "what the snapshot holds of it is there, and is noted as gone");
+        return Ok(None);
+    }
     match stored.gone {
         Some(Gone::Erased) => {
             let erased = reader.withdrawal(&member.subject)?.is_some_and(|w| w.erased_ms.is_some());
@@ -214,19 +221,37 @@ fn contradictions(
     }
     let (entries, _) = reader.trail(Some(&object_of(&record.name)), CREATED, 0, 10)?;
     let told = entries.iter().find(|e| e.action == CREATED);
-    let is_told = told.is_some_and(|entry| {
-        let detail: serde_json::Value = serde_json::from_str(&entry.detail).unwrap_or_default();
-        detail["id"] == record.id.as_str() && detail["root"] == record.root.as_str()
-    });
+    let told: serde_json::Value =
+        told.map(|entry| serde_json::from_str(&entry.detail)).transpose()?.unwrap_or_default();
+    let is_told = told["id"] == record.id.as_str() && told["root"] == record.root.as_str();
+    let is_as_told = told["record_sha256"] == hex::encode(record.digest());
     if !is_told {
         found.push("it is not the snapshot that the trail tells of");
+    }
+    if is_told && !is_as_told {
+        found.push("what is noted of it is not what the trail tells");
     }
     Ok(found)
 }
 
 /// The lines of every snapshot, without the bytes that they name: stored instances are verified by themselves.
 pub(super) fn verify(reader: &Reader<'_>, verified: &mut Verified) -> Result<(), StageError> {
-    for record in reader.snapshots()? {
+    let records = reader.snapshots()?;
+    let mut gone = BTreeSet::new();
+    reader.each_entry_of(CREATED, |entry| {
+        gone.insert(entry.object);
+    })?;
+    for record in &records {
+        gone.remove(&object_of(&record.name));
+    }
+    for object in gone {
+        verified.found(
+            DamageKind::ChangedSnapshot,
+            object,
+            "it is gone, and the trail tells that it was made",
+        );
+    }
+    for record in records {
         let members = reader.members_of(&record.name)?;
         for what in contradictions(reader, &record, &members)? {
             verified.found(DamageKind::ChangedSnapshot, object_of(&record.name), what);

@@ -29,13 +29,12 @@ use crate::engine::command::{Export, ExportOutcome};
 use crate::engine::query::ActivityKind;
 use crate::engine::{EngineError, Session};
 use crate::model::words::io_error;
+use crate::pipeline::verify::register::EXPORTED;
 use crate::pipeline::{Progress, now_ms};
 use crate::volume::{PhilipsScale, Standard};
 
 /// Memory that series take together while they are written.
 const HELD_AT_ONCE: u64 = 1 << 30;
-/// The action of the entry that tells of a dataset.
-const EXPORTED: &str = "dataset.export";
 
 pub fn export(session: &Session, command: &Export) -> Result<ExportOutcome, EngineError> {
     let how = How::of(session, command)?;
@@ -303,8 +302,8 @@ fn register(
         actor: session.user.clone(),
         members: written.series.clone(),
     };
-    let detail = json!({
-        "snapshot": members.snapshot.as_ref().map(|s| &s.name),
+    let mut detail = json!({
+        "snapshot": run.snapshot,
         "filter": command.filter,
         "series": outcome.series,
         "files": outcome.files,
@@ -314,7 +313,9 @@ fn register(
     });
     session.engine.shared.catalog.write_first(|tx| {
         let now = now_ms();
-        tx.put_export_run(&run, now)?;
+        let (number, digest) = tx.put_export_run(&run, now)?;
+        detail["run"] = number.into();
+        detail["register_sha256"] = hex::encode(digest).into();
         tx.audit(now, &session.user, EXPORTED, "dataset", &detail)
     })?;
     Ok(())
