@@ -52,15 +52,7 @@ impl Nrrd<'_> {
         let mut gz = GzBuilder::new().mtime(0).operating_system(255).write(&mut file, Compression::new(6));
         match self.values {
             Values::Rgb(colours) => gz.write_all(colours.as_flattened())?,
-            Values::Grey(samples) => {
-                let mut outcome = Ok(());
-                samples.little_endian_blocks(|block| {
-                    if outcome.is_ok() {
-                        outcome = gz.write_all(block);
-                    }
-                });
-                outcome?;
-            }
+            Values::Grey(samples) => gz.write_all(&samples.little_endian())?,
         }
         gz.finish()?;
         file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()

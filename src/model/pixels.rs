@@ -1,5 +1,10 @@
 //! How an image's samples are laid out, and the samples themselves once decoded.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytemuck::NoUninit;
+
 /// Photometric Interpretation (0028,0004), PS3.3 C.7.6.3.1.2.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Photometric {
@@ -188,64 +193,28 @@ impl Samples {
     }
 
     /// Calls `sink` with every sample as a double (exact for every kind), from first to last.
-    pub fn each(&self, mut sink: impl FnMut(f64)) {
-        match self {
-            Self::U8(v) => v.iter().for_each(|&x| sink(x.into())),
-            Self::I8(v) => v.iter().for_each(|&x| sink(x.into())),
-            Self::U16(v) => v.iter().for_each(|&x| sink(x.into())),
-            Self::I16(v) => v.iter().for_each(|&x| sink(x.into())),
-            Self::U32(v) => v.iter().for_each(|&x| sink(x.into())),
-            Self::I32(v) => v.iter().for_each(|&x| sink(x.into())),
-            Self::F32(v) => v.iter().for_each(|&x| sink(x.into())),
-            Self::F64(v) => v.iter().for_each(|&x| sink(x)),
-        }
+    pub fn each(&self, sink: impl FnMut(f64)) {
+        self.each_in(0..self.len(), sink);
     }
 
-    /// Calls `sink` with the samples as little-endian bytes, in blocks, from first to last.
-    pub fn little_endian_blocks(&self, mut sink: impl FnMut(&[u8])) {
-        if let Self::U8(v) = self {
-            sink(v);
-            return;
-        }
-        let mut block = Vec::with_capacity(BLOCK * 8);
-        match self {
-            Self::U8(_) => {}
-            Self::I8(v) => v.chunks(BLOCK).for_each(|c| {
-                block.clear();
-                block.extend(c.iter().map(|&x| x as u8));
-                sink(&block);
-            }),
-            Self::U16(v) => blocks(v, &mut block, &mut sink, u16::to_le_bytes),
-            Self::I16(v) => blocks(v, &mut block, &mut sink, i16::to_le_bytes),
-            Self::U32(v) => blocks(v, &mut block, &mut sink, u32::to_le_bytes),
-            Self::I32(v) => blocks(v, &mut block, &mut sink, i32::to_le_bytes),
-            Self::F32(v) => blocks(v, &mut block, &mut sink, f32::to_le_bytes),
-            Self::F64(v) => blocks(v, &mut block, &mut sink, f64::to_le_bytes),
-        }
+    /// The same with the samples of a range; what lies beyond the end is none.
+    pub fn each_in(&self, range: Range<usize>, mut sink: impl FnMut(f64)) {
+        each_kind!(self, v => v.get(range).unwrap_or_default().iter().for_each(|&x| sink(x as f64)));
     }
 
-    /// The samples as little-endian bytes.
-    pub fn to_le_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.little_endian_blocks(|block| bytes.extend_from_slice(block));
-        bytes
+    /// The samples as little-endian bytes: their own memory where the machine is so.
+    pub fn little_endian(&self) -> Cow<'_, [u8]> {
+        each_kind!(self, v => little_endian(v))
     }
 }
 
-/// Samples turned into bytes at a time.
-const BLOCK: usize = 8192;
-
-fn blocks<T: Copy, const N: usize>(
-    samples: &[T],
-    block: &mut Vec<u8>,
-    sink: &mut impl FnMut(&[u8]),
-    bytes: impl Fn(T) -> [u8; N],
-) {
-    for chunk in samples.chunks(BLOCK) {
-        block.clear();
-        for &x in chunk {
-            block.extend_from_slice(&bytes(x));
-        }
-        sink(block);
+/// Numbers as little-endian bytes: their own memory where the machine is so.
+pub fn little_endian<T: NoUninit>(values: &[T]) -> Cow<'_, [u8]> {
+    let bytes: &[u8] = bytemuck::cast_slice(values);
+    if cfg!(target_endian = "little") {
+        return bytes.into();
     }
+    let mut turned = bytes.to_vec();
+    turned.chunks_exact_mut(size_of::<T>().max(1)).for_each(<[u8]>::reverse);
+    turned.into()
 }

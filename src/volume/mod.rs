@@ -10,6 +10,8 @@ mod write;
 
 use std::io;
 
+use rayon::prelude::*;
+
 use crate::model::geometry::Grid;
 use crate::model::pixels::Samples;
 use crate::series::Instance;
@@ -144,21 +146,65 @@ impl Volume {
         Some(Samples::F32(values))
     }
 
-    /// Figures of the real values; of all channels for colour. `None` where there is no finite value.
+    /// Figures of the real values; of all channels for colour. `None` where there is no finite value. The same however
+    /// many threads there are.
     pub fn figures(&self) -> Option<Figures> {
-        let (mut n, mut sum, mut min, mut max) = (0u64, 0.0, f64::INFINITY, f64::NEG_INFINITY);
-        let mut add = |stored: f64| {
-            let v = stored * self.slope + self.intercept;
-            if v.is_finite() {
-                n += 1;
-                sum += v;
-                (min, max) = (min.min(v), max.max(v));
+        let colours;
+        let samples = match &self.voxels {
+            Voxels::Grey(samples) => samples,
+            Voxels::Rgb(pixels) => {
+                colours = Samples::U8(pixels.as_flattened().to_vec());
+                &colours
             }
         };
-        match &self.voxels {
-            Voxels::Grey(samples) => samples.each(&mut add),
-            Voxels::Rgb(pixels) => pixels.as_flattened().iter().for_each(|v| add(f64::from(*v))),
+        let parts: Vec<Sums> = (0..samples.len().div_ceil(SUMMED_TOGETHER))
+            .into_par_iter()
+            .map(|part| self.sums(samples, part * SUMMED_TOGETHER))
+            .collect();
+        let all = parts.into_iter().fold(Sums::default(), Sums::with);
+        (all.count > 0).then(|| Figures { min: all.min, max: all.max, mean: all.sum / all.count as f64 })
+    }
+
+    /// Of the samples from `first` on that are summed together.
+    fn sums(&self, samples: &Samples, first: usize) -> Sums {
+        let mut sums = Sums::default();
+        samples.each_in(first..samples.len().min(first + SUMMED_TOGETHER), |stored| {
+            let v = stored * self.slope + self.intercept;
+            if v.is_finite() {
+                sums.count += 1;
+                sums.sum += v;
+                (sums.min, sums.max) = (sums.min.min(v), sums.max.max(v));
+            }
+        });
+        sums
+    }
+}
+
+/// Samples whose sum is made by one thread.
+const SUMMED_TOGETHER: usize = 1 << 18;
+
+/// Sums over some of the values.
+#[derive(Debug, Clone, Copy)]
+struct Sums {
+    count: u64,
+    sum: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self { count: 0, sum: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY }
+    }
+}
+
+impl Sums {
+    fn with(self, other: Self) -> Self {
+        Self {
+            count: self.count + other.count,
+            sum: self.sum + other.sum,
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
         }
-        (n > 0).then(|| Figures { min, max, mean: sum / n as f64 })
     }
 }

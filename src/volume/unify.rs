@@ -1,5 +1,7 @@
 //! Slices of maybe different kinds and rescales as one block of one kind.
 
+use rayon::prelude::*;
+
 use super::{VolumeError, Voxels};
 use crate::model::pixels::Samples;
 
@@ -55,14 +57,12 @@ pub fn unify(planes: Vec<Plane>, pixels: usize) -> Result<(Voxels, f64, f64), Vo
     let is_whole = grey.iter().all(|(_, r)| r.iter().all(|v| v.fract() == 0.0));
     if !is_float && (is_whole || common) {
         let apply = is_whole;
-        let range = range(&grey, apply);
-        if let Some(kind) = Kind::of(&grey, range, apply) {
+        if let Some(kind) = Kind::of(&grey, apply) {
             let [slope, intercept] = if apply { [1.0, 0.0] } else { first };
             return Ok((Voxels::Grey(kind.join(grey, apply)), slope, intercept));
         }
         if common {
-            let range = self::range(&grey, false);
-            if let Some(kind) = Kind::of(&grey, range, false) {
+            if let Some(kind) = Kind::of(&grey, false) {
                 return Ok((Voxels::Grey(kind.join(grey, false)), first[0], first[1]));
             }
         }
@@ -87,16 +87,20 @@ type Grey = (Samples, [f64; 2]);
 
 /// Smallest and largest value.
 fn range(planes: &[Grey], apply: bool) -> (f64, f64) {
-    let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
-    for (samples, [slope, intercept]) in planes {
+    let of = |(samples, [slope, intercept]): &Grey| {
         let (slope, intercept) = if apply { (*slope, *intercept) } else { (1.0, 0.0) };
+        let (mut min, mut max) = NOTHING;
         samples.each(|v| {
             let v = v * slope + intercept;
             (min, max) = (min.min(v), max.max(v));
         });
-    }
-    (min, max)
+        (min, max)
+    };
+    planes.par_iter().map(of).reduce(|| NOTHING, |a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
+
+/// The range of no value.
+const NOTHING: (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
 
 /// Kinds that a block may have.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -113,7 +117,7 @@ enum Kind {
 
 impl Kind {
     /// The kind of the slices where they agree and hold the values, else the smallest that does.
-    fn of(planes: &[Grey], (min, max): (f64, f64), apply: bool) -> Option<Self> {
+    fn of(planes: &[Grey], apply: bool) -> Option<Self> {
         let stored = |s: &Samples| match s {
             Samples::U8(_) => Self::U8,
             Samples::I8(_) => Self::I8,
@@ -130,6 +134,7 @@ impl Kind {
         if agree && identity {
             return Some(first);
         }
+        let (min, max) = range(planes, apply);
         let holds = |k: &Self| {
             let (low, high) = k.limits();
             min >= low && max <= high
@@ -149,20 +154,27 @@ impl Kind {
         }
     }
 
+    /// Planes of one size after one another.
     fn join(self, planes: Vec<Grey>, apply: bool) -> Samples {
         macro_rules! join {
             ($kind:ident, $t:ty) => {{
-                let total = planes.iter().map(|(s, _)| s.len()).sum();
-                let mut all: Vec<$t> = Vec::with_capacity(total);
-                for (samples, [slope, intercept]) in planes {
-                    match samples {
-                        Samples::$kind(v) if !apply || (slope == 1.0 && intercept == 0.0) => all.extend(v),
-                        other => {
-                            let (slope, intercept) = if apply { (slope, intercept) } else { (1.0, 0.0) };
-                            other.each(|v| all.push((v * slope + intercept) as $t));
-                        }
+                let length = planes.iter().map(|(s, _)| s.len()).max().unwrap_or(0);
+                let mut all: Vec<$t> = vec![<$t>::default(); length * planes.len()];
+                let places = all.par_chunks_mut(length.max(1));
+                places.zip(planes).for_each(|(place, (samples, [slope, intercept]))| match samples {
+                    Samples::$kind(v) if !apply || (slope == 1.0 && intercept == 0.0) => {
+                        place.copy_from_slice(&v);
                     }
-                }
+                    other => {
+                        let (slope, intercept) = if apply { (slope, intercept) } else { (1.0, 0.0) };
+                        let mut place = place.iter_mut();
+                        other.each(|v| {
+                            if let Some(place) = place.next() {
+                                *place = (v * slope + intercept) as $t;
+                            }
+                        });
+                    }
+                });
                 Samples::$kind(all)
             }};
         }

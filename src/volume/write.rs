@@ -4,9 +4,8 @@ use std::io;
 use std::path::Path;
 
 use super::{Volume, Voxels};
-use crate::format::nifti::{self, Nifti, Slicing};
+use crate::format::nifti::{self, Slicing};
 use crate::format::nrrd::{Nrrd, Values};
-use crate::model::pixels::Samples;
 use crate::model::{Finding, Severity};
 
 /// File formats of volumes.
@@ -67,7 +66,7 @@ pub fn write(volume: &Volume, path: &Path, format: Format) -> io::Result<()> {
 /// As [`write`].
 pub fn write_sliced(volume: &Volume, path: &Path, format: Format, slicing: Slicing) -> io::Result<()> {
     match format {
-        Format::Nifti => nifti_of(volume)?.write_sliced(path, slicing).map_err(io::Error::other),
+        Format::Nifti => nifti_of(volume)?.write(path, slicing).map_err(io::Error::other),
         Format::Nrrd => nrrd(volume, path),
     }
 }
@@ -82,24 +81,15 @@ fn nrrd(volume: &Volume, path: &Path) -> io::Result<()> {
     Nrrd { grid: volume.grid, volumes: volume.volumes, values }.write(path)
 }
 
-fn nifti_of(volume: &Volume) -> io::Result<Nifti> {
+fn nifti_of(volume: &Volume) -> io::Result<nifti::Image<'_>> {
     let [columns, rows, slices] = volume.grid.shape.map(|n| n as usize);
     let shape = [columns, rows, slices, volume.volumes as usize];
-    let voxels = match volume.voxels.clone() {
-        Voxels::Rgb(v) => nifti::Voxels::Rgb(v),
-        Voxels::Grey(samples) => match samples {
-            Samples::U8(v) => nifti::Voxels::U8(v),
-            Samples::I8(v) => nifti::Voxels::I8(v),
-            Samples::U16(v) => nifti::Voxels::U16(v),
-            Samples::I16(v) => nifti::Voxels::I16(v),
-            Samples::U32(v) => nifti::Voxels::U32(v),
-            Samples::I32(v) => nifti::Voxels::I32(v),
-            Samples::F32(v) => nifti::Voxels::F32(v),
-            Samples::F64(v) => nifti::Voxels::F64(v),
-        },
+    let voxels = match &volume.voxels {
+        Voxels::Rgb(colours) => nifti::Values::Rgb(colours),
+        Voxels::Grey(samples) => samples.into(),
     };
-    let mut nifti = Nifti::new(shape, volume.grid.affine_ras(), voxels).map_err(io::Error::other)?;
-    (nifti.slope, nifti.intercept) = (volume.slope, volume.intercept);
-    nifti.step_s = volume.step_s.unwrap_or(0.0);
-    Ok(nifti)
+    let mut image = nifti::Image::new(shape, volume.grid.affine_ras(), voxels).map_err(io::Error::other)?;
+    (image.slope, image.intercept) = (volume.slope, volume.intercept);
+    image.step_s = volume.step_s.unwrap_or(0.0);
+    Ok(image)
 }

@@ -29,7 +29,7 @@ pub fn fingerprint(reader: &FrameReader<'_>) -> Result<Fingerprint, PixelError> 
     let mut figures = Figures::default();
     for index in 0..reader.declared() {
         let frame = reader.decode_frame(index)?;
-        frame.samples.little_endian_blocks(|block| hash.update(block));
+        hash.update(&*frame.samples.little_endian());
         figures.add(&frame.samples);
     }
     Ok(Fingerprint {

@@ -133,6 +133,6 @@ pub(super) fn encode(samples: &Samples, bits_allocated: u16) -> Vec<u8> {
         Samples::U8(bits) if bits_allocated == 1 => {
             bits.chunks(8).map(|c| c.iter().enumerate().fold(0, |b, (i, v)| b | (v & 1) << i)).collect()
         }
-        other => other.to_le_bytes(),
+        other => other.little_endian().into_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{FormatId, LabelError, LabelFormat, Probe, SourceImage, gzip_mask, voxels, write_whole};
-use crate::format::nifti::{Nifti, NiftiError, Voxels};
+use crate::format::nifti::{Image, Nifti, NiftiError, Slicing, Values, Voxels};
 use crate::label::{LabelSet, Placed, PlacedStructure, Warning};
 use crate::model::geometry::Grid;
 
@@ -65,8 +65,9 @@ fn header(grid: &Grid) -> Result<Vec<u8>, LabelError> {
         return Err(NiftiError::Header("an axis must have 1 to 32767 voxels").into());
     }
     let [x, y, z] = grid.shape.map(|n| n as usize);
-    let one = Nifti::new([1; 4], grid.affine_ras(), Voxels::U8(vec![0]))?;
+    let one = Image::new([1; 4], grid.affine_ras(), Values::U8(&[0]))?;
     let mut header = Vec::new();
-    Nifti { shape: [x, y, z, 1], voxels: Voxels::U8(Vec::new()), ..one }.write_to(&mut header)?;
+    Image { shape: [x, y, z, 1], voxels: Values::U8(&[]), ..one }
+        .write_to(&mut header, Slicing::default())?;
     Ok(header)
 }

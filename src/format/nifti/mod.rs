@@ -15,11 +15,10 @@ mod header;
 mod read;
 mod write;
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use flate2::{Compression, GzBuilder};
 use thiserror::Error;
 
 use crate::bytes::gzip::{GzipError, Unpacker, is_gzip};
@@ -27,9 +26,8 @@ use crate::measure::grid::{Grid, GridError, Labels};
 use crate::model::words::io_error;
 
 pub use crate::label::Rounded;
-use affine::{check_affine, column_length};
 use read::{decode, read_up_to};
-pub use write::Slicing;
+pub use write::{Image, Slicing, Values};
 
 /// Bytes of a NIfTI-1 header.
 const HEADER: usize = 348;
@@ -145,32 +143,6 @@ impl Voxels {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    /// NIfTI datatype code and bits per voxel.
-    fn datatype(&self) -> (i16, i16) {
-        match self {
-            Self::U8(_) => (2, 8),
-            Self::I16(_) => (4, 16),
-            Self::I32(_) => (8, 32),
-            Self::F32(_) => (16, 32),
-            Self::F64(_) => (64, 64),
-            Self::Rgb(_) => (128, 24),
-            Self::I8(_) => (256, 8),
-            Self::U16(_) => (512, 16),
-            Self::U32(_) => (768, 32),
-            Self::I64(_) => (1024, 64),
-            Self::U64(_) => (1280, 64),
-        }
-    }
-
-    fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        each!(self,
-            v => v.chunks(1 << 14).try_for_each(|chunk| {
-                let bytes: Vec<u8> = chunk.iter().flat_map(|x| x.to_le_bytes()).collect();
-                out.write_all(&bytes)
-            }),
-            v => out.write_all(v.as_flattened()))
-    }
 }
 
 /// A volume, or a series of volumes over time, with its place in the patient.
@@ -201,14 +173,7 @@ impl Nifti {
     /// When the number of voxels is not the shape's, an axis does not fit NIfTI-1 (1 to 32767), or the affine is
     /// singular or not finite.
     pub fn new(shape: [usize; 4], affine: [[f64; 4]; 4], voxels: Voxels) -> Result<Self, NiftiError> {
-        if shape.iter().any(|&n| n == 0 || n > 32767) {
-            return Err(NiftiError::Header("an axis must have 1 to 32767 voxels"));
-        }
-        if shape.iter().product::<usize>() != voxels.len() {
-            return Err(NiftiError::Header("the number of voxels is not the shape's"));
-        }
-        check_affine(&affine)?;
-        let spacing_mm = std::array::from_fn(|c| column_length(&affine, c));
+        let Image { spacing_mm, .. } = Image::new(shape, affine, (&voxels).into())?;
         Ok(Self {
             shape,
             spacing_mm,
@@ -245,42 +210,12 @@ impl Nifti {
         }
     }
 
-    /// Writes a file whose bytes depend on the volume alone; gzipped where the name ends in `.gz`. Written beside
-    /// its place and renamed, so that nothing half-written is seen.
+    /// Writes a file; see [`Image::write`].
     ///
     /// # Errors
     /// When the folder cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), NiftiError> {
-        self.write_sliced(path, Slicing::default())
-    }
-
-    /// The same with what is known of the axes and the order of slices; see [`Nifti::write`].
-    ///
-    /// # Errors
-    /// As [`Nifti::write`].
-    pub fn write_sliced(&self, path: &Path, slicing: Slicing) -> Result<(), NiftiError> {
-        let mut name = path.file_name().unwrap_or_default().to_os_string();
-        name.push(".part");
-        let part = path.with_file_name(name);
-        let written = self.write_part(path, &part, slicing).and_then(|()| Ok(fs::rename(&part, path)?));
-        if written.is_err() {
-            let _ = fs::remove_file(&part);
-        }
-        written
-    }
-
-    fn write_part(&self, path: &Path, part: &Path, slicing: Slicing) -> Result<(), NiftiError> {
-        let mut file = BufWriter::with_capacity(1 << 16, File::create(part)?);
-        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")) {
-            let mut gz =
-                GzBuilder::new().mtime(0).operating_system(255).write(&mut file, Compression::new(6));
-            self.put(&mut gz, slicing)?;
-            gz.finish()?;
-        } else {
-            self.put(&mut file, slicing)?;
-        }
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        Ok(())
+        self.image().write(path, Slicing::default())
     }
 
     /// Writes the uncompressed file.
@@ -288,13 +223,19 @@ impl Nifti {
     /// # Errors
     /// When the sink refuses.
     pub fn write_to(&self, out: &mut impl Write) -> Result<(), NiftiError> {
-        self.put(out, Slicing::default())
+        self.image().write_to(out, Slicing::default())
     }
 
-    fn put(&self, out: &mut impl Write, slicing: Slicing) -> Result<(), NiftiError> {
-        out.write_all(&self.header(slicing))?;
-        out.write_all(&[0; VOXELS_AT - HEADER])?;
-        Ok(self.voxels.write(out)?)
+    fn image(&self) -> Image<'_> {
+        Image {
+            shape: self.shape,
+            spacing_mm: self.spacing_mm,
+            step_s: self.step_s,
+            affine: self.affine,
+            slope: self.slope,
+            intercept: self.intercept,
+            voxels: (&self.voxels).into(),
+        }
     }
 
     /// The real value of every voxel (slope and intercept applied); colour as luminance is not offered.
