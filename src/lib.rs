@@ -30,6 +30,7 @@ pub mod config;
 pub mod dicom;
 pub mod format;
 pub mod landing;
+pub mod net;
 pub mod ocr;
 pub mod source;
 

@@ -122,6 +122,14 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
         let folder = engine.workspace().resolve(&inbox.path);
         out.note(&format!("watching {} (site {}): {}", inbox.name, inbox.site, folder.display()));
     }
+    for listener in &engine.shared().config().listeners {
+        let who = if listener.callers.is_some() { "its callers" } else { "anybody" };
+        let way = if listener.tls.is_some() { ", encrypted" } else { "" };
+        out.note(&format!(
+            "listening as {} at {} for {who}{way} ({}, site {})",
+            listener.ae_title, listener.bind, listener.name, listener.site
+        ));
+    }
     out.note("running; Ctrl-C ends it when what is in hand is done");
     let stop = stop_signal()?;
     while !stop.load(Ordering::Relaxed) {

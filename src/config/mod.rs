@@ -6,6 +6,7 @@ mod error;
 mod export;
 mod layout;
 mod mistakes;
+mod network;
 mod place;
 mod reading;
 mod retention;
@@ -19,6 +20,7 @@ pub use edit::Edit;
 pub use error::ConfigError;
 pub use export::{Export, ExportCommand};
 pub use layout::{Overlap, is_inside, overlaps, resolved};
+pub use network::{Listener, Remote, Tls};
 pub use place::quoted;
 pub use reading::{Agreement, Cost, Level, MeasureConfig};
 pub use retention::{Retention, due_ms};
@@ -55,6 +57,12 @@ pub struct Config {
     /// Watched folders.
     #[serde(rename = "inbox")]
     pub inboxes: Vec<Inbox>,
+    /// DICOM listeners.
+    #[serde(rename = "listener", skip_serializing_if = "Vec::is_empty")]
+    pub listeners: Vec<Listener>,
+    /// DICOM applications elsewhere.
+    #[serde(rename = "remote", skip_serializing_if = "Vec::is_empty")]
+    pub remotes: Vec<Remote>,
     /// How files are taken in.
     pub ingest: Ingest,
     /// De-identification.
@@ -415,6 +423,8 @@ impl Config {
             say("console.protocol", &format!("one of {}", PROTOCOLS.join(", ")));
         }
         self.invalid_inboxes(&mut wrong);
+        let taken: Vec<&str> = self.inboxes.iter().map(|inbox| &*inbox.name).collect();
+        wrong.extend(network::invalid_values(&self.listeners, &self.remotes, &taken));
         wrong.extend(self.agreement.invalid_values());
         wrong.extend(self.cost.invalid_values());
         wrong.extend(self.export.invalid_values());

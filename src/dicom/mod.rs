@@ -21,4 +21,7 @@ pub use file::{File, Meta, ReadError, ReadOptions, Syntax, header_of, read, with
 pub use header::{Digest, csa, date_time, ge, header, moment, pixel_digest, private, seconds};
 pub use parse::is_pixel_data;
 pub use tree::{Directory, Refusal, Tree, decoded_digest, read_tree};
-pub use write::{size_hint, write, write_to, write_to_as};
+pub use write::{
+    IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, data_set, file_head, size_hint, write, write_to,
+    write_to_as,
+};

@@ -9,8 +9,9 @@ use crate::bytes::ByteSource;
 use crate::model::{Tag, Vr, tags};
 
 /// Gantry as the implementation that wrote a file: a UUID-derived UID (PS3.5 annex B.2).
-const IMPLEMENTATION_CLASS_UID: &str = "2.25.219104377210446023894751330157622713104";
-const IMPLEMENTATION_VERSION_NAME: &str = concat!("GANTRY_", env!("CARGO_PKG_VERSION"));
+pub const IMPLEMENTATION_CLASS_UID: &str = "2.25.219104377210446023894751330157622713104";
+/// Its version.
+pub const IMPLEMENTATION_VERSION_NAME: &str = concat!("GANTRY_", env!("CARGO_PKG_VERSION"));
 const UNDEFINED: [u8; 4] = [0xFF; 4];
 
 /// A whole file: preamble, file meta information, data set. `syntax_uid` must be Explicit VR Little Endian or an
@@ -51,6 +52,33 @@ pub fn write_to_as(out: &mut impl Write, dataset: &DataSet<'_>, syntax_uid: &str
     meta(&mut bytes, dataset, syntax_uid);
     implicit(&mut bytes, dataset)?;
     out.write_all(&bytes)
+}
+
+/// What stands before a data set that came without it: preamble and file meta information.
+pub fn file_head(sop_class: &str, sop_uid: &str, syntax_uid: &str) -> Vec<u8> {
+    let uid = |tag: Tag, value: &str| Element::text(tag, Vr::UI, value);
+    let named = DataSet::from_elements(vec![
+        uid(tags::SOP_CLASS_UID, sop_class),
+        uid(tags::SOP_INSTANCE_UID, sop_uid),
+    ]);
+    let mut head = vec![0; 128];
+    head.extend_from_slice(b"DICM");
+    meta(&mut head, &named, syntax_uid);
+    head
+}
+
+/// A data set alone, as messages carry it: in Implicit VR Little Endian, or explicit.
+///
+/// # Errors
+/// A large value that stands in a file cannot be read.
+pub fn data_set(dataset: &DataSet<'_>, syntax_uid: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if syntax_uid == Syntax::IMPLICIT_LE {
+        implicit(&mut bytes, dataset)?;
+    } else {
+        written(dataset).for_each(|e| element(&mut bytes, e));
+    }
+    Ok(bytes)
 }
 
 /// The elements of a data set without their representations.

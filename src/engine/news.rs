@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::text::visible;
 use crate::model::words::plural;
-use crate::pipeline::{Counts, Shared, Tally, Watchers};
+use crate::pipeline::{Counts, Listeners, Shared, Tally, Watchers};
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,13 +57,18 @@ impl News {
     }
 
     /// What has happened since the last time.
-    pub fn gather(&self, shared: &Shared, watchers: &Watchers) -> Vec<Line> {
+    pub fn gather(&self, shared: &Shared, watchers: &Watchers, listeners: &Listeners) -> Vec<Line> {
         let mut told = self.lock();
         let mut lines = Vec::new();
         for inbox in &shared.config().inboxes {
             let Some((state, tally)) = watchers.state(&inbox.name) else { continue };
             told.follow(&inbox.name, &tally);
             told.problem(&inbox.name, state.problem(), &mut lines);
+        }
+        for listener in &shared.config().listeners {
+            let Some((state, tally)) = listeners.state(&listener.name) else { continue };
+            told.follow(&listener.name, &tally);
+            told.problem(&listener.name, state.obstacle(), &mut lines);
         }
         told.batches(&mut lines);
         told.parked(shared, &mut lines);

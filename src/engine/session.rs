@@ -26,7 +26,8 @@ use crate::landing::{IntakeMap, KnownIdentifiers};
 use crate::model::Event;
 use crate::model::words::plural;
 use crate::pipeline::{
-    Counts, Deidentify, Intake, Shared, Supervisor, Tally, Watchers, casework, landing, resume_pending, watch,
+    Counts, Deidentify, Intake, Listeners, Shared, Supervisor, Tally, Watchers, casework, landing,
+    resume_pending, take_up, watch,
 };
 use crate::source::{Mode, WatchState, open_file};
 
@@ -38,6 +39,7 @@ pub struct Engine {
     pub(super) workspace: Workspace,
     pub(super) shared: Arc<Shared>,
     pub(super) watchers: Watchers,
+    pub(super) listeners: Listeners,
     pub(super) reads: LiveReads,
     pipeline: Mutex<Option<Pipeline>>,
     /// None where the workspace is read only.
@@ -144,6 +146,7 @@ impl Engine {
             workspace,
             shared,
             watchers: Watchers::default(),
+            listeners: Listeners::default(),
             reads: LiveReads::default(),
             pipeline: Mutex::new(Some(pipeline)),
             lock: Some(lock),
@@ -190,6 +193,7 @@ impl Engine {
             workspace,
             shared,
             watchers: Watchers::default(),
+            listeners: Listeners::default(),
             reads: LiveReads::default(),
             pipeline: Mutex::new(None),
             lock: None,
@@ -216,7 +220,7 @@ impl Engine {
         self.read_only.map(|readable| readable.why)
     }
 
-    /// Starts watching every inbox. Whoever watches stays: searches are answered from memory as soon as that is read.
+    /// Starts watching every inbox and serving every listener. Whoever watches stays: searches are answered from memory as soon as that is read.
     pub fn watch(&self) {
         if self.is_read_only() {
             return;
@@ -227,7 +231,10 @@ impl Engine {
                 tracing::warn!("searches are answered from disk: {error}");
             }
         });
-        self.with_intake(|intake| self.watchers.follow_config(&self.shared, intake));
+        self.with_intake(|intake| {
+            self.watchers.follow_config(&self.shared, intake);
+            self.listeners.follow_config(&self.shared, intake);
+        });
     }
 
     /// The workspace.
@@ -264,7 +271,7 @@ impl Engine {
 
     /// What has happened since this was last asked, one line each, for an operator. No line holds PHI.
     pub fn news(&self) -> Vec<Line> {
-        self.news.gather(&self.shared, &self.watchers)
+        self.news.gather(&self.shared, &self.watchers, &self.listeners)
     }
 
     /// When it was opened.
@@ -288,7 +295,7 @@ impl Engine {
     /// # Errors
     /// The catalog cannot be read.
     pub fn is_busy(&self) -> Result<bool, EngineError> {
-        if self.watchers.pending() > 0 {
+        if self.watchers.pending() + self.listeners.pending() > 0 {
             return Ok(true);
         }
         match self.pipeline().as_ref() {
@@ -333,7 +340,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes every inbox in once and waits until every job is done.
+    /// Takes every inbox in once, and what listeners have received, and waits until every job is done.
     ///
     /// # Errors
     /// The disk or database refuses.
@@ -348,39 +355,42 @@ impl Engine {
                 watch(inbox, Mode::Once, &self.shared, intake, (&state, &tally, &stop));
             });
         }
+        self.with_intake(|intake| take_up(&self.shared, intake, &tally));
         perform::outcome(self, &tally, before, started)
     }
 
-    /// What became of everything that the watched inboxes brought since start.
+    /// What became of everything that inboxes and listeners brought since start.
     ///
     /// # Errors
     /// The catalog cannot be read.
     pub fn totals(&self) -> Result<IngestOutcome, EngineError> {
         let mut all = Counts::default();
-        for inbox in &self.shared.config().inboxes {
+        let config = self.shared.config();
+        for inbox in &config.inboxes {
             let Some((state, tally)) = self.watchers.state(&inbox.name) else { continue };
-            let counts = tally.counts();
-            for (why, n) in counts.unread.into_iter().chain(state.unread()) {
+            for (why, n) in state.unread() {
                 *all.unread.entry(why).or_default() += n;
             }
-            all.received += counts.received;
-            all.deidentified += counts.deidentified;
-            all.quarantined += counts.quarantined;
-            all.rejected += counts.rejected;
-            all.duplicates += counts.duplicates;
-            all.already_here += counts.already_here;
-            all.series.extend(counts.series);
+            all.add(&tally.counts());
+        }
+        for listener in &config.listeners {
+            if let Some((_, tally)) = self.listeners.state(&listener.name) {
+                all.add(&tally.counts());
+            }
         }
         perform::counted(self, &all, (0, 0), self.opened)
     }
 
-    /// Stops watching the inboxes and waits until what they brought is dealt with, so that the totals are whole.
+    /// Stops watching and listening, and waits until what came is dealt with, so that the totals are whole. What a listener
+    /// has received and not handed on lies on the disk, and is taken up at the next start.
     pub fn finish_watching(&self) {
+        self.listeners.stop(false);
         self.watchers.finish();
     }
 
     /// Stops: inboxes first, then what is in hand is finished. Safe to call more than once.
     pub fn shut_down(&self) {
+        self.listeners.stop(false);
         self.watchers.stop();
         let pipeline = self.pipeline().take();
         if pipeline.is_some() {

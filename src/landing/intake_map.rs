@@ -264,6 +264,19 @@ impl IntakeMap {
         Ok(statement.query_map(params![inbox, limit], record)?.collect::<Result<_, _>>()?)
     }
 
+    /// Files of an inbox that were quarantined or rejected, for which what follows was not done yet.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn unsettled_aside(&self, inbox: &str, limit: u32) -> Result<Vec<FileRecord>, CatalogError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM file WHERE inbox = ?1 AND settled = 0 AND status IN ('quarantined', 'rejected') LIMIT ?2"
+        );
+        let connection = lock(&self.connection);
+        let mut statement = connection.prepare_cached(&sql)?;
+        Ok(statement.query_map(params![inbox, limit], record)?.collect::<Result<_, _>>()?)
+    }
+
     /// Archives of an inbox whose members are all stored, for which what `after` asks was not done yet. `inbox` and
     /// `reason` are those under which the line keeps them.
     ///

@@ -132,6 +132,20 @@ impl Tally {
 }
 
 impl Counts {
+    /// Those of another source, too.
+    pub fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.deidentified += other.deidentified;
+        self.quarantined += other.quarantined;
+        self.rejected += other.rejected;
+        self.duplicates += other.duplicates;
+        self.already_here += other.already_here;
+        self.series.extend(other.series.iter().cloned());
+        for (why, n) in &other.unread {
+            *self.unread.entry(*why).or_default() += n;
+        }
+    }
+
     /// Files handed in and not accounted for.
     fn open(&self) -> u64 {
         let accounted = self.deidentified + self.quarantined + self.rejected + self.duplicates + self.failed;

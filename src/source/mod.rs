@@ -1,10 +1,12 @@
 //! Where files come from. Every source yields [`Found`] files; each kind is one file here.
 
 pub mod archive;
+mod arrivals;
 mod item;
 mod tree;
 mod watch_folder;
 
+pub use arrivals::{Arrivals, Draft};
 pub use item::{Item, Opened, Unreadable, items, open, open_file};
 pub use tree::{Entry, NotRead, Unread, unread_words, walk};
 pub use watch_folder::{Mode, WatchFolder, WatchState};

@@ -1,12 +1,13 @@
 //! Sources, and what was quarantined or rejected.
 
-use std::sync::atomic::Ordering;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
 use crate::bytes::SpillConfig;
 use crate::catalog::{StoredInstance, tokens};
-use crate::config::Inbox;
+use crate::config::{Inbox, Listener};
 use crate::deid::masks_of;
 use crate::dicom::Contents;
 use crate::engine::query::{
@@ -15,7 +16,7 @@ use crate::engine::query::{
 };
 use crate::engine::{EngineError, Session};
 use crate::landing::{Choice, FileRecord, GroupRecord};
-use crate::pipeline::{Attribute, MASKS_QUESTIONED, explain_reason, now_ms};
+use crate::pipeline::{Attribute, ListenerState, MASKS_QUESTIONED, explain_reason, now_ms};
 use crate::source::open_file;
 
 const MAX_PAGE: u32 = 10_000;
@@ -24,7 +25,43 @@ const SEPARATOR: char = '\u{1f}';
 
 pub fn sources(session: &Session) -> Result<Vec<SourceView>, EngineError> {
     let config = session.engine.shared.config();
-    config.inboxes.iter().map(|inbox| source(session, inbox)).collect()
+    let inboxes = config.inboxes.iter().map(|inbox| source(session, inbox));
+    inboxes.chain(config.listeners.iter().map(|listener| listening(session, listener))).collect()
+}
+
+/// A DICOM listener as a source.
+fn listening(session: &Session, listener: &Listener) -> Result<SourceView, EngineError> {
+    let shared = &session.engine.shared;
+    let (received, last_arrival_ms) = shared.map.received(&listener.name)?;
+    let pulse = shared.catalog.read().pulse("received", Some(&listener.name), now_ms())?;
+    let running = session.engine.listeners.state(&listener.name);
+    let state = running.as_ref().map(|(state, _)| state);
+    let callers: Vec<String> =
+        state.map(|s| s.standing.list()).unwrap_or_default().iter().map(|live| live.caller.clone()).collect();
+    let count = |of: fn(&ListenerState) -> &AtomicU64| state.map_or(0, |s| of(s).load(Ordering::Relaxed));
+    Ok(SourceView {
+        name: listener.name.clone(),
+        kind: "listener".into(),
+        path: format!("{} at {}", listener.ae_title, listener.bind),
+        site: listener.site.clone(),
+        after: String::new(),
+        events: state.is_some(),
+        problem: match state {
+            Some(state) => state.obstacle(),
+            None => Some("nobody can call: the pipeline does not run".into()),
+        },
+        unread: BTreeMap::new(),
+        by_event: count(|s| &s.objects),
+        by_rescan: 0,
+        settling: 0,
+        waiting: count(|s| &s.waiting) + running.as_ref().map_or(0, |(_, tally)| tally.open()),
+        received,
+        slots: pulse.slots,
+        last_arrival_ms,
+        callers,
+        associations: count(|s| &s.associations),
+        refused: count(|s| &s.refused),
+    })
 }
 
 fn source(session: &Session, inbox: &Inbox) -> Result<SourceView, EngineError> {
@@ -33,7 +70,7 @@ fn source(session: &Session, inbox: &Inbox) -> Result<SourceView, EngineError> {
     let pulse = shared.catalog.read().pulse("received", Some(&inbox.name), now_ms())?;
     let running = session.engine.watchers.state(&inbox.name);
     let state = running.as_ref().map(|(state, _)| state);
-    let count = |of: fn(&crate::source::WatchState) -> &std::sync::atomic::AtomicU64| {
+    let count = |of: fn(&crate::source::WatchState) -> &AtomicU64| {
         state.map_or(0, |s| of(s).load(Ordering::Relaxed))
     };
     Ok(SourceView {
@@ -55,6 +92,9 @@ fn source(session: &Session, inbox: &Inbox) -> Result<SourceView, EngineError> {
         received,
         slots: pulse.slots,
         last_arrival_ms,
+        callers: Vec::new(),
+        associations: 0,
+        refused: 0,
     })
 }
 

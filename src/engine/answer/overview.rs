@@ -84,7 +84,7 @@ fn flow(session: &Session, now: i64) -> Result<Vec<FlowStage>, EngineError> {
     let statuses = shared.map.status_counts()?;
     let files = |name: &str| statuses.iter().find(|(status, _)| status == name).map_or(0, |(_, n)| *n);
     let (jobs, parked) = reader.job_counts()?;
-    let settling = session.engine.watchers.pending();
+    let settling = session.engine.watchers.pending() + session.engine.listeners.pending();
     let returned = reader.decisions()?.iter().filter(|d| !d.accepted).count() as u64;
     let asides: [(&str, Vec<(u64, &str)>); 6] = [
         ("received", vec![(settling, "settling or waiting"), (files("duplicate"), "duplicates")]),
@@ -155,6 +155,21 @@ fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
                 "ingest",
                 String::new(),
             );
+        }
+    }
+    for listener in &shared.config().listeners {
+        let Some((state, tally)) = session.engine.listeners.state(&listener.name) else { continue };
+        if let Some(problem) = state.obstacle() {
+            alert(
+                Severity::Error,
+                format!("listener {:?}: {problem}", listener.name),
+                "ingest",
+                String::new(),
+            );
+        }
+        if let Some(failure) = tally.counts().failure {
+            let why = format!("listener {:?}: {failure}; what came is tried again", listener.name);
+            alert(Severity::Error, why, "ingest", String::new());
         }
     }
     let mut quarantined = std::collections::BTreeMap::new();

@@ -43,6 +43,15 @@ pub struct SourceView {
     pub slots: Vec<u64>,
     /// When the last file came, in milliseconds since 1970.
     pub last_arrival_ms: Option<i64>,
+    /// Of a listener: AE titles of those whose associations stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callers: Vec<String>,
+    /// Of a listener: associations since start.
+    #[serde(default)]
+    pub associations: u64,
+    /// Of a listener: objects that were refused since start.
+    #[serde(default)]
+    pub refused: u64,
 }
 
 /// What was quarantined or rejected, in groups.

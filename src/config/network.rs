@@ -1,0 +1,162 @@
+//! Configuration of the network: who may send here, and whom we call.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Pixels;
+
+/// A DICOM listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// Its name, unique among inboxes and listeners.
+    pub name: String,
+    /// Its AE title.
+    pub ae_title: String,
+    /// Address and port; without one of its own this machine alone can call.
+    #[serde(default = "local")]
+    pub bind: String,
+    /// The site whose data it brings.
+    pub site: String,
+    /// AE titles that may call, with `*` and `?`; any without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callers: Option<Vec<String>>,
+    /// Encryption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// Associations at a time.
+    #[serde(default = "associations")]
+    pub max_associations: u32,
+    /// The longest PDU that is taken, in bytes.
+    #[serde(default = "pdu")]
+    pub max_pdu: u32,
+    /// Whether pixels that may carry burned-in text are quarantined.
+    #[serde(default)]
+    pub pixels: Pixels,
+    /// Seconds that a connection may be silent before an association stands.
+    #[serde(default = "artim")]
+    pub artim_s: u64,
+    /// Seconds that an association may be silent.
+    #[serde(default = "idle")]
+    pub idle_s: u64,
+}
+
+/// Files of an encrypted listener, in PEM; relative to the workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, and those between it and its authority.
+    pub cert: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+    /// The authority of those who may call; with it every caller shows a certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ca: Option<PathBuf>,
+}
+
+/// A DICOM application elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remote {
+    /// Its name, unique among remotes.
+    pub name: String,
+    /// Its AE title.
+    pub ae_title: String,
+    /// `HOST:PORT`.
+    pub address: String,
+    /// The site whose data it holds.
+    pub site: String,
+}
+
+fn local() -> String {
+    "127.0.0.1:11112".into()
+}
+fn associations() -> u32 {
+    32
+}
+fn pdu() -> u32 {
+    131_072
+}
+fn artim() -> u64 {
+    30
+}
+fn idle() -> u64 {
+    60
+}
+
+/// PDUs that a listener may take (PS3.8 annex D).
+const PDUS: std::ops::RangeInclusive<u32> = 4_096..=1 << 20;
+
+/// Whether it is an AE title (PS3.5 table 6.2-1): 1 to 16 characters, no blank at its ends, no backslash.
+fn is_title(title: &str) -> bool {
+    (1..=16).contains(&title.len())
+        && title.trim() == title
+        && title.bytes().all(|b| (0x20..0x7F).contains(&b) && b != b'\\')
+}
+
+/// Keys that are wrong, and why. `taken` are names of inboxes.
+pub(super) fn invalid_values(
+    listeners: &[Listener],
+    remotes: &[Remote],
+    taken: &[&str],
+) -> Vec<(String, String)> {
+    let mut wrong = Vec::new();
+    let (mut names, mut places): (BTreeSet<&str>, _) = (taken.iter().copied().collect(), BTreeSet::new());
+    for (i, listener) in listeners.iter().enumerate() {
+        let mut say = |key: &str, why: &str| wrong.push((format!("listener[{i}].{key}"), why.to_owned()));
+        if !names.insert(&listener.name) {
+            say("name", "another inbox or listener has this name");
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        if listener.name.is_empty() || listener.name.len() > 64 || !listener.name.chars().all(plain) {
+            say("name", "a listener's name has letters, digits, - and _; 64 at most");
+        }
+        if !is_title(&listener.ae_title) {
+            say("ae_title", "an AE title has 1 to 16 characters, no backslash, no blank at its ends");
+        }
+        match listener.bind.parse::<SocketAddr>() {
+            Ok(address) if !places.insert(address) => say("bind", "another listener is bound to it"),
+            Ok(_) => {}
+            Err(_) => say("bind", "an address and a port, such as \"127.0.0.1:11112\" or \"[::]:11112\""),
+        }
+        if listener.site.trim().is_empty() {
+            say("site", "every listener belongs to a site");
+        }
+        if listener.callers.as_ref().is_some_and(|c| c.is_empty() || c.iter().any(|p| p.trim().is_empty())) {
+            say("callers", "AE titles; leave it out where any may call");
+        }
+        if listener.max_associations == 0 || listener.max_associations > 1_024 {
+            say("max_associations", "between 1 and 1024");
+        }
+        if !PDUS.contains(&listener.max_pdu) {
+            say("max_pdu", "between 4096 and 1048576 bytes");
+        }
+        for (key, seconds) in [("artim_s", listener.artim_s), ("idle_s", listener.idle_s)] {
+            if !(1..=86_400).contains(&seconds) {
+                say(key, "between 1 second and a day");
+            }
+        }
+    }
+    let mut names = BTreeSet::new();
+    for (i, remote) in remotes.iter().enumerate() {
+        let mut say = |key: &str, why: &str| wrong.push((format!("remote[{i}].{key}"), why.to_owned()));
+        if remote.name.trim().is_empty() || !names.insert(&remote.name) {
+            say("name", "a name is not empty, and no two remotes have the same");
+        }
+        if !is_title(&remote.ae_title) {
+            say("ae_title", "an AE title has 1 to 16 characters, no backslash, no blank at its ends");
+        }
+        let port =
+            remote.address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+        if port.is_none_or(|(host, port)| host.is_empty() || port == 0) {
+            say("address", "a host and a port, such as \"10.0.0.5:4242\"");
+        }
+        if remote.site.trim().is_empty() {
+            say("site", "every remote belongs to a site");
+        }
+    }
+    wrong
+}

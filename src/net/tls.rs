@@ -1,0 +1,78 @@
+//! Encrypted connections as the DICOM profile of BCP 195 wants them: TLS 1.2 and 1.3 alone, by rustls, whose own choice of
+//! ciphers is narrower than the profile's.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use thiserror::Error;
+
+/// Files of a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Its certificate, and those between it and the authority.
+    pub cert: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// The authority of those who may call; without it nobody need show a certificate.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Why nobody can be served.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{}: no PEM with {what}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What should be in it.
+        what: &'static str,
+        /// Why not.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// They do not fit each other.
+    #[error("certificate and key: {0}")]
+    Pair(#[from] rustls::Error),
+    /// Of the authority.
+    #[error("client_ca: {0}")]
+    Authority(#[from] rustls::server::VerifierBuilderError),
+}
+
+/// How connections are accepted.
+///
+/// # Errors
+/// A file cannot be read, or they do not fit each other.
+pub fn server(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let certificates = certificates(&files.cert)?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|source| TlsError::File {
+        path: files.key.clone(),
+        what: "a private key",
+        source,
+    })?;
+    let builder =
+        ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    let builder = match &files.client_ca {
+        Some(path) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in self::certificates(path)? {
+                roots.add(certificate)?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+            builder.with_client_cert_verifier(verifier)
+        }
+        None => builder.with_no_client_auth(),
+    };
+    Ok(Arc::new(builder.with_single_cert(certificates, key)?))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let refused = |source| TlsError::File { path: path.into(), what: "a certificate", source };
+    let all: Vec<_> =
+        CertificateDer::pem_file_iter(path).map_err(refused)?.collect::<Result<_, _>>().map_err(refused)?;
+    if all.is_empty() { Err(refused(rustls::pki_types::pem::Error::NoItemsFound)) } else { Ok(all) }
+}

@@ -1,0 +1,83 @@
+//! Whether an instance that a sender names is held safely: in the store, in quarantine, or still on the landing side.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::Shared;
+use super::listeners::folder_of;
+use crate::bytes::SpillConfig;
+use crate::dicom::{Contents, ReadOptions};
+use crate::model::tags;
+use crate::net::Reference;
+use crate::source::{Arrivals, open_file};
+
+/// Where an instance is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Here, safely.
+    Held,
+    /// Here, as another class than was named.
+    OtherClass,
+    /// Not here.
+    Unknown,
+}
+
+/// Where each of these instances is, by the UIDs that their sender gave them.
+pub fn held(shared: &Shared, references: &[Reference]) -> Vec<Place> {
+    let mut places: Vec<Place> = references.iter().map(|reference| stored(shared, reference)).collect();
+    let is_missing = |place: &Place| *place == Place::Unknown;
+    if places.iter().any(is_missing) {
+        let landed = landed(shared, references);
+        for (place, reference) in places.iter_mut().zip(references).filter(|(place, _)| is_missing(place)) {
+            *place = match landed.get(&*reference.sop_uid) {
+                Some(classes) if classes.contains(&reference.sop_class) => Place::Held,
+                Some(_) => Place::OtherClass,
+                // It may have been stored between the two looks.
+                None => stored(shared, reference),
+            };
+        }
+    }
+    places
+}
+
+fn stored(shared: &Shared, reference: &Reference) -> Place {
+    let rows = shared.catalog.read().stored_rows_of(&shared.deid.uid(&reference.sop_uid)).unwrap_or_default();
+    let mut place = Place::Unknown;
+    for row in rows {
+        let Ok(bytes) = shared.store.open_verified(&row.blob) else { continue };
+        let contents = Contents::of(bytes, SpillConfig::default());
+        match named(&contents) {
+            Some((class, _)) if class == reference.sop_class => return Place::Held,
+            _ => place = Place::OtherClass,
+        }
+    }
+    place
+}
+
+/// Classes by UID of those among `references` that lie on the landing side.
+fn landed(shared: &Shared, references: &[Reference]) -> BTreeMap<String, BTreeSet<String>> {
+    let wanted: BTreeSet<&str> = references.iter().map(|reference| &*reference.sop_uid).collect();
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut look = |path: &Path| {
+        let Ok(bytes) = open_file(path) else { return };
+        if let Some((class, uid)) = named(&Contents::of(bytes, SpillConfig::default()))
+            && wanted.contains(&*uid)
+        {
+            found.entry(uid).or_default().insert(class);
+        }
+    };
+    for listener in &shared.config().listeners {
+        let arrived = Arrivals::list(&folder_of(shared, &listener.name)).unwrap_or_default();
+        arrived.iter().for_each(|path| look(path));
+    }
+    let aside = std::fs::read_dir(&shared.quarantine).into_iter().flatten().flatten();
+    aside.map(|entry| entry.path()).filter(|path| path.is_file()).for_each(|path| look(&path));
+    found
+}
+
+/// SOP class and SOP instance UID of a file.
+fn named(contents: &Contents<'_>) -> Option<(String, String)> {
+    let file = contents.read(ReadOptions { header_only: true, ..ReadOptions::default() }).ok()?;
+    let text = |tag| file.dataset.ascii(tag).map(|uid| uid.trim_end_matches(['\0', ' ']).to_owned());
+    Some((text(tags::SOP_CLASS_UID)?, text(tags::SOP_INSTANCE_UID)?))
+}
