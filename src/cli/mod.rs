@@ -24,6 +24,7 @@ mod label_convert;
 mod log;
 pub mod measure;
 mod narrate;
+mod network;
 mod output;
 pub mod plan;
 mod progress;
@@ -32,6 +33,7 @@ mod qc;
 pub mod queue;
 pub mod reader;
 mod reading;
+mod remote;
 mod report;
 mod reprocess;
 mod restore;
@@ -159,6 +161,8 @@ pub enum Command {
     Provenance(snapshot::ProvenanceArgs),
     /// Write a document for people: QA, de-identification, a site, the dossier
     Report(report::ReportArgs),
+    /// DICOM applications elsewhere: list them, ask whether they are there
+    Remote(remote::RemoteArgs),
     /// Data that have been kept as long as they may be
     Retention(retention::RetentionArgs),
     /// A subject leaves the dataset
@@ -259,6 +263,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Snapshot(args)) => snapshot::run(args, global, out),
         Some(Command::Report(args)) => report::run(args, global, out),
         Some(Command::Provenance(args)) => snapshot::provenance(args, global, out),
+        Some(Command::Remote(args)) => remote::run(args, global, out),
         Some(Command::Retention(args)) => retention::run(args, global, out),
         Some(Command::Withdraw(args)) => snapshot::withdraw(args, global, out),
         Some(Command::Export(args)) => export::run(args, global, out),

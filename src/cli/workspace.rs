@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::connect::workspace;
-use super::{Exit, Failure, Global, Output};
+use super::{Exit, Failure, Global, Output, network};
 use crate::config::Workspace;
 use crate::engine::query::{
     CheckClock, Depth, IntakeGroups, ParkedJobs, ProfileState, Sources, Status, Verify,
@@ -48,7 +48,7 @@ pub fn init(args: &Init, out: &Output) -> Result<Exit, Failure> {
 
 /// One thing that the doctor looked at.
 #[derive(Debug, Serialize)]
-struct Examined {
+pub(super) struct Examined {
     what: &'static str,
     ok: bool,
     found: String,
@@ -82,7 +82,12 @@ pub fn doctor(global: &Global, out: &Output) -> Result<Exit, Failure> {
     Ok(if healthy { Exit::Done } else { exit })
 }
 
-fn examined(what: &'static str, ok: bool, found: impl Into<String>, advice: Option<String>) -> Examined {
+pub(super) fn examined(
+    what: &'static str,
+    ok: bool,
+    found: impl Into<String>,
+    advice: Option<String>,
+) -> Examined {
     Examined { what, ok, found: found.into(), advice }
 }
 
@@ -155,6 +160,7 @@ fn of_workspace(workspace: &Workspace) -> Vec<Examined> {
         ));
     }
     all.extend(database(workspace));
+    all.extend(network::examine(workspace));
     all
 }
 

@@ -199,7 +199,8 @@ impl Samples {
 
     /// The same with the samples of a range; what lies beyond the end is none.
     pub fn each_in(&self, range: Range<usize>, mut sink: impl FnMut(f64)) {
-        each_kind!(self, v => v.get(range).unwrap_or_default().iter().for_each(|&x| sink(x as f64)));
+        #[allow(clippy::unnecessary_cast)]
+        let () = each_kind!(self, v => v.get(range).unwrap_or_default().iter().for_each(|&x| sink(x as f64)));
     }
 
     /// The samples as little-endian bytes: their own memory where the machine is so.

@@ -192,11 +192,11 @@ impl Acceptor {
             Association { acceptor: self, wire, agreed, live, refused: BTreeMap::new(), reports: Vec::new() };
         let ended = association.run().await;
         let Association { mut wire, agreed, live, refused, .. } = association;
-        if let Err(error) = ended {
-            if !matches!(error, WireError::Closed | WireError::Aborted) {
-                tracing::warn!("an association of {:?} was aborted: {error}", agreed.caller);
-                let _ = wire.send_pdu(&abort(reason_of(&error))).await;
-            }
+        if let Err(error) = ended
+            && !matches!(error, WireError::Closed | WireError::Aborted)
+        {
+            tracing::warn!("an association of {:?} was aborted: {error}", agreed.caller);
+            let _ = wire.send_pdu(&abort(reason_of(&error))).await;
         }
         wire.close().await;
         Some(Summary {

@@ -236,9 +236,10 @@ fn dispose(shared: &Shared, listener: &Listener) {
     settle_sources(shared, &inbox);
     while let Ok(aside) = shared.map.unsettled_aside(&listener.name, AT_ONCE) {
         for file in aside.iter().map(|row| &row.file) {
-            let is_needless = match file.kept {
-                true => shared.quarantined(&file.sha256).is_file(),
-                false => file.reason == super::deidentify::WITHDRAWN,
+            let is_needless = if file.kept {
+                shared.quarantined(&file.sha256).is_file()
+            } else {
+                file.reason == super::deidentify::WITHDRAWN
             };
             if is_needless && std::fs::remove_file(&file.path).is_err() {
                 tracing::warn!("a file that listener {} has received stays beside its copy", listener.name);

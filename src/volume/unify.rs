@@ -61,10 +61,8 @@ pub fn unify(planes: Vec<Plane>, pixels: usize) -> Result<(Voxels, f64, f64), Vo
             let [slope, intercept] = if apply { [1.0, 0.0] } else { first };
             return Ok((Voxels::Grey(kind.join(grey, apply)), slope, intercept));
         }
-        if common {
-            if let Some(kind) = Kind::of(&grey, false) {
-                return Ok((Voxels::Grey(kind.join(grey, false)), first[0], first[1]));
-            }
+        if common && let Some(kind) = Kind::of(&grey, false) {
+            return Ok((Voxels::Grey(kind.join(grey, false)), first[0], first[1]));
         }
     }
     let double = grey.iter().any(|(s, _)| matches!(s, Samples::F64(_) | Samples::U32(_) | Samples::I32(_)));

@@ -161,6 +161,9 @@ fn source() -> SourceView {
         received: 1204,
         slots: vec![0, 3, 8, 12, 4, 0, 0, 1, 2, 30, 22, 9],
         last_arrival_ms: Some(NOW - 2 * MINUTE),
+        callers: Vec::new(),
+        associations: 0,
+        refused: 0,
     }
 }
 

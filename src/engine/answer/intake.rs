@@ -70,9 +70,8 @@ fn source(session: &Session, inbox: &Inbox) -> Result<SourceView, EngineError> {
     let pulse = shared.catalog.read().pulse("received", Some(&inbox.name), now_ms())?;
     let running = session.engine.watchers.state(&inbox.name);
     let state = running.as_ref().map(|(state, _)| state);
-    let count = |of: fn(&crate::source::WatchState) -> &AtomicU64| {
-        state.map_or(0, |s| of(s).load(Ordering::Relaxed))
-    };
+    let count =
+        |of: fn(&crate::source::WatchState) -> &AtomicU64| state.map_or(0, |s| of(s).load(Ordering::Relaxed));
     Ok(SourceView {
         name: inbox.name.clone(),
         kind: "folder".into(),

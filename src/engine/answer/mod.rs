@@ -15,6 +15,7 @@ mod process;
 mod provenance;
 mod queue;
 mod readers;
+mod remotes;
 mod retention;
 mod snapshots;
 mod stats;
@@ -92,6 +93,8 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::VerifySnapshot(q) => wire(snapshots::verify(session, &q.name)?),
         Query::ProvenanceOf(q) => wire(provenance::provenance(session, &q)?),
         Query::RetentionDue(_) => wire(retention::due(session)?),
+        Query::Remotes(_) => wire(remotes::remotes(session)),
+        Query::EchoRemote(q) => wire(remotes::echo_remote(session, &q)?),
         Query::Withdrawals(_) => wire(snapshots::withdrawals(session)?),
         Query::Imports(q) => wire(labels::imports(session, q.page)?),
     }

@@ -12,6 +12,7 @@ mod labels;
 mod overview;
 mod process;
 mod queue;
+mod remotes;
 mod retention;
 mod snapshots;
 mod subjects;
@@ -32,6 +33,7 @@ pub use labels::*;
 pub use overview::*;
 pub use process::*;
 pub use queue::*;
+pub use remotes::*;
 pub use retention::*;
 pub use snapshots::*;
 pub use subjects::*;
@@ -143,6 +145,8 @@ queries! {
     VerifySnapshot => SnapshotVerified: SeeTrail;
     Withdrawals => Vec<WithdrawalView>: SeeReads;
     RetentionDue => Vec<DueView>: SeeImages;
+    Remotes => Vec<RemoteView>: SeePhi;
+    EchoRemote => EchoView: SeePhi;
     ProvenanceOf => ProvenanceView: SeeReads;
 }
 

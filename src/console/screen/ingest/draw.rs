@@ -216,6 +216,15 @@ fn standing(canvas: &Canvas<'_>, source: &SourceView) -> (&'static str, Style) {
     }
 }
 
+/// How what a source brings is noticed.
+fn way_in(source: &SourceView) -> &'static str {
+    match (&*source.kind, source.events) {
+        ("listener", _) => "C-STORE",
+        (_, true) => "events",
+        (_, false) => "rescan",
+    }
+}
+
 /// A source on one line.
 fn draw_source(canvas: &mut Canvas<'_>, line: Rect, source: &SourceView, context: &Context<'_>) {
     let (shape, style) = standing(canvas, source);
@@ -224,8 +233,7 @@ fn draw_source(canvas: &mut Canvas<'_>, line: Rect, source: &SourceView, context
     let name = format!("{} · {}", source.name, source.site);
     x += canvas.text(x, line.y, line.width / 3, &name, canvas.theme.text()) + 2;
     let last = source.last_arrival_ms.map_or("nothing yet".into(), |at| words::ago(at, context.now_ms));
-    let how = if source.events { "events" } else { "rescan" };
-    let right = format!("{} files · {last} · {how}", words::count(source.received));
+    let right = format!("{} files · {last} · {}", words::count(source.received), way_in(source));
     let room = line.right().saturating_sub(x);
     let used = canvas.text_right(line.right(), line.y, room, &right, canvas.theme.dim());
     if room >= used + 13 {
@@ -249,8 +257,19 @@ fn draw_tall(canvas: &mut Canvas<'_>, area: Rect, source: &SourceView, context: 
     canvas.text(x, area.y, room.saturating_sub(used + 1), &name, canvas.theme.bold());
     if area.height > 1 {
         let last = source.last_arrival_ms.map_or("nothing yet".into(), |at| words::ago(at, context.now_ms));
-        let how = if source.events { "by events" } else { "by rescan" };
-        let mut parts = vec![format!("{last} {how}")];
+        let mut parts = vec![match way_in(source) {
+            way @ ("events" | "rescan") => format!("{last} by {way}"),
+            _ => last,
+        }];
+        if source.associations > 0 {
+            parts.push(words::plural(source.associations, "association"));
+        }
+        if !source.callers.is_empty() {
+            parts.push(format!("calling: {}", source.callers.join(", ")));
+        }
+        if source.refused > 0 {
+            parts.push(format!("{} refused", words::count(source.refused)));
+        }
         for (number, what) in [(source.settling, "settling"), (source.waiting, "waiting")] {
             if number > 0 {
                 parts.push(format!("{} {what}", words::count(number)));
