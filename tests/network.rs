@@ -406,8 +406,7 @@ fn noise_ends_and_holds_nobody_up() {
 #[test]
 fn mistakes_of_the_network_are_named() {
     let place = Place::with("max_pdu = 7");
-    let config = place.root().join("gantry.toml");
-    let (code, lines, _) = gantry(&["config", "check", text(&config)]);
+    let (code, lines, _) = place.ask(&["config", "check"]);
     assert_eq!(code, 3, "{lines:?}");
     let told = lines.iter().map(ToString::to_string).collect::<String>();
     assert!(told.contains("listener[0].max_pdu"), "{told}");

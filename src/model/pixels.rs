@@ -203,6 +203,29 @@ impl Samples {
         let () = each_kind!(self, v => v.get(range).unwrap_or_default().iter().for_each(|&x| sink(x as f64)));
     }
 
+    /// Smallest, largest and sum of the whole numbers of a range, exact; `None` where the samples are fractions, or there is
+    /// none.
+    pub fn whole_figures(&self, range: Range<usize>) -> Option<[i64; 3]> {
+        macro_rules! figures {
+            ($v:expr) => {{
+                let values = $v.get(range).filter(|v| !v.is_empty())?;
+                let (min, max) =
+                    values.iter().fold((values[0], values[0]), |(a, b), &x| (a.min(x), b.max(x)));
+                let sum = values.iter().map(|&x| i64::from(x)).sum();
+                Some([i64::from(min), i64::from(max), sum])
+            }};
+        }
+        match self {
+            Self::U8(v) => figures!(v),
+            Self::I8(v) => figures!(v),
+            Self::U16(v) => figures!(v),
+            Self::I16(v) => figures!(v),
+            Self::U32(v) => figures!(v),
+            Self::I32(v) => figures!(v),
+            Self::F32(_) | Self::F64(_) => None,
+        }
+    }
+
     /// The samples as little-endian bytes: their own memory where the machine is so.
     pub fn little_endian(&self) -> Cow<'_, [u8]> {
         each_kind!(self, v => little_endian(v))

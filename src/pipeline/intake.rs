@@ -111,7 +111,10 @@ impl Intake {
         let mut threads: Vec<JoinHandle<()>> = (0..workers)
             .map(|_| {
                 let (shared, found, dealt) = (shared.clone(), found.clone(), dealt.clone());
-                std::thread::spawn(move || work(&shared, &found, &dealt))
+                std::thread::spawn(move || {
+                    yield_to_others();
+                    work(&shared, &found, &dealt);
+                })
             })
             .collect();
         let shared = shared.clone();
@@ -150,6 +153,17 @@ impl Drop for Intake {
         }
     }
 }
+
+/// What computes for long leaves the processor to who waits for an answer: people, and senders.
+fn yield_to_others() {
+    // 0, which is no process: the calling thread alone (setpriority(2)).
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!("files are read with the priority of all else: {error}");
+    }
+}
+
+/// Between that of everything and that of what runs when nothing else does.
+const NICENESS: i32 = 10;
 
 fn work(shared: &Shared, queue: &Receiver<Work>, out: &Sender<ProcessedFile>) {
     while let Some(Work { found, tally, member }) = queue.next() {

@@ -167,9 +167,20 @@ impl Volume {
 
     /// Of the samples from `first` on that are summed together.
     fn sums(&self, samples: &Samples, first: usize) -> Sums {
+        let range = first..samples.len().min(first + SUMMED_TOGETHER);
+        let real = |stored: f64| stored * self.slope + self.intercept;
+        if self.slope.is_finite()
+            && self.intercept.is_finite()
+            && let Some([min, max, sum]) = samples.whole_figures(range.clone())
+        {
+            let (a, b) = (real(min as f64), real(max as f64));
+            let count = range.len() as u64;
+            let sum = sum as f64 * self.slope + self.intercept * count as f64;
+            return Sums { count, sum, min: a.min(b), max: a.max(b) };
+        }
         let mut sums = Sums::default();
-        samples.each_in(first..samples.len().min(first + SUMMED_TOGETHER), |stored| {
-            let v = stored * self.slope + self.intercept;
+        samples.each_in(range, |stored| {
+            let v = real(stored);
             if v.is_finite() {
                 sums.count += 1;
                 sums.sum += v;

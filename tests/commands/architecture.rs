@@ -20,7 +20,7 @@ const FLOORS: [&[&str]; 6] = [
         "workflow",
         "snapshot",
     ],
-    &["source", "dicom", "format", "catalog", "landing", "blob", "bytes", "config", "ocr"],
+    &["source", "dicom", "format", "catalog", "landing", "blob", "bytes", "config", "net", "ocr"],
     &["deid", "qc", "dataset", "volume", "convert", "report"],
     &["pipeline", "demo"],
     &["engine"],
@@ -28,7 +28,7 @@ const FLOORS: [&[&str]; 6] = [
 ];
 
 /// Who uses whom on one floor: a leaf below the others, and faces that start each other.
-const ASIDE: [(&str, &str); 24] = [
+const ASIDE: [(&str, &str); 25] = [
     ("landing", "catalog"),
     ("series", "model"),
     ("measure", "model"),
@@ -49,6 +49,7 @@ const ASIDE: [(&str, &str); 24] = [
     ("format", "bytes"),
     ("format", "dicom"),
     ("source", "bytes"),
+    ("net", "dicom"),
     ("dataset", "volume"),
     ("demo", "pipeline"),
     ("cli", "console"),

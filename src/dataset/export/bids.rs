@@ -76,7 +76,7 @@ impl Exporter for Bids {
                     whole.name
                 ),
             ),
-            (".bidsignore", "**/ct/**\n**/other/**\nct/\nother/\n".to_owned()),
+            (".bidsignore", "**/ct\n**/other\n".to_owned()),
             ("participants.tsv", participants(whole, notes)),
         ];
         for (name, text) in texts {
