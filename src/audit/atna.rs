@@ -10,10 +10,11 @@ use quick_xml::writer::Writer;
 use super::Entry;
 
 /// Codes of PS3.16 CID 400 with their meanings.
-const EVENTS: [(&str, &str); 8] = [
+const EVENTS: [(&str, &str); 9] = [
     ("110100", "Application Activity"),
     ("110101", "Audit Log Used"),
     ("110103", "DICOM Instances Accessed"),
+    ("110104", "DICOM Instances Transferred"),
     ("110106", "Export"),
     ("110107", "Import"),
     ("110110", "Patient Record"),
@@ -32,6 +33,7 @@ fn event(action: &str) -> (&'static str, &'static str) {
         }
         _ if is("intake.discard") => ("110103", "D"),
         _ if is("intake.") || is("label.") => ("110107", "C"),
+        _ if is("listener.") => ("110104", "C"),
         _ if is("dataset.") => ("110106", "R"),
         _ if is("audit.") => ("110101", "R"),
         _ if is("search.") => ("110112", "E"),
@@ -186,6 +188,7 @@ mod tests {
             ("intake.ingest", "110107", "C", "0"),
             ("intake.look", "110103", "R", "0"),
             ("intake.discard", "110103", "D", "0"),
+            ("listener.association", "110104", "C", "0"),
             ("dataset.export.failed", "110106", "R", "4"),
             ("backup.interrupted", "110100", "E", "8"),
             ("access.refused", "110113", "U", "4"),

@@ -17,8 +17,9 @@ use super::negotiate::{Agreed, Context, Service, agree, shown};
 use super::requestor::{Commitment, read_commitment};
 use super::wire::{Fragment, Wire, WireError, decode, fragments, kind};
 
-/// A request for an association is not longer: 128 contexts with every transfer syntax that there is.
-const LONGEST_REQUEST: u32 = 1 << 20;
+/// A request for an association is not longer: 128 contexts with thirty transfer syntaxes each. Who has not asked yet may
+/// hold so much of memory.
+const LONGEST_REQUEST: u32 = 256 << 10;
 /// A command is not longer.
 const LONGEST_COMMAND: usize = 64 << 10;
 /// A data set that is held in memory, of a commitment, is not longer: some 60,000 references.

@@ -39,7 +39,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// How long associations have to end when all stops.
 const ENDING: Duration = Duration::from_secs(5);
 /// Connections of a listener without an association, at most; more wait to be accepted.
-const MOST_CONNECTIONS: usize = 4_096;
+const MOST_CONNECTIONS: usize = 2_048;
 
 /// What a listener is doing.
 #[derive(Debug, Default)]

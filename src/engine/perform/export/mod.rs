@@ -322,7 +322,11 @@ fn register(
 }
 
 fn refused(error: std::io::Error) -> EngineError {
-    EngineError::Storage { why: format!("the dataset cannot be written: {}", io_error(&error)) }
+    let next = match error.kind() {
+        std::io::ErrorKind::StorageFull => "; make room, and go on with --resume",
+        _ => "",
+    };
+    EngineError::Storage { why: format!("the dataset cannot be written: {}{next}", io_error(&error)) }
 }
 
 impl Members {
