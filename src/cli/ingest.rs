@@ -126,8 +126,8 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
         let who = if listener.callers.is_some() { "its callers" } else { "anybody" };
         let way = if listener.tls.is_some() { ", encrypted" } else { "" };
         out.note(&format!(
-            "listening as {} at {} for {who}{way} ({}, site {})",
-            listener.ae_title, listener.bind, listener.name, listener.site
+            "listener {} (site {}): {} at {}, for {who}{way}",
+            listener.name, listener.site, listener.ae_title, listener.bind
         ));
     }
     out.note("running; Ctrl-C ends it when what is in hand is done");

@@ -7,7 +7,8 @@ use super::workspace::{Examined, examined};
 use crate::config::{Listener, Remote, Workspace};
 use crate::model::text::visible;
 use crate::model::words::io_error;
-use crate::net::{TlsFiles, echo, server};
+use crate::net::{echo, server};
+use crate::pipeline::tls_files;
 
 /// Examines every listener and every remote.
 pub fn examine(workspace: &Workspace) -> Vec<Examined> {
@@ -30,20 +31,11 @@ fn of_listener(workspace: &Workspace, listener: &Listener) -> Vec<Examined> {
             examined("listener", false, named(&io_error(&error)), Some(advice.into()))
         }
     }];
-    if let Some(tls) = &listener.tls {
-        let files = TlsFiles {
-            cert: workspace.resolve(&tls.cert),
-            key: workspace.resolve(&tls.key),
-            client_ca: tls.client_ca.as_ref().map(|path| workspace.resolve(path)),
-        };
-        if let Err(error) = server(&files) {
-            all.push(examined(
-                "listener",
-                false,
-                named(&error.to_string()),
-                Some("PEM files, relative to the workspace".into()),
-            ));
-        }
+    if let Some(tls) = &listener.tls
+        && let Err(error) = server(&tls_files(workspace.root(), tls))
+    {
+        let advice = "PEM files, relative to the workspace";
+        all.push(examined("listener", false, named(&error.to_string()), Some(advice.into())));
     }
     let is_open = listener.bind.parse::<SocketAddr>().is_ok_and(|address| !address.ip().is_loopback());
     let has_certificates = listener.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());

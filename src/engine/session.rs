@@ -384,13 +384,13 @@ impl Engine {
     /// Stops watching and listening, and waits until what came is dealt with, so that the totals are whole. What a listener
     /// has received and not handed on lies on the disk, and is taken up at the next start.
     pub fn finish_watching(&self) {
-        self.listeners.stop(false);
+        self.listeners.stop();
         self.watchers.finish();
     }
 
     /// Stops: inboxes first, then what is in hand is finished. Safe to call more than once.
     pub fn shut_down(&self) {
-        self.listeners.stop(false);
+        self.listeners.stop();
         self.watchers.stop();
         let pipeline = self.pipeline().take();
         if pipeline.is_some() {

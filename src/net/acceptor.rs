@@ -99,7 +99,7 @@ pub struct Live {
     pub caller: String,
     /// Objects that were taken.
     pub objects: AtomicU64,
-    /// Bytes of them.
+    /// Bytes of data sets that came, of refused ones too.
     pub bytes: AtomicU64,
 }
 
@@ -112,7 +112,7 @@ pub struct Summary {
     pub called: String,
     /// Objects that were taken.
     pub objects: u64,
-    /// Bytes of them.
+    /// Bytes of data sets that came, of refused ones too.
     pub bytes: u64,
     /// Objects that were refused, by status.
     pub refused: Vec<StatusCount>,
@@ -159,9 +159,9 @@ struct Association<'a> {
 }
 
 impl Acceptor {
-    /// Serves a connection until it ends. `began` is told of the association once it stands; its summary is returned, none
-    /// where it never stood.
-    pub async fn serve(&self, mut wire: Wire, began: impl FnOnce(&Arc<Live>) + Send) -> Option<Summary> {
+    /// Serves a connection until it ends. `stands` is called with the association once it is accepted; its summary is returned,
+    /// none where it never was.
+    pub async fn serve(&self, mut wire: Wire, stands: impl FnOnce(&Arc<Live>) + Send) -> Option<Summary> {
         let mut body = Vec::new();
         let first = wire.next(&mut body, LONGEST_REQUEST, self.terms.artim).await;
         let request = match first.and_then(|kind| decode(kind, &body)) {
@@ -187,7 +187,7 @@ impl Acceptor {
             return None;
         }
         let live = Arc::new(Live { caller: agreed.caller.clone(), ..Live::default() });
-        began(&live);
+        stands(&live);
         let began = Instant::now();
         let mut association =
             Association { acceptor: self, wire, agreed, live, refused: BTreeMap::new(), reports: Vec::new() };
@@ -256,7 +256,7 @@ impl Association<'_> {
             let kind = tokio::select! {
                 kind = next => kind?,
                 // Nothing of a message has come: it is told that all ends here.
-                _ = stop.wait_for(|stop| *stop), if is_between => return Err(WireError::Io(std::io::ErrorKind::Interrupted)),
+                _ = stop.wait_for(|stop| *stop), if is_between => return Err(WireError::Ending),
             };
             match kind {
                 kind::DATA => {

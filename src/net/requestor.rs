@@ -187,7 +187,7 @@ impl Requested {
                 let syntax = syntax.trim_end_matches(['\0', ' ']).to_owned();
                 Ok(Self { wire, syntax, most: most.unwrap_or(MAX_PDU) })
             }
-            Pdu::AssociationRJ(rejection) => Err(RequestError::Rejected(rejection.source_words())),
+            Pdu::AssociationRJ(rejection) => Err(RequestError::Rejected(rejection.source.to_string())),
             _ => Err(WireError::Broken("no answer to a request for an association").into()),
         }
     }
@@ -229,17 +229,6 @@ impl Requested {
             let _ = self.wire.next(&mut body, LONGEST_ANSWER, PATIENCE).await;
         }
         self.wire.close().await;
-    }
-}
-
-/// Words for who was rejected.
-trait SourceWords {
-    fn source_words(&self) -> String;
-}
-
-impl SourceWords for dicom_ul::pdu::AssociationRJ {
-    fn source_words(&self) -> String {
-        self.source.to_string()
     }
 }
 

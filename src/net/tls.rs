@@ -10,6 +10,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use thiserror::Error;
 
+use crate::model::words::io_error;
+
 /// Files of a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -25,7 +27,7 @@ pub struct TlsFiles {
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("{}: no PEM with {what}: {source}", path.display())]
+    #[error("{}: no PEM with {what}: {}", path.display(), words(source))]
     File {
         /// The file.
         path: PathBuf,
@@ -40,6 +42,16 @@ pub enum TlsError {
     /// Of the authority.
     #[error("client_ca: {0}")]
     Authority(#[from] rustls::server::VerifierBuilderError),
+}
+
+/// What is wrong with a PEM file, in a person's words.
+fn words(error: &rustls::pki_types::pem::Error) -> String {
+    use rustls::pki_types::pem::Error;
+    match error {
+        Error::Io(error) => io_error(error),
+        Error::NoItemsFound => "it holds none".into(),
+        _ => "it is damaged".into(),
+    }
 }
 
 /// How connections are accepted.

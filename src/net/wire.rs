@@ -46,6 +46,9 @@ pub enum WireError {
     /// The peer ended the association.
     #[error("the peer aborted the association")]
     Aborted,
+    /// This side serves nobody any more.
+    #[error("this side ends")]
+    Ending,
     /// The peer does not keep to the protocol.
     #[error("{0}")]
     Broken(&'static str),

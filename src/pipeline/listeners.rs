@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::commitment::{Place, held};
 use super::{Intake, Shared, Tally, now_ms, settle_sources};
-use crate::config::{After, Inbox, Listener, Pixels};
+use crate::config::{After, Inbox, Listener, Pixels, Tls};
 use crate::dicom::file_head;
 use crate::landing::Known;
 use crate::model::words::{io_error, io_words};
@@ -147,9 +147,9 @@ impl Listeners {
         running.each.values().map(|one| one.state.waiting.load(Ordering::Relaxed) + one.tally.open()).sum()
     }
 
-    /// Nobody may call any more; who does is let finish for a moment. What has arrived by then is handed in, where
-    /// `deal_with_all`, and dealt with; else it lies where it is for the next start.
-    pub fn stop(&self, deal_with_all: bool) {
+    /// Nobody may call any more; who does is let finish for a moment. What was handed in is dealt with; what has arrived and was
+    /// not lies where it is for the next start.
+    pub fn stop(&self) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         for one in running.each.values() {
             one.stop.send_replace(true);
@@ -163,7 +163,7 @@ impl Listeners {
             runtime.shutdown_timeout(ENDING);
         }
         for one in running.each.values_mut() {
-            one.ending.is_at_once.store(!deal_with_all, Ordering::Relaxed);
+            one.ending.is_at_once.store(true, Ordering::Relaxed);
             one.end();
         }
         for one in running.each.values() {
@@ -430,6 +430,12 @@ async fn serve(
     }
 }
 
+/// The files of an encrypted listener of the workspace at `root`.
+pub fn tls_files(root: &Path, tls: &Tls) -> TlsFiles {
+    let at = |path: &PathBuf| root.join(path);
+    TlsFiles { cert: at(&tls.cert), key: at(&tls.key), client_ca: tls.client_ca.as_ref().map(at) }
+}
+
 type Ready = (TcpListener, Option<tokio_rustls::TlsAcceptor>, Arrivals);
 
 /// Everything that a listener needs, or what is in its way.
@@ -437,12 +443,8 @@ async fn ready(listener: &Listener, shared: &Shared) -> Result<Ready, String> {
     let folder = folder_of(shared, &listener.name);
     let arrivals =
         Arrivals::open(&folder).map_err(|error| format!("nothing can be received: {}", io_error(&error)))?;
-    let tls = listener.tls.as_ref().map(|tls| {
-        let at = |path: &PathBuf| shared.root.join(path);
-        let files =
-            TlsFiles { cert: at(&tls.cert), key: at(&tls.key), client_ca: tls.client_ca.as_ref().map(at) };
-        server(&files).map(tokio_rustls::TlsAcceptor::from)
-    });
+    let tls = listener.tls.as_ref();
+    let tls = tls.map(|tls| server(&tls_files(&shared.root, tls)).map(tokio_rustls::TlsAcceptor::from));
     let tls = tls.transpose().map_err(|error| error.to_string())?;
     let socket = TcpListener::bind(&listener.bind)
         .await

@@ -52,7 +52,7 @@ pub use clean::STAGE as CLEAN;
 pub use clock::{day_of, now_ms};
 pub use deidentify::{Attribute, Deidentify, MASKS_QUESTIONED, Verdict, explain_reason};
 pub use intake::Intake;
-pub use listeners::{ListenerState, Listeners, take_up};
+pub use listeners::{ListenerState, Listeners, take_up, tls_files};
 pub use progress::Progress;
 pub use shared::Shared;
 pub use sources::Sources;
