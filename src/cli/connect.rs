@@ -371,6 +371,7 @@ impl From<EngineError> for Failure {
             EngineError::Forbidden { .. } => Exit::Permission,
             EngineError::ReadOnly { .. } => Exit::Workspace,
             EngineError::Storage { .. }
+            | EngineError::Remote { .. }
             | EngineError::Full
             | EngineError::Damaged { .. }
             | EngineError::NotBegun
@@ -380,6 +381,7 @@ impl From<EngineError> for Failure {
         match error {
             EngineError::Full => failure.hint(MAKE_ROOM),
             EngineError::Damaged { .. } => failure.hint(RESTORE),
+            EngineError::Remote { .. } => failure.hint("`gantry doctor` tries every remote"),
             EngineError::Refused { reasons, .. } => failure.detail("reasons", reasons.into()),
             _ => failure,
         }

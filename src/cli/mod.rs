@@ -44,6 +44,7 @@ pub mod snapshot;
 pub mod stats;
 mod subjects;
 pub mod task;
+mod transfer;
 mod usage;
 pub mod vault;
 pub mod verify;
@@ -161,8 +162,12 @@ pub enum Command {
     Provenance(snapshot::ProvenanceArgs),
     /// Write a document for people: QA, de-identification, a site, the dossier
     Report(report::ReportArgs),
-    /// DICOM applications elsewhere: list them, ask whether they are there
+    /// Archives elsewhere: list them, ask whether they are there, search them
     Remote(remote::RemoteArgs),
+    /// Pull what an archive holds and is not here yet
+    Pull(transfer::PullArgs),
+    /// Send stored, de-identified instances to an archive
+    Send(transfer::SendArgs),
     /// Data that have been kept as long as they may be
     Retention(retention::RetentionArgs),
     /// A subject leaves the dataset
@@ -264,6 +269,8 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Report(args)) => report::run(args, global, out),
         Some(Command::Provenance(args)) => snapshot::provenance(args, global, out),
         Some(Command::Remote(args)) => remote::run(args, global, out),
+        Some(Command::Pull(args)) => transfer::pull(args, global, out),
+        Some(Command::Send(args)) => transfer::send(args, global, out),
         Some(Command::Retention(args)) => retention::run(args, global, out),
         Some(Command::Withdraw(args)) => snapshot::withdraw(args, global, out),
         Some(Command::Export(args)) => export::run(args, global, out),

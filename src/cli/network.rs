@@ -2,20 +2,21 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 
 use super::workspace::{Examined, examined};
-use crate::config::{Listener, Remote, Workspace};
+use crate::config::{Config, Listener, Reach, Remote, Workspace};
 use crate::model::text::visible;
-use crate::model::words::io_error;
-use crate::net::{echo, server};
-use crate::pipeline::tls_files;
+use crate::model::words::{io_error, plural};
+use crate::net::{open_archive, server};
+use crate::pipeline::{address_of, forsaken, our_title, tls_files};
 
 /// Examines every listener and every remote.
 pub fn examine(workspace: &Workspace) -> Vec<Examined> {
     let Ok(config) = workspace.config() else { return Vec::new() };
-    let ours = config.listeners.first().map_or("GANTRY", |listener| &*listener.ae_title);
     let listeners = config.listeners.iter().flat_map(|listener| of_listener(workspace, listener));
-    listeners.chain(config.remotes.iter().map(|remote| of_remote(ours, remote))).collect()
+    let remotes = config.remotes.iter().map(|remote| of_remote(workspace.root(), &config, remote));
+    listeners.chain(remotes).chain(forsaken_files(workspace, &config)).collect()
 }
 
 fn of_listener(workspace: &Workspace, listener: &Listener) -> Vec<Examined> {
@@ -51,20 +52,31 @@ fn is_run(workspace: &Workspace) -> bool {
     super::connect::connect_to(workspace.clone()).is_ok_and(|connection| connection.engine.is_none())
 }
 
-fn of_remote(ours: &str, remote: &Remote) -> Examined {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let asked = match runtime {
-        Ok(runtime) => {
-            runtime.block_on(echo(&remote.address, (ours, &remote.ae_title))).map_err(|e| e.to_string())
-        }
-        Err(error) => Err(io_error(&error)),
-    };
-    let named = |found: &str| format!("{} ({} at {}): {found}", remote.name, remote.ae_title, remote.address);
+fn of_remote(root: &Path, config: &Config, remote: &Remote) -> Examined {
+    let asked = address_of(root, config, remote).and_then(|address| open_archive(&address)?.echo());
+    let named = |found: &str| format!("{} ({}): {found}", remote.name, remote.reach());
     match asked {
         Ok(()) => examined("remote", true, named("answers"), None),
-        Err(why) => {
-            let advice = format!("is it running, and does it know us as {ours}?");
-            examined("remote", false, named(&visible(&why)), Some(advice))
+        Err(error) => {
+            let advice = match remote.reach() {
+                Reach::Dicom { .. } => {
+                    format!("is it running, and does it know us as {}?", our_title(config))
+                }
+                Reach::Web { .. } => "is it running, and is this the base of its DICOMweb services?".into(),
+            };
+            examined("remote", false, named(&visible(&error.to_string())), Some(advice))
         }
     }
+}
+
+/// What nobody of the configuration has brought, and nobody takes up.
+fn forsaken_files(workspace: &Workspace, config: &Config) -> Vec<Examined> {
+    let told = |(folder, files): (std::path::PathBuf, u64)| {
+        let found =
+            format!("{} in {} were received and are not stored", plural(files, "file"), folder.display());
+        let advice = "the listener or remote that brought them has gone from gantry.toml: put it back, or `gantry ingest` the \
+                      folder and remove it";
+        examined("landing", false, found, Some(advice.into()))
+    };
+    forsaken(workspace.root(), &config.listeners, &config.remotes).into_iter().map(told).collect()
 }

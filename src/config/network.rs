@@ -1,4 +1,4 @@
-//! Configuration of the network: who may send here, and whom we call.
+//! Configuration of the network: who may send here.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -57,20 +57,6 @@ pub struct Tls {
     pub client_ca: Option<PathBuf>,
 }
 
-/// A DICOM application elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Remote {
-    /// Its name, unique among remotes.
-    pub name: String,
-    /// Its AE title.
-    pub ae_title: String,
-    /// `HOST:PORT`.
-    pub address: String,
-    /// The site whose data it holds.
-    pub site: String,
-}
-
 fn local() -> String {
     "127.0.0.1:11112".into()
 }
@@ -90,19 +76,26 @@ fn idle() -> u64 {
 /// PDUs that a listener may take (PS3.8 annex D).
 const PDUS: std::ops::RangeInclusive<u32> = 4_096..=1 << 20;
 
+/// What a name is that folders are called by.
+pub(super) const PLAIN_NAME: &str = "a name has letters, digits, - and _; 64 at most";
+/// What an AE title is.
+pub(super) const TITLE: &str = "an AE title has 1 to 16 characters, no backslash, no blank at its ends";
+
+/// Whether a folder may be called by it.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    (1..=64).contains(&name.len()) && name.chars().all(is_plain)
+}
+
 /// Whether it is an AE title (PS3.5 table 6.2-1): 1 to 16 characters, no blank at its ends, no backslash.
-fn is_title(title: &str) -> bool {
+pub(super) fn is_title(title: &str) -> bool {
     (1..=16).contains(&title.len())
         && title.trim() == title
         && title.bytes().all(|b| (0x20..0x7F).contains(&b) && b != b'\\')
 }
 
 /// Keys that are wrong, and why. `taken` are names of inboxes.
-pub(super) fn invalid_values(
-    listeners: &[Listener],
-    remotes: &[Remote],
-    taken: &[&str],
-) -> Vec<(String, String)> {
+pub(super) fn invalid_values(listeners: &[Listener], taken: &[&str]) -> Vec<(String, String)> {
     let mut wrong = Vec::new();
     let (mut names, mut places): (BTreeSet<&str>, _) = (taken.iter().copied().collect(), BTreeSet::new());
     for (i, listener) in listeners.iter().enumerate() {
@@ -110,12 +103,11 @@ pub(super) fn invalid_values(
         if !names.insert(&listener.name) {
             say("name", "another inbox or listener has this name");
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-        if listener.name.is_empty() || listener.name.len() > 64 || !listener.name.chars().all(plain) {
-            say("name", "a listener's name has letters, digits, - and _; 64 at most");
+        if !is_plain_name(&listener.name) {
+            say("name", PLAIN_NAME);
         }
         if !is_title(&listener.ae_title) {
-            say("ae_title", "an AE title has 1 to 16 characters, no backslash, no blank at its ends");
+            say("ae_title", TITLE);
         }
         match listener.bind.parse::<SocketAddr>() {
             Ok(address) if !places.insert(address) => say("bind", "another listener is bound to it"),
@@ -138,24 +130,6 @@ pub(super) fn invalid_values(
             if !(1..=86_400).contains(&seconds) {
                 say(key, "between 1 second and a day");
             }
-        }
-    }
-    let mut names = BTreeSet::new();
-    for (i, remote) in remotes.iter().enumerate() {
-        let mut say = |key: &str, why: &str| wrong.push((format!("remote[{i}].{key}"), why.to_owned()));
-        if remote.name.trim().is_empty() || !names.insert(&remote.name) {
-            say("name", "a name is not empty, and no two remotes have the same");
-        }
-        if !is_title(&remote.ae_title) {
-            say("ae_title", "an AE title has 1 to 16 characters, no backslash, no blank at its ends");
-        }
-        let port =
-            remote.address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
-        if port.is_none_or(|(host, port)| host.is_empty() || port == 0) {
-            say("address", "a host and a port, such as \"10.0.0.5:4242\"");
-        }
-        if remote.site.trim().is_empty() {
-            say("site", "every remote belongs to a site");
         }
     }
     wrong

@@ -52,6 +52,14 @@ pub enum EngineError {
         /// What failed.
         why: String,
     },
+    /// An archive elsewhere does not answer, or not as it should.
+    #[error("{remote}: {why}")]
+    Remote {
+        /// Which.
+        remote: String,
+        /// Why, in its own words where it had some.
+        why: String,
+    },
     /// The disk, or a quota, is full.
     #[error("storage: there is no room on the disk")]
     Full,
@@ -85,6 +93,7 @@ impl EngineError {
             Self::Forbidden { .. } => "forbidden",
             Self::ReadOnly { .. } => "read_only",
             Self::Storage { .. } => "storage",
+            Self::Remote { .. } => "remote",
             Self::Full => "disk_full",
             Self::Damaged { .. } => "catalog_damaged",
             Self::NotBegun => "not_begun",

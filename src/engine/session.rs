@@ -47,6 +47,7 @@ pub struct Engine {
     pub(super) read_only: Option<ReadOnly>,
     pub(super) refusals: Refusals,
     pub(super) activities: Activities,
+    pub(super) pulling: perform::Pulling,
     pub(super) news: News,
     opened: Instant,
 }
@@ -154,6 +155,7 @@ impl Engine {
             news: News::default(),
             refusals: Refusals::default(),
             activities: Activities::default(),
+            pulling: perform::Pulling::default(),
             opened: Instant::now(),
         }))
     }
@@ -201,6 +203,7 @@ impl Engine {
             news: News::default(),
             refusals: Refusals::default(),
             activities: Activities::default(),
+            pulling: perform::Pulling::default(),
             opened: Instant::now(),
         }))
     }

@@ -12,6 +12,7 @@ use dicom_ul::pdu::{
 use tokio::sync::{Semaphore, watch};
 use tokio::task::block_in_place;
 
+use super::association::Peer;
 use super::command::{CommandSet, Status, StatusCount, element, field};
 use super::negotiate::{Agreed, Context, Service, agree, shown};
 use super::requestor::{Commitment, read_commitment};
@@ -48,18 +49,21 @@ pub struct Reference {
 }
 
 /// Takes what comes. Called from threads that may wait.
-pub trait Receiver: Send + Sync + 'static {
-    /// An object begins.
+pub trait Receiver: Send + Sync {
+    /// An object begins: its data set comes without what stands before it in a file.
     ///
     /// # Errors
     /// The status with which it is refused.
     fn begin(&self, head: &ObjectHead<'_>) -> Result<Box<dyn Sink>, Status>;
+}
 
+/// What others ask of us beside.
+pub trait Provider: Receiver + 'static {
     /// Whether instances are held safely: success, or why not, one for each.
     fn held(&self, references: &[Reference]) -> Vec<Status>;
 
-    /// Where the application with this title is called, as `HOST:PORT`.
-    fn address_of(&self, title: &str) -> Option<String>;
+    /// How the application with this title is called.
+    fn peer(&self, title: &str) -> Option<Peer>;
 }
 
 /// Takes the data set of one object. Dropped before its end, it leaves nothing.
@@ -125,7 +129,7 @@ pub struct Acceptor {
     /// How.
     pub terms: Terms,
     /// Who takes what comes.
-    pub receiver: Arc<dyn Receiver>,
+    pub receiver: Arc<dyn Provider>,
     /// Associations that may stand at a time.
     pub slots: Arc<Semaphore>,
     /// True when all is to end.
@@ -403,17 +407,17 @@ impl Association<'_> {
             return Ok(());
         };
         let receiver = self.acceptor.receiver.clone();
-        let address = receiver.address_of(&self.agreed.caller);
+        let peer = receiver.peer(&self.agreed.caller);
         let look = move || {
             let statuses = receiver.held(&references);
             Commitment { transaction, references: references.into_iter().zip(statuses).collect() }
         };
-        match address {
-            Some(address) => {
-                let titles = (self.acceptor.terms.ae_title.clone(), self.agreed.caller.clone());
+        match peer {
+            Some(peer) => {
+                let peer = Peer { ours: self.acceptor.terms.ae_title.clone(), ..peer };
                 tokio::spawn(async move {
                     let Ok(commitment) = tokio::task::spawn_blocking(look).await else { return };
-                    super::requestor::report_with_patience(&address, &titles, &commitment).await;
+                    super::requestor::report_with_patience(&peer, &commitment).await;
                 });
             }
             None => {

@@ -9,6 +9,8 @@ pub mod element {
     pub const LENGTH: u16 = 0x0000;
     pub const AFFECTED_CLASS: u16 = 0x0002;
     pub const REQUESTED_CLASS: u16 = 0x0003;
+    pub const MOVE_DESTINATION: u16 = 0x0600;
+    pub const PRIORITY: u16 = 0x0700;
     pub const FIELD: u16 = 0x0100;
     pub const MESSAGE_ID: u16 = 0x0110;
     pub const ANSWERED_ID: u16 = 0x0120;
@@ -19,11 +21,15 @@ pub mod element {
     pub const REQUESTED_INSTANCE: u16 = 0x1001;
     pub const EVENT_TYPE: u16 = 0x1002;
     pub const ACTION_TYPE: u16 = 0x1008;
+    pub const FAILED: u16 = 0x1022;
 }
 
 /// Command fields of requests; an answer has the highest bit set.
 pub mod field {
     pub const STORE: u16 = 0x0001;
+    pub const GET: u16 = 0x0010;
+    pub const FIND: u16 = 0x0020;
+    pub const MOVE: u16 = 0x0021;
     pub const ECHO: u16 = 0x0030;
     pub const EVENT_REPORT: u16 = 0x0100;
     pub const ACTION: u16 = 0x0130;
@@ -62,6 +68,16 @@ impl Status {
     pub const NO_SUCH_ACTION: Self = Self(0x0123);
     /// Such a request is not known.
     pub const UNRECOGNIZED_OPERATION: Self = Self(0x0211);
+
+    /// Whether more answers follow.
+    pub const fn is_pending(self) -> bool {
+        matches!(self.0, 0xFF00 | 0xFF01)
+    }
+
+    /// Whether what was asked for is done, perhaps with something to be told (PS3.7 annex C).
+    pub const fn is_done(self) -> bool {
+        self.0 == 0 || self.0 == 0x0001 || self.0 == 0x0107 || self.0 == 0x0116 || self.0 >> 12 == 0xB
+    }
 
     /// What it says, for a log of the sender.
     pub const fn words(self) -> &'static str {
@@ -125,6 +141,13 @@ impl CommandSet {
         printable.map(|b| char::from(*b)).collect()
     }
 
+    /// What is said to a status, as it may be shown.
+    pub fn comment(&self) -> String {
+        let bytes = self.elements.get(&element::COMMENT).map(Vec::as_slice).unwrap_or_default();
+        let printable = bytes.iter().filter(|b| b.is_ascii_graphic() || **b == b' ').take(LONGEST);
+        printable.map(|b| char::from(*b)).collect::<String>().trim().to_owned()
+    }
+
     /// Whether a data set follows.
     pub fn has_data_set(&self) -> bool {
         self.number(element::DATA_SET) != Some(NO_DATA_SET)
@@ -136,6 +159,15 @@ impl CommandSet {
         set.put_text(element::AFFECTED_CLASS, class);
         set.put_number(element::FIELD, field);
         set.put_number(element::MESSAGE_ID, message_id);
+        set.put_number(element::DATA_SET, NO_DATA_SET);
+        set
+    }
+
+    /// That no more answers to a request are wanted.
+    pub fn cancel(request: u16) -> Self {
+        let mut set = Self::default();
+        set.put_number(element::FIELD, field::CANCEL);
+        set.put_number(element::ANSWERED_ID, request);
         set.put_number(element::DATA_SET, NO_DATA_SET);
         set
     }
@@ -169,6 +201,15 @@ impl CommandSet {
         let mut bytes = text.as_bytes().to_vec();
         if bytes.len() % 2 == 1 {
             bytes.push(if element == element::COMMENT { b' ' } else { 0 });
+        }
+        self.elements.insert(element, bytes);
+    }
+
+    /// Sets an AE title, padded with a blank.
+    pub fn put_title(&mut self, element: u16, title: &str) {
+        let mut bytes = title.as_bytes().to_vec();
+        if bytes.len() % 2 == 1 {
+            bytes.push(b' ');
         }
         self.elements.insert(element, bytes);
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use thiserror::Error;
 
 use crate::model::words::io_error;
@@ -21,6 +21,15 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// The authority of those who may call; without it nobody need show a certificate.
     pub client_ca: Option<PathBuf>,
+}
+
+/// Files for a connection to somebody else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientTlsFiles {
+    /// The authority that vouches for them; those of the system without it.
+    pub ca: Option<PathBuf>,
+    /// Our certificate and its key, where they ask for one.
+    pub pair: Option<(PathBuf, PathBuf)>,
 }
 
 /// Why nobody can be served.
@@ -60,26 +69,54 @@ fn words(error: &rustls::pki_types::pem::Error) -> String {
 /// A file cannot be read, or they do not fit each other.
 pub fn server(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let certificates = certificates(&files.cert)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|source| TlsError::File {
-        path: files.key.clone(),
-        what: "a private key",
-        source,
-    })?;
+    let (certificates, key) = (certificates(&files.cert)?, private_key(&files.key)?);
     let builder =
         ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
     let builder = match &files.client_ca {
         Some(path) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in self::certificates(path)? {
-                roots.add(certificate)?;
-            }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+            let roots = Arc::new(authority(path)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build()?;
             builder.with_client_cert_verifier(verifier)
         }
         None => builder.with_no_client_auth(),
     };
     Ok(Arc::new(builder.with_single_cert(certificates, key)?))
+}
+
+/// How we connect to somebody else.
+///
+/// # Errors
+/// As [`server`].
+pub fn client(files: &ClientTlsFiles) -> Result<Arc<ClientConfig>, TlsError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = match &files.ca {
+        Some(path) => authority(path)?,
+        None => {
+            let mut roots = RootCertStore::empty();
+            // What a system holds beside is often old and odd: what can be used of it is.
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots
+        }
+    };
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let builder = builder.with_root_certificates(roots);
+    Ok(Arc::new(match &files.pair {
+        Some((cert, key)) => builder.with_client_auth_cert(certificates(cert)?, private_key(key)?)?,
+        None => builder.with_no_client_auth(),
+    }))
+}
+
+fn authority(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate)?;
+    }
+    Ok(roots)
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let refused = |source| TlsError::File { path: path.into(), what: "a private key", source };
+    PrivateKeyDer::from_pem_file(path).map_err(refused)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::bytes::ByteSource;
 use crate::model::words::io_words;
 
 /// A connection, encrypted or not.
@@ -146,22 +147,52 @@ impl Wire {
         bytes: &[u8],
         most: u32,
     ) -> Result<(), WireError> {
-        // 0: no limit.
-        let most = if most == 0 { MAX_FRAGMENT } else { (most as usize).clamp(64, MAX_FRAGMENT) } - 6;
+        let most = longest_fragment(most);
         let pieces = bytes.chunks(most).count().max(1);
         for at in 0..pieces {
             let piece = bytes.get(at * most..bytes.len().min((at + 1) * most)).unwrap_or_default();
-            let flags = u8::from(is_command) | u8::from(at + 1 == pieces) << 1;
-            let length = piece.len() as u32 + 2;
-            let mut pdu = Vec::with_capacity(piece.len() + 12);
-            pdu.extend([kind::DATA, 0]);
-            pdu.extend((length + 4).to_be_bytes());
-            pdu.extend(length.to_be_bytes());
-            pdu.extend([context, flags]);
-            pdu.extend(piece);
-            self.send(&pdu).await?;
+            self.send_fragment(context, (is_command, at + 1 == pieces), piece).await?;
         }
         Ok(())
+    }
+
+    /// Sends a data set that may be large, piece by piece.
+    ///
+    /// # Errors
+    /// As [`Wire::send`]; it cannot be read.
+    pub async fn send_bulk(
+        &mut self,
+        context: u8,
+        data: &ByteSource<'_>,
+        most: u32,
+    ) -> Result<(), WireError> {
+        let (length, most) = (data.len(), longest_fragment(most) as u64);
+        let mut at = 0;
+        loop {
+            let end = length.min(at + most);
+            let piece = data.read(at..end).map_err(|error| WireError::Io(error.kind()))?;
+            self.send_fragment(context, (false, end == length), &piece).await?;
+            if end == length {
+                return Ok(());
+            }
+            at = end;
+        }
+    }
+
+    async fn send_fragment(
+        &mut self,
+        context: u8,
+        (is_command, is_last): (bool, bool),
+        piece: &[u8],
+    ) -> Result<(), WireError> {
+        let length = piece.len() as u32 + 2;
+        let mut pdu = Vec::with_capacity(piece.len() + 12);
+        pdu.extend([kind::DATA, 0]);
+        pdu.extend((length + 4).to_be_bytes());
+        pdu.extend(length.to_be_bytes());
+        pdu.extend([context, u8::from(is_command) | u8::from(is_last) << 1]);
+        pdu.extend(piece);
+        self.send(&pdu).await
     }
 
     /// Ends the connection so that the peer hears what was sent last.
@@ -177,6 +208,12 @@ impl Wire {
 
 /// A fragment of ours is not longer, whatever the peer takes.
 const MAX_FRAGMENT: usize = 128 << 10;
+
+/// Bytes of a fragment where the peer takes PDUs up to `most`; 0 says any.
+fn longest_fragment(most: u32) -> usize {
+    let most = if most == 0 { MAX_FRAGMENT } else { (most as usize).clamp(64, MAX_FRAGMENT) };
+    most - 6
+}
 
 /// The PDU with this type and body.
 ///
@@ -207,7 +244,8 @@ pub fn fragments(mut body: &[u8]) -> impl Iterator<Item = Result<Fragment<'_>, W
     })
 }
 
-fn first_fragment(body: &[u8]) -> Option<(Fragment<'_>, &[u8])> {
+/// The first fragment of what is left of a P-DATA-TF PDU, and the rest; `None` where its length is wrong.
+pub fn first_fragment(body: &[u8]) -> Option<(Fragment<'_>, &[u8])> {
     let (length, rest) = body.split_first_chunk::<4>()?;
     let (whole, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
     let ([context, flags], bytes) = whole.split_first_chunk::<2>()?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Shared;
-use super::listeners::folder_of;
+use super::landed::Landed;
 use crate::bytes::SpillConfig;
 use crate::dicom::{Contents, ReadOptions};
 use crate::model::tags;
@@ -59,20 +59,29 @@ fn landed(shared: &Shared, references: &[Reference]) -> BTreeMap<String, BTreeSe
     let wanted: BTreeSet<&str> = references.iter().map(|reference| &*reference.sop_uid).collect();
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut look = |path: &Path| {
-        let Ok(bytes) = open_file(path) else { return };
-        if let Some((class, uid)) = named(&Contents::of(bytes, SpillConfig::default()))
+        if let Some((class, uid)) = named_at(path)
             && wanted.contains(&*uid)
         {
             found.entry(uid).or_default().insert(class);
         }
     };
-    for listener in &shared.config().listeners {
-        let arrived = Arrivals::list(&folder_of(shared, &listener.name)).unwrap_or_default();
+    each_landed(shared, &mut look);
+    found
+}
+
+/// Every file that has come over a network and is not stored, and every one in quarantine.
+pub fn each_landed(shared: &Shared, look: &mut dyn FnMut(&Path)) {
+    for landed in Landed::all(shared) {
+        let arrived = Arrivals::list(&landed.folder).unwrap_or_default();
         arrived.iter().for_each(|path| look(path));
     }
     let aside = std::fs::read_dir(&shared.quarantine).into_iter().flatten().flatten();
     aside.map(|entry| entry.path()).filter(|path| path.is_file()).for_each(|path| look(&path));
-    found
+}
+
+/// SOP class and SOP instance UID of a file on the landing side.
+pub fn named_at(path: &Path) -> Option<(String, String)> {
+    named(&Contents::of(open_file(path).ok()?, SpillConfig::default()))
 }
 
 /// SOP class and SOP instance UID of a file.

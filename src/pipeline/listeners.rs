@@ -1,7 +1,6 @@
 //! DICOM listeners: what they receive is on the disk before its sender hears so, and then goes the way of any file.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -16,17 +15,17 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use super::commitment::{Place, held};
-use super::{Intake, Shared, Tally, now_ms, settle_sources};
-use crate::config::{After, Inbox, Listener, Pixels, Tls};
-use crate::dicom::file_head;
-use crate::landing::Known;
+use super::landed::{Incoming, Landed};
+use super::remotes::peer_of;
+use super::{Intake, Shared, Tally, now_ms};
+use crate::config::{Listener, Tls};
+use crate::model::ChangeKind;
 use crate::model::words::{io_error, io_words};
-use crate::model::{ChangeKind, Links, Vetting};
 use crate::net::{
-    Acceptor, Live, ObjectHead, Receiver, Reference, Sink, Standing, Status, Summary, Terms, TlsFiles, Wire,
-    server,
+    Acceptor, Live, ObjectHead, Peer, Provider, Receiver, Reference, Sink, Standing, Status, Summary, Terms,
+    TlsFiles, Wire, server,
 };
-use crate::source::{Arrivals, DiscoveredBy, Found};
+use crate::source::Arrivals;
 
 /// Between two tries to bind an address that is taken.
 const BIND_AGAIN: Duration = Duration::from_secs(2);
@@ -174,105 +173,20 @@ impl Listeners {
     }
 }
 
-/// Where what a listener receives lies until it is stored.
-pub fn folder_of(shared: &Shared, name: &str) -> PathBuf {
-    shared.received.with_file_name("arrived").join(name)
-}
-
-/// Hands in what earlier runs have received and not dealt with, of every listener that is configured.
-pub fn take_up(shared: &Shared, intake: &Intake, tally: &Arc<Tally>) {
-    for listener in &shared.config().listeners {
-        let found = left(shared, listener);
-        for path in found {
-            if let Some(found) = found_at(&path, listener) {
-                intake.hand_in(found, tally);
-            }
-        }
-        while tally.open() > 0 {
-            tally.wait(Duration::from_millis(200));
-        }
-        dispose(shared, listener);
-    }
-}
-
-/// What a listener has received that was not dealt with.
-fn left(shared: &Shared, listener: &Listener) -> Vec<PathBuf> {
-    let all = Arrivals::list(&folder_of(shared, &listener.name)).unwrap_or_else(|error| {
-        tracing::error!("what listener {} has received cannot be read: {}", listener.name, io_error(&error));
-        Vec::new()
-    });
-    let is_new = |path: &PathBuf| {
-        let Some(found) = found_at(path, listener) else { return false };
-        let known = shared.map.knows(&listener.name, &path.to_string_lossy(), found.bytes, found.mtime_ns);
-        matches!(known, Ok(Known::Never) | Err(_))
-    };
-    all.into_iter().filter(is_new).collect()
-}
-
-fn found_at(path: &Path, listener: &Listener) -> Option<Found> {
-    let found = std::fs::metadata(path).ok()?;
-    Some(Found {
-        inbox: listener.name.clone(),
-        path: path.into(),
-        bytes: found.len(),
-        mtime_ns: found.mtime().saturating_mul(1_000_000_000).saturating_add(found.mtime_nsec()),
-        site: listener.site.clone(),
-        vetting: if listener.pixels == Pixels::Trusted { Vetting::Trusted } else { Vetting::default() },
-        by: DiscoveredBy::Event,
-    })
-}
-
-/// Removes what is stored and reads back, and what lies in quarantine. What was rejected stays where it is.
-fn dispose(shared: &Shared, listener: &Listener) {
-    let inbox = Inbox {
-        name: listener.name.clone(),
-        path: folder_of(shared, &listener.name),
-        site: listener.site.clone(),
-        after: After::Remove,
-        move_to: None,
-        pixels: listener.pixels,
-        links: Links::default(),
-    };
-    settle_sources(shared, &inbox);
-    while let Ok(aside) = shared.map.unsettled_aside(&listener.name, AT_ONCE) {
-        for file in aside.iter().map(|row| &row.file) {
-            let is_needless = if file.kept {
-                shared.quarantined(&file.sha256).is_file()
-            } else {
-                file.reason == super::deidentify::WITHDRAWN
-            };
-            if is_needless && std::fs::remove_file(&file.path).is_err() {
-                tracing::warn!("a file that listener {} has received stays beside its copy", listener.name);
-            }
-        }
-        let ids: Vec<i64> = aside.iter().map(|row| row.id).collect();
-        if shared.map.settle(&ids).is_err() || ids.len() < AT_ONCE as usize {
-            break;
-        }
-    }
-}
-
-/// Rows that are looked at together.
-const AT_ONCE: u32 = 1_000;
-
 impl One {
     fn start(listener: Listener, shared: &Arc<Shared>, intake: &Arc<Intake>, runtime: &Runtime) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (state, tally) = (Arc::new(ListenerState::default()), Arc::new(Tally::default()));
         let (arrived, queue) = mpsc::channel::<PathBuf>();
         let ending = Arc::new(Ending::default());
-        let before = left(shared, &listener);
+        let landed = Landed::of_listener(shared, &listener);
+        let before = landed.left(shared);
         let thread = {
-            let (listener, shared, intake) = (listener.clone(), shared.clone(), intake.clone());
+            let (shared, intake) = (shared.clone(), intake.clone());
             let (state, tally, ending) = (state.clone(), tally.clone(), ending.clone());
             std::thread::spawn(move || {
-                let line = Line {
-                    listener: &listener,
-                    shared: &shared,
-                    intake: &intake,
-                    state: &state,
-                    tally: &tally,
-                };
+                let line =
+                    Line { landed: &landed, shared: &shared, intake: &intake, state: &state, tally: &tally };
                 line.hand_in_all(before, &queue, &ending);
             })
         };
@@ -292,7 +206,7 @@ impl One {
 
 /// The way from the folder into the pipeline.
 struct Line<'l> {
-    listener: &'l Listener,
+    landed: &'l Landed,
     shared: &'l Shared,
     intake: &'l Intake,
     state: &'l ListenerState,
@@ -321,13 +235,13 @@ impl Line<'_> {
             }
             if unsettled >= HANDED_TOGETHER || is_pause && unsettled > 0 {
                 let open = self.tally.open();
-                dispose(self.shared, self.listener);
+                self.landed.dispose(self.shared);
                 unsettled = open;
                 let now = self.tally.counts().failed;
                 if open == 0 && now > failed {
                     failed = now;
                     std::thread::sleep(AGAIN);
-                    before.extend(left(self.shared, self.listener));
+                    before.extend(self.landed.left(self.shared));
                     self.state.waiting.fetch_add(before.len() as u64, Ordering::Relaxed);
                 }
             }
@@ -335,11 +249,11 @@ impl Line<'_> {
         while self.tally.open() > 0 {
             self.tally.wait(Duration::from_millis(200));
         }
-        dispose(self.shared, self.listener);
+        self.landed.dispose(self.shared);
     }
 
     fn hand_in(&self, path: &Path) {
-        if let Some(found) = found_at(path, self.listener) {
+        if let Some(found) = self.landed.found(path) {
             self.intake.hand_in(found, self.tally);
         }
     }
@@ -440,7 +354,7 @@ type Ready = (TcpListener, Option<tokio_rustls::TlsAcceptor>, Arrivals);
 
 /// Everything that a listener needs, or what is in its way.
 async fn ready(listener: &Listener, shared: &Shared) -> Result<Ready, String> {
-    let folder = folder_of(shared, &listener.name);
+    let folder = Landed::of_listener(shared, listener).folder;
     let arrivals =
         Arrivals::open(&folder).map_err(|error| format!("nothing can be received: {}", io_error(&error)))?;
     let tls = listener.tls.as_ref();
@@ -510,14 +424,14 @@ impl Receiver for Received {
         }
         let arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(Box::new(Arriving {
-            arrivals: self.arrivals.clone(),
+            object: Incoming::object(&self.arrivals, head),
             state: self.state.clone(),
-            head: file_head(head.sop_class, head.sop_uid, head.syntax),
-            draft: None,
             arrived,
         }))
     }
+}
 
+impl Provider for Received {
     fn held(&self, references: &[Reference]) -> Vec<Status> {
         held(&self.shared, references)
             .into_iter()
@@ -529,48 +443,31 @@ impl Receiver for Received {
             .collect()
     }
 
-    fn address_of(&self, title: &str) -> Option<String> {
+    fn peer(&self, title: &str) -> Option<Peer> {
         let config = self.shared.config();
-        config.remotes.iter().find(|remote| remote.ae_title == title).map(|remote| remote.address.clone())
+        config.remotes.iter().find_map(|remote| {
+            peer_of(&self.shared, remote).ok().flatten().filter(|peer| peer.theirs == title)
+        })
     }
 }
 
 /// One object on its way to the disk.
 struct Arriving {
-    arrivals: Arc<Arrivals>,
+    object: Incoming,
     state: Arc<ListenerState>,
-    head: Vec<u8>,
-    draft: Option<crate::source::Draft>,
     arrived: Sender<PathBuf>,
 }
 
 impl Sink for Arriving {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Status> {
-        let draft = match &mut self.draft {
-            Some(draft) => draft,
-            none => {
-                let draft = none.insert(Arrivals::begin(&self.arrivals));
-                draft.write(&self.head).map_err(|error| status_of(&error))?;
-                draft
-            }
-        };
-        draft.write(bytes).map_err(|error| status_of(&error))
+        self.object.write(bytes)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), Status> {
-        let Some(draft) = self.draft.take() else { return Err(Status::CANNOT_UNDERSTAND) };
-        let (path, _) = draft.finish().map_err(|error| status_of(&error))?;
+    fn finish(self: Box<Self>) -> Result<(), Status> {
+        let path = self.object.finish()?;
         self.state.waiting.fetch_add(1, Ordering::Relaxed);
         // Where nobody takes it any more it lies there for the next start.
         let _ = self.arrived.send(path);
         Ok(())
-    }
-}
-
-fn status_of(error: &std::io::Error) -> Status {
-    tracing::warn!("an object was refused: {}", io_error(error));
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Status::OUT_OF_RESOURCES,
-        _ => Status::PROCESSING_FAILURE,
     }
 }

@@ -15,7 +15,7 @@ mod process;
 mod provenance;
 mod queue;
 mod readers;
-mod remotes;
+pub(in crate::engine) mod remotes;
 mod retention;
 mod snapshots;
 mod stats;

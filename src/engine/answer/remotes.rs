@@ -2,14 +2,11 @@
 
 use std::time::Instant;
 
-use crate::config::Remote;
+use crate::config::{Config, Remote};
 use crate::engine::query::{EchoRemote, EchoView, RemoteView};
 use crate::engine::{EngineError, Session};
-use crate::model::words::io_error;
-use crate::net::echo;
-
-/// Our title where no listener has one.
-const AE_TITLE: &str = "GANTRY";
+use crate::net::{RequestError, open_archive};
+use crate::pipeline::address_of;
 
 pub fn remotes(session: &Session) -> Vec<RemoteView> {
     let config = session.engine.shared.config();
@@ -21,27 +18,31 @@ fn view(remote: &Remote) -> RemoteView {
         remote: remote.name.clone(),
         ae_title: remote.ae_title.clone(),
         address: remote.address.clone(),
+        url: remote.url.clone(),
+        method: remote.url.is_none().then_some(remote.method),
         site: remote.site.clone(),
     }
 }
 
+/// The remote with this name.
+pub fn named<'c>(config: &'c Config, name: &str) -> Result<&'c Remote, EngineError> {
+    let unknown = || EngineError::NotFound { what: "remote".into(), id: name.into() };
+    config.remotes.iter().find(|remote| remote.name == name).ok_or_else(unknown)
+}
+
 pub fn echo_remote(session: &Session, query: &EchoRemote) -> Result<EchoView, EngineError> {
-    let config = session.engine.shared.config();
-    let unknown = || EngineError::NotFound { what: "remote".into(), id: query.remote.clone() };
-    let remote = config.remotes.iter().find(|remote| remote.name == query.remote).ok_or_else(unknown)?;
-    let ours = config.listeners.first().map_or(AE_TITLE, |listener| &*listener.ae_title);
+    let shared = &session.engine.shared;
+    let config = shared.config();
+    let remote = named(&config, &query.remote)?;
     let began = Instant::now();
-    // On a thread of its own: whoever asks may be within a runtime.
-    let asked = std::thread::scope(|scope| {
-        let ask = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.map_err(|error| io_error(&error))?;
-            runtime
-                .block_on(echo(&remote.address, (ours, &remote.ae_title)))
-                .map_err(|error| error.to_string())
-        };
-        scope.spawn(ask).join().unwrap_or_else(|_| Err("the connection failed".into()))
-    });
+    let asked = apart(|| open_archive(&address_of(&shared.root, &config, remote)?)?.echo());
     let ms = began.elapsed().as_millis() as u64;
-    Ok(EchoView { remote: remote.name.clone(), ok: asked.is_ok(), ms, reason: asked.err() })
+    let reason = asked.err().map(|error| error.to_string());
+    Ok(EchoView { remote: remote.name.clone(), ok: reason.is_none(), ms, reason })
+}
+
+/// Does something with an archive on a thread of its own: whoever asks may be within a runtime.
+pub fn apart<T: Send>(act: impl FnOnce() -> Result<T, RequestError> + Send) -> Result<T, RequestError> {
+    let ended = || RequestError::Here("the connection failed".into());
+    std::thread::scope(|scope| scope.spawn(act).join().unwrap_or_else(|_| Err(ended())))
 }

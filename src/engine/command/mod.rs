@@ -6,6 +6,7 @@ mod dataset;
 mod deid;
 mod intake;
 mod labels;
+mod remotes;
 mod report;
 mod review;
 mod snapshots;
@@ -20,6 +21,7 @@ pub use dataset::*;
 pub use deid::*;
 pub use intake::*;
 pub use labels::*;
+pub use remotes::*;
 pub use report::*;
 pub use review::*;
 pub use snapshots::*;
@@ -27,6 +29,8 @@ pub use subjects::*;
 pub use vault::*;
 pub use verify::*;
 pub use work::*;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +126,9 @@ commands! {
     CreateSnapshot => SnapshotView: Export, Inside;
     Withdraw => Withdrawn: Coordinate, Outside("subject.withdraw");
     WriteReport => ReportWritten: Export, Outside("report.write");
+    FindRemote => Vec<BTreeMap<String, String>>: SeePhi, Inside;
+    PullRemote => PullOutcome: Triage, Outside("remote.pull");
+    SendRemote => SendOutcome: Export, Outside("remote.send");
 }
 
 /// How many objects a command moved, and which it could not.

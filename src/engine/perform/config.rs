@@ -27,7 +27,7 @@ fn values(config: &Config) -> BTreeMap<String, String> {
 fn changes(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<Value> {
     let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let told = |key: &str, value: Option<&String>| match value {
-        Some(_) if is_path(key) => Some("(a path)".to_string()),
+        Some(_) if may_identify(key) => Some("(not told)".to_string()),
         value => value.cloned(),
     };
     keys.into_iter()
@@ -36,9 +36,10 @@ fn changes(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) 
         .collect()
 }
 
-/// Whether the value of a key is where a folder lies.
-fn is_path(key: &str) -> bool {
-    matches!(key.rsplit_once('.'), Some((_, "path" | "move_to")))
+/// Whether the value of a key is where a folder lies, or what an archive is asked for: both may name people.
+fn may_identify(key: &str) -> bool {
+    let is_path = matches!(key.rsplit_once('.'), Some((_, "path" | "move_to")));
+    is_path || key.starts_with("remote") && key.contains(".keys")
 }
 
 /// In the transaction of a change: what differs goes into its event, and is what counts from now on.

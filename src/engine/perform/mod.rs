@@ -10,6 +10,7 @@ mod intake;
 mod label_files;
 mod labels;
 mod masks;
+mod remotes;
 mod report;
 mod review;
 mod snapshots;
@@ -22,6 +23,7 @@ mod work;
 
 pub(super) use config::follow_file;
 pub(super) use intake::{counted, outcome};
+pub(super) use remotes::Pulling;
 
 use serde_json::Value;
 
@@ -75,6 +77,9 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::SetGold(c) => wire(work::gold(session, &c)?),
         Command::CheckoutTask(c) => wire(work::checkout(session, &c)?),
         Command::CreateSnapshot(c) => wire(snapshots::create(session, &c)?),
+        Command::FindRemote(c) => wire(remotes::find(session, &c)?),
+        Command::PullRemote(c) => wire(remotes::pull(session, &c)?),
+        Command::SendRemote(c) => wire(remotes::send(session, &c)?),
         Command::Withdraw(c) => wire(withdraw::withdraw(session, &c)?),
     }
 }

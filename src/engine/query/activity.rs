@@ -15,6 +15,10 @@ pub enum ActivityKind {
     Export,
     /// A snapshot is verified; counted in stored objects.
     Verify,
+    /// Something is pulled from an archive; counted in instances.
+    Pull,
+    /// Something is sent to an archive; counted in series.
+    Send,
 }
 
 /// Long work that is under way.

@@ -2,36 +2,46 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The DICOM applications of the configuration.
+use crate::config::Method;
+
+/// The archives of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remotes {}
 
-/// A DICOM application elsewhere.
+/// An archive elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteView {
     /// Its name.
     pub remote: String,
-    /// Its AE title.
-    pub ae_title: String,
-    /// Where it is called.
-    pub address: String,
+    /// Its AE title, where it is a DICOM application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ae_title: Option<String>,
+    /// Where that is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The base of its services, where it speaks DICOMweb.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// How objects come from a DICOM application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
     /// The site whose data it holds.
     pub site: String,
 }
 
-/// Whether an application is there: one C-ECHO.
+/// Whether an archive is there: one C-ECHO, or a search for one study.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EchoRemote {
     /// Its name.
     pub remote: String,
 }
 
-/// What became of a C-ECHO.
+/// Whether it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EchoView {
-    /// Whom it was sent to.
+    /// Which.
     pub remote: String,
-    /// Whether it was answered.
+    /// Whether it answers.
     pub ok: bool,
     /// How long it took, in milliseconds.
     pub ms: u64,

@@ -9,6 +9,8 @@ use crate::catalog::{CatalogError, Reader, TrailRecord, Withdrawal};
 
 /// The action of the entry that tells of an export.
 pub const EXPORTED: &str = "dataset.export";
+/// The action of the entry that tells that series were sent to an archive.
+pub const SENT: &str = "remote.send";
 /// The action of the entry that tells of a withdrawal.
 pub const WITHDRAWN: &str = "subject.withdraw";
 /// The action of the entry that tells that the bytes of a subject were erased.
@@ -30,11 +32,13 @@ pub fn differences(
 fn exports(reader: &Reader<'_>, snapshot: Option<&str>) -> Result<Vec<(String, &'static str)>, CatalogError> {
     let is_asked = |of: Option<&str>| snapshot.is_none() || of == snapshot;
     let mut told = BTreeMap::new();
-    reader.each_entry_of(EXPORTED, |entry| {
-        let detail = detail(&entry);
-        let number = detail["run"].as_i64().filter(|_| is_asked(detail["snapshot"].as_str()));
-        told.extend(number.map(|number| (number, detail["register_sha256"].clone())));
-    })?;
+    for action in [EXPORTED, SENT] {
+        reader.each_entry_of(action, |entry| {
+            let detail = detail(&entry);
+            let number = detail["run"].as_i64().filter(|_| is_asked(detail["snapshot"].as_str()));
+            told.extend(number.map(|number| (number, detail["register_sha256"].clone())));
+        })?;
+    }
     let stand: BTreeMap<i64, Value> = reader
         .export_digests()?
         .into_iter()

@@ -466,6 +466,8 @@ fn draw_activity(canvas: &mut Canvas<'_>, area: Rect, a: &ActivityView, context:
     let (what, unit) = match a.kind {
         ActivityKind::Export => ("export of", "series"),
         ActivityKind::Verify => ("verification of", "objects"),
+        ActivityKind::Pull => ("pull from", "instances"),
+        ActivityKind::Send => ("sending to", "series"),
     };
     let head = format!("{} {what} {} by {}  ", spinner(context.now_ms), a.object, a.by);
     let x = area.x + 1 + canvas.text(area.x + 1, area.y, area.width / 2, &head, canvas.theme.text());
