@@ -74,6 +74,8 @@ fn inboxes_come_and_go_while_comments_stay() {
         after: Default::default(),
         move_to: None,
         pixels: Default::default(),
+        anonymous: false,
+        requester_pays: false,
         links: Default::default(),
     };
     let mut edit = Edit::open(&path).unwrap();

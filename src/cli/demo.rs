@@ -136,6 +136,8 @@ fn make_workspace(dir: Option<&Path>) -> Result<Workspace, Failure> {
             after: After::Keep,
             move_to: None,
             pixels: Pixels::Checked,
+            anonymous: false,
+            requester_pays: false,
             links: Links::Never,
         });
     }

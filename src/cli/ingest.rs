@@ -119,7 +119,7 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
     }
     engine.watch();
     for inbox in &engine.shared().config().inboxes {
-        let folder = engine.workspace().resolve(&inbox.path);
+        let folder = inbox.place(engine.workspace().root());
         out.note(&format!("watching {} (site {}): {}", inbox.name, inbox.site, folder.display()));
     }
     for listener in &engine.shared().config().listeners {

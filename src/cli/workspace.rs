@@ -15,6 +15,7 @@ use crate::engine::query::{
 };
 use crate::engine::{Client, Unwritable};
 use crate::model::words::plural;
+use crate::pipeline::examine_bucket;
 
 /// The clock may be behind the trail by so much, as clocks are that a network corrects.
 const CLOCK_MS: i64 = 60_000;
@@ -149,15 +150,14 @@ fn of_workspace(workspace: &Workspace) -> Vec<Examined> {
     all.push(examined("disk", advice.is_none(), format!("{} MiB free", free >> 20), advice));
     all.push(privacy(workspace));
     for inbox in workspace.config().map(|c| c.inboxes).unwrap_or_default() {
-        let path = workspace.resolve(&inbox.path);
-        let ok = std::fs::read_dir(&path).is_ok();
+        let path = inbox.place(workspace.root());
+        let why = if inbox.bucket().is_some() {
+            examine_bucket(&inbox).err().map(|error| error.to_string())
+        } else {
+            std::fs::read_dir(&path).is_err().then(|| "the folder is not there or cannot be read".into())
+        };
         let found = format!("{} at {}", inbox.name, path.display());
-        all.push(examined(
-            "inbox",
-            ok,
-            found,
-            (!ok).then(|| "the folder is not there or cannot be read".into()),
-        ));
+        all.push(examined("inbox", why.is_none(), found, why));
     }
     all.extend(database(workspace));
     all.extend(network::examine(workspace));

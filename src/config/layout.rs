@@ -22,7 +22,7 @@ pub struct Overlap {
 pub fn overlaps(root: &Path, config: &Config) -> Vec<Overlap> {
     let workspace = resolved(root);
     let mut folders: Vec<(String, String, PathBuf)> = Vec::new();
-    for (i, inbox) in config.inboxes.iter().enumerate() {
+    for (i, inbox) in config.inboxes.iter().enumerate().filter(|(_, inbox)| inbox.bucket().is_none()) {
         let name = &inbox.name;
         folders.push((
             format!("inbox[{i}].path"),

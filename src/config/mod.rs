@@ -105,10 +105,16 @@ pub struct Project {
 pub struct Inbox {
     /// Its name, unique in the workspace.
     pub name: String,
-    /// The folder; relative to the workspace.
+    /// The folder, relative to the workspace; or a bucket, `s3://BUCKET/FOLDER/` (`gs://`, `az://`, `https://`).
     pub path: PathBuf,
     /// The site whose data it brings.
     pub site: String,
+    /// A bucket that anybody may read: no credentials are needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anonymous: bool,
+    /// A bucket whose readers pay.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requester_pays: bool,
     /// What is done with a file once the stored copy was read back.
     #[serde(default)]
     pub after: After,
@@ -121,6 +127,19 @@ pub struct Inbox {
     /// Whether symbolic links are followed: `never`, or `inside` the folder.
     #[serde(default)]
     pub links: Links,
+}
+
+impl Inbox {
+    /// The address of the bucket, where it is one.
+    pub fn bucket(&self) -> Option<&str> {
+        let schemes = ["s3://", "gs://", "az://", "https://", "http://"];
+        self.path.to_str().filter(|path| schemes.iter().any(|scheme| path.starts_with(scheme)))
+    }
+
+    /// Where it is: a folder, or the address of a bucket.
+    pub fn place(&self, root: &Path) -> PathBuf {
+        if self.bucket().is_some() { self.path.clone() } else { root.join(&self.path) }
+    }
 }
 
 /// What is done with a watched file once it is safe.
@@ -450,6 +469,19 @@ impl Config {
             }
             if inbox.site.trim().is_empty() {
                 say("site", "every inbox belongs to a site");
+            }
+            if inbox.bucket().is_some() && inbox.after != After::Keep {
+                say("after", "nothing is removed from a bucket: leave it out");
+            }
+            if inbox.bucket().is_none() && (inbox.anonymous || inbox.requester_pays) {
+                let key = if inbox.anonymous { "anonymous" } else { "requester_pays" };
+                say(key, "for a bucket, such as path = \"s3://BUCKET/FOLDER/\"");
+            }
+            if inbox.bucket().is_some_and(|address| address.contains(['@', '?'])) {
+                say(
+                    "path",
+                    "no user, password or token in an address: credentials come from the environment",
+                );
             }
             if inbox.after == After::Move && inbox.move_to.is_none() {
                 say("after", "\"move\" needs move_to");

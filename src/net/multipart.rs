@@ -40,6 +40,8 @@ enum At {
     AfterBoundary,
     /// In the head of a part.
     Head,
+    /// After a head: its last line end, which may be the beginning of the next boundary.
+    AfterHead,
     /// In a part.
     Data,
     /// After the last boundary.
@@ -211,9 +213,16 @@ impl Multipart {
                 };
                 let content_type = head.split("\r\n").find_map(of);
                 take(Piece::Begin(content_type.as_deref()))?;
-                self.at = At::Data;
-                // A part without a byte: its boundary begins with the line end of the head.
+                self.at = At::AfterHead;
                 Ok(Some(end + 2))
+            }
+            At::AfterHead => {
+                let is_open = rest.len() < self.delimiter.len() && self.delimiter.starts_with(rest);
+                if is_open {
+                    return Ok(None);
+                }
+                self.at = At::Data;
+                Ok(Some(if rest.starts_with(&self.delimiter) { 0 } else { 2 }))
             }
         }
     }

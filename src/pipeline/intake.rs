@@ -54,8 +54,17 @@ pub struct Intake {
 struct Work {
     found: Found,
     tally: Arc<Tally>,
+    what: What,
+}
+
+/// What the workers are given of a file.
+enum What {
+    /// It lies where it was found.
+    File,
     /// It is a member of an archive.
-    member: Option<Member>,
+    Member(Member),
+    /// Its bytes, from somewhere else than the disk.
+    Bytes(ByteSource<'static>),
 }
 
 /// What a worker made of a file.
@@ -125,13 +134,18 @@ impl Intake {
     /// Hands a file in, of an archive every member; blocks while the workers are behind. Whether it was taken.
     pub fn hand_in(&self, found: Found, tally: &Arc<Tally>) -> bool {
         match Delivery::open(&found, &self.received) {
-            None => self.send(Work { found, tally: tally.clone(), member: None }),
+            None => self.send(Work { found, tally: tally.clone(), what: What::File }),
             Some(members) => members.into_iter().all(|member| {
                 let (path, bytes) = (member.item.shown(), member.item.bytes());
                 let found = Found { path, bytes, ..found.clone() };
-                self.send(Work { found, tally: tally.clone(), member: Some(member) })
+                self.send(Work { found, tally: tally.clone(), what: What::Member(member) })
             }),
         }
+    }
+
+    /// Hands in a file whose bytes come from somewhere else than the disk; blocks while the workers are behind.
+    pub fn hand_in_bytes(&self, found: Found, bytes: ByteSource<'static>, tally: &Arc<Tally>) -> bool {
+        self.send(Work { found, tally: tally.clone(), what: What::Bytes(bytes) })
     }
 
     fn send(&self, work: Work) -> bool {
@@ -166,10 +180,11 @@ fn yield_to_others() {
 const NICENESS: i32 = 10;
 
 fn work(shared: &Shared, queue: &Receiver<Work>, out: &Sender<ProcessedFile>) {
-    while let Some(Work { found, tally, member }) = queue.next() {
-        let (item, delivery) = match member {
-            Some(member) => (member.item, Some(member.delivery)),
-            None => (Item::File(found.path.clone()), None),
+    while let Some(Work { found, tally, what }) = queue.next() {
+        let (item, delivery) = match what {
+            What::Member(member) => (member.item, Some(member.delivery)),
+            What::File => (Item::File(found.path.clone()), None),
+            What::Bytes(bytes) => (Item::Bytes(found.path.clone(), bytes), None),
         };
         let (sha256, learned, end) = process_file(shared, &found, &item);
         if !out.send(ProcessedFile { found, delivery, tally, sha256, learned, end }) {

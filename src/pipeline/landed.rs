@@ -114,6 +114,8 @@ impl Landed {
             after: After::Remove,
             move_to: None,
             pixels: self.pixels,
+            anonymous: false,
+            requester_pays: false,
             links: Links::default(),
         };
         settle_sources(shared, &inbox);

@@ -13,6 +13,7 @@
 mod after;
 mod archives;
 mod assemble;
+mod buckets;
 mod bus;
 pub mod casework;
 mod check;
@@ -51,6 +52,7 @@ mod watchers;
 
 pub use after::settle_sources;
 pub use assemble::Loaded;
+pub use buckets::examine as examine_bucket;
 pub use bus::Bus;
 pub use clean::STAGE as CLEAN;
 pub use clock::{day_of, now_ms};

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::buckets::watch_bucket;
 use super::{Intake, Shared, Tally, archives, settle_sources};
 use crate::config::{After, Inbox, Pixels};
 use crate::landing::Known;
@@ -116,6 +117,10 @@ pub fn watch(
     intake: &Arc<Intake>,
     (state, tally, stop): (&WatchState, &Arc<Tally>, &AtomicBool),
 ) {
+    if inbox.bucket().is_some() {
+        watch_bucket(inbox, mode, shared, intake, (state, tally, stop));
+        return finish(mode, state, tally);
+    }
     let config = shared.config();
     let folder = WatchFolder {
         name: inbox.name.clone(),
@@ -146,6 +151,12 @@ pub fn watch(
         }
         intake.hand_in(found, tally)
     });
+    finish(mode, state, tally);
+    settle_sources(shared, inbox);
+}
+
+/// After one pass: what was not read counts, and what was found is dealt with.
+fn finish(mode: Mode, state: &WatchState, tally: &Tally) {
     if mode == Mode::Once {
         for (why, n) in state.unread() {
             tally.update(|c| *c.unread.entry(why).or_default() += n);
@@ -154,5 +165,4 @@ pub fn watch(
             tally.wait(Duration::from_millis(200));
         }
     }
-    settle_sources(shared, inbox);
 }

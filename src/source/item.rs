@@ -15,13 +15,15 @@ const MAX_FILE: u64 = 4 << 30;
 /// A file of holes: far more zeros than bytes on the disk. Nothing real is like that.
 const MAX_HOLES: u64 = 64 << 20;
 
-/// A file on disk, or a member of an archive.
+/// A file on disk, a member of an archive, or bytes from somewhere else.
 #[derive(Debug, Clone)]
 pub enum Item {
     /// A file.
     File(PathBuf),
     /// A member of an archive, by its number there.
     Member(Arc<Archive>, usize),
+    /// Bytes that were read already, with where they came from.
+    Bytes(PathBuf, ByteSource<'static>),
 }
 
 /// Why an item cannot be read. Says nothing of its path.
@@ -61,7 +63,7 @@ impl Item {
     /// The path for people: of a member, that of the archive joined with the member's name.
     pub fn shown(&self) -> PathBuf {
         match self {
-            Self::File(path) => path.clone(),
+            Self::File(path) | Self::Bytes(path, _) => path.clone(),
             Self::Member(archive, index) => archive.shown(*index),
         }
     }
@@ -71,6 +73,7 @@ impl Item {
         match self {
             Self::File(path) => path.symlink_metadata().map_or(0, |m| m.len()),
             Self::Member(archive, index) => archive.members().get(*index).map_or(0, |m| m.bytes),
+            Self::Bytes(_, bytes) => bytes.len(),
         }
     }
 
@@ -82,6 +85,7 @@ impl Item {
         match self {
             Self::File(path) => open_file(path),
             Self::Member(archive, index) => Ok(archive.read(*index, scratch)?),
+            Self::Bytes(_, bytes) => Ok(bytes.clone()),
         }
     }
 

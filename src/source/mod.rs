@@ -2,11 +2,13 @@
 
 pub mod archive;
 mod arrivals;
+mod bucket;
 mod item;
 mod tree;
 mod watch_folder;
 
 pub use arrivals::{Arrivals, Draft};
+pub use bucket::{Bucket, BucketError, BucketOptions, Object};
 pub use item::{Item, Opened, Unreadable, items, open, open_file};
 pub use tree::{Entry, NotRead, Unread, unread_words, walk};
 pub use watch_folder::{Mode, WatchFolder, WatchState};

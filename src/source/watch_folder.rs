@@ -46,7 +46,8 @@ impl WatchState {
         self.unread.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_problem(&self, problem: Option<String>) {
+    /// Says why nothing can be read, or that it can.
+    pub fn set_problem(&self, problem: Option<String>) {
         *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
     }
 }

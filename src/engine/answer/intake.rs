@@ -74,8 +74,8 @@ fn source(session: &Session, inbox: &Inbox) -> Result<SourceView, EngineError> {
         |of: fn(&crate::source::WatchState) -> &AtomicU64| state.map_or(0, |s| of(s).load(Ordering::Relaxed));
     Ok(SourceView {
         name: inbox.name.clone(),
-        kind: "folder".into(),
-        path: shared.root.join(&inbox.path).to_string_lossy().into_owned(),
+        kind: if inbox.bucket().is_some() { "bucket" } else { "folder" }.into(),
+        path: inbox.place(&shared.root).to_string_lossy().into_owned(),
         site: inbox.site.clone(),
         after: inbox.after.as_str().into(),
         events: state.is_some_and(|s| s.events.load(Ordering::Relaxed)),

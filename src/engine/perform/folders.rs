@@ -67,7 +67,7 @@ pub(super) fn is_target(session: &Session, path: &Path, allowed: Option<&Path>) 
             format!("this lies inside the workspace; choose a folder outside it{}", also.unwrap_or_default());
         return Err(EngineError::Invalid { why });
     }
-    for inbox in &session.engine.shared.config().inboxes {
+    for inbox in session.engine.shared.config().inboxes.iter().filter(|inbox| inbox.bucket().is_none()) {
         if is_inside(&path, &session.engine.workspace.resolve(&inbox.path)) {
             let why = format!("this lies inside inbox {}, which would take it in", inbox.name);
             return Err(EngineError::Invalid { why });

@@ -22,9 +22,6 @@ use crate::source::{DiscoveredBy, Entry, Found, NotRead, walk};
 const AT_ONCE: u32 = 1_000;
 
 pub fn add_inbox(session: &Session, command: AddInbox) -> Result<(), EngineError> {
-    if !Path::new(&command.path).is_dir() {
-        return Err(EngineError::Invalid { why: "the folder is not there".into() });
-    }
     let inbox = Inbox {
         name: command.name,
         path: PathBuf::from(command.path),
@@ -33,7 +30,12 @@ pub fn add_inbox(session: &Session, command: AddInbox) -> Result<(), EngineError
         move_to: None,
         pixels: Pixels::Checked,
         links: Links::Never,
+        anonymous: false,
+        requester_pays: false,
     };
+    if inbox.bucket().is_none() && !inbox.path.is_dir() {
+        return Err(EngineError::Invalid { why: "the folder is not there".into() });
+    }
     let detail = json!({ "name": inbox.name, "site": inbox.site });
     edit(session, "inbox.add", &detail, |edit| {
         edit.add_inbox(&inbox);

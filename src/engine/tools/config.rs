@@ -77,8 +77,11 @@ fn access(config: &Config, wrong: &mut Vec<Wrong>) {
 }
 
 fn inboxes(beside: &Path, config: &Config, wrong: &mut Vec<Wrong>) {
-    for (i, inbox) in
-        config.inboxes.iter().enumerate().filter(|(_, inbox)| !inbox.path.as_os_str().is_empty())
+    for (i, inbox) in config
+        .inboxes
+        .iter()
+        .enumerate()
+        .filter(|(_, i)| !i.path.as_os_str().is_empty() && i.bucket().is_none())
     {
         let place = beside.join(&inbox.path);
         if let Err(error) = std::fs::read_dir(&place) {

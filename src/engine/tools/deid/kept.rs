@@ -58,7 +58,7 @@ impl Kept {
                 let kept = self.lock().remove(path);
                 kept.map_or_else(|| item.open(scratch), |bytes| Ok(bytes.into()))
             }
-            Item::Member(..) => item.open(scratch),
+            Item::Member(..) | Item::Bytes(..) => item.open(scratch),
         }
     }
 

@@ -108,7 +108,7 @@ fn named(
             Ok(Opened::Large(extent)) => Ok(ByteSource::Stored(extent)),
             Err(error) => Err(error),
         },
-        Item::Member(..) => item.open(scratch),
+        Item::Member(..) | Item::Bytes(..) => item.open(scratch),
     };
     let contents = match opened {
         Ok(bytes) => Contents::of(bytes, scratch),
