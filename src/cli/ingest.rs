@@ -11,7 +11,7 @@ use super::{Exit, Failure, Global, Output};
 use crate::engine::EngineError;
 use crate::engine::command::{self, IngestOutcome, Links};
 use crate::model::words::{io_error, plural};
-use crate::source::unread_words;
+use crate::source::{NotRead, unread_words};
 
 /// Arguments of `gantry ingest`.
 #[derive(Debug, Args)]
@@ -201,6 +201,10 @@ fn report(outcome: &IngestOutcome, strict: bool, out: &Output) -> Result<Exit, F
             pointers(o)
         )
     });
+    if outcome.unread.contains_key(&NotRead::BucketUnreachable) {
+        out.note("a bucket could not be read; `gantry doctor` says why");
+        return Ok(Exit::Storage);
+    }
     let unread: u64 = outcome.unread.values().sum();
     let found =
         outcome.quarantined + outcome.rejected + outcome.qc_findings + outcome.jobs_failed + unread > 0;

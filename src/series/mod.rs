@@ -131,7 +131,8 @@ impl Gap {
     pub fn missing(&self) -> Option<u32> {
         let ratio = self.step_mm / self.expected_mm;
         let whole = ratio.round();
-        (whole >= 2.0 && (ratio - whole).abs() <= 0.02 * whole.min(5.0)).then_some(whole as u32 - 1)
+        let is_multiple = whole >= 2.0 && (ratio - whole).abs() <= 0.02 * whole.min(5.0);
+        is_multiple.then(|| whole as u32 - 1)
     }
 }
 

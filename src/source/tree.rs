@@ -35,6 +35,8 @@ pub enum NotRead {
     FileUnreadable,
     /// It was there, and was gone when it was read.
     Vanished,
+    /// A bucket that does not answer, or denies access.
+    BucketUnreachable,
 }
 
 impl NotRead {
@@ -53,6 +55,7 @@ impl NotRead {
             Self::FileDenied => "files that this user may not read",
             Self::FileUnreadable => "files that cannot be read from their medium",
             Self::Vanished => "files that vanished before they were read",
+            Self::BucketUnreachable => "buckets that cannot be read",
         }
     }
 
@@ -67,6 +70,7 @@ impl NotRead {
             Self::FileDenied => "file that this user may not read",
             Self::FileUnreadable => "file that cannot be read from its medium",
             Self::Vanished => "file that vanished before it was read",
+            Self::BucketUnreachable => "bucket that cannot be read",
         }
     }
 
