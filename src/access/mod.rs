@@ -74,6 +74,8 @@ pub enum Way {
     Process,
     /// Through the workspace's socket.
     Socket,
+    /// Over the web, by a token.
+    Web,
 }
 
 /// Somebody, as far as permissions go.
@@ -119,6 +121,11 @@ impl Role {
             Self::Auditor => "auditor",
             Self::Admin => "admin",
         }
+    }
+
+    /// The role of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
     }
 
     /// Whether the role holds a permission.

@@ -6,6 +6,7 @@
 //! ([`KnownIdentifiers`]), so that nothing that carries a name is ever beside de-identified data.
 
 mod about;
+mod archive;
 mod behind;
 mod case_figures;
 mod case_tasks;
@@ -38,10 +39,12 @@ mod snapshots;
 mod studies;
 mod subjects;
 mod tasks;
+mod tokens;
 mod trail;
 mod withdrawals;
 
 pub use about::About;
+pub use archive::{ArchiveFilter, ArchiveSeries};
 pub use behind::{Behind, Described, Replacement};
 pub use case_figures::{AcceptedRow, DoneRead};
 pub use case_tasks::{CaseTaskRecord, LateTasks, WhichTasks};
@@ -71,5 +74,6 @@ pub use snapshots::{Candidate, Gone, NewContent, SnapshotRecord, StoredContent};
 pub use studies::{StatsRecord, TwinRecord};
 pub use subjects::{Ruling, SubjectRecord};
 pub use tasks::{DecisionRecord, NewTask, TaskRecord, Which};
+pub use tokens::TokenRecord;
 pub use trail::TrailRecord;
 pub use withdrawals::{Erasure, Withdrawal};

@@ -15,7 +15,7 @@ use super::CatalogError;
 /// Pages of the write-ahead log that are gathered before they are moved into the file: 16 MiB.
 const LOG_PAGES: u32 = 4_000;
 /// What brings a database up to date, step by step.
-pub(super) const MIGRATIONS: [&str; 17] = [
+pub(super) const MIGRATIONS: [&str; 18] = [
     include_str!("migrations/0001_catalog.sql"),
     include_str!("migrations/0002_reads.sql"),
     include_str!("migrations/0003_search.sql"),
@@ -33,6 +33,7 @@ pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/0015_labels.sql"),
     include_str!("migrations/0016_workflow.sql"),
     include_str!("migrations/0017_datasets.sql"),
+    include_str!("migrations/0018_tokens.sql"),
 ];
 
 /// The version from which on workspaces are closed to others when they are made.

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::connect::{connect, workspace};
 use super::{Exit, Failure, Global, Output};
+use crate::daemon::Web;
 use crate::engine::EngineError;
 use crate::engine::command::{self, IngestOutcome, Links};
 use crate::model::words::{io_error, plural};
@@ -130,12 +131,20 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
             listener.name, listener.site, listener.ae_title, listener.bind
         ));
     }
+    let web = Web::start(&engine).map_err(|error| {
+        Failure::new(Exit::Storage, "web", format!("the web server: {}", io_error(&error)))
+    })?;
+    for web in &engine.shared().config().web {
+        let scheme = if web.tls.is_some() { "https" } else { "http" };
+        out.note(&format!("DICOMweb: {scheme}://{}/dicom-web, by token", web.bind));
+    }
     out.note("running; Ctrl-C ends it when what is in hand is done");
     let stop = stop_signal()?;
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(100));
     }
     out.note("ending: what is in hand is finished first");
+    drop(web);
     engine.finish_watching();
     let outcome = engine.totals()?;
     connection.close();

@@ -46,6 +46,7 @@ mod subjects;
 pub mod task;
 mod transfer;
 mod usage;
+mod user;
 pub mod vault;
 pub mod verify;
 pub mod view;
@@ -162,6 +163,8 @@ pub enum Command {
     Provenance(snapshot::ProvenanceArgs),
     /// Write a document for people: QA, de-identification, a site, the dossier
     Report(report::ReportArgs),
+    /// Tokens by which people come over the web
+    User(user::UserArgs),
     /// Archives elsewhere: list them, ask whether they are there, search them
     Remote(remote::RemoteArgs),
     /// Pull what an archive holds and is not here yet
@@ -268,6 +271,7 @@ fn run(cli: &Cli, out: &Output) -> Result<Exit, Failure> {
         Some(Command::Snapshot(args)) => snapshot::run(args, global, out),
         Some(Command::Report(args)) => report::run(args, global, out),
         Some(Command::Provenance(args)) => snapshot::provenance(args, global, out),
+        Some(Command::User(args)) => user::run(args, global, out),
         Some(Command::Remote(args)) => remote::run(args, global, out),
         Some(Command::Pull(args)) => transfer::pull(args, global, out),
         Some(Command::Send(args)) => transfer::send(args, global, out),

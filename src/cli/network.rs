@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use super::workspace::{Examined, examined};
-use crate::config::{Config, Listener, Reach, Remote, Workspace};
+use crate::config::{Config, Listener, Reach, Remote, Web, Workspace};
 use crate::model::text::visible;
 use crate::model::words::{io_error, plural};
 use crate::net::{open_archive, server};
@@ -16,7 +16,8 @@ pub fn examine(workspace: &Workspace) -> Vec<Examined> {
     let Ok(config) = workspace.config() else { return Vec::new() };
     let listeners = config.listeners.iter().flat_map(|listener| of_listener(workspace, listener));
     let remotes = config.remotes.iter().map(|remote| of_remote(workspace.root(), &config, remote));
-    listeners.chain(remotes).chain(forsaken_files(workspace, &config)).collect()
+    let web = config.web.iter().map(|web| of_web(workspace, web));
+    listeners.chain(web).chain(remotes).chain(forsaken_files(workspace, &config)).collect()
 }
 
 fn of_listener(workspace: &Workspace, listener: &Listener) -> Vec<Examined> {
@@ -45,6 +46,26 @@ fn of_listener(workspace: &Workspace, listener: &Listener) -> Vec<Examined> {
         all.push(examined("listener", false, named("any application may call"), Some(advice.into())));
     }
     all
+}
+
+fn of_web(workspace: &Workspace, web: &Web) -> Examined {
+    let named = |found: &str| format!("DICOMweb at {}: {found}", web.bind);
+    if let Some(tls) = &web.tls
+        && let Err(error) = server(&tls_files(workspace.root(), tls))
+    {
+        let advice = "PEM files, relative to the workspace";
+        return examined("web", false, named(&error.to_string()), Some(advice.into()));
+    }
+    match TcpListener::bind(&web.bind) {
+        Ok(_) => examined("web", true, named("the address is free; `gantry run` serves it"), None),
+        Err(error) if error.kind() == ErrorKind::AddrInUse && is_run(workspace) => {
+            examined("web", true, named("served"), None)
+        }
+        Err(error) => {
+            let advice = "another program has it, or it is no address of this machine: choose another `bind`";
+            examined("web", false, named(&io_error(&error)), Some(advice.into()))
+        }
+    }
 }
 
 /// Whether another process runs the workspace.

@@ -21,7 +21,7 @@ pub use edit::Edit;
 pub use error::ConfigError;
 pub use export::{Export, ExportCommand};
 pub use layout::{Overlap, is_inside, overlaps, resolved};
-pub use network::{Listener, Tls};
+pub use network::{Listener, Tls, Web};
 pub use place::quoted;
 pub use reading::{Agreement, Cost, Level, MeasureConfig};
 pub use remote::{Auth, ClientTls, Method, Reach, Remote, ScheduledPull, hours};
@@ -65,6 +65,9 @@ pub struct Config {
     /// DICOM applications elsewhere.
     #[serde(rename = "remote", skip_serializing_if = "Vec::is_empty")]
     pub remotes: Vec<Remote>,
+    /// DICOMweb for viewers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub web: Vec<Web>,
     /// How files are taken in.
     pub ingest: Ingest,
     /// De-identification.
@@ -447,6 +450,7 @@ impl Config {
         let taken: Vec<&str> = self.inboxes.iter().map(|inbox| &*inbox.name).collect();
         wrong.extend(network::invalid_values(&self.listeners, &taken));
         wrong.extend(remote::invalid_values(&self.remotes));
+        wrong.extend(network::invalid_web(&self.web));
         wrong.extend(self.agreement.invalid_values());
         wrong.extend(self.cost.invalid_values());
         wrong.extend(self.export.invalid_values());

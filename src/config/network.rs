@@ -44,6 +44,21 @@ pub struct Listener {
     pub idle_s: u64,
 }
 
+/// DICOMweb for viewers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    /// Address and port; without one of its own this machine alone can call.
+    #[serde(default = "web")]
+    pub bind: String,
+    /// Encryption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// Origins of viewers in browsers that may ask, such as `https://ohif.example.org`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
+}
+
 /// Files of an encrypted listener, in PEM; relative to the workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +72,9 @@ pub struct Tls {
     pub client_ca: Option<PathBuf>,
 }
 
+fn web() -> String {
+    "127.0.0.1:8042".into()
+}
 fn local() -> String {
     "127.0.0.1:11112".into()
 }
@@ -75,6 +93,30 @@ fn idle() -> u64 {
 
 /// PDUs that a listener may take (PS3.8 annex D).
 const PDUS: std::ops::RangeInclusive<u32> = 4_096..=1 << 20;
+
+/// Keys of web servers that are wrong, and why.
+pub(super) fn invalid_web(all: &[Web]) -> Vec<(String, String)> {
+    let (mut wrong, mut places) = (Vec::new(), BTreeSet::new());
+    for (i, web) in all.iter().enumerate() {
+        let mut say = |key: &str, why: &str| wrong.push((format!("web[{i}].{key}"), why.to_owned()));
+        match web.bind.parse::<SocketAddr>() {
+            Ok(address) if !places.insert(address) => say("bind", "another server is bound to it"),
+            Ok(address) if !address.ip().is_loopback() && web.tls.is_none() => {
+                say(
+                    "tls",
+                    "tokens go over this address: encrypt it, or bind 127.0.0.1 behind a proxy that does",
+                );
+            }
+            Ok(_) => {}
+            Err(_) => say("bind", "an address and a port, such as \"127.0.0.1:8042\""),
+        }
+        let is_origin = |o: &String| o == "*" || o.starts_with("https://") || o.starts_with("http://");
+        if web.origins.iter().any(|o| !is_origin(o) || o.ends_with('/')) {
+            say("origins", "such as \"https://ohif.example.org\", without a slash at its end");
+        }
+    }
+    wrong
+}
 
 /// What a name is that folders are called by.
 pub(super) const PLAIN_NAME: &str = "a name has letters, digits, - and _; 64 at most";

@@ -9,9 +9,11 @@
 mod client;
 mod pieces;
 mod server;
+mod web;
 
 pub use client::{AttachError, Attached};
 pub use server::{ServeError, Server};
+pub use web::Web;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -8,6 +8,7 @@ mod dataset;
 mod dictionary;
 mod file;
 mod header;
+mod json;
 mod parse;
 mod tree;
 mod write;
@@ -19,6 +20,7 @@ pub use dataset::{DataSet, Element, Fragments, Value};
 pub use dictionary::{keyword, tag_of, vr_of};
 pub use file::{File, Meta, ReadError, ReadOptions, Syntax, header_of, read, with_header};
 pub use header::{Digest, csa, date_time, ge, header, moment, pixel_digest, private, seconds};
+pub use json::to_json;
 pub use parse::is_pixel_data;
 pub use tree::{Directory, Refusal, Tree, decoded_digest, read_tree};
 pub use write::{

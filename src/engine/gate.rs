@@ -71,6 +71,9 @@ impl Session {
         if self.is_owner {
             return Principal::owner(&self.account, self.way);
         }
+        if let Some(role) = self.token_role {
+            return Principal { user: self.account.clone(), roles: [role].into(), way: self.way };
+        }
         let groups: Vec<String> = self.groups.iter().map(|(_, name)| name.clone()).collect();
         let roles = self.engine.shared.config().access.roles.of(&self.account, &groups);
         Principal { user: self.account.clone(), roles, way: self.way }
@@ -79,6 +82,9 @@ impl Session {
     /// As whom something is asked for: the user, or the reader for whom they act, with a reader's roles.
     pub(super) fn acting(&self) -> Result<Principal, EngineError> {
         let user = self.principal();
+        if self.token_role.is_some() {
+            return Ok(user);
+        }
         let Some(id) = &self.acts_for else { return Ok(user) };
         let reader = self.engine.shared.catalog.read().person(id)?;
         let reader = reader.ok_or_else(|| EngineError::NotFound { what: "reader".into(), id: id.clone() })?;

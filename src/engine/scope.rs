@@ -30,7 +30,7 @@ impl Scope {
         let shared = &session.engine.shared;
         let who = session.acting()?;
         let coordinates = |p| who.may(p).is_ok();
-        let all = session.acts_for.is_none()
+        let all = (session.acts_for.is_none() || session.token_role.is_some())
             && (coordinates(Permission::Coordinate) || coordinates(Permission::SeeTrail));
         let person = session.person()?;
         Ok(Self { all, sees_reads: who.may(Permission::SeeReads).is_ok(), person, plan: shared.plan() })

@@ -45,7 +45,7 @@ pub fn send(
     progress.expect_total(series.len() as u64);
     let mut end = SendEnd::default();
     for uid in series {
-        let records = chosen(shared, uid);
+        let records = one_of_each(shared, uid);
         for some in records.chunks(AT_ONCE) {
             let mut objects = Vec::with_capacity(some.len());
             for record in some {
@@ -85,7 +85,7 @@ pub fn send(
 }
 
 /// The instances of a series that go out: of two with one UID the one that the series is built from.
-fn chosen(shared: &Shared, series_uid: &str) -> Vec<InstanceRecord> {
+pub fn one_of_each(shared: &Shared, series_uid: &str) -> Vec<InstanceRecord> {
     let mut records = shared.catalog.read().instances(series_uid).unwrap_or_default();
     let uids: BTreeSet<&str> = records.iter().map(|record| &*record.sop_uid).collect();
     if uids.len() == records.len() {

@@ -1,6 +1,7 @@
 //! Answers to queries, one file per family.
 
 mod agreement;
+mod archive;
 mod catalog;
 mod deid;
 mod drift;
@@ -20,6 +21,7 @@ mod retention;
 mod snapshots;
 mod stats;
 mod subjects;
+mod tokens;
 mod trail;
 mod verify;
 mod work;
@@ -93,6 +95,10 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::VerifySnapshot(q) => wire(snapshots::verify(session, &q.name)?),
         Query::ProvenanceOf(q) => wire(provenance::provenance(session, &q)?),
         Query::RetentionDue(_) => wire(retention::due(session)?),
+        Query::StoredStudies(q) => wire(archive::studies(session, &q)?),
+        Query::StoredSeries(q) => wire(archive::series(session, &q)?),
+        Query::StoredInstances(q) => wire(archive::instances(session, &q)?),
+        Query::Tokens(_) => wire(tokens::list(session)?),
         Query::Remotes(_) => wire(remotes::remotes(session)),
         Query::EchoRemote(q) => wire(remotes::echo_remote(session, &q)?),
         Query::Withdrawals(_) => wire(snapshots::withdrawals(session)?),

@@ -15,6 +15,7 @@ mod report;
 mod review;
 mod snapshots;
 mod subjects;
+mod tokens;
 mod typed;
 mod vault;
 mod verify;
@@ -80,6 +81,10 @@ pub(super) fn perform(session: &Session, command: Command) -> Result<Value, Engi
         Command::FindRemote(c) => wire(remotes::find(session, &c)?),
         Command::PullRemote(c) => wire(remotes::pull(session, &c)?),
         Command::SendRemote(c) => wire(remotes::send(session, &c)?),
+        Command::MakeToken(c) => wire(tokens::make(session, &c)?),
+        Command::RevokeTokens(c) => wire(tokens::revoke(session, &c)?),
+        Command::StoreLabel(c) => wire(tokens::store_label(session, &c)?),
+        Command::StoreImage(c) => wire(tokens::store_image(session, &c)?),
         Command::Withdraw(c) => wire(withdraw::withdraw(session, &c)?),
     }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod activity;
 mod agreement;
+mod archive;
 mod catalog;
 mod deid;
 mod drift;
@@ -16,6 +17,7 @@ mod remotes;
 mod retention;
 mod snapshots;
 mod subjects;
+mod tokens;
 mod trail;
 mod vault;
 mod verify;
@@ -24,6 +26,7 @@ mod work;
 pub use access::*;
 pub use activity::*;
 pub use agreement::*;
+pub use archive::*;
 pub use catalog::*;
 pub use deid::*;
 pub use drift::*;
@@ -37,6 +40,7 @@ pub use remotes::*;
 pub use retention::*;
 pub use snapshots::*;
 pub use subjects::*;
+pub use tokens::*;
 pub use trail::*;
 pub use vault::*;
 pub use verify::*;
@@ -148,6 +152,10 @@ queries! {
     Remotes => Vec<RemoteView>: SeePhi;
     EchoRemote => EchoView: SeePhi;
     ProvenanceOf => ProvenanceView: SeeReads;
+    StoredStudies => Vec<StoredStudy>: SeeImages;
+    StoredSeries => Vec<StoredSeriesView>: SeeImages;
+    StoredInstances => Vec<StoredInstanceView>: SeeImages;
+    Tokens => Vec<TokenView>: Configure;
 }
 
 impl Query {
