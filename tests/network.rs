@@ -1,7 +1,13 @@
 //! A workspace that listens, with real peers: DCMTK sends, pynetdicom asks for commitment, others do what they like.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "network/archives.rs"]
+mod archives;
+#[path = "network/buckets.rs"]
+mod buckets;
 mod common;
+#[path = "network/viewers.rs"]
+mod viewers;
 
 use std::fs;
 use std::io::{Read, Write};

@@ -333,10 +333,10 @@ fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
         return crate::model::words::io_error(io);
     }
     let words = deepest.to_string();
-    match words.contains("://") || words.contains('/') {
-        true => "the request failed".into(),
-        false => words.chars().filter(|c| !c.is_control()).take(120).collect(),
+    if words.contains('/') {
+        return "the request failed".into();
     }
+    words.chars().filter(|c| !c.is_control()).take(120).collect()
 }
 
 /// What a setting lacks.

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use gantry::access::Role;
 use gantry::config::Workspace;
 use gantry::deid::VaultKey;
 use gantry::dicom::{Syntax, write};
@@ -66,6 +69,9 @@ impl Used {
         )
         .unwrap();
         Workspace::init(&used.root()).unwrap();
+        let mut config = fs::read_to_string(used.root().join("gantry.toml")).unwrap();
+        config += &format!("\n[[remote]]\nname = 'peer'\nurl = 'http://127.0.0.1:{}'\nsite = 'A'\n", peer());
+        fs::write(used.root().join("gantry.toml"), config).unwrap();
         used.with(|client| {
             let add = AddInbox { name: "ward".into(), path: used.path("inbox"), site: "A".into() };
             client.act(add).unwrap();
@@ -138,6 +144,68 @@ impl Used {
         }
         state
     }
+}
+
+/// The port of a DICOMweb service that holds nothing and takes everything.
+fn peer() -> u16 {
+    static PORT: OnceLock<u16> = OnceLock::new();
+    *PORT.get_or_init(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut reader = BufReader::new(stream.unwrap());
+                let (mut line, mut length, mut first) = (String::new(), 0, String::new());
+                while reader.read_line(&mut line).unwrap_or(0) > 2 {
+                    let lower = line.to_lowercase();
+                    if let Some(value) = lower.strip_prefix("content-length:") {
+                        length = value.trim().parse().unwrap();
+                    }
+                    first = if first.is_empty() { line.clone() } else { first };
+                    line.clear();
+                }
+                std::io::copy(&mut (&mut reader).take(length), &mut std::io::sink()).unwrap();
+                let body = if first.starts_with("POST") { "{}" } else { "[]" };
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: application/dicom+json\r\nConnection: close";
+                let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                reader.get_mut().write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        port
+    })
+}
+
+/// Commands about archives elsewhere, and of who comes over the web.
+fn sample_of_network(name: &str, used: &Used, client: &dyn Client) -> Option<Command> {
+    let (remote, keys) = ("peer".to_string(), vec!["PatientID=ZqONE".to_string()]);
+    let stowed = |from: &str| {
+        let folder = used.root().join("landing/stowed");
+        fs::create_dir_all(&folder).unwrap();
+        fs::copy(used.path(from), folder.join("came.dcm")).unwrap();
+        "came.dcm".to_string()
+    };
+    let token = || MakeToken { name: "lead".into(), role: Role::Reviewer };
+    Some(match name {
+        "FindRemote" => FindRemote { remote, keys, level: ArchiveLevel::Study, limit: None }.into(),
+        "PullRemote" => PullRemote { remote, keys, ..PullRemote::default() }.into(),
+        "SendRemote" => SendRemote { remote, filter: "modality:CT".into(), dry_run: false }.into(),
+        "MakeToken" => token().into(),
+        "RevokeTokens" => {
+            client.act(token()).unwrap();
+            RevokeTokens { name: "lead".into() }.into()
+        }
+        "StoreImage" => StoreImage { file: stowed("more/2-2.dcm") }.into(),
+        "StoreLabel" => {
+            let page = Page { offset: 0, limit: 1 };
+            let first = SeriesPage { filter: String::new(), sort: SeriesSort::default(), page };
+            let series = client.ask(first).unwrap().rows[0].series_uid.clone();
+            let Command::ExportLabel(export) = drawn(used, client, &series) else { unreachable!() };
+            let to = used.path("seg.dcm");
+            client.act(ExportLabel { to, format: Some("seg".into()), ..export }).unwrap();
+            StoreLabel { file: stowed("seg.dcm") }.into()
+        }
+        _ => return None,
+    })
 }
 
 /// Tables with what was done. What a snapshot would hold of a series (`snapshot_series`) is derived: no snapshot names it yet.
@@ -346,6 +414,7 @@ fn sample_of_work(name: &str, client: &dyn Client) -> Option<Command> {
 /// A command of each kind that has an effect here, after what it needs was done.
 fn sample(name: &str, used: &Used, client: &dyn Client) -> Command {
     let special = sample_of_intake(name, used, client).or_else(|| sample_of_workspace(name, used));
+    let special = special.or_else(|| sample_of_network(name, used, client));
     if let Some(command) = special.or_else(|| sample_of_work(name, client)) {
         return command;
     }

@@ -100,9 +100,9 @@ fn read(method: &str, found: Result<Route, NoRoute>) -> Result<Route, NoRoute> {
 fn of_study(study: &str, rest: &[&str]) -> Result<Route, NoRoute> {
     let mut place = Place { study: Some(uid(study).ok_or(NoRoute::NotFound)?), ..Place::default() };
     match rest {
-        ["metadata"] => return Ok(Route::Metadata(place)),
-        ["series"] => return Ok(Route::Series(place)),
-        ["instances"] => return Ok(Route::Instances(place)),
+        ["metadata"] => Ok(Route::Metadata(place)),
+        ["series"] => Ok(Route::Series(place)),
+        ["instances"] => Ok(Route::Instances(place)),
         ["series", series, rest @ ..] => {
             place.series = Some(uid(series).ok_or(NoRoute::NotFound)?);
             match rest {
