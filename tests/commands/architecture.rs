@@ -47,6 +47,7 @@ const ASIDE: [(&str, &str); 25] = [
     ("dicom", "bytes"),
     ("dicom", "source"),
     ("format", "bytes"),
+    ("net", "bytes"),
     ("format", "dicom"),
     ("source", "bytes"),
     ("net", "dicom"),
