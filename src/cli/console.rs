@@ -8,6 +8,7 @@ use crate::config::Workspace;
 use crate::console::image::Protocol;
 use crate::console::{self, Options};
 use crate::daemon::Web;
+use crate::engine::Schedule;
 use crate::engine::query::DeepLink;
 use crate::model::words::io_error;
 
@@ -51,9 +52,10 @@ pub fn run(args: &ConsoleArgs, global: &Global) -> Result<Exit, Failure> {
 /// As [`run`].
 pub fn show(connection: &Connection, options: Options) -> Result<Exit, Failure> {
     // Where it cannot be served the log says why, and it is tried again.
+    let schedule = connection.engine.as_ref().map(Schedule::start);
     let web = connection.engine.as_ref().and_then(|engine| Web::start(engine).ok());
     let shown = console::run(connection.client.clone(), options);
-    drop(web);
+    drop((web, schedule));
     if let Some(engine) = &connection.engine {
         engine.shut_down();
     }

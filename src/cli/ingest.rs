@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use super::connect::{connect, workspace};
 use super::{Exit, Failure, Global, Output};
 use crate::daemon::Web;
-use crate::engine::EngineError;
 use crate::engine::command::{self, IngestOutcome, Links};
+use crate::engine::{EngineError, Schedule};
 use crate::model::words::{io_error, plural};
 use crate::source::{NotRead, unread_words};
 
@@ -131,6 +131,7 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
             listener.name, listener.site, listener.ae_title, listener.bind
         ));
     }
+    let schedule = Schedule::start(&engine);
     let web = Web::start(&engine).map_err(|error| {
         Failure::new(Exit::Storage, "web", format!("the web server: {}", io_error(&error)))
     })?;
@@ -144,7 +145,7 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
         std::thread::sleep(Duration::from_millis(100));
     }
     out.note("ending: what is in hand is finished first");
-    drop(web);
+    drop((web, schedule));
     engine.finish_watching();
     let outcome = engine.totals()?;
     connection.close();

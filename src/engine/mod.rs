@@ -18,6 +18,7 @@ mod perform;
 
 pub mod query;
 pub mod refusals;
+mod schedule;
 mod scope;
 mod session;
 mod signing;
@@ -28,6 +29,7 @@ pub use error::EngineError;
 pub use gate::Identity;
 pub use news::{Line, Weight};
 pub use open_error::OpenError;
+pub use schedule::Schedule;
 pub use session::{Engine, Session, Unwritable};
 
 pub use crate::pipeline::now_ms;
