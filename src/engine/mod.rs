@@ -10,6 +10,7 @@ pub mod command;
 mod error;
 mod freezing;
 mod gate;
+mod health;
 mod holder;
 mod live;
 mod news;

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::ZonedDateTime;
 
 use super::command::PullRemote;
+use super::query::EchoRemote;
 use super::{Client, Engine};
 use crate::config::{ScheduledPull, hours};
+use crate::model::ChangeKind;
 
 /// Between two looks at the clock.
 const LOOK: Duration = Duration::from_secs(20);
+/// Between two questions whether an archive is there.
+const ASK: Duration = Duration::from_secs(300);
 /// Who does it, as the trail names them.
 const ACTOR: &str = "gantry";
 const DAY: u32 = 24 * 60;
@@ -48,7 +52,13 @@ impl Drop for Schedule {
 fn watch(engine: &Weak<Engine>, (is_over, ends): &(Mutex<bool>, Condvar)) {
     // When each was begun last, by its remote and what it asks for.
     let mut begun: BTreeMap<(String, Vec<String>), ZonedDateTime> = BTreeMap::new();
+    let mut asked: Option<Instant> = None;
     loop {
+        if asked.is_none_or(|at| at.elapsed() >= ASK) {
+            asked = Some(Instant::now());
+            let Some(engine) = engine.upgrade() else { return };
+            ask(&engine);
+        }
         let over = is_over.lock().unwrap_or_else(PoisonError::into_inner);
         let (over, _) =
             ends.wait_timeout_while(over, LOOK, |over| !*over).unwrap_or_else(PoisonError::into_inner);
@@ -71,6 +81,19 @@ fn watch(engine: &Weak<Engine>, (is_over, ends): &(Mutex<bool>, Condvar)) {
             }
         }
     }
+}
+
+/// Asks every archive whether it is there; the screens tell.
+fn ask(engine: &Arc<Engine>) {
+    let session = engine.session(ACTOR, false);
+    let client: &dyn Client = &session;
+    for remote in &engine.shared.config().remotes {
+        // What it says is kept by the query.
+        if let Err(error) = client.ask(EchoRemote { remote: remote.name.clone() }) {
+            tracing::debug!("remote {}: {error}", remote.name);
+        }
+    }
+    engine.shared.bus.tell(ChangeKind::Sources);
 }
 
 /// For how long a pull may begin now; none where it is not due, or not at this hour. Without hours it may take until it is due

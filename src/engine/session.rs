@@ -13,6 +13,7 @@ use tokio::sync::broadcast;
 use super::activity::Activities;
 use super::command::{Command, IngestOutcome, LookIntake, LookedAt};
 use super::gate::{Identity, Refusals};
+use super::health::Health;
 use super::holder::Holder;
 use super::live::LiveReads;
 use super::news::{Line, News};
@@ -50,6 +51,7 @@ pub struct Engine {
     pub(super) refusals: Refusals,
     pub(super) activities: Activities,
     pub(super) pulling: perform::Pulling,
+    pub(super) health: Health,
     pub(super) news: News,
     opened: Instant,
 }
@@ -160,6 +162,7 @@ impl Engine {
             refusals: Refusals::default(),
             activities: Activities::default(),
             pulling: perform::Pulling::default(),
+            health: Health::default(),
             opened: Instant::now(),
         }))
     }
@@ -208,6 +211,7 @@ impl Engine {
             refusals: Refusals::default(),
             activities: Activities::default(),
             pulling: perform::Pulling::default(),
+            health: Health::default(),
             opened: Instant::now(),
         }))
     }

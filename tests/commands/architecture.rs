@@ -28,7 +28,7 @@ const FLOORS: [&[&str]; 6] = [
 ];
 
 /// Who uses whom on one floor: a leaf below the others, and faces that start each other.
-const ASIDE: [(&str, &str); 25] = [
+const ASIDE: [(&str, &str); 26] = [
     ("landing", "catalog"),
     ("series", "model"),
     ("measure", "model"),

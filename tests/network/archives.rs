@@ -46,11 +46,11 @@ impl Archive {
             .unwrap();
         let archive = Self { child, port, storescu };
         let until = Instant::now() + Duration::from_secs(20);
-        let answers = |_: &()| {
+        let answers = || {
             let out = Command::new(&echoscu).args(["-aec", "QR", "127.0.0.1", &port.to_string()]).output();
             out.is_ok_and(|out| out.status.success())
         };
-        while !answers(&()) {
+        while !answers() {
             assert!(Instant::now() < until, "the archive does not answer");
             std::thread::sleep(Duration::from_millis(100));
         }

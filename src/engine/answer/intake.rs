@@ -7,12 +7,12 @@ use serde_json::json;
 
 use crate::bytes::SpillConfig;
 use crate::catalog::{StoredInstance, tokens};
-use crate::config::{Inbox, Listener};
+use crate::config::{Inbox, Listener, Remote};
 use crate::deid::masks_of;
 use crate::dicom::Contents;
 use crate::engine::query::{
-    AttributeRow, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup, IntakeGroups,
-    IntakeMasks, IntakeMasksView, IntakeStatus, Rows, SourceView,
+    ActivityKind, AttributeRow, IntakeDetail, IntakeDetailView, IntakeFile, IntakeFiles, IntakeGroup,
+    IntakeGroups, IntakeMasks, IntakeMasksView, IntakeStatus, Rows, SourceView,
 };
 use crate::engine::{EngineError, Session};
 use crate::landing::{Choice, FileRecord, GroupRecord};
@@ -26,7 +26,42 @@ const SEPARATOR: char = '\u{1f}';
 pub fn sources(session: &Session) -> Result<Vec<SourceView>, EngineError> {
     let config = session.engine.shared.config();
     let inboxes = config.inboxes.iter().map(|inbox| source(session, inbox));
-    inboxes.chain(config.listeners.iter().map(|listener| listening(session, listener))).collect()
+    let listeners = config.listeners.iter().map(|listener| listening(session, listener));
+    inboxes.chain(listeners).chain(config.remotes.iter().map(|remote| pulled(session, remote))).collect()
+}
+
+/// An archive elsewhere as a source.
+fn pulled(session: &Session, remote: &Remote) -> Result<SourceView, EngineError> {
+    let shared = &session.engine.shared;
+    let inbox = format!("remote {}", remote.name);
+    let (received, last_arrival_ms) = shared.map.received(&inbox)?;
+    let pulse = shared.catalog.read().pulse("received", Some(&inbox), now_ms())?;
+    let known = session.engine.health.of(&remote.name);
+    let under_way = session.engine.activities.all().into_iter();
+    let mut under_way = under_way.filter(|a| a.kind == ActivityKind::Pull && a.object == remote.name);
+    Ok(SourceView {
+        name: remote.name.clone(),
+        kind: "remote".into(),
+        path: remote.reach().to_string(),
+        site: remote.site.clone(),
+        after: String::new(),
+        events: known.is_some(),
+        problem: match known {
+            Some(answered) => answered.problem,
+            None => Some("not asked yet whether it answers".into()),
+        },
+        unread: BTreeMap::new(),
+        by_event: 0,
+        by_rescan: 0,
+        settling: 0,
+        waiting: under_way.next().map_or(0, |pull| pull.total - pull.done),
+        received,
+        slots: pulse.slots,
+        last_arrival_ms,
+        callers: Vec::new(),
+        associations: 0,
+        refused: 0,
+    })
 }
 
 /// A DICOM listener as a source.

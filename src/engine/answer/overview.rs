@@ -172,6 +172,13 @@ fn attention(session: &Session, now: i64) -> Result<Vec<Alert>, EngineError> {
             alert(Severity::Error, why, "ingest", String::new());
         }
     }
+    for remote in &shared.config().remotes {
+        let problem = session.engine.health.of(&remote.name).and_then(|answered| answered.problem);
+        if let Some(problem) = problem {
+            let text = format!("remote {:?}: {problem}", remote.name);
+            alert(Severity::Warning, text, "ingest", String::new());
+        }
+    }
     let mut quarantined = std::collections::BTreeMap::new();
     for group in shared.map.groups()?.into_iter().filter(|g| g.status == "quarantined") {
         *quarantined.entry((group.reason, group.site)).or_insert(0) += group.count;

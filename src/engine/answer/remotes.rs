@@ -38,6 +38,7 @@ pub fn echo_remote(session: &Session, query: &EchoRemote) -> Result<EchoView, En
     let asked = apart(|| open_archive(&address_of(&shared.root, &config, remote)?)?.echo());
     let ms = began.elapsed().as_millis() as u64;
     let reason = asked.err().map(|error| error.to_string());
+    session.engine.health.note(&remote.name, reason.clone());
     Ok(EchoView { remote: remote.name.clone(), ok: reason.is_none(), ms, reason })
 }
 

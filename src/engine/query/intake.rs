@@ -15,7 +15,7 @@ pub struct Sources {}
 pub struct SourceView {
     /// Its name in the configuration.
     pub name: String,
-    /// `folder` for a watched folder.
+    /// `folder` for a watched folder, `bucket`, `listener`, or `remote` for an archive elsewhere.
     pub kind: String,
     /// The folder.
     pub path: String,
@@ -35,7 +35,7 @@ pub struct SourceView {
     pub by_rescan: u64,
     /// Files seen that are still being written.
     pub settling: u64,
-    /// Files waiting to be processed.
+    /// Files waiting to be processed; of a pull that is under way, what has not come yet.
     pub waiting: u64,
     /// Files received in all.
     pub received: u64,

@@ -220,6 +220,8 @@ fn standing(canvas: &Canvas<'_>, source: &SourceView) -> (&'static str, Style) {
 fn way_in(source: &SourceView) -> &'static str {
     match (&*source.kind, source.events) {
         ("listener", _) => "C-STORE",
+        ("remote", _) => "pull",
+        ("bucket", _) => "bucket",
         (_, true) => "events",
         (_, false) => "rescan",
     }
