@@ -218,6 +218,16 @@ impl Reader<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Instances of a study, by its remapped UID.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn count_of_study(&self, study_uid: &str) -> Result<u64, CatalogError> {
+        let sql = "SELECT count(DISTINCT sop_uid) FROM instance WHERE study_uid = ?1";
+        let count: i64 = self.connection().prepare_cached(sql)?.query_row([study_uid], |row| row.get(0))?;
+        Ok(count as u64)
+    }
+
     /// Every blob that a row names.
     ///
     /// # Errors

@@ -30,6 +30,7 @@ use crate::model::{Area, Drawing, DrawnMask};
   gantry intake discard day:2026-01 status:quarantined
   gantry intake question 2.25.1234
   gantry intake export refused.csv site:A
+  gantry intake reconcile sent.csv
 
 Files are named by their number, or by words that their group must match: status:, reason:, site:, day: (the beginning
 of a day is enough), several values joined by commas, quotes around what holds spaces; other words are looked for in
@@ -96,6 +97,22 @@ Exit codes: 0 every file went through; 1 some did not; 3 workspace; 4 no such fi
 
 Exit codes: 0 every copy is discarded; 1 some files were not in quarantine; 3 workspace; 4 no such file, or nothing matches; 6 storage")]
     Discard(Targets),
+    /// Compare a sender's list with what is here: a table with SOPInstanceUID, or StudyInstanceUID and its number of instances
+    #[command(after_help = "Examples:
+  gantry intake reconcile sent.csv
+  gantry intake reconcile studies.csv --all
+
+Columns: SOPInstanceUID; or StudyInstanceUID with NumberOfStudyRelatedInstances (or instances). UIDs are those of the sender; what
+is missing is listed, and with --all the rest.
+
+Exit codes: 0 nothing is missing; 1 something is; 3 workspace; 4 the list cannot be read; 5 not permitted")]
+    Reconcile {
+        /// The list: CSV, Parquet or JSON
+        list: PathBuf,
+        /// List what is here, too
+        #[arg(long)]
+        all: bool,
+    },
     /// Offer the masks of stored pictures to a person again: copies of their sources are quarantined
     #[command(after_help = "Examples:
   gantry intake question 2.25.1234
@@ -198,6 +215,7 @@ pub fn intake(args: &IntakeArgs, global: &Global, out: &Output) -> Result<Exit, 
             let choice = targets.choice(client)?;
             told(&client.act(DiscardIntake { choice })?, "discarded", out)
         }
+        IntakeCommand::Reconcile { list, all } => super::reconcile::run(client, list, *all, out),
         IntakeCommand::Question { series, instance } => {
             let command = QuestionMasks { series_uid: series.clone(), instances: instance.clone() };
             told(&client.act(command)?, "wait in quarantine for their masks", out)

@@ -33,6 +33,7 @@ mod qc;
 pub mod queue;
 pub mod reader;
 mod reading;
+mod reconcile;
 mod remote;
 mod report;
 mod reprocess;

@@ -185,7 +185,10 @@ pub(super) fn invalid_values(remotes: &[Remote]) -> Vec<(String, String)> {
             if !(1..=525_600).contains(&pull.every_minutes) {
                 say("every_minutes", "between a minute and a year");
             }
-            if pull.between.as_deref().is_some_and(|text| hours(text).is_none()) {
+            if pull.since_days.is_some() && pull.keys.iter().any(|key| key.starts_with("StudyDate=")) {
+                say("since_days", "either this or StudyDate");
+            }
+            if pull.between.as_deref().is_some_and(|text| hours(text).is_none_or(|(from, to)| from == to)) {
                 say("between", "hours of the day, such as \"20:00-06:00\"");
             }
         }
@@ -220,6 +223,11 @@ fn invalid_web(remote: &Remote, url: &str, say: &mut impl FnMut(&str, &str)) {
         || url.contains('?')
     {
         say("url", "no user, password or token in an address: they go into a file, with auth.header_file");
+    }
+    let host = rest.map(|rest| rest.split(['/', ':']).next().unwrap_or_default());
+    let is_here = host.is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host));
+    if remote.auth.is_some() && url.starts_with("http://") && !is_here {
+        say("url", "what proves who we are would go over it in the clear: https://");
     }
     if remote.ae_title.is_some() || remote.address.is_some() {
         say("url", "a remote has either `url`, or `ae_title` and `address`");

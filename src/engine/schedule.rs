@@ -53,6 +53,7 @@ fn watch(engine: &Weak<Engine>, (is_over, ends): &(Mutex<bool>, Condvar)) {
     // When each was begun last, by its remote and what it asks for.
     let mut begun: BTreeMap<(String, Vec<String>), ZonedDateTime> = BTreeMap::new();
     let mut asked: Option<Instant> = None;
+    let mut running: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
     loop {
         if asked.is_none_or(|at| at.elapsed() >= ASK) {
             asked = Some(Instant::now());
@@ -63,6 +64,12 @@ fn watch(engine: &Weak<Engine>, (is_over, ends): &(Mutex<bool>, Condvar)) {
         let (over, _) =
             ends.wait_timeout_while(over, LOOK, |over| !*over).unwrap_or_else(PoisonError::into_inner);
         if *over {
+            if let Some(engine) = engine.upgrade() {
+                engine.end_long_work();
+            }
+            for (_, pull) in running {
+                let _ = pull.join();
+            }
             return;
         }
         drop(over);
@@ -72,12 +79,15 @@ fn watch(engine: &Weak<Engine>, (is_over, ends): &(Mutex<bool>, Condvar)) {
             for pull in &remote.pulls {
                 let now = ZonedDateTime::now();
                 let key = (remote.name.clone(), pull.keys.clone());
+                // One at a time of each archive; another is begun at the next look.
+                if running.get(&remote.name).is_some_and(|pull| !pull.is_finished()) {
+                    continue;
+                }
                 let Some(seconds) = seconds_left(pull, begun.get(&key), &now) else { continue };
                 begun.insert(key, now.clone());
-                begin(&engine, &remote.name, pull, &now, seconds);
-                if *is_over.lock().unwrap_or_else(PoisonError::into_inner) {
-                    return;
-                }
+                let (engine, name, pull) = (engine.clone(), remote.name.clone(), pull.clone());
+                let thread = std::thread::spawn(move || begin(&engine, &name, &pull, &now, seconds));
+                running.insert(remote.name.clone(), thread);
             }
         }
     }

@@ -1,8 +1,9 @@
 //! An open workspace, and one user's access to it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
-use std::sync::atomic::AtomicBool;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,14 @@ pub struct Engine {
     pub(super) activities: Activities,
     pub(super) pulling: perform::Pulling,
     pub(super) health: Health,
+    /// Long work that can be gone on with ends once this is set.
+    pub(super) ending: Arc<AtomicBool>,
+    /// Inboxes are watched, and listeners served, for as long as it is open.
+    watches: AtomicBool,
+    /// When blobs were last found to be what their names say.
+    verified: Mutex<HashMap<String, Instant>>,
+    /// Those for whom listeners are served beside.
+    listening: Mutex<u32>,
     pub(super) news: News,
     opened: Instant,
 }
@@ -163,6 +172,10 @@ impl Engine {
             activities: Activities::default(),
             pulling: perform::Pulling::default(),
             health: Health::default(),
+            ending: Arc::default(),
+            watches: AtomicBool::new(false),
+            verified: Mutex::default(),
+            listening: Mutex::default(),
             opened: Instant::now(),
         }))
     }
@@ -212,6 +225,10 @@ impl Engine {
             activities: Activities::default(),
             pulling: perform::Pulling::default(),
             health: Health::default(),
+            ending: Arc::default(),
+            watches: AtomicBool::new(false),
+            verified: Mutex::default(),
+            listening: Mutex::default(),
             opened: Instant::now(),
         }))
     }
@@ -236,6 +253,7 @@ impl Engine {
         if self.is_read_only() {
             return;
         }
+        self.watches.store(true, Ordering::Relaxed);
         let shared = self.shared.clone();
         std::thread::spawn(move || {
             if let Err(error) = shared.catalog.warm() {
@@ -246,6 +264,36 @@ impl Engine {
             self.watchers.follow_config(&self.shared, intake);
             self.listeners.follow_config(&self.shared, intake);
         });
+    }
+
+    /// Whether inboxes are watched and listeners served for as long as it is open: more may always come.
+    pub fn is_watching(&self) -> bool {
+        self.watches.load(Ordering::Relaxed)
+    }
+
+    /// Serves listeners for somebody who waits for what comes by them; false where they are served anyway.
+    pub(super) fn begin_listening(&self) -> bool {
+        if self.is_watching() {
+            return false;
+        }
+        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        *listening += 1;
+        self.with_intake(|intake| self.listeners.follow_config(&self.shared, intake));
+        true
+    }
+
+    /// The end of what [`Engine::begin_listening`] began, for the last who waits.
+    pub(super) fn end_listening(&self) {
+        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        *listening = listening.saturating_sub(1);
+        if *listening == 0 && !self.is_watching() {
+            self.listeners.stop();
+        }
+    }
+
+    /// What is under way and can be gone on with later ends soon.
+    pub fn end_long_work(&self) {
+        self.ending.store(true, Ordering::Relaxed);
     }
 
     /// The workspace.
@@ -421,12 +469,14 @@ impl Engine {
     /// Stops watching and listening, and waits until what came is dealt with, so that the totals are whole. What a listener
     /// has received and not handed on lies on the disk, and is taken up at the next start.
     pub fn finish_watching(&self) {
+        self.end_long_work();
         self.listeners.stop();
         self.watchers.finish();
     }
 
     /// Stops: inboxes first, then what is in hand is finished. Safe to call more than once.
     pub fn shut_down(&self) {
+        self.end_long_work();
         self.listeners.stop();
         self.watchers.stop();
         let pipeline = self.pipeline().take();
@@ -466,6 +516,45 @@ impl Session {
     pub fn for_reader(&self, reader: &str) -> Self {
         let user = format!("{} for {reader}", self.account);
         Self { user, acts_for: Some(reader.into()), ..self.clone() }
+    }
+}
+
+/// How long a blob that was read whole and is what its name says is taken for that.
+const VERIFIED: Duration = Duration::from_secs(600);
+/// Blobs that are remembered, at most.
+const MOST_VERIFIED: usize = 4_096;
+
+impl Session {
+    /// Where a blob lies, for whoever reads a part of it: nothing says that it is whole.
+    ///
+    /// # Errors
+    /// The user may not see it.
+    pub fn blob_path(&self, hash: &str) -> Result<PathBuf, EngineError> {
+        self.may(Permission::SeeImages, "blob")?;
+        scope::may_see_blob(self, hash)?;
+        Ok(self.engine.shared.store.locate(hash)?)
+    }
+
+    /// As [`Client::blob`], for whoever reads the same again and again: it is verified once in a while.
+    ///
+    /// # Errors
+    /// As [`Client::blob`].
+    pub fn blob_again(&self, hash: &str) -> Result<ByteSource<'static>, EngineError> {
+        let path = self.blob_path(hash)?;
+        let verified = || self.engine.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = verified().get(hash).is_some_and(|at| at.elapsed() < VERIFIED);
+        if is_known && let Ok(bytes) = open_file(&path) {
+            return Ok(bytes);
+        }
+        let bytes = self.engine.shared.store.open_verified(hash)?;
+        let mut known = verified();
+        if known.len() >= MOST_VERIFIED {
+            known.retain(|_, at| at.elapsed() < VERIFIED);
+        }
+        if known.len() < MOST_VERIFIED {
+            known.insert(hash.into(), Instant::now());
+        }
+        Ok(bytes)
     }
 }
 

@@ -67,6 +67,9 @@ pub enum RequestError {
     /// What came is no answer.
     #[error("its answer cannot be read: {0}")]
     Answer(&'static str),
+    /// There is no room here for what comes.
+    #[error("there is no room on the disk")]
+    NoRoom,
     /// Something on this side is missing.
     #[error("{0}")]
     Here(String),

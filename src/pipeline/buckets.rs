@@ -1,6 +1,8 @@
 //! Buckets as inboxes: objects that are not known in the version that lies there are read and taken in. Nothing of them is kept
 //! on the disk but sealed; a bucket is never written to.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +14,7 @@ use crate::landing::Known;
 use crate::model::Vetting;
 use crate::model::words::io_error;
 use crate::source::{
-    Bucket, BucketError, BucketOptions, DiscoveredBy, Found, Mode, NotRead, Object, WatchState,
+    Bucket, BucketError, BucketOptions, DiscoveredBy, Found, Mode, NotRead, Object, Unread, WatchState,
 };
 
 /// Objects that are read at a time.
@@ -53,9 +55,23 @@ pub fn watch_bucket(
 ) {
     let rescan = Duration::from_secs(shared.config().ingest.rescan_seconds);
     let mut is_first = true;
+    // Versions of objects that cannot be read: asking for them again brings nothing and may cost.
+    let hopeless = Mutex::new(BTreeSet::new());
     while !stop.load(Ordering::Relaxed) {
-        let reading = Reading { inbox, shared, intake, state, tally, stop, is_first };
+        let unread = Mutex::new(Unread::new());
+        let reading = Reading {
+            inbox,
+            shared,
+            intake,
+            state,
+            tally,
+            stop,
+            is_first,
+            hopeless: &hopeless,
+            unread: &unread,
+        };
         let outcome = reading.all();
+        state.set_unread(unread.into_inner().unwrap_or_else(PoisonError::into_inner));
         if mode == Mode::Once {
             if let Err(error) = outcome {
                 tracing::error!("inbox {}: {error}", inbox.name);
@@ -81,6 +97,8 @@ struct Reading<'r> {
     tally: &'r Arc<Tally>,
     stop: &'r AtomicBool,
     is_first: bool,
+    hopeless: &'r Mutex<BTreeSet<(PathBuf, i64)>>,
+    unread: &'r Mutex<Unread>,
 }
 
 impl Reading<'_> {
@@ -107,7 +125,16 @@ impl Reading<'_> {
         trouble.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
 
+    fn not_read(&self, why: NotRead) {
+        *self.unread.lock().unwrap_or_else(PoisonError::into_inner).entry(why).or_default() += 1;
+    }
+
     fn is_new(&self, object: &Object) -> bool {
+        let version = (object.path.clone(), object.version);
+        if self.hopeless.lock().unwrap_or_else(PoisonError::into_inner).contains(&version) {
+            self.not_read(NotRead::FileUnreadable);
+            return false;
+        }
         let path = object.path.to_string_lossy();
         let known = self.shared.map.knows(&self.inbox.name, &path, object.bytes, object.version);
         matches!(known, Ok(Known::Never | Known::Unreadable) | Err(_))
@@ -134,11 +161,16 @@ impl Reading<'_> {
                     self.intake.hand_in_bytes(self.found(&object), bytes, self.tally);
                 }
                 // It went between the list and the look.
-                Err(BucketError::Missing) => self.tally.not_read(NotRead::Vanished),
-                Err(BucketError::Denied) => self.tally.not_read(NotRead::FileDenied),
+                Err(BucketError::Missing) => self.not_read(NotRead::Vanished),
+                Err(error @ (BucketError::Denied | BucketError::TooLarge)) => {
+                    let is_denied = error == BucketError::Denied;
+                    self.not_read(if is_denied { NotRead::FileDenied } else { NotRead::FileUnreadable });
+                    let mut hopeless = self.hopeless.lock().unwrap_or_else(PoisonError::into_inner);
+                    hopeless.insert((object.path.clone(), object.version));
+                }
                 Err(error) => {
                     tracing::warn!("an object of inbox {} was not read: {error}", self.inbox.name);
-                    self.tally.not_read(NotRead::FileUnreadable);
+                    self.not_read(NotRead::FileUnreadable);
                     *trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 }
             }

@@ -199,6 +199,11 @@ impl Incoming {
         draft.write(bytes).map_err(|error| status_of(&error))
     }
 
+    /// Whether nothing of it has come.
+    pub fn is_empty(&self) -> bool {
+        self.draft.is_none()
+    }
+
     /// All of it came: where it lies. It survives a power cut when this returns.
     ///
     /// # Errors

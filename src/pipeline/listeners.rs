@@ -140,6 +140,11 @@ impl Listeners {
         running.each.get(name).map(|one| (one.state.clone(), one.tally.clone()))
     }
 
+    /// Whether any listener is served.
+    pub fn is_serving(&self) -> bool {
+        !self.running.lock().unwrap_or_else(PoisonError::into_inner).each.is_empty()
+    }
+
     /// Files that have arrived and are not dealt with.
     pub fn pending(&self) -> u64 {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::commitment::{each_landed, named_at};
+use super::commitment::{Landings, is_stored, named_at, on_the_landing_side};
 use super::landed::{Incoming, Landed};
 use super::remotes::{address_of, mover_of, search};
 use super::{Intake, Progress, Shared, Tally};
@@ -40,6 +41,16 @@ pub struct PullTerms {
     pub is_dry: bool,
     /// Nothing is begun after this.
     pub until: Option<Instant>,
+    /// Nothing is begun once this is set.
+    pub stop: Arc<AtomicBool>,
+    /// A listener of ours is served: objects may be moved to it.
+    pub is_listening: bool,
+}
+
+impl PullTerms {
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.until.is_some_and(|until| Instant::now() >= until)
+    }
 }
 
 /// What came of a pull, in instances.
@@ -74,9 +85,8 @@ pub fn pull(
     let landed = Landed::of_remote(shared, remote);
     // What a pull that was cut off has left.
     landed.take_up(shared, intake, tally);
-    let (listed, unlisted) = list(&address, terms)?;
-    let found: u64 = listed.iter().map(|series| series.instances.len() as u64).sum();
-    let missing = missing(shared, listed);
+    let landings = on_the_landing_side(shared);
+    let Listing { missing, found, unlisted } = list(shared, &landings, &address, terms)?;
     let wanted: u64 = missing.iter().map(|series| series.instances.len() as u64).sum();
     let mut end = PullEnd { found, here: found - wanted, unlisted, ..PullEnd::default() };
     if terms.is_dry || wanted == 0 {
@@ -93,6 +103,7 @@ pub fn pull(
         progress: progress.clone(),
         wanted: missing.iter().flat_map(|s| s.instances.iter().map(|(uid, _)| uid.clone())).collect(),
         taken: Mutex::default(),
+        rejected: landings.rejected,
     }));
     let crew = Crew {
         shared,
@@ -114,32 +125,51 @@ pub fn pull(
     Ok(end)
 }
 
-/// Every series that is asked for with its instances, and how many instances more the archive counts.
-fn list(address: &Address, terms: &PullTerms) -> Result<(Vec<Wanted>, u64), RequestError> {
+/// What an archive holds of what is asked for.
+struct Listing {
+    /// Series with what is not here.
+    missing: Vec<Wanted>,
+    /// Instances that were found.
+    found: u64,
+    /// Instances that the archive counts beside, and does not list.
+    unlisted: u64,
+}
+
+/// A series that is asked for, with how many instances the archive counts.
+struct Chosen {
+    study: String,
+    series: String,
+    counted: Option<u64>,
+}
+
+/// Goes through every study that is asked for until the limit of those with something missing.
+fn list(
+    shared: &Shared,
+    landings: &Landings,
+    address: &Address,
+    terms: &PullTerms,
+) -> Result<Listing, RequestError> {
     let mut archive = open_archive(address)?;
-    let keys = &terms.keys;
-    let mut chosen: Vec<(String, String, Option<u64>)> = Vec::new();
-    let mut studies = BTreeSet::new();
-    search(&mut *archive, Level::Series, keys, &mut |series| {
-        let (Some(study), Some(uid)) =
+    let mut chosen: Vec<Chosen> = Vec::new();
+    search(&mut *archive, Level::Series, &terms.keys, &mut |series| {
+        if let (Some(study), Some(uid)) =
             (series.uid(tags::STUDY_INSTANCE_UID), series.uid(tags::SERIES_INSTANCE_UID))
-        else {
-            return true;
-        };
-        let units = if terms.by_series { chosen.len() } else { studies.len() } as u64;
-        let is_new = terms.by_series || !studies.contains(study);
-        if is_new && terms.limit.is_some_and(|limit| units >= limit) {
-            return false;
+        {
+            let counted = series.get(tags::NUMBER_OF_SERIES_RELATED_INSTANCES).trim().parse().ok();
+            chosen.push(Chosen { study: study.to_owned(), series: uid.to_owned(), counted });
         }
-        studies.insert(study.to_owned());
-        let counted = series.get(tags::NUMBER_OF_SERIES_RELATED_INSTANCES).trim().parse().ok();
-        chosen.push((study.to_owned(), uid.to_owned(), counted));
-        true
+        !terms.is_over()
     })?;
     let of_instance: Vec<Key> =
-        keys.iter().filter(|key| Level::of(key.tag) == Level::Instance).cloned().collect();
-    let (mut all, mut unlisted) = (Vec::with_capacity(chosen.len()), 0);
-    for (study, series, counted) in chosen {
+        terms.keys.iter().filter(|key| Level::of(key.tag) == Level::Instance).cloned().collect();
+    let mut listing = Listing { missing: Vec::new(), found: 0, unlisted: 0 };
+    let mut studies = BTreeSet::new();
+    for Chosen { study, series, counted } in chosen {
+        let units = if terms.by_series { listing.missing.len() } else { studies.len() } as u64;
+        let is_new = terms.by_series || !studies.contains(&study);
+        if terms.is_over() || is_new && terms.limit.is_some_and(|limit| units >= limit) {
+            break;
+        }
         let mut of_series =
             vec![Key::new(tags::STUDY_INSTANCE_UID, &study), Key::new(tags::SERIES_INSTANCE_UID, &series)];
         of_series.extend(of_instance.iter().cloned());
@@ -151,33 +181,25 @@ fn list(address: &Address, terms: &PullTerms) -> Result<(Vec<Wanted>, u64), Requ
             }
             true
         })?;
+        let all = instances.len();
+        listing.found += all as u64;
         if of_instance.is_empty() {
-            unlisted += counted.unwrap_or(0).saturating_sub(instances.len() as u64);
+            listing.unlisted += counted.unwrap_or(0).saturating_sub(all as u64);
         }
-        all.push(Wanted { study, series, instances, is_whole: of_instance.is_empty() });
-    }
-    Ok((all, unlisted))
-}
-
-/// What of it is not here: not stored, not in quarantine, not on its way.
-fn missing(shared: &Shared, listed: Vec<Wanted>) -> Vec<Wanted> {
-    let mut landed = BTreeSet::new();
-    each_landed(shared, &mut |path| landed.extend(named_at(path).map(|(_, uid)| uid)));
-    let mut missing = Vec::new();
-    for mut series in listed {
-        let all = series.instances.len();
-        series.instances.retain(|(uid, _)| !landed.contains(uid) && !is_stored(shared, uid));
-        series.is_whole &= series.instances.len() == all;
-        if !series.instances.is_empty() {
-            missing.push(series);
+        instances.retain(|(uid, _)| !landings.instances.contains_key(uid) && !is_stored(shared, uid));
+        if !instances.is_empty() {
+            let is_whole = of_instance.is_empty() && instances.len() == all;
+            studies.insert(study.clone());
+            listing.missing.push(Wanted { study, series, instances, is_whole });
         }
     }
-    missing
+    Ok(listing)
 }
 
-fn is_stored(shared: &Shared, uid: &str) -> bool {
-    let rows = shared.catalog.read().stored_rows_of(&shared.deid.uid(uid)).unwrap_or_default();
-    rows.iter().any(|row| shared.store.locate(&row.blob).is_ok())
+/// An archive, and where it moves objects to, where it does.
+struct Opened {
+    archive: Box<dyn crate::net::Archive>,
+    mover: Option<String>,
 }
 
 /// Those who fetch, series by series.
@@ -225,13 +247,13 @@ impl Crew<'_> {
     }
 
     fn work(&self) {
-        let mut archive = None;
+        let mut archive: Option<Opened> = None;
         loop {
             if lock(&self.dead).is_some() {
                 return;
             }
             let Some(series) = lock(&self.queue).pop_front() else { return };
-            if self.terms.until.is_some_and(|until| Instant::now() >= until) {
+            if self.terms.is_over() {
                 *lock(&self.left) += series.instances.len() as u64;
                 continue;
             }
@@ -240,15 +262,15 @@ impl Crew<'_> {
     }
 
     /// Fetches one series, in rounds: a connection that ended is opened again.
-    fn series(&self, archive: &mut Option<Box<dyn crate::net::Archive>>, mut series: Wanted) {
+    fn series(&self, archive: &mut Option<Opened>, mut series: Wanted) {
         let mut why: Option<String> = None;
         for round in 0..ROUNDS {
             if round > 0 {
                 std::thread::sleep(Duration::from_millis(300) * round);
             }
             let asked = self.ask(archive, &series);
-            let is_moved = matches!(&*lock(&self.address), Address::Dicom { mover: Some(_), .. });
-            if is_moved {
+            let mover = archive.as_ref().and_then(|open| open.mover.clone());
+            if mover.is_some() {
                 self.wait_for_moved(&series);
             }
             series
@@ -265,17 +287,17 @@ impl Crew<'_> {
                 Err(error) => {
                     *archive = None;
                     why = Some(error.to_string());
+                    if self.other_way(&error, mover.as_deref()) {
+                        continue;
+                    }
                     let is_over = matches!(
                         error,
                         RequestError::Here(_)
                             | RequestError::NotAccepted(_)
                             | RequestError::Http { status: 401 | 403, .. }
-                            | RequestError::Status { status: Status::OUT_OF_RESOURCES, .. }
+                            | RequestError::NoRoom
                     ) || round + 1 == ROUNDS
                         && matches!(error, RequestError::Unreachable { .. } | RequestError::Rejected(_));
-                    if self.other_way(&error) {
-                        continue;
-                    }
                     if is_over {
                         *lock(&self.dead) = Some(error);
                         break;
@@ -287,25 +309,35 @@ impl Crew<'_> {
         *lock(&self.reasons).entry(why).or_default() += series.instances.len() as u64;
     }
 
-    fn ask(
-        &self,
-        archive: &mut Option<Box<dyn crate::net::Archive>>,
-        series: &Wanted,
-    ) -> Result<Fetched, RequestError> {
-        let archive = match archive {
+    fn ask(&self, archive: &mut Option<Opened>, series: &Wanted) -> Result<Fetched, RequestError> {
+        let open = match archive {
             Some(open) => open,
-            none => none.insert(open_archive(&lock(&self.address))?),
+            none => {
+                let address = lock(&self.address).clone();
+                let mover = match &address {
+                    Address::Dicom { mover, .. } => mover.clone(),
+                    Address::Web { .. } => None,
+                };
+                none.insert(Opened { archive: open_archive(&address)?, mover })
+            }
         };
-        archive.fetch(series, self.receiver)
+        open.archive.fetch(series, self.receiver)
     }
 
     /// An archive that does not do the one may do the other: C-MOVE to a listener of ours instead of C-GET, or C-GET instead.
-    fn other_way(&self, error: &RequestError) -> bool {
+    /// `tried` is where this one was to move to. Whether it is worth another try.
+    fn other_way(&self, error: &RequestError, tried: Option<&str>) -> bool {
         let mut address = lock(&self.address);
         let Address::Dicom { mover, .. } = &mut *address else { return false };
+        // Another has found out already.
+        if mover.as_deref() != tried
+            && matches!(error, RequestError::NotAccepted(_) | RequestError::Rejected(_))
+        {
+            return true;
+        }
         let config = self.shared.config();
         let way = match (error, &mover) {
-            (RequestError::NotAccepted("C-GET"), None) => {
+            (RequestError::NotAccepted("C-GET"), None) if self.terms.is_listening => {
                 *mover = mover_of(&config, self.remote).map(ToOwned::to_owned);
                 mover.is_some().then_some("C-MOVE")
             }
@@ -328,10 +360,9 @@ impl Crew<'_> {
         loop {
             open.retain(|uid| !is_stored(self.shared, uid));
             if !open.is_empty() {
-                let mut landed = BTreeSet::new();
-                each_landed(self.shared, &mut |path| landed.extend(named_at(path).map(|(_, uid)| uid)));
+                let landed = on_the_landing_side(self.shared).instances;
                 // Between the two looks it may have been stored.
-                open.retain(|uid| !landed.contains(*uid) && !is_stored(self.shared, uid));
+                open.retain(|uid| !landed.contains_key(*uid) && !is_stored(self.shared, uid));
             }
             if open.is_empty() || Instant::now() >= until {
                 break;
@@ -359,6 +390,8 @@ struct Taking {
     progress: Arc<Progress>,
     wanted: BTreeSet<String>,
     taken: Mutex<BTreeSet<String>>,
+    /// Files of what was rejected before.
+    rejected: BTreeMap<String, PathBuf>,
 }
 
 impl Taking {
@@ -366,7 +399,11 @@ impl Taking {
     fn came(&self, path: PathBuf) -> Result<(), Status> {
         let uid = named_at(&path).map(|(_, uid)| uid);
         match uid.filter(|uid| self.wanted.contains(uid)) {
-            Some(uid) if lock(&self.taken).insert(uid.clone()) => {}
+            Some(uid) if lock(&self.taken).insert(uid.clone()) => {
+                if let Some(before) = self.rejected.get(&uid) {
+                    let _ = std::fs::remove_file(before);
+                }
+            }
             // A second time, in an answer that was cut off and asked for again.
             Some(_) => {
                 let _ = std::fs::remove_file(path);

@@ -13,10 +13,12 @@ pub fn our_title(config: &Config) -> &str {
     config.listeners.first().map_or(AE_TITLE, |listener| &*listener.ae_title)
 }
 
-/// The title of the listener that a remote moves objects to: one of its site where there is one.
+/// The title of the listener that a remote moves objects to: what comes by it has the site and the pixels of the remote.
 pub fn mover_of<'c>(config: &'c Config, remote: &Remote) -> Option<&'c str> {
-    let of_site = config.listeners.iter().find(|listener| listener.site == remote.site);
-    of_site.or(config.listeners.first()).map(|listener| &*listener.ae_title)
+    let fits = |listener: &&crate::config::Listener| {
+        listener.site == remote.site && listener.pixels == remote.pixels
+    };
+    config.listeners.iter().find(fits).map(|listener| &*listener.ae_title)
 }
 
 fn tls_files(root: &std::path::Path, remote: &Remote) -> Option<ClientTlsFiles> {
@@ -52,7 +54,8 @@ pub fn address_of(root: &std::path::Path, config: &Config, remote: &Remote) -> R
         let mover = match remote.method {
             Method::Get => None,
             Method::Move => Some(mover_of(config, remote).map(ToOwned::to_owned).ok_or_else(|| {
-                RequestError::Here("method = \"move\" needs a [[listener]] that objects are moved to".into())
+                let why = "method = \"move\" needs a [[listener]] of the same site and pixels, to which objects are moved";
+                RequestError::Here(why.into())
             })?),
         };
         return Ok(Address::Dicom { peer, mover });
@@ -76,6 +79,21 @@ pub fn search(
     keys: &[Key],
     each: &mut dyn FnMut(Attributes) -> bool,
 ) -> Result<(), RequestError> {
+    // Keys that an archive need not match by are matched here.
+    let fits = |level: Level, found: &Attributes| -> Result<bool, RequestError> {
+        let optional = keys.iter().filter(|key| Level::of(key.tag) == level && !key.is_required());
+        let mut fits = true;
+        for key in optional {
+            if found.get(key.tag).is_empty() {
+                return Err(RequestError::Answer(
+                    "it does not tell an attribute that was asked for, so it does not match by it",
+                ));
+            }
+            fits &= key.fits(found.get(key.tag));
+        }
+        Ok(fits)
+    };
+    let mut unmatched: Option<RequestError> = None;
     let at = |level: Level| -> Vec<Key> {
         let is_its = |key: &&Key| Level::of(key.tag) == level || is_modality_of(level, key);
         keys.iter().filter(is_its).map(|key| key.at(level)).collect()
@@ -88,6 +106,14 @@ pub fn search(
         _ => {
             let mut is_wanted = true;
             archive.find(Level::Study, &at(Level::Study), &mut |study| {
+                match fits(Level::Study, &study) {
+                    Ok(true) => {}
+                    Ok(false) => return true,
+                    Err(error) => {
+                        unmatched = Some(error);
+                        return false;
+                    }
+                }
                 if level == Level::Study {
                     is_wanted = each(study);
                     return is_wanted;
@@ -97,12 +123,24 @@ pub fn search(
             })?;
         }
     }
+    if let Some(error) = unmatched {
+        return Err(error);
+    }
     for study in studies {
         let above = Key::new(tags::STUDY_INSTANCE_UID, &study);
         let mut series: Vec<String> = Vec::new();
         let mut is_wanted = true;
         let of_study: Vec<Key> = std::iter::once(above.clone()).chain(at(Level::Series)).collect();
+        let mut unmatched: Option<RequestError> = None;
         archive.find(Level::Series, &of_study, &mut |mut found| {
+            match fits(Level::Series, &found) {
+                Ok(true) => {}
+                Ok(false) => return true,
+                Err(error) => {
+                    unmatched = Some(error);
+                    return false;
+                }
+            }
             found.0.insert(tags::STUDY_INSTANCE_UID, study.clone());
             if level == Level::Series {
                 is_wanted = each(found);
@@ -111,6 +149,9 @@ pub fn search(
             series.extend(found.uid(tags::SERIES_INSTANCE_UID).map(ToOwned::to_owned));
             true
         })?;
+        if let Some(error) = unmatched {
+            return Err(error);
+        }
         for one in series {
             let mut of_series = vec![above.clone(), Key::new(tags::SERIES_INSTANCE_UID, &one)];
             of_series.extend(at(Level::Instance));

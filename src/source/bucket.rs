@@ -223,7 +223,7 @@ impl Bucket {
             let end = meta.size.min(at + RANGE);
             let is_whole = at == 0 && end == meta.size;
             let options = GetOptions {
-                if_match: meta.e_tag.clone(),
+                if_match: meta.e_tag.as_deref().and_then(strong_tag),
                 range: (!is_whole).then(|| (at..end).into()),
                 ..GetOptions::default()
             };
@@ -307,11 +307,21 @@ fn in_profile(text: &str, name: &str) -> Option<(String, String, Option<String>)
 /// A number that another version of an object does not have.
 fn version(meta: &ObjectMeta) -> i64 {
     let named = match &meta.e_tag {
-        Some(tag) => format!("tag {tag}"),
+        // Some list a tag without quotes that they give with them.
+        Some(tag) => format!("tag {}", tag.trim_start_matches("W/").trim_matches('"')),
         None => format!("time {} {}", meta.last_modified.timestamp_millis(), meta.size),
     };
     let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(named));
     i64::from_be_bytes([a, b, c, d, e, f, g, h]) & i64::MAX
+}
+
+/// A tag as a condition has it: quoted; a weak one cannot be one (RFC 9110 13.1.1).
+fn strong_tag(tag: &str) -> Option<String> {
+    match tag {
+        weak if weak.starts_with("W/") => None,
+        quoted if quoted.starts_with('"') => Some(quoted.to_owned()),
+        bare => Some(format!("\"{bare}\"")),
+    }
 }
 
 fn bucket_error(error: &Error) -> BucketError {

@@ -46,6 +46,11 @@ impl WatchState {
         self.unread.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What was not read at this look, by reason.
+    pub fn set_unread(&self, unread: Unread) {
+        *self.unread.lock().unwrap_or_else(PoisonError::into_inner) = unread;
+    }
+
     /// Says why nothing can be read, or that it can.
     pub fn set_problem(&self, problem: Option<String>) {
         *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;

@@ -26,7 +26,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use self::reply::{Body, Refused, Reply, response};
 use self::route::{NoRoute, Place, Route};
@@ -42,6 +42,8 @@ use crate::source::Arrivals;
 const MOST_CONNECTIONS: usize = 512;
 /// Requests that are worked on at a time.
 const AT_ONCE: usize = 32;
+/// Requests whose objects are taken at a time.
+const STORING: usize = 8;
 /// How long a client may take for the head of a request, and for a greeting.
 const GREETING: Duration = Duration::from_secs(15);
 /// The head of a request is not longer.
@@ -66,7 +68,8 @@ struct Served {
     engine: Arc<Engine>,
     config: WebConfig,
     arrivals: Arc<Arrivals>,
-    at_once: Semaphore,
+    at_once: Arc<Semaphore>,
+    storing: Arc<Semaphore>,
 }
 
 impl Web {
@@ -91,7 +94,8 @@ impl Web {
                 engine: engine.clone(),
                 config,
                 arrivals: arrivals.clone(),
-                at_once: Semaphore::new(AT_ONCE),
+                at_once: Arc::new(Semaphore::new(AT_ONCE)),
+                storing: Arc::new(Semaphore::new(STORING)),
             };
             runtime.spawn(serve(Arc::new(served), problems.clone(), stopped.clone()));
         }
@@ -204,11 +208,16 @@ async fn answer(served: &Arc<Served>, request: Request<Incoming>) -> Response<Bo
     let origin = request.headers().get(ORIGIN).cloned();
     let mut response = match request.method().as_str() {
         // A browser asks whether it may ask; nothing is told.
-        "OPTIONS" => response(Ok(Reply::Whole(StatusCode::NO_CONTENT, "text/plain".into(), Vec::new()))),
+        "OPTIONS" => {
+            response(Ok(Reply::Whole(StatusCode::NO_CONTENT, "text/plain".into(), Vec::new())), None)
+        }
         _ => {
-            let reply = handled(served, request).await;
+            let (reply, turn) = match handled(served, request).await {
+                Ok((reply, turn)) => (Ok(reply), turn),
+                Err(refused) => (Err(refused), None),
+            };
             let is_unknown = matches!(&reply, Err(Refused(StatusCode::UNAUTHORIZED, _)));
-            let mut response = response(reply);
+            let mut response = response(reply, turn);
             if is_unknown {
                 response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
@@ -235,10 +244,15 @@ async fn answer(served: &Arc<Served>, request: Request<Incoming>) -> Response<Bo
     response
 }
 
-async fn handled(served: &Arc<Served>, request: Request<Incoming>) -> Result<Reply, Refused> {
-    let Ok(_turn) = served.at_once.acquire().await else {
-        return Err(Refused::new(StatusCode::SERVICE_UNAVAILABLE, "all ends here"));
-    };
+/// An answer, with the turn that is held until it is made.
+type Handled = Result<(Reply, Option<OwnedSemaphorePermit>), Refused>;
+
+async fn turn(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refused> {
+    let ended = |_| Refused::new(StatusCode::SERVICE_UNAVAILABLE, "all ends here");
+    of.clone().acquire_owned().await.map_err(ended)
+}
+
+async fn handled(served: &Arc<Served>, request: Request<Incoming>) -> Handled {
     let session = session(served, &request).await?;
     let route =
         route::route(request.method().as_str(), request.uri().path()).map_err(|error| match error {
@@ -252,12 +266,19 @@ async fn handled(served: &Arc<Served>, request: Request<Incoming>) -> Result<Rep
     let accept = header(ACCEPT);
     if let Route::Store(study) = route {
         let content_type = header(CONTENT_TYPE);
-        return stow::store(session, served.arrivals.clone(), (content_type, study), request.into_body())
-            .await;
+        let _turn = turn(&served.storing).await?;
+        let arrivals = served.arrivals.clone();
+        let reply = stow::store(session, arrivals, (content_type, study), request.into_body()).await?;
+        return Ok((reply, None));
     }
     let pairs = route::pairs(request.uri().query().unwrap_or_default());
-    let work = tokio::task::spawn_blocking(move || read(&session, route, &pairs, &accept));
-    work.await.unwrap_or_else(|_| Err(Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "it failed here")))
+    // Held by the work itself: who hangs up leaves it to its end.
+    let turn = turn(&served.at_once).await?;
+    let work = tokio::task::spawn_blocking(move || (read(&session, route, &pairs, &accept), turn));
+    match work.await {
+        Ok((reply, turn)) => Ok((reply?, Some(turn))),
+        Err(_) => Err(Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "it failed here")),
+    }
 }
 
 /// The session of who has shown a token, in the header that is for it and nowhere else.

@@ -171,8 +171,13 @@ impl Matches {
         self.found.len() < self.limit && self.seen < MOST_SEEN
     }
 
-    fn reply(self) -> Reply {
-        Reply::json(&Value::Array(self.found))
+    fn reply(self) -> Result<Reply, Refused> {
+        // What was not looked at may match, too.
+        if self.seen >= MOST_SEEN && self.found.len() < self.limit {
+            let why = "too much has to be looked at: search by UID, PatientID or modality beside";
+            return Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, why));
+        }
+        Ok(Reply::json(&Value::Array(self.found)))
     }
 }
 
@@ -218,7 +223,7 @@ pub fn studies(session: &Session, search: &Search) -> Result<Reply, Refused> {
             }
         }
     }
-    Ok(all.reply())
+    all.reply()
 }
 
 fn study_object(session: &Session, study: &StoredStudy) -> Result<Option<Map<String, Value>>, Refused> {
@@ -252,7 +257,7 @@ pub fn series(session: &Session, search: &Search) -> Result<Reply, Refused> {
         count(&mut object, "00201209", one.instances);
         Ok(if search.fits(&object) { all.take(object) } else { all.wants() })
     })?;
-    Ok(all.reply())
+    all.reply()
 }
 
 /// Series that match as far as the catalog knows.
@@ -307,7 +312,7 @@ pub fn instances(session: &Session, search: &Search) -> Result<Reply, Refused> {
         }
         Ok(all.wants())
     })?;
-    Ok(all.reply())
+    all.reply()
 }
 
 #[cfg(test)]

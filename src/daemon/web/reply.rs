@@ -1,6 +1,9 @@
 //! Answers, and why there are none.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -8,7 +11,7 @@ use hyper::body::{Bytes, Frame};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::engine::EngineError;
 use crate::net::MultipartError;
@@ -21,6 +24,9 @@ pub const JSON: &str = "application/dicom+json";
 /// Pieces that may wait for a slow client; then whoever makes them waits.
 const WAITING: usize = 8;
 
+/// How long a client may take for a piece of an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Takes the pieces of an answer; says whether more are wanted.
 pub type Out<'o> = &'o mut dyn FnMut(Vec<u8>) -> bool;
 
@@ -29,7 +35,8 @@ pub enum Reply {
     /// In memory.
     Whole(StatusCode, String, Vec<u8>),
     /// Made while it is sent.
-    Pieces(String, Box<dyn FnOnce(Out<'_>) + Send>),
+    /// It says whether it is whole; else the answer is cut off, so that nobody takes it for whole.
+    Pieces(String, Box<dyn FnOnce(Out<'_>) -> bool + Send>),
 }
 
 /// Why a request is not answered: a status, and a line for people that names nobody.
@@ -92,24 +99,40 @@ fn full(bytes: Vec<u8>) -> Body {
 }
 
 /// An answer as it is sent.
-pub fn response(reply: Result<Reply, Refused>) -> Response<Body> {
+pub fn response(reply: Result<Reply, Refused>, turn: Option<OwnedSemaphorePermit>) -> Response<Body> {
     match reply {
         Ok(Reply::Whole(status, kind, bytes)) => with_type(status, &kind, full(bytes)),
-        Ok(Reply::Pieces(kind, make)) => with_type(StatusCode::OK, &kind, pieces(make)),
+        Ok(Reply::Pieces(kind, make)) => with_type(StatusCode::OK, &kind, pieces(make, turn)),
         Err(Refused(status, why)) => {
             with_type(status, "text/plain; charset=utf-8", full(format!("{why}\n").into_bytes()))
         }
     }
 }
 
-/// What is made on a thread that may wait, as fast as it is taken.
-fn pieces(make: Box<dyn FnOnce(Out<'_>) + Send>) -> Body {
+/// What is made on a thread that may wait, as fast as it is taken. `turn` is held until it is made.
+fn pieces(make: Box<dyn FnOnce(Out<'_>) -> bool + Send>, turn: Option<OwnedSemaphorePermit>) -> Body {
     let (sender, receiver) = mpsc::channel::<Vec<u8>>(WAITING);
-    tokio::task::spawn_blocking(move || make(&mut |piece| sender.blocking_send(piece).is_ok()));
-    let next = |mut receiver: mpsc::Receiver<Vec<u8>>| async move {
-        let piece = receiver.recv().await?;
-        Some((Ok::<_, io::Error>(Frame::data(Bytes::from(piece))), receiver))
+    let is_whole = Arc::new(AtomicBool::new(false));
+    let made = is_whole.clone();
+    tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let runtime = tokio::runtime::Handle::current();
+        let mut put = |piece| {
+            let sent = runtime.block_on(tokio::time::timeout(PATIENCE, sender.send(piece)));
+            matches!(sent, Ok(Ok(())))
+        };
+        if make(&mut put) {
+            made.store(true, Ordering::Release);
+        }
+    });
+    let next = |(mut receiver, is_whole): (mpsc::Receiver<Vec<u8>>, Option<Arc<AtomicBool>>)| async move {
+        let whole = is_whole?;
+        match receiver.recv().await {
+            Some(piece) => Some((Ok(Frame::data(Bytes::from(piece))), (receiver, Some(whole)))),
+            None if whole.load(Ordering::Acquire) => None,
+            // What made it has failed.
+            None => Some((Err(io::Error::from(io::ErrorKind::UnexpectedEof)), (receiver, None))),
+        }
     };
-    let stream = futures_util::stream::unfold(receiver, next);
-    StreamBody::new(stream).boxed_unsync()
+    StreamBody::new(futures_util::stream::unfold((receiver, Some(is_whole)), next)).boxed_unsync()
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::reply::Refused;
 use super::route::Place;
-use crate::bytes::{ByteSource, SpillConfig};
-use crate::dicom::{Charset, Contents, ReadOptions, to_json};
+use crate::bytes::ByteSource;
+use crate::dicom::{Charset, to_json, with_header};
 use crate::engine::query::{Page, StoredInstanceView, StoredInstances, StoredSeries, WhichSeries};
 use crate::engine::{Client, Session};
 use crate::model::Tag;
@@ -38,10 +38,9 @@ pub fn metadata(
     blob: &str,
     bulk: &dyn Fn(Tag) -> Option<String>,
 ) -> Result<Map<String, Value>, Refused> {
-    let contents = Contents::of(bytes_of(session, blob)?, SpillConfig::default());
-    let options = ReadOptions { header_only: true, ..ReadOptions::default() };
-    let file = contents.read(options).map_err(unreadable)?;
-    match to_json(&file.dataset, &Charset::default(), bulk) {
+    let path = session.blob_path(blob)?;
+    let json = with_header(&path, |file, _| to_json(&file.dataset, &Charset::default(), bulk));
+    match json.map_err(unreadable)? {
         Value::Object(mut json) => {
             // All text is UTF-8 now.
             json.insert("00080005".into(), serde_json::json!({ "vr": "CS", "Value": ["ISO_IR 192"] }));

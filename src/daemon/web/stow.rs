@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt;
 use hyper::StatusCode;
@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 
 use super::reply::{JSON, Refused, Reply};
 use super::route::BASE;
+use crate::access::{Permission, Role};
 use crate::dicom::with_header;
 use crate::engine::command::{StoreImage, StoreLabel};
+use crate::engine::query::WhoAmI;
 use crate::engine::{Client, EngineError, Session};
 use crate::model::tags;
 use crate::net::{Multipart, Piece, Status, parameter};
@@ -21,6 +23,10 @@ use crate::source::Arrivals;
 
 /// Between two pieces of a body.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a request may take in all.
+const LONGEST: Duration = Duration::from_secs(3_600);
+/// Bytes of a request, at most.
+const LARGEST: u64 = 4 << 30;
 /// Objects of a request, at most.
 const MOST_PARTS: usize = 10_000;
 
@@ -49,6 +55,17 @@ mod failure {
     pub const PROCESSING: u16 = 0x0110;
 }
 
+/// Whether somebody may store anything at all: asked before the first byte is taken.
+fn may_store(session: &Session) -> Result<(), Refused> {
+    let client: &dyn Client = session;
+    let who = client.ask(WhoAmI {})?;
+    let may = |role: &Role| role.holds(Permission::Read) || role.holds(Permission::Triage);
+    if who.roles.iter().any(may) {
+        return Ok(());
+    }
+    Err(Refused::new(StatusCode::FORBIDDEN, "this needs the role reader, reviewer or coordinator"))
+}
+
 /// Takes the objects of a request.
 pub async fn store(
     session: Session,
@@ -62,14 +79,23 @@ pub async fn store(
         let why = "objects are stored as multipart/related; type=\"application/dicom\"";
         return Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
     }
+    may_store(&session)?;
     let mut multipart = Multipart::of(&content_type)?;
     let mut parts = Parts { arrivals: &arrivals, open: None, came: Vec::new(), refused: None };
+    let (until, mut length) = (Instant::now() + LONGEST, 0_u64);
     loop {
+        if Instant::now() > until {
+            return Err(Refused::new(StatusCode::REQUEST_TIMEOUT, "the body does not end"));
+        }
         let next = tokio::time::timeout(PATIENCE, body.frame()).await;
         let next = next.map_err(|_| Refused::new(StatusCode::REQUEST_TIMEOUT, "the body does not come"))?;
         let Some(frame) = next else { break };
         let frame = frame.map_err(|_| Refused::new(StatusCode::BAD_REQUEST, "the body was cut off"))?;
         let Ok(bytes) = frame.into_data() else { continue };
+        length += bytes.len() as u64;
+        if length > LARGEST {
+            return Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 4 GiB"));
+        }
         tokio::task::block_in_place(|| multipart.feed(&bytes, |piece| parts.take(piece)))?;
     }
     multipart.finish()?;
@@ -108,8 +134,8 @@ impl Parts<'_> {
             }
             Piece::End => {
                 // An empty part is none.
-                if let Some(Ok(path)) = self.open.take().map(Incoming::finish) {
-                    self.came.push(path);
+                if let Some(open) = self.open.take().filter(|open| !open.is_empty()) {
+                    self.came.push(open.finish().map_err(no_room)?);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde_json::Value;
 
-use super::reply::{Out, Refused, Reply};
+use super::reply::{JSON, Out, Refused, Reply};
 use super::route::{BASE, Place};
 use super::stored::{Found, at, bytes_of, metadata};
 use crate::bytes::{ByteSource, SpillConfig};
@@ -104,15 +104,14 @@ pub fn files(session: &Session, place: &Place, accept: &str) -> Result<Reply, Re
     let session = session.clone();
     let make = move |out: Out<'_>| {
         for found in &all {
-            // What cannot be read is not sent: the client counts what has come.
-            let Ok(bytes) = bytes_of(&session, &found.instance.blob) else { continue };
+            let Ok(bytes) = bytes_of(&session, &found.instance.blob) else { return false };
             let is_sent =
                 out(head("application/dicom", &address(found))) && put(out, &bytes) && out(b"\r\n".to_vec());
             if !is_sent {
-                return;
+                return false;
             }
         }
-        out(format!("--{BOUNDARY}--\r\n").into_bytes());
+        out(format!("--{BOUNDARY}--\r\n").into_bytes())
     };
     Ok(Reply::Pieces(multipart("application/dicom"), Box::new(make)))
 }
@@ -122,18 +121,25 @@ pub fn headers(session: &Session, place: &Place, accept: &str) -> Result<Reply, 
     if !takes(accept, "application/dicom+json") && !takes(accept, "application/json") {
         return Err(not_acceptable("application/dicom+json"));
     }
-    let mut all = Vec::new();
-    for found in at(session, place)? {
-        let base = address(&found);
-        let bulk = |tag: Tag| Some(format!("{base}/bulkdata/{:08X}", tag.0));
-        all.push(Value::Object(metadata(session, &found.instance.blob, &bulk)?));
-    }
-    Ok(Reply::json(&Value::Array(all)))
+    let (all, session) = (at(session, place)?, session.clone());
+    let make = move |out: Out<'_>| {
+        for (number, found) in all.iter().enumerate() {
+            let base = address(found);
+            let bulk = |tag: Tag| Some(format!("{base}/bulkdata/{:08X}", tag.0));
+            let Ok(json) = metadata(&session, &found.instance.blob, &bulk) else { return false };
+            let before = if number == 0 { "[" } else { "," };
+            if !out(format!("{before}{}", Value::Object(json)).into_bytes()) {
+                return false;
+            }
+        }
+        out(b"]".to_vec())
+    };
+    Ok(Reply::Pieces(JSON.into(), Box::new(make)))
 }
 
 fn one(session: &Session, place: &Place) -> Result<(Found, ByteSource<'static>), Refused> {
     let found = at(session, place)?.into_iter().next().ok_or_else(Refused::not_found)?;
-    let bytes = bytes_of(session, &found.instance.blob)?;
+    let bytes = session.blob_again(&found.instance.blob)?;
     Ok((found, bytes))
 }
 
@@ -144,46 +150,48 @@ fn defect() -> Refused {
 /// Frames as they are stored, or decoded where the client takes only that.
 pub fn frames(session: &Session, place: &Place, numbers: &[u32], accept: &str) -> Result<Reply, Refused> {
     let (found, bytes) = one(session, place)?;
-    let contents = Contents::of(bytes, SpillConfig::default());
+    let contents = Contents::of(bytes.clone(), SpillConfig::default());
     let file = contents.read(ReadOptions::default()).map_err(|_| defect())?;
     let reader = codec::open(&file).map_err(|_| Refused::new(StatusCode::NOT_FOUND, "it holds no frames"))?;
-    let syntax = file.syntax.uid.clone();
-    let kind = media_of(&syntax, reader.syntax().encapsulated);
-    let taken = accepted(accept);
+    let there = reader.layout().frames;
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    if sorted.len() < numbers.len() || sorted.last().is_none_or(|last| *last > there) {
+        return Err(Refused::new(StatusCode::NOT_FOUND, "there is no such frame"));
+    }
+    let (syntax, is_encapsulated) = (file.syntax.uid.clone(), reader.syntax().encapsulated);
+    let kind = media_of(&syntax, is_encapsulated);
     let is_taken = |t: &Taken| {
         let is_media = t.media == kind || t.media == "*/*";
         let is_bytes = t.media == "application/octet-stream" && t.syntax.as_deref() == Some("*");
         (is_media || is_bytes) && t.syntax.as_deref().is_none_or(|s| s == "*" || s == syntax)
     };
-    let as_stored = taken.iter().any(is_taken);
-    let takes_plain = takes(accept, "application/octet-stream");
-    if !as_stored && !takes_plain {
+    let as_stored = accepted(accept).iter().any(is_taken);
+    if !as_stored && !takes(accept, "application/octet-stream") {
         return Err(not_acceptable(&format!("multipart/related; type=\"{kind}\"; transfer-syntax={syntax}")));
     }
     let (kind, told) =
-        if as_stored { (kind, &*syntax) } else { ("application/octet-stream", Syntax::EXPLICIT_LE) };
-    let base = address(&found);
-    let mut parts = Vec::with_capacity(numbers.len());
-    for number in numbers {
-        let index = number - 1;
-        if index >= reader.layout().frames {
-            return Err(Refused::new(StatusCode::NOT_FOUND, "there is no such frame"));
-        }
-        let frame = if as_stored || !reader.syntax().encapsulated {
-            reader.encoded_frame(index).map_err(|_| defect())?.into_owned()
-        } else {
-            reader.decode_frame(index).map_err(|_| defect())?.samples.little_endian().into_owned()
-        };
-        let line = format!("{kind}; transfer-syntax={told}");
-        parts.push((head(&line, &format!("{base}/frames/{number}")), frame));
-    }
+        if as_stored { (kind, syntax) } else { ("application/octet-stream", Syntax::EXPLICIT_LE.into()) };
+    let (base, numbers) = (address(&found), numbers.to_vec());
     let make = move |out: Out<'_>| {
-        for (head, frame) in parts {
-            if !(out(head) && out(frame) && out(b"\r\n".to_vec())) {
-                return;
+        let contents = Contents::of(bytes, SpillConfig::default());
+        let Ok(file) = contents.read(ReadOptions::default()) else { return false };
+        let Ok(reader) = codec::open(&file) else { return false };
+        for number in numbers {
+            let frame = if as_stored || !is_encapsulated {
+                reader.encoded_frame(number - 1).map(std::borrow::Cow::into_owned)
+            } else {
+                reader.decode_frame(number - 1).map(|frame| frame.samples.little_endian().into_owned())
+            };
+            let Ok(frame) = frame else { return false };
+            let line = format!("{kind}; transfer-syntax={told}");
+            let begin = head(&line, &format!("{base}/frames/{number}"));
+            if !(out(begin) && out(frame) && out(b"\r\n".to_vec())) {
+                return false;
             }
         }
-        out(format!("--{BOUNDARY}--\r\n").into_bytes());
+        out(format!("--{BOUNDARY}--\r\n").into_bytes())
     };
     Ok(Reply::Pieces(multipart(kind), Box::new(make)))
 }
@@ -217,9 +225,7 @@ pub fn bulk(session: &Session, place: &Place, tag: Tag) -> Result<Reply, Refused
     let value = value.into_owned();
     let make = move |out: Out<'_>| {
         let line = format!("--{BOUNDARY}\r\nContent-Type: application/octet-stream\r\n\r\n");
-        if out(line.into_bytes()) && put(out, &value) {
-            out(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
-        }
+        out(line.into_bytes()) && put(out, &value) && out(format!("\r\n--{BOUNDARY}--\r\n").into_bytes())
     };
     Ok(Reply::Pieces(multipart("application/octet-stream"), Box::new(make)))
 }

@@ -80,6 +80,6 @@ pub fn instances(session: &Session, query: &StoredInstances) -> Result<Vec<Store
     if found.first().is_none_or(|series| series.instances == 0) {
         return Ok(Vec::new());
     }
-    let records = one_of_each(&session.engine.shared, &query.series_uid);
+    let records = one_of_each(&session.engine.shared, &query.series_uid)?;
     Ok(records.into_iter().map(|r| StoredInstanceView { sop_uid: r.sop_uid, blob: r.blob }).collect())
 }

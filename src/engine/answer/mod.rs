@@ -16,6 +16,7 @@ mod process;
 mod provenance;
 mod queue;
 mod readers;
+mod reconcile;
 pub(in crate::engine) mod remotes;
 mod retention;
 mod snapshots;
@@ -100,6 +101,7 @@ pub(super) fn answer(session: &Session, query: Query) -> Result<Value, EngineErr
         Query::StoredInstances(q) => wire(archive::instances(session, &q)?),
         Query::Tokens(_) => wire(tokens::list(session)?),
         Query::Remotes(_) => wire(remotes::remotes(session)),
+        Query::Reconcile(q) => wire(reconcile::reconcile(session, &q)?),
         Query::EchoRemote(q) => wire(remotes::echo_remote(session, &q)?),
         Query::Withdrawals(_) => wire(snapshots::withdrawals(session)?),
         Query::Imports(q) => wire(labels::imports(session, q.page)?),

@@ -71,7 +71,8 @@ pub fn import(session: &Session, command: &ImportReads) -> Result<ImportOutcome,
     }
     if outcome.import.is_some() {
         session.engine.shared.bus.tell(ChangeKind::Reads);
-        if outcome.files.iter().any(|f| f.label.is_some()) {
+        // Where more may always come nobody waits for what follows.
+        if outcome.files.iter().any(|f| f.label.is_some()) && !session.engine.is_watching() {
             session.engine.drain()?;
         }
     }

@@ -7,18 +7,21 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::catalog::{NewExportRun, Order};
-use crate::config::{Config, Method, Remote};
+use crate::config::{Config, Remote};
 use crate::engine::answer::parse_filter;
 use crate::engine::answer::remotes::{apart, named};
 use crate::engine::command::{
     ArchiveLevel, FindRemote, IngestOutcome, PullOutcome, PullRemote, ReasonCount, SendOutcome, SendRemote,
 };
 use crate::engine::query::ActivityKind;
-use crate::engine::{EngineError, Session};
+use crate::engine::{Engine, EngineError, Session};
 use crate::model::{Tag, tags};
-use crate::net::{Key, Level, RequestError, Status, keys_of, open_archive};
+use crate::net::{Key, Level, RequestError, keys_of, open_archive};
 use crate::pipeline::verify::register::SENT;
-use crate::pipeline::{PullTerms, Tally, address_of, now_ms, pull as pull_from, search, send as send_to};
+use crate::pipeline::{
+    Counts, PullTerms, Refusal, Tally, address_of, mover_of, now_ms, pull as pull_from, search,
+    send as send_to,
+};
 
 /// Answers to one search, at most.
 const MOST_FOUND: u64 = 100_000;
@@ -49,7 +52,7 @@ fn keywords(keys: &[Key]) -> Vec<String> {
 
 fn unreachable(remote: &str, error: &RequestError) -> EngineError {
     match error {
-        RequestError::Status { status: Status::OUT_OF_RESOURCES, .. } => EngineError::Full,
+        RequestError::NoRoom => EngineError::Full,
         error => EngineError::Remote { remote: remote.into(), why: error.to_string() },
     }
 }
@@ -93,31 +96,34 @@ pub fn pull(session: &Session, command: &PullRemote) -> Result<PullOutcome, Engi
     let shared = &engine.shared;
     let config = shared.config();
     let remote = named(&config, &command.remote)?;
-    let terms = terms(command, started)?;
+    let mut terms = terms(command, started)?;
+    terms.stop = engine.ending.clone();
     let turn = engine.pulling.of(&remote.name);
     let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
     let (before, tally) = (engine.job_totals(), Arc::new(Tally::default()));
-    let listening = Listening::begin(session, &config, remote, command.dry_run);
+    let mut listening = Listening::begin(session, &config, remote, command.dry_run);
+    terms.is_listening = engine.listeners.is_serving();
     let activity = engine.activities.begin(ActivityKind::Pull, &remote.name, &session.user);
     engine.news.follow(&format!("remote {}", remote.name), &tally);
     let intake = engine.with_intake(Arc::clone).ok_or(EngineError::Gone)?;
     let end = apart(|| pull_from(shared, &intake, (remote, &terms), &tally, &activity.progress));
-    drop(listening);
+    let moved = listening.finish();
     engine.health.note(&remote.name, end.as_ref().err().map(ToString::to_string));
     let end = end.map_err(|error| unreachable(&remote.name, &error))?;
-    let outcome = PullOutcome {
+    let mut outcome = PullOutcome {
         found: end.found,
         here: end.here,
         pulled: end.pulled,
         failed: ReasonCount::all(end.failed),
         left: end.left,
         unlisted: end.unlisted,
-        intake: if command.dry_run {
-            IngestOutcome::default()
-        } else {
-            super::outcome(engine, &tally, before, started)?
-        },
+        intake: IngestOutcome::default(),
     };
+    if !command.dry_run {
+        let mut counts = settled(engine, &tally)?;
+        counts.add(&moved);
+        outcome.intake = super::counted(engine, &counts, before, started)?;
+    }
     let failed: u64 = outcome.failed.iter().map(|one| one.count).sum();
     let detail = json!({
         "remote": remote.name, "keys": keywords(&terms.keys), "dry_run": command.dry_run, "found": outcome.found,
@@ -128,6 +134,26 @@ pub fn pull(session: &Session, command: &PullRemote) -> Result<PullOutcome, Engi
     let object = format!("remote {}", remote.name);
     shared.catalog.write_first(|tx| tx.audit(now_ms(), &session.user, "remote.pull", &object, &detail))?;
     Ok(outcome)
+}
+
+/// Waits for what came; for what follows from it, too, where nothing else comes: an engine that watches is never done.
+fn settled(engine: &Engine, tally: &Tally) -> Result<Counts, EngineError> {
+    while tally.open() > 0 {
+        tally.wait(Duration::from_millis(500));
+    }
+    let counts = tally.counts();
+    match (&counts.failure, counts.failed) {
+        (Some(Refusal::Full), 1..) => return Err(EngineError::Full),
+        (Some(why), 1..) => {
+            let why = format!("{} files could not be stored: {why}", counts.failed);
+            return Err(EngineError::Storage { why });
+        }
+        _ => {}
+    }
+    if !engine.is_watching() {
+        engine.drain()?;
+    }
+    Ok(counts)
 }
 
 fn terms(command: &PullRemote, started: Instant) -> Result<PullTerms, EngineError> {
@@ -156,33 +182,49 @@ fn terms(command: &PullRemote, started: Instant) -> Result<PullTerms, EngineErro
         by_series: command.level == ArchiveLevel::Series,
         is_dry: command.dry_run,
         until: command.for_seconds.map(|seconds| started + Duration::from_secs(seconds)),
+        ..PullTerms::default()
     })
 }
 
-/// The listener that objects are moved to, where nobody serves it yet.
+/// How long what was moved may take to be dealt with.
+const MOVED: Duration = Duration::from_secs(600);
+
+/// The listeners that objects are moved to, where nobody serves them yet.
 struct Listening<'s>(Option<&'s Session>);
 
 impl<'s> Listening<'s> {
     fn begin(session: &'s Session, config: &Config, remote: &Remote, is_dry: bool) -> Self {
-        let is_needed = remote.url.is_none() && remote.method == Method::Move && !is_dry;
-        let is_served = config.listeners.iter().any(|l| session.engine.listeners.state(&l.name).is_some());
-        if !is_needed || is_served {
+        let is_needed = remote.url.is_none() && !is_dry && mover_of(config, remote).is_some();
+        if !is_needed || !session.engine.begin_listening() {
             return Self(None);
         }
-        session.engine.with_intake(|intake| {
-            session.engine.listeners.follow_config(&session.engine.shared, intake);
-        });
-        // It is bound a moment later.
+        // They are bound a moment later.
         std::thread::sleep(Duration::from_millis(300));
         Self(Some(session))
+    }
+
+    /// What came by them, once all of it is dealt with.
+    fn finish(&mut self) -> Counts {
+        let mut counts = Counts::default();
+        let Some(session) = self.0.take() else { return counts };
+        let engine = &session.engine;
+        let until = Instant::now() + MOVED;
+        while engine.listeners.pending() > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        for listener in &engine.shared.config().listeners {
+            if let Some((_, tally)) = engine.listeners.state(&listener.name) {
+                counts.add(&tally.counts());
+            }
+        }
+        engine.end_listening();
+        counts
     }
 }
 
 impl Drop for Listening<'_> {
     fn drop(&mut self) {
-        if let Some(session) = self.0 {
-            session.engine.listeners.stop();
-        }
+        self.finish();
     }
 }
 
@@ -191,6 +233,10 @@ pub fn send(session: &Session, command: &SendRemote) -> Result<SendOutcome, Engi
     let shared = &engine.shared;
     let config = shared.config();
     let remote = named(&config, &command.remote)?;
+    if command.filter.trim().is_empty() {
+        let why = "name what is to be sent, such as state:accepted; `site:*` is everything";
+        return Err(EngineError::Invalid { why: why.into() });
+    }
     let (series, left_out) = chosen(session, &command.filter)?;
     let mut outcome = SendOutcome {
         series: series.len() as u64,
@@ -201,39 +247,52 @@ pub fn send(session: &Session, command: &SendRemote) -> Result<SendOutcome, Engi
         outcome.elapsed_ms = started.elapsed().as_millis() as u64;
         return Ok(outcome);
     }
+    // Is it there at all? Nothing is registered of what never went.
+    apart(|| open_archive(&address_of(&shared.root, &config, remote)?)?.echo())
+        .map_err(|error| unreachable(&remote.name, &error))?;
+    // Before the first object goes: whoever withdraws from now on learns of this archive, whatever becomes of the rest.
+    let place = register(session, command, remote, &series)?;
     let activity = engine.activities.begin(ActivityKind::Send, &remote.name, &session.user);
     let uids: Vec<String> = series.iter().map(|(uid, _)| uid.clone()).collect();
-    // What is sent stays while it is.
-    let _kept = shared.store_retention_lock.read().unwrap_or_else(PoisonError::into_inner);
-    let end = apart(|| send_to(shared, remote, &uids, &activity.progress));
+    let end = apart(|| send_to(shared, remote, &uids, (&activity.progress, &engine.ending)));
     let end = end.map_err(|error| unreachable(&remote.name, &error))?;
     let failed: u64 = end.failed.values().sum();
+    let detail = json!({
+        "remote": remote.name, "filter": command.filter, "series": end.series.len(), "sent": end.sent,
+        "failed": failed,
+    });
+    shared.catalog.write_first(|tx| tx.audit(now_ms(), &session.user, "remote.sent", &place, &detail))?;
+    outcome.sent = end.sent;
+    outcome.failed = ReasonCount::all(end.failed);
+    outcome.elapsed_ms = started.elapsed().as_millis() as u64;
+    Ok(outcome)
+}
+
+/// Notes that these series go to an archive; as which place.
+fn register(
+    session: &Session,
+    command: &SendRemote,
+    remote: &Remote,
+    series: &[(String, String)],
+) -> Result<String, EngineError> {
     let run = NewExportRun {
         snapshot: None,
         place: format!("remote {}", remote.name),
         formats: vec!["dicom".into()],
         // Nothing is written here that a hash could stand for: each sending is one of its own.
-        manifest_sha256: format!("sent at {}", now_ms()),
+        manifest_sha256: format!("sent from {}", now_ms()),
         actor: session.user.clone(),
-        members: series.into_iter().filter(|(uid, _)| end.series.contains(uid)).collect(),
+        members: series.to_vec(),
     };
-    let mut detail = json!({
-        "remote": remote.name, "filter": command.filter, "series": end.series.len(), "sent": end.sent,
-        "failed": failed,
-    });
-    shared.catalog.write_first(|tx| {
+    let mut detail = json!({ "remote": remote.name, "filter": command.filter, "series": series.len() });
+    session.engine.shared.catalog.write_first(|tx| {
         let now = now_ms();
-        if !run.members.is_empty() {
-            let (number, digest) = tx.put_export_run(&run, now)?;
-            detail["run"] = number.into();
-            detail["register_sha256"] = hex::encode(digest).into();
-        }
+        let (number, digest) = tx.put_export_run(&run, now)?;
+        detail["run"] = number.into();
+        detail["register_sha256"] = hex::encode(digest).into();
         tx.audit(now, &session.user, SENT, &run.place, &detail)
     })?;
-    outcome.sent = end.sent;
-    outcome.failed = ReasonCount::all(end.failed);
-    outcome.elapsed_ms = started.elapsed().as_millis() as u64;
-    Ok(outcome)
+    Ok(run.place)
 }
 
 /// Series that go out with their subjects, and how many do not, by reason.

@@ -13,6 +13,7 @@ mod labels;
 mod overview;
 mod process;
 mod queue;
+mod reconcile;
 mod remotes;
 mod retention;
 mod snapshots;
@@ -36,6 +37,7 @@ pub use labels::*;
 pub use overview::*;
 pub use process::*;
 pub use queue::*;
+pub use reconcile::*;
 pub use remotes::*;
 pub use retention::*;
 pub use snapshots::*;
@@ -151,6 +153,7 @@ queries! {
     RetentionDue => Vec<DueView>: SeeImages;
     Remotes => Vec<RemoteView>: SeePhi;
     EchoRemote => EchoView: SeePhi;
+    Reconcile => Vec<Reconciled>: SeePhi;
     ProvenanceOf => ProvenanceView: SeeReads;
     StoredStudies => Vec<StoredStudy>: SeeImages;
     StoredSeries => Vec<StoredSeriesView>: SeeImages;
@@ -179,6 +182,7 @@ impl Query {
                 | Self::IntakeFiles(_)
                 | Self::IntakeDetail(_)
                 | Self::IntakeMasks(_)
+                | Self::Reconcile(_)
         )
     }
 }

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, ConfigError, group_id, is_user, overlaps, quoted, suggestion};
+use crate::config::{Config, ConfigError, Method, group_id, is_user, overlaps, quoted, suggestion};
 use crate::deid::{Profile, ProfileError, ProfileOption, Recipient};
 use crate::engine::tools::rules;
 use crate::model::words::io_words;
+use crate::pipeline::mover_of;
 use crate::qc::about_checks;
 
 /// A key and what is wrong with its value.
@@ -39,6 +40,7 @@ pub fn check_text(text: &str, path: &Path, more: impl Fn(&Config, &Path) -> Vec<
 fn of_named(beside: &Path, config: &Config) -> Vec<Wrong> {
     let mut wrong: Vec<Wrong> = overlaps(beside, config).into_iter().map(|o| (o.key, o.why)).collect();
     inboxes(beside, config, &mut wrong);
+    pulls(config, &mut wrong);
     profile(beside, config, &mut wrong);
     checks(config, &mut wrong);
     access(config, &mut wrong);
@@ -72,6 +74,21 @@ fn access(config: &Config, wrong: &mut Vec<Wrong>) {
                 "access.roles".into(),
                 format!("the system knows nobody of the name {}", quoted(name)),
             ));
+        }
+    }
+}
+
+/// Keys of pulls that archives do not match by.
+fn pulls(config: &Config, wrong: &mut Vec<Wrong>) {
+    for (i, remote) in config.remotes.iter().enumerate() {
+        for (at, pull) in remote.pulls.iter().enumerate() {
+            if let Err(error) = crate::net::keys_of(&pull.keys) {
+                wrong.push((format!("remote[{i}].pull[{at}].keys"), error.to_string()));
+            }
+        }
+        if remote.url.is_none() && remote.method == Method::Move && mover_of(config, remote).is_none() {
+            let why = "\"move\" needs a [[listener]] of the same site and pixels, to which objects are moved";
+            wrong.push((format!("remote[{i}].method"), why.into()));
         }
     }
 }

@@ -41,6 +41,11 @@ pub enum KeyError {
     /// The keyword is none of DICOM's.
     #[error("{0:?} is no keyword of DICOM, such as PatientID, StudyDate or Modality")]
     NoKeyword(String),
+    /// Archives do not match by it.
+    #[error(
+        "archives do not match by {0}; they do by PatientID, StudyDate, AccessionNumber, ModalitiesInStudy, Modality, SeriesDescription …"
+    )]
+    NotMatched(String),
     /// The value is too long, or holds what cannot be asked for.
     #[error("the value of {0} cannot be asked for: at most 1,024 characters, no control characters")]
     Value(String),
@@ -54,6 +59,41 @@ const LONGEST_VALUE: usize = 1_024;
 const MODALITIES_IN_STUDY: Tag = Tag(0x0008_0061);
 const RETRIEVE_AE_TITLE: Tag = Tag(0x0008_0054);
 const QUERY_LEVEL: Tag = Tag(0x0008_0052);
+/// Attributes of a study, and of whose it is, that archives match by (PS3.4 tables C.6-1, C.6-2, C.6-5).
+const OF_STUDY: [Tag; 16] = [
+    tags::STUDY_INSTANCE_UID,
+    Tag(0x0008_0020),
+    Tag(0x0008_0030),
+    Tag(0x0008_0050),
+    MODALITIES_IN_STUDY,
+    Tag(0x0008_0090),
+    Tag(0x0008_1030),
+    Tag(0x0010_0010),
+    tags::PATIENT_ID,
+    tags::ISSUER_OF_PATIENT_ID,
+    Tag(0x0010_0030),
+    Tag(0x0010_0040),
+    Tag(0x0020_0010),
+    Tag(0x0020_1206),
+    Tag(0x0020_1208),
+    Tag(0x0008_0201),
+];
+/// Those that every archive matches by.
+const REQUIRED: [Tag; 13] = [
+    tags::STUDY_INSTANCE_UID,
+    tags::SERIES_INSTANCE_UID,
+    tags::SOP_INSTANCE_UID,
+    Tag(0x0008_0020),
+    Tag(0x0008_0030),
+    Tag(0x0008_0050),
+    Tag(0x0010_0010),
+    tags::PATIENT_ID,
+    Tag(0x0020_0010),
+    MODALITIES_IN_STUDY,
+    tags::MODALITY,
+    Tag(0x0020_0011),
+    Tag(0x0020_0013),
+];
 /// Attributes of a series beside its UID (PS3.4 table C.6-3, and what archives answer of PS3.3 C.7.3.1).
 const OF_SERIES: [Tag; 7] = [
     tags::MODALITY,
@@ -136,6 +176,26 @@ impl Key {
         self.clone()
     }
 
+    /// Whether every archive matches by it.
+    pub fn is_required(&self) -> bool {
+        REQUIRED.contains(&self.tag)
+    }
+
+    /// Whether a value is what is asked for: one of a list, a range of numbers, or a pattern, without regard to case.
+    pub fn fits(&self, value: &str) -> bool {
+        let value = value.to_lowercase();
+        self.value.to_lowercase().split('\\').any(|wanted| {
+            let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+            match wanted.split_once('-').filter(|(a, b)| is_number(a) && is_number(b) && is_number(&value)) {
+                Some((from, to)) => {
+                    (from.is_empty() || *value >= *from)
+                        && (to.is_empty() || *value <= *to || value.starts_with(to))
+                }
+                None => super::super::negotiate::caller_fits(wanted, &value),
+            }
+        })
+    }
+
     /// Its value cannot be read from the wire twice: no wildcard, range or list.
     pub fn is_uid(&self) -> bool {
         is_uid(&self.value)
@@ -168,6 +228,9 @@ pub fn keys_of(texts: &[String]) -> Result<Vec<Key>, KeyError> {
         let is_known = vr_of(tag).is_some_and(|vr| vr.is_string());
         if !is_known || tag == QUERY_LEVEL || tag == RETRIEVE_AE_TITLE {
             return Err(KeyError::NoKeyword(name.into()));
+        }
+        if Level::of(tag) == Level::Study && !OF_STUDY.contains(&tag) {
+            return Err(KeyError::NotMatched(name.trim().into()));
         }
         let value = value.trim();
         if value.chars().count() > LONGEST_VALUE || value.chars().any(char::is_control) {

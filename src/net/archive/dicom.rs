@@ -313,6 +313,9 @@ async fn get(
         match command.number(element::FIELD) {
             Some(field::STORE) => {
                 let status = store(association, at, &command, receiver).await?;
+                if status == Status::OUT_OF_RESOURCES {
+                    return Err(RequestError::NoRoom);
+                }
                 refused += u64::from(!status.is_done());
             }
             Some(of) if of == field::GET | field::ANSWER => {

@@ -5,10 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 use super::attributes::cut;
 use super::{Archive, Attributes, Fetched, FileReceiver, Key, Level, Outgoing, Told, Wanted, runtime};
@@ -24,6 +26,8 @@ use crate::net::wire::WireError;
 
 /// How long a service may take to be reached.
 const CONNECTING: Duration = Duration::from_secs(15);
+/// Bytes a second with which an object is sent at least.
+const SLOWEST: u64 = 32 << 10;
 /// How long it may be silent.
 const READING: Duration = Duration::from_secs(120);
 /// What is asked for in one page.
@@ -42,6 +46,7 @@ const SENT_PIECE: u64 = 256 << 10;
 const BOUNDARY: &str = "gantry-7d1f3b5e9a2c4086";
 
 const FAILED_SOP_SEQUENCE: &str = "00081198";
+const REFERENCED_SOP_SEQUENCE: &str = "00081199";
 const REFERENCED_SOP_INSTANCE_UID: &str = "00081155";
 const FAILURE_REASON: &str = "00081197";
 
@@ -84,9 +89,10 @@ impl WebArchive {
             .default_headers(headers)
             .user_agent(concat!("gantry/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECTING)
-            .read_timeout(READING)
             .tcp_nodelay(true)
-            .redirect(reqwest::redirect::Policy::limited(5))
+            // What proves who we are goes to nobody else, and a page to log in at is no answer.
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
             .build()
             .map_err(|error| RequestError::Here(words(&error)))?;
         Ok(Self { runtime: runtime()?, client, url: url.trim_end_matches('/').into() })
@@ -100,11 +106,15 @@ impl WebArchive {
     ) -> Result<Response, RequestError> {
         let url = format!("{}{path}", self.url);
         let request = self.client.get(&url).query(query).header(ACCEPT, accept);
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
-        accepted(answer)
+        let answer = timeout(READING, request.send()).await.map_err(|_| WireError::Silent)?;
+        accepted(answer.map_err(|error| self.unreachable(&error))?)
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> RequestError {
+        // It was there, and the connection ended.
+        if !error.is_connect() && !error.is_builder() {
+            return cut_off(error);
+        }
         RequestError::Unreachable { address: self.url.clone(), why: words(error) }
     }
 
@@ -167,20 +177,20 @@ impl WebArchive {
         let mut files = Files { receiver, open: None, whole: 0, refused: None };
         if parameter(&content_type, "boundary").0 == "application/dicom" {
             files.take(Piece::Begin(Some("application/dicom")))?;
-            while let Some(piece) = answer.chunk().await.map_err(|error| cut_off(&error))? {
+            while let Some(piece) = next_piece(&mut answer).await? {
                 files.take(Piece::Data(&piece))?;
             }
             files.take(Piece::End)?;
         } else {
             let mut multipart = Multipart::of(&content_type)?;
-            while let Some(piece) = answer.chunk().await.map_err(|error| cut_off(&error))? {
+            while let Some(piece) = next_piece(&mut answer).await? {
                 multipart.feed(&piece, |piece| files.take(piece))?;
             }
             multipart.finish()?;
         }
         match files.refused {
             None => Ok(files.whole),
-            Some(status) => Err(RequestError::Status { status, comment: status.words().into() }),
+            Some(_) => Err(RequestError::Answer("a part is no instance that was asked for")),
         }
     }
 
@@ -191,7 +201,6 @@ impl WebArchive {
             match self.files(&series, receiver).await {
                 Ok(_) => {}
                 Err(error) if is_passing(&error) => {}
-                Err(error @ RequestError::Status { .. }) => return Err(error),
                 // What cannot be had as a whole may be had one by one.
                 Err(RequestError::Http { status: 400..=499 | 501, .. } | RequestError::Answer(_)) => {}
                 Err(error) => return Err(error),
@@ -208,7 +217,7 @@ impl WebArchive {
                         break;
                     }
                     Err(error) if is_passing(&error) && tries < TRIES => pause(tries).await,
-                    Err(error @ (RequestError::Status { .. } | RequestError::Unreachable { .. })) => {
+                    Err(error @ (RequestError::NoRoom | RequestError::Unreachable { .. })) => {
                         return Err(error);
                     }
                     Err(error) => {
@@ -253,21 +262,25 @@ impl WebArchive {
             .header(CONTENT_LENGTH, length)
             .header(ACCEPT, "application/dicom+json")
             .body(body);
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let patience = READING + Duration::from_secs(length / SLOWEST);
+        let answer = timeout(patience, request.send()).await.map_err(|_| WireError::Silent)?;
+        let answer = answer.map_err(|error| self.unreachable(&error))?;
         // 409: none of them was stored, and why stands in the answer.
         let is_told = answer.status() == StatusCode::CONFLICT || answer.status() == StatusCode::ACCEPTED;
         let answer = if is_told { answer } else { accepted(answer)? };
         let status = answer.status();
         let text = held(answer).await?;
-        let refused = refusals(&text);
+        let (stored, refused) =
+            (named_in(&text, REFERENCED_SOP_SEQUENCE), named_in(&text, FAILED_SOP_SEQUENCE));
         for (at, object) in objects {
             let why = refused.iter().find(|(uid, _)| *uid == object.sop_uid);
+            let is_stored = stored.iter().any(|(uid, _)| *uid == object.sop_uid);
             told(
                 *at,
                 match why {
                     Some((_, reason)) => Err(format!("it refuses it with {reason:04X}")),
-                    None if status == StatusCode::CONFLICT => Err("it refuses it".into()),
-                    None => Ok(()),
+                    None if is_stored && status != StatusCode::CONFLICT => Ok(()),
+                    None => Err("it does not say that it has stored it".into()),
                 },
             );
         }
@@ -279,7 +292,7 @@ impl Archive for WebArchive {
     fn echo(&mut self) -> Result<(), RequestError> {
         self.runtime.block_on(async {
             let query = [("limit".into(), "1".into())];
-            self.get("/studies", &query, "application/dicom+json").await.map(|_| ())
+            self.page("/studies", &query).await.map(|_| ())
         })
     }
 
@@ -306,15 +319,16 @@ impl Archive for WebArchive {
             };
             let count = rest.iter().take_while(fits).count().max(1);
             let some: Vec<(usize, &Outgoing)> = rest.drain(..count).collect();
+            if let [one] = *some {
+                self.store_alone(one, told)?;
+                continue;
+            }
             match self.runtime.block_on(self.store(&some, told)) {
                 // One of them may be what it cannot take: each by itself then.
-                Err(RequestError::Http { .. }) if some.len() > 1 => {
+                Err(RequestError::Http { status, .. }) if status != 401 && status != 403 => {
                     for one in some {
                         self.store_alone(one, told)?;
                     }
-                }
-                Err(error @ RequestError::Http { .. }) if rest.is_empty() && some.len() == 1 => {
-                    told(some[0].0, Err(error.to_string()));
                 }
                 other => other?,
             }
@@ -367,9 +381,7 @@ impl Files<'_> {
         }
         match self.refused {
             // No room: nothing more is taken.
-            Some(status @ Status::OUT_OF_RESOURCES) => {
-                Err(RequestError::Status { status, comment: status.words().into() })
-            }
+            Some(Status::OUT_OF_RESOURCES) => Err(RequestError::NoRoom),
             _ => Ok(()),
         }
     }
@@ -423,10 +435,16 @@ fn accepted(answer: Response) -> Result<Response, RequestError> {
     Err(RequestError::Http { status: status.as_u16(), what: what.into() })
 }
 
+/// The next piece of an answer, in time; none at its end.
+async fn next_piece(answer: &mut Response) -> Result<Option<Bytes>, RequestError> {
+    let next = timeout(READING, answer.chunk()).await.map_err(|_| WireError::Silent)?;
+    next.map_err(|error| cut_off(&error))
+}
+
 /// An answer in memory.
 async fn held(mut answer: Response) -> Result<Vec<u8>, RequestError> {
     let mut held = Vec::new();
-    while let Some(piece) = answer.chunk().await.map_err(|error| cut_off(&error))? {
+    while let Some(piece) = next_piece(&mut answer).await? {
         if held.len() + piece.len() > LONGEST_ANSWER {
             return Err(RequestError::Answer("it is too long"));
         }
@@ -464,18 +482,18 @@ fn text_of(attribute: &Value) -> Option<String> {
     Some(cut(&values.iter().filter_map(text).collect::<Vec<_>>().join("\\")))
 }
 
-/// Instances that were not stored, and why, of an answer to STOW.
-fn refusals(json: &[u8]) -> Vec<(String, u64)> {
+/// Instances that a sequence of an answer to STOW names, with why they were not stored.
+fn named_in(json: &[u8], sequence: &str) -> Vec<(String, u64)> {
     let answer: Value = serde_json::from_slice(json).unwrap_or_default();
     // Some answer with a list of one.
     let answer = answer.get(0).unwrap_or(&answer);
-    let items = answer.pointer(&format!("/{FAILED_SOP_SEQUENCE}/Value")).and_then(Value::as_array);
+    let items = answer.pointer(&format!("/{sequence}/Value")).and_then(Value::as_array);
     let first = |item: &Value, tag: &str| item.pointer(&format!("/{tag}/Value/0")).cloned();
-    let refused = |item: &Value| {
+    let named = |item: &Value| {
         let uid = first(item, REFERENCED_SOP_INSTANCE_UID)?.as_str()?.to_owned();
         Some((uid, first(item, FAILURE_REASON).and_then(|r| r.as_u64()).unwrap_or(0)))
     };
-    items.into_iter().flatten().filter_map(refused).collect()
+    items.into_iter().flatten().filter_map(named).collect()
 }
 
 /// Whether the same may go well when it is asked for again.
@@ -484,7 +502,7 @@ fn is_passing(error: &RequestError) -> bool {
         error,
         RequestError::Wire(_)
             | RequestError::Http { status: 408 | 429 | 500 | 502 | 503 | 504, .. }
-            | RequestError::Answer("it is no DICOM JSON" | "the head of a part")
+            | RequestError::Answer("the head of a part")
     )
 }
 
