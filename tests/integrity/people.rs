@@ -66,7 +66,8 @@ fn one_number_for_two_people_is_told_and_parted() {
     assert_eq!((doubtful.len(), doubtful[0]["has_conflict"].as_bool()), (1, Some(true)), "{doubtful:?}");
     let subject = doubtful[0]["subject"].as_str().unwrap().to_string();
     let told = place.run(&["show", doubtful[0]["study_uids"][0].as_str().unwrap()], 0).to_string();
-    assert!(!told.contains("Zq") && !told.contains("ZQ") && !told.contains("1970"), "{told}");
+    // Not less: pseudonyms and UIDs hold any two letters and any four digits, now and then.
+    assert!(!told.to_uppercase().contains("ZQFIRST") && !told.contains("19700503"), "{told}");
     // Which study is the other person's is seen by what differs from which.
     let series = lines(&place, &["search", &format!("subject:{subject}")]);
     let studies: Vec<String> = series.iter().map(|s| s["study_uid"].as_str().unwrap().to_string()).collect();
