@@ -416,4 +416,27 @@ fn mistakes_of_the_network_are_named() {
     assert_eq!(code, 3, "{lines:?}");
     let told = lines.iter().map(ToString::to_string).collect::<String>();
     assert!(told.contains("listener[0].max_pdu"), "{told}");
+    let place = Place::with("");
+    place.configure(
+        "[[remote]]\nname = '../x'\nae_title = 'A'\naddress = 'nowhere'\nsite = 'A'\n\
+         [[remote]]\nname = 'clear'\nurl = 'http://example.org/dicom-web'\nauth = { header_file = 't' }\nsite = 'B'\n\
+         [[remote.pull]]\nkeys = ['Manufacturer=X']\nevery_minutes = 5\nbetween = '20:00-20:00'\n\
+         [[remote]]\nname = 'mover'\nae_title = 'M'\naddress = '10.0.0.1:104'\nsite = 'other'\nmethod = 'move'\n\
+         [[web]]\nbind = '0.0.0.0:8042'\n\
+         [[inbox]]\nname = 'b'\npath = 's3://key:secret@bucket/'\nsite = 'A'\nafter = 'remove'\n",
+    );
+    let (code, lines, _) = place.ask(&["config", "check"]);
+    let told = lines.iter().map(ToString::to_string).collect::<String>();
+    assert_eq!(code, 3, "{told}");
+    for key in [
+        "remote[0].name",
+        "remote[0].address",
+        "remote[1].url",
+        "remote[1].pull[0].between",
+        "web[0].tls",
+        "inbox[0].after",
+        "inbox[0].path",
+    ] {
+        assert!(told.contains(key), "{key} is not named: {told}");
+    }
 }

@@ -24,6 +24,7 @@ mod scope;
 mod session;
 mod signing;
 pub mod tools;
+mod visitor;
 
 pub use client::Client;
 pub use error::EngineError;

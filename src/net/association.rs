@@ -78,6 +78,16 @@ pub enum RequestError {
     Wire(#[from] WireError),
 }
 
+impl RequestError {
+    /// The same for who knows whom was asked.
+    pub fn in_short(&self) -> String {
+        match self {
+            Self::Unreachable { why, .. } => why.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
 fn said(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }

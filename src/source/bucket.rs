@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -10,7 +11,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::http::HttpBuilder;
 use object_store::path::Path as Key;
-use object_store::{ClientOptions, Error, GetOptions, ObjectMeta, ObjectStore};
+use object_store::{ClientOptions, Error, GetOptions, ObjectMeta, ObjectStore, RetryConfig};
 use sha2::{Digest, Sha256};
 use thiserror::Error as ThisError;
 
@@ -20,6 +21,10 @@ use crate::bytes::{ByteSource, SpillConfig};
 const RANGE: u64 = 8 << 20;
 /// An object beyond this is not read.
 const MAX_OBJECT: u64 = 4 << 30;
+/// How long a bucket may take to be reached.
+const CONNECTING: Duration = Duration::from_secs(10);
+/// How long a range of an object may take.
+const READING: Duration = Duration::from_secs(600);
 /// How often something is asked for again that was cut off, or that changes while it is read.
 const TRIES: u32 = 5;
 
@@ -89,7 +94,7 @@ impl BucketError {
 }
 
 async fn pause(tries: u32) {
-    tokio::time::sleep(std::time::Duration::from_millis(100) * tries.pow(2)).await;
+    tokio::time::sleep(Duration::from_millis(100) * tries.pow(2)).await;
 }
 
 impl Bucket {
@@ -104,24 +109,29 @@ impl Bucket {
             .split_once("://")
             .ok_or_else(|| BucketError::Address("no address, such as s3://bucket/folder/".into()))?;
         let (name, key) = rest.split_once('/').unwrap_or((rest, ""));
-        let client =
-            ClientOptions::new().with_user_agent(reqwest::header::HeaderValue::from_static("gantry"));
+        let client = ClientOptions::new()
+            .with_user_agent(reqwest::header::HeaderValue::from_static("gantry"))
+            .with_connect_timeout(CONNECTING)
+            .with_timeout(READING);
+        // What passes by itself is tried again here, too; nobody waits for minutes to hear that nobody is there.
+        let retry =
+            || RetryConfig { max_retries: 3, retry_timeout: CONNECTING * 2, ..RetryConfig::default() };
         let store: Arc<dyn ObjectStore> = match scheme {
-            "s3" => Arc::new(s3(name, options, client).build().map_err(wrong)?),
+            "s3" => Arc::new(s3(name, options, client).with_retry(retry()).build().map_err(wrong)?),
             "gs" => {
                 let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(name);
                 let builder = builder.with_skip_signature(options.is_anonymous).with_client_options(client);
-                Arc::new(builder.build().map_err(wrong)?)
+                Arc::new(builder.with_retry(retry()).build().map_err(wrong)?)
             }
             "az" => {
                 let builder = MicrosoftAzureBuilder::from_env().with_container_name(name);
                 let builder = builder.with_skip_signature(options.is_anonymous).with_client_options(client);
-                Arc::new(builder.build().map_err(wrong)?)
+                Arc::new(builder.with_retry(retry()).build().map_err(wrong)?)
             }
             "http" | "https" => {
                 let client = client.with_allow_http(scheme == "http");
                 let builder = HttpBuilder::new().with_url(format!("{scheme}://{name}"));
-                Arc::new(builder.with_client_options(client).build().map_err(wrong)?)
+                Arc::new(builder.with_client_options(client).with_retry(retry()).build().map_err(wrong)?)
             }
             _ => {
                 return Err(BucketError::Address(

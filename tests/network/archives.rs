@@ -192,3 +192,30 @@ fn what_is_stored_is_sent_and_registered() {
     assert_eq!(place.ask(&["send", "out", "modality:CT"]).1[0]["series"], 0, "what has withdrawn stays here");
     assert_eq!(place.ask(&["verify"]).0, 0);
 }
+
+#[test]
+fn what_a_sender_lists_is_compared_with_what_is_here() {
+    let place = Place::with("");
+    let files = place.sources(4);
+    let folder = files[0].parent().unwrap().to_owned();
+    assert_eq!(place.ask(&["ingest", text(&folder), "--site", "A"]).0, 0);
+    let list = |name: &str, content: &str| {
+        fs::write(place.at(name), content).unwrap();
+        place.ask(&["intake", "reconcile", text(&place.at(name))])
+    };
+    let header = fs::read(&files[0]).unwrap();
+    let file = gantry::dicom::read(&header, gantry::dicom::ReadOptions::default()).unwrap();
+    let study =
+        file.dataset.ascii(gantry::model::Tag(0x0020_000D)).unwrap().trim_end_matches('\0').to_owned();
+    let instances: Vec<String> =
+        super::series(4).iter().map(|s| format!("2.25.77.{}.{}", s.series, s.number)).collect();
+    let (code, whole, why) = list("whole.csv", &format!("SOPInstanceUID\n{}\n", instances.join("\n")));
+    assert_eq!((code, &whole[0]["states"]["stored"]), (0, &4.into()), "{why}");
+    let (code, short, _) = list("short.csv", &format!("sop_uid\n{}\n2.25.4711\n", instances[0]));
+    assert_eq!((code, &short[0]["uid"], &short[0]["state"]), (1, &"2.25.4711".into(), &"missing".into()));
+    let (code, _, _) = list("study.csv", &format!("StudyInstanceUID,instances\n{study},4\n"));
+    assert_eq!(code, 0);
+    let (code, grown, _) = list("grown.csv", &format!("StudyInstanceUID,instances\n{study},6\n"));
+    assert_eq!((code, &grown[0]["here"], &grown[0]["listed"]), (1, &4.into(), &6.into()));
+    assert_eq!(list("none.csv", "a,b\n1,2\n").0, 4);
+}

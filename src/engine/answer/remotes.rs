@@ -37,8 +37,8 @@ pub fn echo_remote(session: &Session, query: &EchoRemote) -> Result<EchoView, En
     let began = Instant::now();
     let asked = apart(|| open_archive(&address_of(&shared.root, &config, remote)?)?.echo());
     let ms = began.elapsed().as_millis() as u64;
+    session.engine.health.note(&remote.name, asked.as_ref().err().map(RequestError::in_short));
     let reason = asked.err().map(|error| error.to_string());
-    session.engine.health.note(&remote.name, reason.clone());
     Ok(EchoView { remote: remote.name.clone(), ok: reason.is_none(), ms, reason })
 }
 

@@ -108,7 +108,7 @@ pub fn pull(session: &Session, command: &PullRemote) -> Result<PullOutcome, Engi
     let intake = engine.with_intake(Arc::clone).ok_or(EngineError::Gone)?;
     let end = apart(|| pull_from(shared, &intake, (remote, &terms), &tally, &activity.progress));
     let moved = listening.finish();
-    engine.health.note(&remote.name, end.as_ref().err().map(ToString::to_string));
+    engine.health.note(&remote.name, end.as_ref().err().map(RequestError::in_short));
     let end = end.map_err(|error| unreachable(&remote.name, &error))?;
     let mut outcome = PullOutcome {
         found: end.found,

@@ -4,6 +4,7 @@
 
 mod attributes;
 mod dicom;
+mod json;
 mod web;
 
 use std::path::PathBuf;

@@ -8,11 +8,10 @@ use std::time::Duration;
 use hyper::body::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
-use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-use super::attributes::cut;
+use super::json::{attributes, named_in};
 use super::{Archive, Attributes, Fetched, FileReceiver, Key, Level, Outgoing, Told, Wanted, runtime};
 use crate::dicom::keyword;
 use crate::model::words::io_error;
@@ -47,8 +46,6 @@ const BOUNDARY: &str = "gantry-7d1f3b5e9a2c4086";
 
 const FAILED_SOP_SEQUENCE: &str = "00081198";
 const REFERENCED_SOP_SEQUENCE: &str = "00081199";
-const REFERENCED_SOP_INSTANCE_UID: &str = "00081155";
-const FAILURE_REASON: &str = "00081197";
 
 /// A DICOMweb service.
 pub struct WebArchive {
@@ -451,49 +448,6 @@ async fn held(mut answer: Response) -> Result<Vec<u8>, RequestError> {
         held.extend_from_slice(&piece);
     }
     Ok(held)
-}
-
-/// DICOM JSON (PS3.18 annex F): the text of each attribute of each object.
-fn attributes(json: &[u8]) -> Result<Vec<Attributes>, RequestError> {
-    if json.is_empty() {
-        return Ok(Vec::new());
-    }
-    let all: Vec<serde_json::Map<String, Value>> =
-        serde_json::from_slice(json).map_err(|_| RequestError::Answer("it is no DICOM JSON"))?;
-    let one = |object: serde_json::Map<String, Value>| {
-        let attribute = |(tag, value): (String, Value)| {
-            let tag = Tag(u32::from_str_radix(&tag, 16).ok().filter(|_| tag.len() == 8)?);
-            let text = text_of(&value)?;
-            Some((tag, text)).filter(|(_, text)| !text.is_empty())
-        };
-        Attributes(object.into_iter().filter_map(attribute).collect())
-    };
-    Ok(all.into_iter().map(one).collect())
-}
-
-fn text_of(attribute: &Value) -> Option<String> {
-    let values = attribute.get("Value")?.as_array()?;
-    let text = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Object(name) => name.get("Alphabetic")?.as_str().map(ToOwned::to_owned),
-        _ => None,
-    };
-    Some(cut(&values.iter().filter_map(text).collect::<Vec<_>>().join("\\")))
-}
-
-/// Instances that a sequence of an answer to STOW names, with why they were not stored.
-fn named_in(json: &[u8], sequence: &str) -> Vec<(String, u64)> {
-    let answer: Value = serde_json::from_slice(json).unwrap_or_default();
-    // Some answer with a list of one.
-    let answer = answer.get(0).unwrap_or(&answer);
-    let items = answer.pointer(&format!("/{sequence}/Value")).and_then(Value::as_array);
-    let first = |item: &Value, tag: &str| item.pointer(&format!("/{tag}/Value/0")).cloned();
-    let named = |item: &Value| {
-        let uid = first(item, REFERENCED_SOP_INSTANCE_UID)?.as_str()?.to_owned();
-        Some((uid, first(item, FAILURE_REASON).and_then(|r| r.as_u64()).unwrap_or(0)))
-    };
-    items.into_iter().flatten().filter_map(named).collect()
 }
 
 /// Whether the same may go well when it is asked for again.
