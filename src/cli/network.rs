@@ -9,7 +9,7 @@ use crate::config::{Config, Listener, Reach, Remote, Web, Workspace};
 use crate::model::text::visible;
 use crate::model::words::{io_error, plural};
 use crate::net::{open_archive, server};
-use crate::pipeline::{address_of, forsaken, our_title, tls_files};
+use crate::pipeline::{address_of, left_behind, our_title, tls_files};
 
 /// Examines every listener and every remote.
 pub fn examine(workspace: &Workspace) -> Vec<Examined> {
@@ -17,7 +17,7 @@ pub fn examine(workspace: &Workspace) -> Vec<Examined> {
     let listeners = config.listeners.iter().flat_map(|listener| of_listener(workspace, listener));
     let remotes = config.remotes.iter().map(|remote| of_remote(workspace.root(), &config, remote));
     let web = config.web.iter().map(|web| of_web(workspace, web));
-    listeners.chain(web).chain(remotes).chain(forsaken_files(workspace, &config)).collect()
+    listeners.chain(web).chain(remotes).chain(files_left_behind(workspace, &config)).collect()
 }
 
 fn of_listener(workspace: &Workspace, listener: &Listener) -> Vec<Examined> {
@@ -91,7 +91,7 @@ fn of_remote(root: &Path, config: &Config, remote: &Remote) -> Examined {
 }
 
 /// What nobody of the configuration has brought, and nobody takes up.
-fn forsaken_files(workspace: &Workspace, config: &Config) -> Vec<Examined> {
+fn files_left_behind(workspace: &Workspace, config: &Config) -> Vec<Examined> {
     let told = |(folder, files): (std::path::PathBuf, u64)| {
         let found =
             format!("{} in {} were received and are not stored", plural(files, "file"), folder.display());
@@ -99,5 +99,5 @@ fn forsaken_files(workspace: &Workspace, config: &Config) -> Vec<Examined> {
                       folder and remove it";
         examined("landing", false, found, Some(advice.into()))
     };
-    forsaken(workspace.root(), &config.listeners, &config.remotes).into_iter().map(told).collect()
+    left_behind(workspace.root(), &config.listeners, &config.remotes).into_iter().map(told).collect()
 }

@@ -23,8 +23,8 @@ mod schedule;
 mod scope;
 mod session;
 mod signing;
+mod token_session;
 pub mod tools;
-mod visitor;
 
 pub use client::Client;
 pub use error::EngineError;

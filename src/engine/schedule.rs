@@ -58,7 +58,7 @@ fn watch(engine: &Weak<Engine>, (is_over, ends): &(Mutex<bool>, Condvar)) {
         if asked.is_none_or(|at| at.elapsed() >= ASK) {
             asked = Some(Instant::now());
             let Some(engine) = engine.upgrade() else { return };
-            ask(&engine);
+            ask(&engine, is_over);
         }
         let over = is_over.lock().unwrap_or_else(PoisonError::into_inner);
         let (over, _) =
@@ -94,10 +94,14 @@ fn watch(engine: &Weak<Engine>, (is_over, ends): &(Mutex<bool>, Condvar)) {
 }
 
 /// Asks every archive whether it is there; the screens tell.
-fn ask(engine: &Arc<Engine>) {
+fn ask(engine: &Arc<Engine>, is_over: &Mutex<bool>) {
     let session = engine.session(ACTOR, false);
     let client: &dyn Client = &session;
     for remote in &engine.shared.config().remotes {
+        // Each may take its time, and nobody waits for all of them at the end.
+        if *is_over.lock().unwrap_or_else(PoisonError::into_inner) {
+            return;
+        }
         // What it says is kept by the query.
         if let Err(error) = client.ask(EchoRemote { remote: remote.name.clone() }) {
             tracing::debug!("remote {}: {error}", remote.name);

@@ -56,7 +56,7 @@ pub fn watch_bucket(
     let rescan = Duration::from_secs(shared.config().ingest.rescan_seconds);
     let mut is_first = true;
     // Versions of objects that cannot be read: asking for them again brings nothing and may cost.
-    let hopeless = Mutex::new(BTreeSet::new());
+    let unreadable = Mutex::new(BTreeSet::new());
     while !stop.load(Ordering::Relaxed) {
         let unread = Mutex::new(Unread::new());
         let reading = Reading {
@@ -67,7 +67,7 @@ pub fn watch_bucket(
             tally,
             stop,
             is_first,
-            hopeless: &hopeless,
+            unreadable: &unreadable,
             unread: &unread,
         };
         let outcome = reading.all();
@@ -97,7 +97,7 @@ struct Reading<'r> {
     tally: &'r Arc<Tally>,
     stop: &'r AtomicBool,
     is_first: bool,
-    hopeless: &'r Mutex<BTreeSet<(PathBuf, i64)>>,
+    unreadable: &'r Mutex<BTreeSet<(PathBuf, i64)>>,
     unread: &'r Mutex<Unread>,
 }
 
@@ -131,7 +131,7 @@ impl Reading<'_> {
 
     fn is_new(&self, object: &Object) -> bool {
         let version = (object.path.clone(), object.version);
-        if self.hopeless.lock().unwrap_or_else(PoisonError::into_inner).contains(&version) {
+        if self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).contains(&version) {
             self.not_read(NotRead::FileUnreadable);
             return false;
         }
@@ -165,8 +165,8 @@ impl Reading<'_> {
                 Err(error @ (BucketError::Denied | BucketError::TooLarge)) => {
                     let is_denied = error == BucketError::Denied;
                     self.not_read(if is_denied { NotRead::FileDenied } else { NotRead::FileUnreadable });
-                    let mut hopeless = self.hopeless.lock().unwrap_or_else(PoisonError::into_inner);
-                    hopeless.insert((object.path.clone(), object.version));
+                    let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+                    unreadable.insert((object.path.clone(), object.version));
                 }
                 Err(error) => {
                     tracing::warn!("an object of inbox {} was not read: {error}", self.inbox.name);

@@ -146,7 +146,7 @@ pub fn take_up(shared: &Shared, intake: &Intake, tally: &Arc<Tally>) {
 }
 
 /// Folders that hold files which no listener and no remote of the configuration has brought: how many, by folder.
-pub fn forsaken(root: &Path, listeners: &[Listener], remotes: &[Remote]) -> BTreeMap<PathBuf, u64> {
+pub fn left_behind(root: &Path, listeners: &[Listener], remotes: &[Remote]) -> BTreeMap<PathBuf, u64> {
     let mut found = BTreeMap::new();
     let known = |place: &str, name: &str| match place {
         "arrived" => listeners.iter().any(|listener| listener.name == name),

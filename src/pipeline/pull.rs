@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::commitment::{Landings, is_stored, named_at, on_the_landing_side};
 use super::landed::{Incoming, Landed};
-use super::remotes::{address_of, mover_of, search};
+use super::remotes::{address_of, move_destination_of, search};
 use super::{Intake, Progress, Shared, Tally};
 use crate::config::Remote;
 use crate::model::tags;
@@ -199,7 +199,7 @@ fn list(
 /// An archive, and where it moves objects to, where it does.
 struct Opened {
     archive: Box<dyn crate::net::Archive>,
-    mover: Option<String>,
+    move_destination: Option<String>,
 }
 
 /// Those who fetch, series by series.
@@ -269,8 +269,8 @@ impl Crew<'_> {
                 std::thread::sleep(Duration::from_millis(300) * round);
             }
             let asked = self.ask(archive, &series);
-            let mover = archive.as_ref().and_then(|open| open.mover.clone());
-            if mover.is_some() {
+            let move_destination = archive.as_ref().and_then(|open| open.move_destination.clone());
+            if move_destination.is_some() {
                 self.wait_for_moved(&series);
             }
             series
@@ -287,7 +287,7 @@ impl Crew<'_> {
                 Err(error) => {
                     *archive = None;
                     why = Some(error.to_string());
-                    if self.other_way(&error, mover.as_deref()) {
+                    if self.other_way(&error, move_destination.as_deref()) {
                         continue;
                     }
                     let is_over = matches!(
@@ -314,11 +314,11 @@ impl Crew<'_> {
             Some(open) => open,
             none => {
                 let address = lock(&self.address).clone();
-                let mover = match &address {
-                    Address::Dicom { mover, .. } => mover.clone(),
+                let move_destination = match &address {
+                    Address::Dicom { move_destination, .. } => move_destination.clone(),
                     Address::Web { .. } => None,
                 };
-                none.insert(Opened { archive: open_archive(&address)?, mover })
+                none.insert(Opened { archive: open_archive(&address)?, move_destination })
             }
         };
         open.archive.fetch(series, self.receiver)
@@ -328,21 +328,21 @@ impl Crew<'_> {
     /// `tried` is where this one was to move to. Whether it is worth another try.
     fn other_way(&self, error: &RequestError, tried: Option<&str>) -> bool {
         let mut address = lock(&self.address);
-        let Address::Dicom { mover, .. } = &mut *address else { return false };
+        let Address::Dicom { move_destination, .. } = &mut *address else { return false };
         // Another has found out already.
-        if mover.as_deref() != tried
+        if move_destination.as_deref() != tried
             && matches!(error, RequestError::NotAccepted(_) | RequestError::Rejected(_))
         {
             return true;
         }
         let config = self.shared.config();
-        let way = match (error, &mover) {
+        let way = match (error, &move_destination) {
             (RequestError::NotAccepted("C-GET"), None) if self.terms.is_listening => {
-                *mover = mover_of(&config, self.remote).map(ToOwned::to_owned);
-                mover.is_some().then_some("C-MOVE")
+                *move_destination = move_destination_of(&config, self.remote).map(ToOwned::to_owned);
+                move_destination.is_some().then_some("C-MOVE")
             }
             (RequestError::NotAccepted("C-MOVE") | RequestError::Rejected(_), Some(_)) => {
-                *mover = None;
+                *move_destination = None;
                 Some("C-GET")
             }
             _ => None,

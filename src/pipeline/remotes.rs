@@ -14,7 +14,7 @@ pub fn our_title(config: &Config) -> &str {
 }
 
 /// The title of the listener that a remote moves objects to: what comes by it has the site and the pixels of the remote.
-pub fn mover_of<'c>(config: &'c Config, remote: &Remote) -> Option<&'c str> {
+pub fn move_destination_of<'c>(config: &'c Config, remote: &Remote) -> Option<&'c str> {
     let fits = |listener: &&crate::config::Listener| {
         listener.site == remote.site && listener.pixels == remote.pixels
     };
@@ -51,14 +51,14 @@ fn peer_at(root: &std::path::Path, config: &Config, remote: &Remote) -> Result<O
 /// A file that is needed to reach it cannot be used; objects are to be moved, and no listener is there to take them.
 pub fn address_of(root: &std::path::Path, config: &Config, remote: &Remote) -> Result<Address, RequestError> {
     if let Some(peer) = peer_at(root, config, remote)? {
-        let mover = match remote.method {
+        let move_destination = match remote.method {
             Method::Get => None,
-            Method::Move => Some(mover_of(config, remote).map(ToOwned::to_owned).ok_or_else(|| {
+            Method::Move => Some(move_destination_of(config, remote).map(ToOwned::to_owned).ok_or_else(|| {
                 let why = "method = \"move\" needs a [[listener]] of the same site and pixels, to which objects are moved";
                 RequestError::Here(why.into())
             })?),
         };
-        return Ok(Address::Dicom { peer, mover });
+        return Ok(Address::Dicom { peer, move_destination });
     }
     let Reach::Web { url } = remote.reach() else { return Err(RequestError::Here("no address".into())) };
     Ok(Address::Web {

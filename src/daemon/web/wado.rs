@@ -139,7 +139,7 @@ pub fn headers(session: &Session, place: &Place, accept: &str) -> Result<Reply, 
 
 fn one(session: &Session, place: &Place) -> Result<(Found, ByteSource<'static>), Refused> {
     let found = at(session, place)?.into_iter().next().ok_or_else(Refused::not_found)?;
-    let bytes = session.blob_again(&found.instance.blob)?;
+    let bytes = session.blob_verified_lately(&found.instance.blob)?;
     Ok((found, bytes))
 }
 

@@ -35,7 +35,7 @@ pub fn echo_remote(session: &Session, query: &EchoRemote) -> Result<EchoView, En
     let config = shared.config();
     let remote = named(&config, &query.remote)?;
     let began = Instant::now();
-    let asked = apart(|| open_archive(&address_of(&shared.root, &config, remote)?)?.echo());
+    let asked = on_own_thread(|| open_archive(&address_of(&shared.root, &config, remote)?)?.echo());
     let ms = began.elapsed().as_millis() as u64;
     session.engine.health.note(&remote.name, asked.as_ref().err().map(RequestError::in_short));
     let reason = asked.err().map(|error| error.to_string());
@@ -43,7 +43,9 @@ pub fn echo_remote(session: &Session, query: &EchoRemote) -> Result<EchoView, En
 }
 
 /// Does something with an archive on a thread of its own: whoever asks may be within a runtime.
-pub fn apart<T: Send>(act: impl FnOnce() -> Result<T, RequestError> + Send) -> Result<T, RequestError> {
+pub fn on_own_thread<T: Send>(
+    act: impl FnOnce() -> Result<T, RequestError> + Send,
+) -> Result<T, RequestError> {
     let ended = || RequestError::Here("the connection failed".into());
     std::thread::scope(|scope| scope.spawn(act).join().unwrap_or_else(|_| Err(ended())))
 }

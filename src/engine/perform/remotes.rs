@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::catalog::{NewExportRun, Order};
-use crate::config::{Config, Remote};
+use crate::config::{Config, Method, Remote};
 use crate::engine::answer::parse_filter;
-use crate::engine::answer::remotes::{apart, named};
+use crate::engine::answer::remotes::{named, on_own_thread};
 use crate::engine::command::{
     ArchiveLevel, FindRemote, IngestOutcome, PullOutcome, PullRemote, ReasonCount, SendOutcome, SendRemote,
 };
@@ -19,7 +19,7 @@ use crate::model::{Tag, tags};
 use crate::net::{Key, Level, RequestError, keys_of, open_archive};
 use crate::pipeline::verify::register::SENT;
 use crate::pipeline::{
-    Counts, PullTerms, Refusal, Tally, address_of, mover_of, now_ms, pull as pull_from, search,
+    Counts, PullTerms, Refusal, Tally, address_of, move_destination_of, now_ms, pull as pull_from, search,
     send as send_to,
 };
 
@@ -67,7 +67,7 @@ pub fn find(session: &Session, command: &FindRemote) -> Result<Vec<BTreeMap<Stri
     shared.catalog.write_first(|tx| tx.audit(now_ms(), &session.user, "remote.find", &object, &detail))?;
     let limit = command.limit.unwrap_or(MOST_FOUND).min(MOST_FOUND);
     let mut found = Vec::new();
-    apart(|| {
+    on_own_thread(|| {
         let mut archive = open_archive(&address_of(&shared.root, &config, remote)?)?;
         search(&mut *archive, command.level.into(), &keys, &mut |one| {
             if (found.len() as u64) < limit {
@@ -106,7 +106,7 @@ pub fn pull(session: &Session, command: &PullRemote) -> Result<PullOutcome, Engi
     let activity = engine.activities.begin(ActivityKind::Pull, &remote.name, &session.user);
     engine.news.follow(&format!("remote {}", remote.name), &tally);
     let intake = engine.with_intake(Arc::clone).ok_or(EngineError::Gone)?;
-    let end = apart(|| pull_from(shared, &intake, (remote, &terms), &tally, &activity.progress));
+    let end = on_own_thread(|| pull_from(shared, &intake, (remote, &terms), &tally, &activity.progress));
     let moved = listening.finish();
     engine.health.note(&remote.name, end.as_ref().err().map(RequestError::in_short));
     let end = end.map_err(|error| unreachable(&remote.name, &error))?;
@@ -194,7 +194,10 @@ struct Listening<'s>(Option<&'s Session>);
 
 impl<'s> Listening<'s> {
     fn begin(session: &'s Session, config: &Config, remote: &Remote, is_dry: bool) -> Self {
-        let is_needed = remote.url.is_none() && !is_dry && mover_of(config, remote).is_some();
+        let is_needed = remote.url.is_none()
+            && remote.method == Method::Move
+            && !is_dry
+            && move_destination_of(config, remote).is_some();
         if !is_needed || !session.engine.begin_listening() {
             return Self(None);
         }
@@ -248,13 +251,13 @@ pub fn send(session: &Session, command: &SendRemote) -> Result<SendOutcome, Engi
         return Ok(outcome);
     }
     // Is it there at all? Nothing is registered of what never went.
-    apart(|| open_archive(&address_of(&shared.root, &config, remote)?)?.echo())
+    on_own_thread(|| open_archive(&address_of(&shared.root, &config, remote)?)?.echo())
         .map_err(|error| unreachable(&remote.name, &error))?;
     // Before the first object goes: whoever withdraws from now on learns of this archive, whatever becomes of the rest.
     let place = register(session, command, remote, &series)?;
     let activity = engine.activities.begin(ActivityKind::Send, &remote.name, &session.user);
     let uids: Vec<String> = series.iter().map(|(uid, _)| uid.clone()).collect();
-    let end = apart(|| send_to(shared, remote, &uids, (&activity.progress, &engine.ending)));
+    let end = on_own_thread(|| send_to(shared, remote, &uids, (&activity.progress, &engine.ending)));
     let end = end.map_err(|error| unreachable(&remote.name, &error))?;
     let failed: u64 = end.failed.values().sum();
     let detail = json!({

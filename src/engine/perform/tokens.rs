@@ -14,7 +14,7 @@ use crate::catalog::{Filter, WhichTasks};
 use crate::engine::command::{
     ImportReads, LabelStored, MakeToken, RevokeTokens, StoreImage, StoreLabel, SubmitTask, TokenMade,
 };
-use crate::engine::visitor::token_hash;
+use crate::engine::token_session::token_hash;
 use crate::engine::{EngineError, Session};
 use crate::model::Vetting;
 use crate::pipeline::{Refusal, Tally, now_ms};

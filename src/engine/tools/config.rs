@@ -6,7 +6,7 @@ use crate::config::{Config, ConfigError, Method, group_id, is_user, overlaps, qu
 use crate::deid::{Profile, ProfileError, ProfileOption, Recipient};
 use crate::engine::tools::rules;
 use crate::model::words::io_words;
-use crate::pipeline::mover_of;
+use crate::pipeline::move_destination_of;
 use crate::qc::about_checks;
 
 /// A key and what is wrong with its value.
@@ -86,7 +86,10 @@ fn pulls(config: &Config, wrong: &mut Vec<Wrong>) {
                 wrong.push((format!("remote[{i}].pull[{at}].keys"), error.to_string()));
             }
         }
-        if remote.url.is_none() && remote.method == Method::Move && mover_of(config, remote).is_none() {
+        if remote.url.is_none()
+            && remote.method == Method::Move
+            && move_destination_of(config, remote).is_none()
+        {
             let why = "\"move\" needs a [[listener]] of the same site and pixels, to which objects are moved";
             wrong.push((format!("remote[{i}].method"), why.into()));
         }

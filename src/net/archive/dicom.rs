@@ -70,7 +70,7 @@ const COMMON: [&str; 6] = [
 pub struct DicomArchive {
     runtime: Runtime,
     peer: Peer,
-    mover: Option<String>,
+    move_destination: Option<String>,
     asking: Option<Requested>,
     fetching: Option<(BTreeSet<String>, Requested)>,
 }
@@ -87,11 +87,11 @@ impl DicomArchive {
     ///
     /// # Errors
     /// This machine refuses.
-    pub fn new(peer: &Peer, mover: Option<&str>) -> Result<Self, RequestError> {
+    pub fn new(peer: &Peer, move_destination: Option<&str>) -> Result<Self, RequestError> {
         Ok(Self {
             runtime: runtime()?,
             peer: peer.clone(),
-            mover: mover.map(ToOwned::to_owned),
+            move_destination: move_destination.map(ToOwned::to_owned),
             asking: None,
             fetching: None,
         })
@@ -125,9 +125,9 @@ impl Archive for DicomArchive {
     }
 
     fn fetch(&mut self, wanted: &Wanted, receiver: &dyn FileReceiver) -> Result<Fetched, RequestError> {
-        let fetched = match &self.mover {
-            Some(mover) => {
-                self.runtime.block_on(fetch_by_move(&self.peer, mover, &mut self.fetching, wanted))
+        let fetched = match &self.move_destination {
+            Some(move_destination) => {
+                self.runtime.block_on(fetch_by_move(&self.peer, move_destination, &mut self.fetching, wanted))
             }
             None => self.runtime.block_on(fetch_by_get(&self.peer, &mut self.fetching, wanted, receiver)),
         };
@@ -365,7 +365,7 @@ async fn store(
 
 async fn fetch_by_move(
     peer: &Peer,
-    mover: &str,
+    move_destination: &str,
     open: &mut Option<(BTreeSet<String>, Requested)>,
     wanted: &Wanted,
 ) -> Result<Fetched, RequestError> {
@@ -381,7 +381,7 @@ async fn fetch_by_move(
         let mut command = CommandSet::request(field::MOVE, association.next_id(), MOVE);
         command.put_number(element::PRIORITY, 0);
         command.put_number(element::DATA_SET, 1);
-        command.put_title(element::MOVE_DESTINATION, mover);
+        command.put_title(element::MOVE_DESTINATION, move_destination);
         association.send(context, &command, Some(&question)).await?;
         loop {
             let (at, command) = association.command(FETCHING).await?;
@@ -394,7 +394,7 @@ async fn fetch_by_move(
             }
             if status.0 == 0xA801 {
                 return Err(RequestError::Rejected(format!(
-                    "it does not know {mover}, to which it should move"
+                    "it does not know {move_destination}, to which it should move"
                 )));
             }
             let failed = u64::from(command.number(element::FAILED).unwrap_or(0));

@@ -25,7 +25,7 @@ pub enum Address {
         /// It, and us.
         peer: Peer,
         /// The listener of ours that objects are moved to; without one they are got.
-        mover: Option<String>,
+        move_destination: Option<String>,
     },
     /// A DICOMweb service.
     Web {
@@ -127,7 +127,9 @@ pub trait FileReceiver: Receiver {
 /// A file that is needed to reach it cannot be used.
 pub fn open(address: &Address) -> Result<Box<dyn Archive>, RequestError> {
     Ok(match address {
-        Address::Dicom { peer, mover } => Box::new(dicom::DicomArchive::new(peer, mover.as_deref())?),
+        Address::Dicom { peer, move_destination } => {
+            Box::new(dicom::DicomArchive::new(peer, move_destination.as_deref())?)
+        }
         Address::Web { url, header_file, tls } => {
             Box::new(web::WebArchive::new(url, header_file.as_deref(), tls)?)
         }

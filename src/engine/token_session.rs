@@ -64,7 +64,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Client::blob`].
-    pub fn blob_again(&self, hash: &str) -> Result<ByteSource<'static>, EngineError> {
+    pub fn blob_verified_lately(&self, hash: &str) -> Result<ByteSource<'static>, EngineError> {
         let path = self.blob_path(hash)?;
         let verified = || self.engine.verified.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = verified().get(hash).is_some_and(|at| at.elapsed() < VERIFIED);
