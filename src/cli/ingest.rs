@@ -137,12 +137,18 @@ pub fn run(args: &Run, global: &Global, out: &Output) -> Result<Exit, Failure> {
     })?;
     for web in &engine.shared().config().web {
         let scheme = if web.tls.is_some() { "https" } else { "http" };
-        out.note(&format!("DICOMweb: {scheme}://{}/dicom-web, by token", web.bind));
+        out.note(&format!("web for viewers: {scheme}://{}/dicom-web, by token", web.bind));
     }
     out.note("running; Ctrl-C ends it when what is in hand is done");
     let stop = stop_signal()?;
+    let mut told = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(100));
+        let problems = web.problems();
+        if problems != told {
+            problems.iter().for_each(|(bind, why)| out.note(&format!("warning: web {bind}: {why}")));
+            told = problems;
+        }
     }
     out.note("ending: what is in hand is finished first");
     drop((web, schedule));

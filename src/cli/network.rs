@@ -85,7 +85,7 @@ fn of_remote(root: &Path, config: &Config, remote: &Remote) -> Examined {
                 }
                 Reach::Web { .. } => "is it running, and is this the base of its DICOMweb services?".into(),
             };
-            examined("remote", false, named(&visible(&error.to_string())), Some(advice))
+            examined("remote", false, named(&visible(&error.in_short())), Some(advice))
         }
     }
 }

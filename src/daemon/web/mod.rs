@@ -182,7 +182,7 @@ async fn ready(served: &Served) -> Result<Ready, String> {
     let tls = tls.transpose().map_err(|error| error.to_string())?.map(tokio_rustls::TlsAcceptor::from);
     let socket = TcpListener::bind(&config.bind)
         .await
-        .map_err(|error| format!("{} cannot be bound: {}", config.bind, io_error(&error)))?;
+        .map_err(|error| format!("it cannot be bound: {}", io_error(&error)))?;
     Ok((socket, tls))
 }
 
