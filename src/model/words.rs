@@ -65,6 +65,10 @@ pub fn io_words(kind: ErrorKind) -> &'static str {
             "the other side has ended"
         }
         ErrorKind::ConnectionRefused | ErrorKind::NotConnected => "nobody answers there",
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "no way leads there",
+        ErrorKind::NetworkDown => "the network is down",
+        ErrorKind::AddrInUse => "another program has this address",
+        ErrorKind::AddrNotAvailable => "this machine has no such address",
         ErrorKind::Unsupported => "the system cannot do this",
         _ => "the disk or the system reports an error",
     }
